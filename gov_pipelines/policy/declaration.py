@@ -1,0 +1,194 @@
+"""What a person declares of one audited system: the `attributes` of `assets/<system>/defs.yaml`."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, model_validator
+
+from gov_pipelines.policy.durations import DurationField
+from gov_pipelines.policy.strict import Strict
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name!r} is not a time zone; write an IANA name such as `America/New_York`") from error
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Range = tuple[float | None, float | None]
+
+
+class Source(Strict):
+    """Where decisions are read from: a database table (`url_env` and `table`) or files (`path`).
+
+    `url_env` names the environment variable that holds the SQLAlchemy URL. `path` is a file or a glob of CSV or
+    Parquet files, relative to the project. `zone` is the zone of naive times in the source.
+    """
+
+    url_env: str | None = None
+    table: str | None = None
+    path: str | None = None
+    zone: Zone | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Source:
+        database, files = (self.url_env, self.table), self.path
+        if files is None and None in database:
+            raise ValueError("name either `url_env` and `table` (a database) or `path` (CSV or Parquet files)")
+        if files is not None and database != (None, None):
+            raise ValueError("`path` stands alone: remove `url_env` and `table`")
+        return self
+
+
+class Joined(Strict):
+    """A table or file whose rows belong to decisions by `key`, the column that holds the decision's id."""
+
+    table: str | None = None
+    path: str | None = None
+    key: str | None = None
+
+
+class ProtectedAttribute(Joined):
+    """A protected attribute: joined by `key`, or a column of the decisions where no table is named.
+
+    `column` defaults to the attribute's name. `unknown` lists the values that mean nobody knows.
+    """
+
+    column: str | None = None
+    unknown: list[str] = []
+
+
+class Reviews(Joined):
+    """Human reviews. `columns` maps reviewer, reviewer_role, reviewed_at, review_outcome to the table's columns."""
+
+    columns: dict[str, str] = {}
+
+
+class AccessLog(Strict):
+    """Reads of data. `columns` maps read_at, principal, role, field, table, purpose, rows to the log's columns."""
+
+    table: str | None = None
+    path: str | None = None
+    columns: dict[str, str] = {}
+    zone: Zone | None = None
+
+
+class LogField(Strict):
+    """A column beyond the canonical ones. A row outside `values` or `range` is quarantined.
+
+    A category is kept as text: 1.0, 1 and "1" all become "1".
+    """
+
+    type: Literal["number", "category"]
+    values: list[str] | None = None
+    range: Range | None = None
+
+
+class Outcomes(Strict):
+    """Which decisions the person wants. Named by the user, never guessed; a value in none of them is quarantined."""
+
+    favorable: list[str] = Field(min_length=1)
+    unfavorable: list[str] = Field(min_length=1)
+    undecided: list[str] = []
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Outcomes:
+        values = [*self.favorable, *self.unfavorable, *self.undecided]
+        twice = sorted({value for value in values if values.count(value) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} stands more than once; each decision value has one meaning")
+        return self
+
+
+class UpTo(Strict):
+    """An upper bound, inclusive."""
+
+    up_to: float
+
+
+class MayDecide(Strict):
+    """What the system may decide on, and whether it decides or only recommends."""
+
+    products: list[str] | None = None
+    amount: UpTo | None = None
+    role: Literal["decides", "recommends"] = "decides"
+
+
+class ApprovedModel(Strict):
+    """A model version and the local dates it is approved for: from inclusive, until exclusive."""
+
+    version: str
+    approved_from: date
+    approved_until: date | None = None
+
+
+class Intake(Strict):
+    """What the system may read and decide, and which outputs need a human."""
+
+    may_read: list[str] = []
+    may_decide: MayDecide | None = None
+    needs_review: str | None = None
+    models: list[ApprovedModel] = []
+    database_role: str | None = None
+
+
+class Label(Strict):
+    """The outcome that matures later."""
+
+    column: str
+    positive: bool | int | str
+    matures_after: DurationField
+
+
+class AuditSchedule(Strict):
+    """When the nightly audit of yesterday runs, in the system's zone."""
+
+    at: time = time(2, 0)
+    enabled: bool = True
+
+
+class Synthetic(Strict):
+    """What in this system's data is made up. Every page and message that shows it says so."""
+
+    columns: list[str] = []
+    access_log: bool = False
+    note: str
+
+
+class SystemDeclaration(Strict):
+    """One AI system under audit.
+
+    `starts` is the first partition, `ends` the day after the last one (absent: it goes on). `columns` maps canonical
+    names to the source's; the rest keep their names. `about_data` is printed wherever results are shown.
+    """
+
+    system: Name
+    owner: str = Field(min_length=1)
+    purpose: str = Field(min_length=1)
+    risk: Literal["minimal", "limited", "high"]
+    jurisdictions: list[str] = []
+    zone: Zone
+    starts: date
+    ends: date | None = None
+    source: Source
+    reviews: Reviews | None = None
+    access_log: AccessLog | None = None
+    columns: dict[str, str] = {}
+    fields: dict[str, LogField] = {}
+    outcomes: Outcomes
+    protected_attributes: dict[Name, ProtectedAttribute] = Field(min_length=1)
+    strata: list[str] = []
+    intake: Intake = Intake()
+    operating_range: dict[str, Range] = {}
+    label: Label | None = None
+    schedule: AuditSchedule = AuditSchedule()
+    policies: list[str] = Field(min_length=1)
+    about_data: str | None = None
+    synthetic: Synthetic | None = None

@@ -1,0 +1,78 @@
+"""Spans of time as people write them: `30 days`, `5 working days`, `24 hours`, `1 year`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+
+Unit = Literal["hours", "days", "working days", "months", "years"]
+_SPAN = re.compile(r"^(\d+) (hour|day|working day|month|year)s?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A count of one unit. Day clocks count local dates; hours count elapsed time."""
+
+    count: int
+    unit: Unit
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.unit if self.count != 1 else self.unit.removesuffix('s')}"
+
+
+def parse_duration(text: object) -> Duration:
+    """Read `30 days` and its like.
+
+    Raises:
+        ValueError: the text is not a count and a unit.
+    """
+    if isinstance(text, Duration):
+        return text
+    match = _SPAN.match(str(text).strip())
+    if not match:
+        raise ValueError(f"{text!r} is not a duration; write a count and a unit, such as `30 days` or `5 working days`")
+    return Duration(int(match[1]), f"{match[2]}s")  # type: ignore[arg-type]  # the pattern admits the five units only
+
+
+DurationField = Annotated[Duration, BeforeValidator(parse_duration)]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How far back a measurement looks from the partition that closes it.
+
+    Attributes:
+        span: `partition` (the day itself), `days` (that many local days, the partition the last of them),
+            `calendar month`, `calendar year` (from its first day up to and including the partition), or `all`
+            (since the system's first partition).
+        days: the count where span is `days`.
+    """
+
+    span: Literal["partition", "days", "calendar month", "calendar year", "all"]
+    days: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.days} days" if self.span == "days" else self.span
+
+
+def parse_window(text: object) -> Window:
+    """Read `90 days`, `calendar month`, `calendar year`, `all` or `partition`.
+
+    Raises:
+        ValueError: the text is none of these.
+    """
+    if isinstance(text, Window):
+        return text
+    words = str(text).strip()
+    if words in {"partition", "calendar month", "calendar year", "all"}:
+        return Window(words)  # type: ignore[arg-type]  # membership was just tested
+    match = re.match(r"^([1-9]\d*) days?$", words)
+    if not match:
+        raise ValueError(f"{text!r} is not a window; write `90 days`, `calendar month`, `calendar year`, `all` or `partition`")
+    return Window("days", int(match[1]))
+
+
+WindowField = Annotated[Window, BeforeValidator(parse_window)]

@@ -1,0 +1,17 @@
+"""`decision_rule`: a predicate that every decision must meet."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from gov_pipelines.policy.kinds.bound import BoundControl, Judges
+
+
+class DecisionRule(BoundControl):
+    """`must` holds for each decision that meets `when`. Both are SQL predicates over canonical columns."""
+
+    judges: ClassVar[Judges] = "decision"
+
+    kind: Literal["decision_rule"]
+    must: str
+    when: str | None = None

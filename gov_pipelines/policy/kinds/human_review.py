@@ -1,0 +1,19 @@
+"""`human_review`: a person of the right role looked, in time, who was not the one who asked."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from gov_pipelines.policy.kinds.bound import BoundControl, Judges, OnFail
+
+
+class HumanReview(BoundControl):
+    """Decisions that meet `when` (default: the declaration's `needs_review`) are reviewed by `role` no later than `before`."""
+
+    judges: ClassVar[Judges] = "decision"
+    default_on_fail: ClassVar[OnFail] = "hold_decision"
+
+    kind: Literal["human_review"]
+    when: str | None = None
+    role: str
+    before: str | None = None
