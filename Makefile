@@ -1,0 +1,59 @@
+# Two commands do all the set-up on a machine with Python 3.11 and make: `make demo` and `make test`.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+HOME_DIR := .gov
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo  ## audit the Boston Fed mortgage decisions and print what was found
+	$(BIN)/gov demo
+
+tour: $(VENV)/.demo  ## walk from a clause to a proof, and tamper with it
+	$(BIN)/gov demo --tour
+
+ui: $(VENV)/.demo  ## Dagster on the demo's home, at http://127.0.0.1:3000
+	$(BIN)/gov demo --ui
+
+test: $(VENV)/.dev  ## the whole test suite
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/.dev  ## ruff, format, policies and declarations, stale suites
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/gov lint
+	$(BIN)/gov compile --check
+
+types: $(VENV)/.dev  ## strict type checking
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev  ## the rules of the house: who may import whom
+	$(BIN)/lint-imports
+
+constraints: ## pin every dependency anew, without URLs
+	rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins
+	$(VENV)-pins/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)-pins/bin/python -m pip install --quiet -e '.[demo]' --group dev
+	$(VENV)-pins/bin/python -m pip freeze --exclude-editable --exclude pip | grep -v ' @ ' > constraints.txt
+	rm -rf $(VENV)-pins
+
+clean:  ## remove the environment and the demo's home
+	rm -rf $(VENV) $(HOME_DIR)
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade -c constraints.txt pip
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install -c constraints.txt -e '.[demo]' --group dev
+	@touch $(VENV)/.demo $@
+
+.PHONY: help demo tour ui test lint types imports constraints clean

@@ -1,0 +1,1 @@
+"""The demonstration: real public decisions, audited end to end."""
