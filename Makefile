@@ -36,9 +36,9 @@ imports: $(VENV)/.dev  ## the rules of the house: who may import whom
 
 constraints: ## pin every dependency anew, without URLs
 	rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins
-	$(VENV)-pins/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)-pins/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(VENV)-pins/bin/python -m pip install --quiet -e '.[demo]' --group dev
-	$(VENV)-pins/bin/python -m pip freeze --exclude-editable --exclude pip | grep -v ' @ ' > constraints.txt
+	$(VENV)-pins/bin/python -m pip freeze --exclude-editable | grep -v ' @ ' > constraints.txt
 	rm -rf $(VENV)-pins
 
 clean:  ## remove the environment and the demo's home
@@ -46,7 +46,7 @@ clean:  ## remove the environment and the demo's home
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --upgrade -c constraints.txt pip
+	$(PIP) install --upgrade "pip>=25.1"
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -c constraints.txt -e '.[demo]'

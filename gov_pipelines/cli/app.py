@@ -1,0 +1,124 @@
+"""The command's frame: commands load when called, errors speak to people, exit codes mean what the design says."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gov_pipelines import __version__
+from gov_pipelines.errors import ConfigurationError, GovError
+from gov_pipelines.project import Project, find_project
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command is in the code and in the help."""
+
+    module: str
+    group: str
+    summary: str
+
+
+COMMANDS: Mapping[str, Place] = {
+    "demo": Place("demo.command", "Start here", "audit real public decisions and print what was found"),
+    "init": Place("init", "Start here", "draft a system from a data file"),
+    "audit": Place("audit", "Audit", "run the nightly audit of one system, for a day or a range"),
+    "lint": Place("lint", "Audit", "find every mistake in declarations and policies"),
+    "compile": Place("lint", "Audit", "write the Great Expectations suites of the policies"),
+    "gaps": Place("gaps", "Audit", "show which clauses no control enforces"),
+    "report": Place("report", "Audit", "write the pages: gaps first"),
+    "explain": Place("explain", "Prove", "say of one decision which clauses judged it, and how"),
+    "verify": Place("verify", "Prove", "check signed snapshots"),
+    "keys": Place("keys", "Operate", "make and show the signing key"),
+}
+
+
+class _Commands(click.Group):
+    """A group whose commands are imported when they are called: `gov --help` imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module = importlib.import_module(f"gov_pipelines.cli.{place.module}")
+        command = getattr(module, f"{cmd_name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib  # noqa: PLC0415  (only a mistyped command needs it)
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            ctx.fail(f"There is no command `{args[0]}`.{hint} See gov --help.")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        for group in dict.fromkeys(place.group for place in COMMANDS.values()):
+            with formatter.section(group):
+                formatter.write_dl([(name, place.summary) for name, place in COMMANDS.items() if place.group == group])
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="gov")
+def gov() -> None:
+    """Audit AI decisions: every clause a control, every decision a verdict, every day a signed snapshot.
+
+    \b
+    Example:
+      gov demo
+      gov gaps
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; ends the process with the documented exit code."""
+    try:
+        code = gov.main(args=list(arguments) if arguments is not None else None, prog_name="gov", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+    except GovError as error:
+        click.echo(_in_words(error), err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _in_words(error: GovError) -> str:
+    if isinstance(error, ConfigurationError):
+        count = len(error.mistakes)
+        return f"{error}\n{count} mistake{'s' if count != 1 else ''}. Nothing was run."
+    return str(error)
+
+
+def here() -> Project:
+    """The project the command is called in."""
+    return find_project(os.environ, Path.cwd())
+
+
+def print_json(data: Any) -> None:
+    """JSON alone on standard output."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=str))
