@@ -16,7 +16,9 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"{name!r} is not a time zone; write an IANA name such as `America/New_York`") from error
+        raise ValueError(
+            f"{name!r} is not a time zone; write an IANA name such as `America/New_York`"
+        ) from error
     return name
 
 
@@ -41,7 +43,9 @@ class Source(Strict):
     def _one_kind(self) -> Source:
         database, files = (self.url_env, self.table), self.path
         if files is None and None in database:
-            raise ValueError("name either `url_env` and `table` (a database) or `path` (CSV or Parquet files)")
+            raise ValueError(
+                "name either `url_env` and `table` (a database) or `path` (CSV or Parquet files)"
+            )
         if files is not None and database != (None, None):
             raise ValueError("`path` stands alone: remove `url_env` and `table`")
         return self

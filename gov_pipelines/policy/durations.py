@@ -33,7 +33,9 @@ def parse_duration(text: object) -> Duration:
         return text
     match = _SPAN.match(str(text).strip())
     if not match:
-        raise ValueError(f"{text!r} is not a duration; write a count and a unit, such as `30 days` or `5 working days`")
+        raise ValueError(
+            f"{text!r} is not a duration; write a count and a unit, such as `30 days` or `5 working days`"
+        )
     return Duration(int(match[1]), f"{match[2]}s")  # type: ignore[arg-type]  # the pattern admits the five units only
 
 
@@ -71,7 +73,9 @@ def parse_window(text: object) -> Window:
         return Window(words)  # type: ignore[arg-type]  # membership was just tested
     match = re.match(r"^([1-9]\d*) days?$", words)
     if not match:
-        raise ValueError(f"{text!r} is not a window; write `90 days`, `calendar month`, `calendar year`, `all` or `partition`")
+        raise ValueError(
+            f"{text!r} is not a window; write `90 days`, `calendar month`, `calendar year`, `all` or `partition`"
+        )
     return Window("days", int(match[1]))
 
 

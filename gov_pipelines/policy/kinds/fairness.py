@@ -49,5 +49,7 @@ class Fairness(BoundControl):
     @model_validator(mode="after")
     def _reference_where_needed(self) -> Fairness:
         if self.metric == "adverse_impact_ratio" and self.reference is None:
-            raise ValueError("adverse_impact_ratio compares with a declared group: add `reference: {race: white}`")
+            raise ValueError(
+                "adverse_impact_ratio compares with a declared group: add `reference: {race: white}`"
+            )
         return self

@@ -1,0 +1,303 @@
+"""Rules as people write them: SQL predicates, parsed by sqlglot against an allow-list, run by Polars.
+
+Logic is SQL's own (Kleene's three values): a comparison with null is null, `false AND null` is false, `true OR null`
+is true. A null result is `undecidable`, never `within`. No functions and no clock: what a rule says of a decision
+cannot depend on when it is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import reduce
+from math import isfinite
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from sqlglot import ErrorLevel, parse_one
+from sqlglot import expressions as sql
+from sqlglot.errors import SqlglotError
+
+from gov_pipelines.errors import GovError
+from gov_pipelines.policy.suggest import did_you_mean
+
+_Kind = Literal["text", "number", "boolean", "moment", "date", "unknown"]
+
+
+class PredicateError(GovError):
+    """A predicate that cannot be used.
+
+    Attributes:
+        problem: what was found.
+        remedy: what to write instead.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"{problem}. {remedy}")
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A parsed rule.
+
+    Attributes:
+        text: the rule as written.
+        columns: the columns it reads; never empty, since a rule without one could not fail.
+        compared: the text values it compares each column with, for checking their spelling.
+    """
+
+    text: str
+    columns: frozenset[str]
+    compared: Mapping[str, frozenset[str]]
+    _expression: pl.Expr = field(repr=False, compare=False)
+
+    def expression(self) -> pl.Expr:
+        """A Boolean Polars expression over the log: true, false, or null where undecidable."""
+        return self._expression
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A compiled node: its expression, its kind, and what it was, where comparisons need to know."""
+
+    expression: pl.Expr
+    kind: _Kind
+    column: str | None = None
+    literal: str | None = None
+
+
+_COMPARISONS: dict[type[sql.Expr], Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
+    sql.EQ: pl.Expr.__eq__,
+    sql.NEQ: pl.Expr.__ne__,
+    sql.GT: pl.Expr.__gt__,
+    sql.GTE: pl.Expr.__ge__,
+    sql.LT: pl.Expr.__lt__,
+    sql.LTE: pl.Expr.__le__,
+}
+_ARITHMETIC: dict[type[sql.Expr], tuple[str, Callable[[pl.Expr, pl.Expr], pl.Expr]]] = {
+    sql.Add: ("+", pl.Expr.__add__),
+    sql.Sub: ("-", pl.Expr.__sub__),
+    sql.Mul: ("*", pl.Expr.__mul__),
+    sql.Div: ("/", pl.Expr.__truediv__),
+}
+_ALLOWED = "Use columns, numbers, 'texts', = <> < <= > >=, AND, OR, NOT, IN (...), BETWEEN, LIKE, IS NULL, + - * / and parentheses."
+
+
+def parse_predicate(
+    text: str, columns: Mapping[str, pl.DataType] | Iterable[str], *, zone: str = "UTC"
+) -> Predicate:
+    """Parse a rule against the columns it may read.
+
+    Args:
+        text: the SQL predicate, such as `decision = 'denied' AND amount > 500000`.
+        columns: the columns with their types (`log_schema`); bare names leave types unchecked.
+        zone: the system's time zone: a quoted date is its local midnight, a quoted time without offset is local.
+
+    Raises:
+        PredicateError: it does not parse, reads an unknown column, goes beyond the allow-list, or compares
+            values of different kinds.
+    """
+    types: Mapping[str, pl.DataType | None] = (
+        columns if isinstance(columns, Mapping) else dict.fromkeys(columns)
+    )
+    compiler = _Compiler(types, ZoneInfo(zone))
+    try:
+        tree = parse_one(text, error_level=ErrorLevel.IMMEDIATE)
+        term = compiler.compile(tree)
+    except SqlglotError as error:
+        raise PredicateError(f"`{text}` is not a predicate{_where(error)}", _ALLOWED) from error
+    except RecursionError as error:
+        raise PredicateError(
+            "the predicate is nested too deeply", "Split it into several clauses."
+        ) from error
+    if term.kind not in {"boolean", "unknown"}:
+        raise PredicateError(f"`{text}` is a {term.kind}, not a condition", "Compare it with something.")
+    if not compiler.read:
+        raise PredicateError(
+            f"`{text}` reads no column, so no decision could change it", "Name the column the rule is about."
+        )
+    compared = {name: frozenset(values) for name, values in compiler.compared.items()}
+    return Predicate(text, frozenset(compiler.read), compared, term.expression)
+
+
+def _where(error: SqlglotError) -> str:
+    details = getattr(error, "errors", None)
+    return f" (at character {details[0]['col']})" if details else ""
+
+
+class _Compiler:
+    """Walks a parsed predicate once; remembers which columns it read and with what it compared them."""
+
+    def __init__(self, types: Mapping[str, pl.DataType | None], zone: ZoneInfo) -> None:
+        self.types = types
+        self.zone = zone
+        self.read: set[str] = set()
+        self.compared: dict[str, set[str]] = {}
+
+    def compile(self, node: sql.Expr) -> _Term:
+        """One node and all below it; the other public methods are one rule each. Exact types are asked for: a subclass of an allowed node is not allowed."""
+        rule = _RULES.get(type(node))
+        if rule is None:
+            raise _not_allowed(node)
+        return rule(self, node)
+
+    def parenthesis(self, node: sql.Expr) -> _Term:
+        return self.compile(node.this)
+
+    def boolean(self, node: sql.Expr) -> _Term:
+        return _Term(pl.lit(node.this), "boolean")
+
+    def null(self, node: sql.Expr) -> _Term:
+        raise PredicateError(
+            f"{node.sql()} equals nothing, not even itself", "Write `IS NULL` or `IS NOT NULL`."
+        )
+
+    def literal(self, node: sql.Expr) -> _Term:
+        value = str(node.this)
+        if node.args["is_string"]:
+            return _Term(pl.lit(value), "text", literal=value)
+        number = float(value)
+        if not isfinite(number):
+            raise PredicateError(f"{value} is too large a number", "Write a finite number.")
+        return _Term(pl.lit(int(value) if value.isdigit() else number), "number")
+
+    def negated(self, node: sql.Expr) -> _Term:
+        return _Term(-self._operand(node.this, "number", "-"), "number")
+
+    def negation(self, node: sql.Expr) -> _Term:
+        return _Term(~self._operand(node.this, "boolean", "NOT"), "boolean")
+
+    def comparison(self, node: sql.Expr) -> _Term:
+        return self._compared(self.compile(node.this), self.compile(node.expression), type(node), node)
+
+    def is_null(self, node: sql.Expr) -> _Term:
+        if type(node.expression) is not sql.Null:
+            raise _not_allowed(node)
+        return _Term(self.compile(node.this).expression.is_null(), "boolean")
+
+    def column(self, node: sql.Expr) -> _Term:
+        name = str(node.name)
+        if node.args.get("table") or name not in self.types:
+            quoted = "Texts stand in single quotes. " if node.this.args.get("quoted") else ""
+            raise PredicateError(f"unknown column `{node.sql()}`", quoted + did_you_mean(name, self.types))
+        self.read.add(name)
+        return _Term(pl.col(name), _kind_of(self.types[name]), column=name)
+
+    def _operand(self, node: sql.Expr, kind: _Kind, operator: str) -> pl.Expr:
+        term = self.compile(node)
+        if term.kind not in {kind, "unknown"}:
+            raise PredicateError(
+                f"`{node.sql()}` is a {term.kind}; {operator} takes a {kind}",
+                "Compare it with something first.",
+            )
+        return term.expression
+
+    def connected(self, node: sql.Expr) -> _Term:
+        word = "AND" if type(node) is sql.And else "OR"
+        left, right = (self._operand(side, "boolean", word) for side in (node.this, node.expression))
+        return _Term(left & right if word == "AND" else left | right, "boolean")
+
+    def arithmetic(self, node: sql.Expr) -> _Term:
+        symbol, operate = _ARITHMETIC[type(node)]
+        left, right = (
+            self._operand(side, "number", symbol).cast(pl.Float64) for side in (node.this, node.expression)
+        )
+        result = operate(left, right)
+        # A division by zero or an overflow says nothing about the decision: null, hence undecidable.
+        return _Term(pl.when(result.is_finite()).then(result), "number")
+
+    def _compared(self, left: _Term, right: _Term, operator: type[sql.Expr], node: sql.Expr) -> _Term:
+        left, right = self._as_moment(left, right), self._as_moment(right, left)
+        if left.kind != right.kind and "unknown" not in {left.kind, right.kind}:
+            raise PredicateError(
+                f"`{node.sql()}` compares a {left.kind} with a {right.kind}",
+                "Texts stand in single quotes, numbers do not; see the column's type in docs/decision-log.md.",
+            )
+        for one, other in ((left, right), (right, left)):
+            if one.column is not None and other.literal is not None and one.kind == "text":
+                self.compared.setdefault(one.column, set()).add(other.literal)
+        return _Term(_COMPARISONS[operator](left.expression, right.expression), "boolean")
+
+    def between(self, node: sql.Expr) -> _Term:
+        if node.args.get("symmetric"):
+            raise _not_allowed(node)
+        term = self.compile(node.this)
+        low = self._compared(term, self.compile(node.args["low"]), sql.GTE, node)
+        high = self._compared(term, self.compile(node.args["high"]), sql.LTE, node)
+        return _Term(low.expression & high.expression, "boolean")
+
+    def member(self, node: sql.Expr) -> _Term:
+        if not node.expressions:
+            raise _not_allowed(node)
+        term = self.compile(node.this)
+        equal = [
+            self._compared(term, self.compile(item), sql.EQ, node).expression for item in node.expressions
+        ]
+        return _Term(reduce(pl.Expr.__or__, equal), "boolean")
+
+    def like(self, node: sql.Expr) -> _Term:
+        subject = self._operand(node.this, "text", "LIKE")
+        if type(node.expression) is not sql.Literal or not node.expression.is_string:
+            raise PredicateError(
+                f"`{node.sql()}` needs a quoted pattern",
+                "Write it as LIKE 'R1%': % is any text, _ one character.",
+            )
+        wild = {"%": ".*", "_": "."}
+        pattern = "".join(wild.get(letter, re.escape(letter)) for letter in node.expression.name)
+        return _Term(subject.str.contains(f"(?s)^{pattern}$"), "boolean")
+
+    def _as_moment(self, term: _Term, other: _Term) -> _Term:
+        if term.literal is None or other.kind not in {"moment", "date"}:
+            return term
+        try:
+            moment = datetime.fromisoformat(term.literal)
+            whole_day = date.fromisoformat(term.literal) if other.kind == "date" else None
+        except ValueError as error:
+            example = "2026-10-01" if other.kind == "date" else "2026-10-01' or '2026-10-01T09:30:00"
+            raise PredicateError(
+                f"'{term.literal}' is not a {other.kind}", f"Write it as '{example}'."
+            ) from error
+        if whole_day is not None:
+            return _Term(pl.lit(whole_day), "date")
+        instant = moment if moment.tzinfo else moment.replace(tzinfo=self.zone)
+        return _Term(pl.lit(instant.astimezone(ZoneInfo("UTC"))).cast(pl.Datetime("us", "UTC")), "moment")
+
+
+_RULES: dict[type[sql.Expr], Callable[[_Compiler, sql.Expr], _Term]] = {
+    sql.Paren: _Compiler.parenthesis,
+    sql.Column: _Compiler.column,
+    sql.Literal: _Compiler.literal,
+    sql.Boolean: _Compiler.boolean,
+    sql.Null: _Compiler.null,
+    sql.Neg: _Compiler.negated,
+    sql.Not: _Compiler.negation,
+    sql.And: _Compiler.connected,
+    sql.Or: _Compiler.connected,
+    sql.Between: _Compiler.between,
+    sql.In: _Compiler.member,
+    sql.Like: _Compiler.like,
+    sql.Is: _Compiler.is_null,
+    **dict.fromkeys(_COMPARISONS, _Compiler.comparison),
+    **dict.fromkeys(_ARITHMETIC, _Compiler.arithmetic),
+}
+
+
+def _not_allowed(node: sql.Expr) -> PredicateError:
+    return PredicateError(f"`{node.sql()}` is not allowed in a rule", _ALLOWED)
+
+
+def _kind_of(dtype: pl.DataType | None) -> _Kind:
+    if dtype is None:
+        return "unknown"
+    if dtype.is_numeric():
+        return "number"
+    if dtype == pl.Boolean:
+        return "boolean"
+    if dtype == pl.Date:
+        return "date"
+    return "moment" if dtype.is_temporal() else "text"
