@@ -1,0 +1,145 @@
+"""Opening the store: one engine, the right habits for SQLite, and a schema version that is checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+from gov_pipelines.errors import GovError, SourceUnreachable, WrongUse
+from gov_pipelines.store.tables import SCHEMA_VERSION, metadata, store_schema
+
+__all__ = ["Connection", "Engine", "insert_if_absent", "open_store", "reading"]
+
+BUSY_SECONDS = 30
+"""How long a writer waits for another before SQLite says that the store is locked."""
+
+_SCHEMA_LOCK = 0x676F7650  # "govP": the advisory lock under which PostgreSQL processes create the tables
+
+
+def open_store(url: str) -> Engine:
+    """Open the store, creating its tables where there are none.
+
+    Write with `engine.begin()`, read with `reading(engine)`.
+
+    Args:
+        url: SQLAlchemy URL, `sqlite:///path/store.db` or `postgresql+psycopg://...`. A new SQLite file gets mode 600.
+
+    Raises:
+        WrongUse: the URL cannot be read, or its driver is not installed.
+        SourceUnreachable: the database did not answer.
+        GovError: the store has another schema version, or tables of ours without a version.
+    """
+    try:
+        parsed = sa.make_url(url)
+        engine = sa.create_engine(parsed)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise WrongUse(
+            "the store's URL cannot be read; expected `sqlite:///path/store.db` or `postgresql+psycopg://host/name`. "
+            "Check GOV_STORE_URL"
+        ) from error
+    except ModuleNotFoundError as error:
+        raise WrongUse(
+            f"the store's URL asks for {parsed.drivername}, whose driver {error.name} is not installed; install it beside "
+            "gov-pipelines"
+        ) from error
+    # The URL may hold a password: errors name the place by its public parts only.
+    place = (
+        parsed.database if parsed.get_backend_name() == "sqlite" else f"{parsed.database} on {parsed.host}"
+    )
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine, parsed.database)
+    try:
+        _settle_schema(engine, place or "memory")
+    except OperationalError as error:
+        engine.dispose()
+        # `from None`: the driver's text may repeat the connection parameters.
+        raise SourceUnreachable(
+            f"the store {place} did not answer ({type(error.orig).__name__}). Check that it exists, that it runs and "
+            "that you may write to it"
+        ) from None
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection for reading one consistent state; on SQLite it never holds up a writer."""
+    with engine.connect().execution_options(reads_only=True) as connection:
+        yield connection
+
+
+def insert_if_absent(connection: Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
+    """Insert a row unless its key is taken.
+
+    Returns:
+        Whether the row is new.
+    """
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    return connection.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+
+
+def _prepare_sqlite(engine: Engine, database: str | None) -> None:
+    """Give each connection WAL's companions, and take transactions out of the driver's hands.
+
+    The driver begins a transaction only at the first write; one that has read before then fails at once when another
+    wrote in between, whatever its busy timeout. So writers begin immediately, and wait for their turn.
+    """
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(driver: Any, _record: object) -> None:
+        driver.isolation_level = None
+        for pragma in (f"busy_timeout = {BUSY_SECONDS * 1000}", "foreign_keys = ON", "synchronous = FULL"):
+            driver.execute(f"PRAGMA {pragma}").close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reads_only = connection.get_execution_options().get("reads_only", False)
+        connection.exec_driver_sql("BEGIN DEFERRED" if reads_only else "BEGIN IMMEDIATE")
+
+    if database and database != ":memory:":
+        path = Path(database)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            pass  # an existing store keeps the mode its owner gave it
+        except OSError as error:
+            raise SourceUnreachable(
+                f"the store {path} cannot be created ({error.strerror}). Check the folder and your right to write there"
+            ) from error
+
+
+def _settle_schema(engine: Engine, place: str) -> None:
+    """Create the tables in an empty store, or check the version of those that are there."""
+    if engine.dialect.name == "sqlite":
+        # WAL is a property of the file. It cannot be set inside a transaction, and the driver's own connection knows none.
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute("PRAGMA journal_mode = WAL").close()
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+        found = set(sa.inspect(connection).get_table_names()) & set(metadata.tables)
+        if not found:
+            metadata.create_all(connection)
+            connection.execute(sa.insert(store_schema).values(version=SCHEMA_VERSION))
+            return
+        if store_schema.name not in found:
+            raise GovError(
+                f"the store {place} has a table named {min(found)} but no schema version: it is not a store of "
+                "gov_pipelines. Give the store a database of its own in GOV_STORE_URL"
+            )
+        version = connection.scalar(sa.select(store_schema.c.version))
+    if version != SCHEMA_VERSION:
+        raise GovError(
+            f"the store {place} has schema version {version}; this gov_pipelines reads version {SCHEMA_VERSION}. Use "
+            "the gov_pipelines that wrote it, or start a new home (GOV_HOME) and audit the partitions again"
+        )

@@ -1,0 +1,89 @@
+"""One writer per ledger."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import IO, TYPE_CHECKING
+
+from gov_pipelines.errors import GovError
+from gov_pipelines.store.artifacts import Home
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+_POLL_SECONDS = 0.05
+
+
+@contextmanager
+def lock(home: Home, name: str, *, engine: Engine | None = None, wait: float = 600) -> Iterator[None]:
+    """Hold the only right to write under a name, such as a system's ledger. It dies with its process.
+
+    Not re-entrant: taken twice in one process, the second waits for the first.
+
+    Args:
+        home: whose writers are kept apart.
+        name: what is written, such as `mortgage_underwriting`.
+        engine: of the store; on PostgreSQL an advisory lock keeps apart the writers of other machines too.
+        wait: seconds to wait for another writer.
+
+    Raises:
+        GovError: another writer held the lock all that time.
+    """
+    folder = home.root / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + wait
+    with ExitStack() as stack:
+        # Opened for appending: a second process must not empty the note of the one that holds the lock.
+        file = stack.enter_context((folder / f"{name}.lock").open("a+"))
+        if not _taken_before(deadline, lambda: _flock(file)):
+            file.seek(0)
+            raise _busy(name, f"process {file.read().strip() or 'unknown'}", wait)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        if engine is not None and engine.dialect.name == "postgresql":
+            stack.enter_context(_advisory(engine, name, deadline, wait))
+        yield
+
+
+def _flock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def _advisory(engine: Engine, name: str, deadline: float, wait: float) -> Iterator[None]:
+    import sqlalchemy as sa  # noqa: PLC0415  (a home on SQLite locks without it)
+
+    key = int.from_bytes(hashlib.sha256(f"gov_pipelines ledger {name}".encode()).digest()[:8], signed=True)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        attempt = sa.select(sa.func.pg_try_advisory_lock(key))
+        if not _taken_before(deadline, lambda: bool(connection.scalar(attempt))):
+            raise _busy(name, "a process on another machine", wait)
+        try:
+            yield
+        finally:
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+
+
+def _taken_before(deadline: float, attempt: Callable[[], bool]) -> bool:
+    while not attempt():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _busy(name: str, holder: str, wait: float) -> GovError:
+    return GovError(
+        f"{name} is being written by {holder}, which did not finish within {wait:g} seconds. Wait for it, or end it if "
+        "it hangs; then run this again"
+    )

@@ -1,0 +1,50 @@
+"""Which policy texts were known, and since when: what makes a snapshot retroactive or not."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gov_pipelines.store.engine import insert_if_absent
+from gov_pipelines.store.tables import policy_versions
+
+
+def record_policy(
+    connection: Connection,
+    name: str,
+    version: int,
+    digest: str,
+    text: bytes,
+    in_force_from: date,
+    in_force_until: date | None,
+    now: datetime,
+) -> datetime:
+    """Record a policy's text under its digest, once. An edited text is another digest, and another row.
+
+    Args:
+        connection: of the store.
+        name: of the policy.
+        version: as the document says.
+        digest: SHA-256 of `text`, hex.
+        text: canonical JSON of the parsed document, UTF-8.
+        in_force_from: local date, inclusive.
+        in_force_until: local date, exclusive; None while open.
+        now: recorded as the time if the digest is new.
+
+    Returns:
+        When this digest was first recorded.
+    """
+    key = {"name": name, "version": version, "digest": digest}
+    values = key | {
+        "text": text.decode(),
+        "in_force_from": in_force_from,
+        "in_force_until": in_force_until,
+        "recorded_at": now,
+    }
+    insert_if_absent(connection, policy_versions, values)
+    recorded: datetime = connection.execute(
+        sa.select(policy_versions.c.recorded_at).filter_by(**key)
+    ).scalar_one()
+    return recorded

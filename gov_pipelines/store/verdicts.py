@@ -1,0 +1,223 @@
+"""One row per control, system, partition and revision: what the snapshot, clearing, checks and report read.
+
+A revision is *signed* once it has a row in `snapshots`; only signed revisions are history, and they never change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gov_pipelines.errors import EvidenceError
+from gov_pipelines.measure.measurement import Verdict
+from gov_pipelines.store.tables import control_verdicts, snapshots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictRow:
+    """The verdict of one control on one partition, with the measurement that decided it.
+
+    Attributes:
+        system: the audited system.
+        partition: the local day audited.
+        revision: from 1; a re-run of a signed partition is the next.
+        control: `<policy>/<clause id>`.
+        policy: name of the policy.
+        policy_version: the version in force.
+        clause: id of the clause.
+        level: intake, runtime, output or people.
+        kind: of the control, such as `fairness`.
+        acts: prevents, holds or detects.
+        severity: critical, warning or info.
+        verdict: one of the seven.
+        reason: one sentence for a person.
+        metric: of the decisive measurement; None where none could decide. So are the numbers below.
+        attribute: the columns that define the groups.
+        group: column to value; None for an aggregate.
+        reference_group: the group compared with.
+        value: of the metric, in its own unit.
+        lower: of the interval at `confidence`.
+        upper: of the interval at `confidence`.
+        confidence: between 0 and 1.
+        n: rows the value rests on.
+        p_adjusted: p value, adjusted over the control's family.
+        threshold: the limit in words, such as `at least 0.8`; empty where there is none.
+        breaches: decisions outside.
+        window_start: first instant of the window, inclusive.
+        window_end: last instant, exclusive.
+        as_of: the instant the audit speaks from.
+        recorded_at: when the row was written.
+    """
+
+    system: str
+    partition: date
+    revision: int
+    control: str
+    policy: str
+    policy_version: int
+    clause: str
+    level: str
+    kind: str
+    acts: str
+    severity: str
+    verdict: Verdict
+    reason: str
+    metric: str | None = None
+    attribute: tuple[str, ...] = ()
+    group: dict[str, str | None] | None = None
+    reference_group: dict[str, str | None] | None = None
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    confidence: float | None = None
+    n: int | None = None
+    p_adjusted: float | None = None
+    threshold: str = ""
+    breaches: int = 0
+    window_start: datetime
+    window_end: datetime
+    as_of: datetime
+    recorded_at: datetime
+
+
+_FIELDS = tuple(field.name for field in fields(VerdictRow))
+
+
+def put_verdicts(connection: Connection, rows: Sequence[VerdictRow]) -> None:
+    """Write verdicts, replacing all that their system, partition and revision held before.
+
+    Raises:
+        EvidenceError: the revision is signed already.
+    """
+    for system, partition, revision in sorted({(row.system, row.partition, row.revision) for row in rows}):
+        drop_verdicts(connection, system, partition, revision)
+    if rows:
+        values = [
+            {name: getattr(row, name) for name in _FIELDS} | {"attribute": list(row.attribute)}
+            for row in rows
+        ]
+        connection.execute(sa.insert(control_verdicts), values)
+
+
+def drop_verdicts(connection: Connection, system: str, partition: date, revision: int) -> None:
+    """Forget the verdicts of a revision that was never signed.
+
+    Raises:
+        EvidenceError: the revision is signed already.
+    """
+    key = {"system": system, "partition": partition, "revision": revision}
+    if connection.execute(sa.select(snapshots.c.revision).filter_by(**key)).first():
+        raise EvidenceError(
+            f"revision {revision} of {system} {partition} is signed and cannot change; write revision {revision + 1}"
+        )
+    connection.execute(sa.delete(control_verdicts).filter_by(**key))
+
+
+def verdicts_of(
+    connection: Connection, system: str, partition: date, revision: int | None = None
+) -> list[VerdictRow]:
+    """Read the verdicts of one partition by control.
+
+    Args:
+        connection: of the store.
+        system: the audited system.
+        partition: the local day.
+        revision: signed or not; None for the latest signed one.
+    """
+    query = sa.select(control_verdicts).filter_by(system=system, partition=partition)
+    if revision is None:
+        query = _latest_signed(query)
+    else:
+        query = query.where(control_verdicts.c.revision == revision)
+    return _rows(connection, query.order_by(control_verdicts.c.control))
+
+
+def verdict_history(connection: Connection, system: str) -> list[VerdictRow]:
+    """Read the latest signed revision of every partition of a system, by partition and control."""
+    query = _latest_signed(sa.select(control_verdicts).filter_by(system=system))
+    return _rows(connection, query.order_by(control_verdicts.c.partition, control_verdicts.c.control))
+
+
+def last_verdicts(connection: Connection, system: str | None = None) -> dict[tuple[str, str], VerdictRow]:
+    """Read each control's verdict of the newest signed partition in which it has one.
+
+    Args:
+        connection: of the store.
+        system: only this one; None for all.
+
+    Returns:
+        By (system, control).
+    """
+    query = _latest_signed(sa.select(control_verdicts))
+    if system is not None:
+        query = query.where(control_verdicts.c.system == system)
+    rows = _rows(connection, _newest_per_control(query))
+    return {(row.system, row.control): row for row in rows}
+
+
+def standing_verdicts(connection: Connection, system: str, partition: date) -> dict[str, VerdictRow]:
+    """Read what was last known of each control when `partition` is audited: what an alert compares with.
+
+    `insufficient` says nothing new, so the verdict before it stands. Partitions after this one are not looked at (a
+    backfill tells of its own time), earlier signed revisions of this one are.
+
+    Returns:
+        By control.
+    """
+    signed = sa.and_(
+        *(control_verdicts.c[name] == snapshots.c[name] for name in ("system", "partition", "revision"))
+    )
+    query = (
+        sa.select(control_verdicts)
+        .join(snapshots, signed)
+        .where(
+            control_verdicts.c.system == system,
+            control_verdicts.c.partition <= partition,
+            control_verdicts.c.verdict != "insufficient",
+        )
+    )
+    return {row.control: row for row in _rows(connection, _newest_per_control(query))}
+
+
+def _latest_signed(query: sa.Select[Any]) -> sa.Select[Any]:
+    latest = (
+        sa.select(
+            snapshots.c.system, snapshots.c.partition, sa.func.max(snapshots.c.revision).label("revision")
+        )
+        .group_by(snapshots.c.system, snapshots.c.partition)
+        .subquery()
+    )
+    return query.join(
+        latest,
+        sa.and_(
+            *(control_verdicts.c[name] == latest.c[name] for name in ("system", "partition", "revision"))
+        ),
+    )
+
+
+def _newest_per_control(query: sa.Select[Any]) -> sa.Select[Any]:
+    """Keep of each control the row of the newest partition, and there of the newest revision."""
+    place = (
+        sa.func.row_number()
+        .over(
+            partition_by=(control_verdicts.c.system, control_verdicts.c.control),
+            order_by=(control_verdicts.c.partition.desc(), control_verdicts.c.revision.desc()),
+        )
+        .label("place")
+    )
+    ranked = query.add_columns(place).subquery()
+    return (
+        sa.select(*(ranked.c[name] for name in _FIELDS))
+        .where(ranked.c.place == 1)
+        .order_by(ranked.c.system, ranked.c.control)
+    )
+
+
+def _rows(connection: Connection, query: sa.Select[Any]) -> list[VerdictRow]:
+    rows: Iterable[dict[str, Any]] = (dict(row) for row in connection.execute(query).mappings())
+    return [VerdictRow(**(row | {"attribute": tuple(row["attribute"])})) for row in rows]
