@@ -8,9 +8,14 @@ from typing import Any
 # Loaded on first use: `gov --help` and the code location name this room without paying for sqlglot and ruamel.
 _HOMES = {
     "columns": ("CANONICAL", "Column", "log_schema"),
+    "coverage": ("CoverageCell", "LastVerdict", "coverage_matrix", "last_verdict"),
     "declaration": ("SystemDeclaration",),
     "document": ("Clause", "Level", "Obligation", "Policy"),
     "durations": ("Duration", "Window", "parse_duration", "parse_window"),
+    "digests": ("declaration_digest", "policy_digest", "policy_text"),
+    "in_force": ("BoundClause", "control_keys", "controls_in_force", "in_force"),
+    "lint": ("lint",),
+    "loading": ("load_declaration", "load_declarations", "load_policies", "load_policy"),
     "predicates": ("Predicate", "PredicateError", "parse_predicate"),
     "suggest": ("did_you_mean",),
 }

@@ -23,8 +23,18 @@ def _known_zone(name: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_known_zone)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Range = tuple[float | None, float | None]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", examples=["mortgage_underwriting"])]
+
+
+def _lowest_first(ends: tuple[float | None, float | None]) -> tuple[float | None, float | None]:
+    if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
+        raise ValueError(f"{ends[0]:g} is above {ends[1]:g}; write the lower end first")
+    return ends
+
+
+Range = Annotated[
+    tuple[float | None, float | None], AfterValidator(_lowest_first), Field(examples=["[0, 100]"])
+]
 
 
 class Source(Strict):
@@ -44,10 +54,10 @@ class Source(Strict):
         database, files = (self.url_env, self.table), self.path
         if files is None and None in database:
             raise ValueError(
-                "name either `url_env` and `table` (a database) or `path` (CSV or Parquet files)"
+                "no source is named; name either `url_env` and `table` (a database) or `path` (CSV or Parquet files)"
             )
         if files is not None and database != (None, None):
-            raise ValueError("`path` stands alone: remove `url_env` and `table`")
+            raise ValueError("`path` stands beside `url_env` or `table`; remove one of the two")
         return self
 
 
@@ -94,12 +104,20 @@ class LogField(Strict):
     values: list[str] | None = None
     range: Range | None = None
 
+    @model_validator(mode="after")
+    def _one_limit(self) -> LogField:
+        if self.type == "number" and self.values is not None:
+            raise ValueError("a number has no `values`; write `range`, or `type: category`")
+        if self.type == "category" and self.range is not None:
+            raise ValueError("a category has no `range`; write `values`, or `type: number`")
+        return self
+
 
 class Outcomes(Strict):
     """Which decisions the person wants. Named by the user, never guessed; a value in none of them is quarantined."""
 
-    favorable: list[str] = Field(min_length=1)
-    unfavorable: list[str] = Field(min_length=1)
+    favorable: list[str] = Field(min_length=1, examples=["[approved]"])
+    unfavorable: list[str] = Field(min_length=1, examples=["[denied]"])
     undecided: list[str] = []
 
     @model_validator(mode="after")
@@ -107,14 +125,16 @@ class Outcomes(Strict):
         values = [*self.favorable, *self.unfavorable, *self.undecided]
         twice = sorted({value for value in values if values.count(value) > 1})
         if twice:
-            raise ValueError(f"{', '.join(twice)} stands more than once; each decision value has one meaning")
+            raise ValueError(
+                f"{', '.join(twice)} stands more than once; give each decision value one meaning"
+            )
         return self
 
 
 class UpTo(Strict):
     """An upper bound, inclusive."""
 
-    up_to: float
+    up_to: float = Field(examples=["1000000"])
 
 
 class MayDecide(Strict):
@@ -128,9 +148,17 @@ class MayDecide(Strict):
 class ApprovedModel(Strict):
     """A model version and the local dates it is approved for: from inclusive, until exclusive."""
 
-    version: str
-    approved_from: date
+    version: str = Field(examples=["v3"])
+    approved_from: date = Field(examples=["2026-09-01"])
     approved_until: date | None = None
+
+    @model_validator(mode="after")
+    def _forward(self) -> ApprovedModel:
+        if self.approved_until is not None and self.approved_until <= self.approved_from:
+            raise ValueError(
+                f"approved_until ({self.approved_until}) is not after approved_from ({self.approved_from}); exchange them"
+            )
+        return self
 
 
 class Intake(Strict):
@@ -146,9 +174,9 @@ class Intake(Strict):
 class Label(Strict):
     """The outcome that matures later."""
 
-    column: str
-    positive: bool | int | str
-    matures_after: DurationField
+    column: str = Field(examples=["repaid"])
+    positive: bool | int | str = Field(examples=["true"])
+    matures_after: DurationField = Field(examples=["540 days"])
 
 
 class AuditSchedule(Strict):
@@ -163,7 +191,7 @@ class Synthetic(Strict):
 
     columns: list[str] = []
     access_log: bool = False
-    note: str
+    note: str = Field(examples=["Synthetic: made up for the demo."])
 
 
 class SystemDeclaration(Strict):
@@ -174,25 +202,35 @@ class SystemDeclaration(Strict):
     """
 
     system: Name
-    owner: str = Field(min_length=1)
-    purpose: str = Field(min_length=1)
+    owner: str = Field(min_length=1, examples=["team:credit-risk"])
+    purpose: str = Field(min_length=1, examples=["Decide on home-loan applications."])
     risk: Literal["minimal", "limited", "high"]
     jurisdictions: list[str] = []
-    zone: Zone
-    starts: date
+    zone: Zone = Field(examples=["America/New_York"])
+    starts: date = Field(examples=["2026-09-01"])
     ends: date | None = None
-    source: Source
+    source: Source = Field(examples=["{url_env: DECISIONS_URL, table: decisions}"])
     reviews: Reviews | None = None
     access_log: AccessLog | None = None
     columns: dict[str, str] = {}
     fields: dict[str, LogField] = {}
-    outcomes: Outcomes
-    protected_attributes: dict[Name, ProtectedAttribute] = Field(min_length=1)
+    outcomes: Outcomes = Field(examples=["{favorable: [approved], unfavorable: [denied]}"])
+    protected_attributes: dict[Name, ProtectedAttribute] = Field(
+        min_length=1, examples=["{sex: {table: applicants, key: application_id}}"]
+    )
     strata: list[str] = []
     intake: Intake = Intake()
     operating_range: dict[str, Range] = {}
     label: Label | None = None
     schedule: AuditSchedule = AuditSchedule()
-    policies: list[str] = Field(min_length=1)
+    policies: list[str] = Field(min_length=1, examples=["[house-fair-lending]"])
     about_data: str | None = None
     synthetic: Synthetic | None = None
+
+    @model_validator(mode="after")
+    def _forward(self) -> SystemDeclaration:
+        if self.ends is not None and self.ends <= self.starts:
+            raise ValueError(
+                f"ends ({self.ends}) is not after starts ({self.starts}); write the day after the last partition"
+            )
+        return self

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, PlainSerializer
 
 Unit = Literal["hours", "days", "working days", "months", "years"]
 _SPAN = re.compile(r"^(\d+) (hour|day|working day|month|year)s?$")
@@ -39,7 +39,7 @@ def parse_duration(text: object) -> Duration:
     return Duration(int(match[1]), f"{match[2]}s")  # type: ignore[arg-type]  # the pattern admits the five units only
 
 
-DurationField = Annotated[Duration, BeforeValidator(parse_duration)]
+DurationField = Annotated[Duration, BeforeValidator(parse_duration), PlainSerializer(str)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +79,4 @@ def parse_window(text: object) -> Window:
     return Window("days", int(match[1]))
 
 
-WindowField = Annotated[Window, BeforeValidator(parse_window)]
+WindowField = Annotated[Window, BeforeValidator(parse_window), PlainSerializer(str)]

@@ -17,6 +17,7 @@ class BoundControl(Strict):
     """Fields shared by all kinds.
 
     `judges` says what the control looks at: each decision, the population of a window, or the access log.
+    `approver` is the person or role that releases what `on_fail: hold_all` holds.
     """
 
     judges: ClassVar[Judges]
@@ -24,6 +25,7 @@ class BoundControl(Strict):
 
     acts: Acts | None = None
     on_fail: OnFail | None = None
+    approver: str | None = None
     severity: Severity = "warning"
     notify: list[str] = []
     window: WindowField = Window("partition")

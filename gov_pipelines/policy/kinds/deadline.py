@@ -16,7 +16,7 @@ class Deadline(BoundControl):
     judges: ClassVar[Judges] = "decision"
 
     kind: Literal["deadline"]
-    from_: str = Field(alias="from")
-    to: str
-    within: DurationField
+    from_: str = Field(alias="from", examples=["completed_at"])
+    to: str = Field(examples=["notice_sent_at"])
+    within: DurationField = Field(examples=["30 days"])
     when: str | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from gov_pipelines.policy.kinds.bound import BoundControl, Judges
 
 
@@ -13,5 +15,5 @@ class DecisionRule(BoundControl):
     judges: ClassVar[Judges] = "decision"
 
     kind: Literal["decision_rule"]
-    must: str
+    must: str = Field(examples=['"amount <= 500000"'])
     when: str | None = None

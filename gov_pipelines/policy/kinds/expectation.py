@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
 from gov_pipelines.policy.kinds.bound import BoundControl, Judges
 
 
@@ -13,5 +15,5 @@ class Expectation(BoundControl):
     judges: ClassVar[Judges] = "population"
 
     kind: Literal["expectation"]
-    expect: str
+    expect: str = Field(pattern=r"^expect_[a-z0-9_]+$", examples=["expect_column_values_to_be_between"])
     arguments: dict[str, Any] = {}

@@ -38,7 +38,7 @@ class Fairness(BoundControl):
 
     kind: Literal["fairness"]
     metric: Metric
-    by: list[str | list[str]] = Field(min_length=1)
+    by: list[str | list[str]] = Field(min_length=1, examples=["[race, sex]"])
     at_least: float | None = None
     at_most: float | None = None
     test: Test | Literal["none"] = Test()
@@ -50,6 +50,6 @@ class Fairness(BoundControl):
     def _reference_where_needed(self) -> Fairness:
         if self.metric == "adverse_impact_ratio" and self.reference is None:
             raise ValueError(
-                "adverse_impact_ratio compares with a declared group: add `reference: {race: white}`"
+                "adverse_impact_ratio compares with a declared group; add one, such as `reference: {race: white}`"
             )
         return self

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from gov_pipelines.policy.durations import DurationField
 from gov_pipelines.policy.kinds.bound import BoundControl, Judges
 
@@ -14,4 +16,4 @@ class Freshness(BoundControl):
     judges: ClassVar[Judges] = "population"
 
     kind: Literal["freshness"]
-    within: DurationField
+    within: DurationField = Field(examples=["24 hours"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from gov_pipelines.policy.kinds.bound import BoundControl, Judges, OnFail
 
 
@@ -15,5 +17,5 @@ class HumanReview(BoundControl):
 
     kind: Literal["human_review"]
     when: str | None = None
-    role: str
+    role: str = Field(examples=["senior_underwriter"])
     before: str | None = None

@@ -22,5 +22,7 @@ class LogQuality(BoundControl):
     @model_validator(mode="after")
     def _of_what(self) -> LogQuality:
         if (self.metric == "missing_share") != bool(self.of):
-            raise ValueError("`of` lists the columns of a missing_share, and of nothing else")
+            raise ValueError(
+                "`of` and missing_share belong together; list columns for a missing_share, and for nothing else"
+            )
         return self

@@ -1,0 +1,157 @@
+"""What one file must agree on with itself, once each of its fields is well formed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from gov_pipelines.errors import Mistake
+from gov_pipelines.policy.columns import CANONICAL, NUMBER, TEXT, log_schema
+from gov_pipelines.policy.declaration import SystemDeclaration
+from gov_pipelines.policy.document import Clause, Policy
+from gov_pipelines.policy.in_force import acts_of, on_fail_of
+from gov_pipelines.policy.predicates import PredicateError, parse_predicate
+from gov_pipelines.policy.suggest import did_you_mean
+from gov_pipelines.policy.yaml_file import Place, YamlFile
+
+ROWS_PER_DAY = "rows_per_day"
+_ROOT: Place = ("attributes",)
+
+
+def mistakes_in_declaration(declaration: SystemDeclaration, file: YamlFile, folder: str) -> list[Mistake]:
+    """Names that must be declared elsewhere in the file, and the folder's name."""
+    return [
+        file.mistake(_ROOT + place, problem, remedy)
+        for place, problem, remedy in (
+            *_folder(declaration, folder),
+            *_columns(declaration),
+            *_strata(declaration),
+            *_intake(declaration),
+            *_ranges(declaration),
+            *_once(declaration.policies, ("policies",)),
+        )
+    ]
+
+
+_Found = Iterator[tuple[Place, str, str]]
+
+
+def _folder(declaration: SystemDeclaration, folder: str) -> _Found:
+    if declaration.system != folder:
+        yield ("system",), f"`{declaration.system}` is in the folder `{folder}`", "Give both the same name."
+
+
+def _columns(declaration: SystemDeclaration) -> _Found:
+    schema = log_schema(declaration)
+    for name in declaration.columns:
+        if name not in schema:
+            yield (
+                ("columns", name),
+                "is neither canonical nor declared",
+                (f"{did_you_mean(name, schema)} A column of your own stands under `fields` too."),
+            )
+    for name, field in declaration.fields.items():
+        dtype = NUMBER if field.type == "number" else TEXT
+        if name in CANONICAL and CANONICAL[name].dtype != dtype:
+            yield (
+                ("fields", name, "type"),
+                "the canonical column is of another type",
+                ("Remove it; its type is in docs/decision-log.md."),
+            )
+    for name in declaration.protected_attributes:
+        if name in CANONICAL:
+            yield (
+                ("protected_attributes", name),
+                "is the name of a canonical column",
+                "Choose another name, and `column:`.",
+            )
+        if name in declaration.fields and declaration.fields[name].type == "number":
+            yield ("fields", name, "type"), "a protected attribute is a category", "Write `type: category`."
+
+
+def _strata(declaration: SystemDeclaration) -> _Found:
+    known = {*declaration.fields, *declaration.columns}
+    for place, name in enumerate(declaration.strata):
+        if name not in known and name not in CANONICAL:
+            yield (
+                ("strata", place),
+                f"`{name}` is not declared",
+                (f"{did_you_mean(name, known)} Declare it under `fields`, with the values it may have."),
+            )
+        elif log_schema(declaration)[name] != TEXT:
+            yield (
+                ("strata", place),
+                f"`{name}` is not a category",
+                "Declare it under `fields` as `type: category`.",
+            )
+    yield from _once(declaration.strata, ("strata",))
+
+
+def _intake(declaration: SystemDeclaration) -> _Found:
+    protected = {name: name for name in declaration.protected_attributes}
+    protected |= {
+        attribute.column: name
+        for name, attribute in declaration.protected_attributes.items()
+        if attribute.column
+    }
+    for place, name in enumerate(declaration.intake.may_read):
+        if name in protected:
+            yield (
+                ("intake", "may_read", place),
+                f"`{name}` is the protected attribute `{protected[name]}`",
+                ("Remove it: the audit joins protected attributes, the system must not read them."),
+            )
+    if declaration.intake.needs_review is not None:
+        try:
+            parse_predicate(declaration.intake.needs_review, log_schema(declaration), zone=declaration.zone)
+        except PredicateError as error:
+            yield ("intake", "needs_review"), error.problem, error.remedy
+    yield from _once([model.version for model in declaration.intake.models], ("intake", "models"))
+
+
+def _ranges(declaration: SystemDeclaration) -> _Found:
+    numbers = {name for name, dtype in log_schema(declaration).items() if dtype == NUMBER} | {ROWS_PER_DAY}
+    for name in declaration.operating_range:
+        if name not in numbers:
+            yield ("operating_range", name), "is not a column of numbers", did_you_mean(name, numbers)
+
+
+def _once(names: Iterable[str], place: Place) -> _Found:
+    seen: set[str] = set()
+    for position, name in enumerate(names):
+        if name in seen:
+            yield (*place, position), f"`{name}` stands more than once", "Keep one."
+        seen.add(name)
+
+
+def mistakes_in_policy(policy: Policy, file: YamlFile) -> list[Mistake]:
+    """What a clause's control says of itself: how it acts, and what a failure holds back."""
+    return [
+        file.mistake(("clauses", place, "control", name), problem, remedy)
+        for place, clause in enumerate(policy.clauses)
+        for name, problem, remedy in _control(clause)
+    ]
+
+
+def _control(clause: Clause) -> Iterator[tuple[str, str, str]]:
+    control = clause.control
+    if control is None:
+        return
+    on_fail, acts = on_fail_of(control), acts_of(control)
+    if on_fail.startswith("hold_") and control.judges != "decision":
+        yield (
+            "on_fail",
+            f"`{on_fail}` needs verdicts of single decisions, which `{control.kind}` does not give",
+            ("Write `on_fail: alert` or `on_fail: suspend`."),
+        )
+    elif control.acts is not None and control.acts != acts:
+        yield (
+            "acts",
+            f"declares `{control.acts}`, but `{control.kind}` with `on_fail: {on_fail}` {acts}",
+            (f"Write `acts: {acts}`, or leave it out."),
+        )
+    if on_fail == "hold_all" and control.approver is None:
+        yield (
+            "approver",
+            "`hold_all` holds every decision until someone releases them",
+            ("Name who may, such as `approver: head-of-credit`."),
+        )

@@ -1,0 +1,33 @@
+"""What identifies the text of a policy and of a declaration: a digest of what was written, not of its layout."""
+
+from __future__ import annotations
+
+import hashlib
+
+import rfc8785
+from pydantic import BaseModel
+
+from gov_pipelines.policy.declaration import SystemDeclaration
+from gov_pipelines.policy.document import Policy
+
+
+def policy_text(policy: Policy) -> bytes:
+    """The canonical JSON (RFC 8785) of a policy as written: comments, order and defaults left out.
+
+    Defaults are left out so that a later version of this program, with more fields, gives the same text.
+    """
+    return _canonical(policy)
+
+
+def policy_digest(policy: Policy) -> str:
+    """SHA-256 of `policy_text`, in hexadecimal."""
+    return hashlib.sha256(policy_text(policy)).hexdigest()
+
+
+def declaration_digest(declaration: SystemDeclaration) -> str:
+    """SHA-256 of the canonical JSON (RFC 8785) of a declaration as written, in hexadecimal."""
+    return hashlib.sha256(_canonical(declaration)).hexdigest()
+
+
+def _canonical(model: BaseModel) -> bytes:
+    return rfc8785.dumps(model.model_dump(mode="json", by_alias=True, exclude_unset=True))

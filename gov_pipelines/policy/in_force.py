@@ -1,0 +1,89 @@
+"""Which version of a policy holds on a date, and which controls that puts on a system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from gov_pipelines.policy.declaration import SystemDeclaration
+from gov_pipelines.policy.document import Clause, Policy
+from gov_pipelines.policy.kinds import Acts, Control, OnFail
+
+
+@dataclass(frozen=True, slots=True)
+class BoundClause:
+    """A clause whose control is in force for a system.
+
+    Attributes:
+        key: `<policy>/<clause id>`, the name of the control everywhere.
+        policy: the version in force.
+        clause: the clause, which has a control.
+        acts: how the control acts, derived from its kind and `on_fail`.
+        on_fail: what a failure does, declared or the kind's default.
+    """
+
+    key: str
+    policy: Policy
+    clause: Clause
+    acts: Acts
+    on_fail: OnFail
+
+    @property
+    def control(self) -> Control:
+        """The clause's control."""
+        assert self.clause.control is not None  # only clauses with one are bound
+        return self.clause.control
+
+
+def in_force(policies: Iterable[Policy], name: str, on: date) -> Policy | None:
+    """The version of a policy in force on a local date, None where there is none.
+
+    `from` is inclusive, `until` exclusive. Where intervals overlap, which lint refuses, the highest version counts.
+    """
+    return max(
+        (policy for policy in policies if policy.policy == name and policy.in_force.covers(on)),
+        key=lambda policy: policy.version,
+        default=None,
+    )
+
+
+def controls_in_force(
+    policies: Iterable[Policy], declaration: SystemDeclaration, on: date
+) -> list[BoundClause]:
+    """The controls on a system for a local date, in the order of its declaration and of the policies."""
+    known = list(policies)
+    versions = (in_force(known, name, on) for name in declaration.policies)
+    return [bound for policy in versions if policy is not None for bound in bound_clauses(policy)]
+
+
+def control_keys(policies: Iterable[Policy], declaration: SystemDeclaration) -> list[str]:
+    """The keys of every control any version ever put on a system, sorted: its asset checks."""
+    named: Sequence[Policy] = [policy for policy in policies if policy.policy in declaration.policies]
+    return sorted({bound.key for policy in named for bound in bound_clauses(policy)})
+
+
+def bound_clauses(policy: Policy) -> Iterator[BoundClause]:
+    """The clauses of a policy that have a control, bound to it."""
+    for clause in policy.clauses:
+        if clause.control is not None:
+            key = control_key(policy, clause)
+            yield BoundClause(key, policy, clause, acts_of(clause.control), on_fail_of(clause.control))
+
+
+def control_key(policy: Policy, clause: Clause) -> str:
+    """`<policy>/<clause id>`, the same in every version."""
+    return f"{policy.policy}/{clause.id}"
+
+
+def on_fail_of(control: Control) -> OnFail:
+    """What a failure does: as declared, else the kind's default."""
+    return control.on_fail or control.default_on_fail
+
+
+def acts_of(control: Control) -> Acts:
+    """How a control acts: it holds what a failure holds back or suspends, and detects otherwise.
+
+    Nothing `prevents` until grants are read from the database: a declared `database_role` shows intent, not a bar.
+    """
+    return "detects" if on_fail_of(control) == "alert" else "holds"

@@ -1,0 +1,205 @@
+"""YAML as people write it: version 1.2, safe, each value's line known, every mistake reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from gov_pipelines.errors import ConfigurationError, Mistake, WrongUse
+
+Place = tuple[str | int, ...]
+_Model = TypeVar("_Model", bound=BaseModel)
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp")}
+
+
+@dataclass(frozen=True, slots=True)
+class YamlFile:
+    """A parsed file.
+
+    Attributes:
+        name: the file as a person would name it, such as `assets/hiring/defs.yaml`.
+        content: plain dictionaries, lists and scalars.
+        lines: 1-based line by path; a field's line is that of its key, an element's that of its value.
+        unreadable: mistakes that leave the rest of the file readable, such as a key that stands twice.
+    """
+
+    name: str
+    content: Any
+    lines: Mapping[Place, int] = field(repr=False)
+    unreadable: tuple[Mistake, ...] = ()
+
+    def mistake(self, path: Place, problem: str, remedy: str) -> Mistake:
+        """A mistake at a path; a path that is not in the file (a missing field) takes its parent's line."""
+        known = next((path[:end] for end in range(len(path), -1, -1) if path[:end] in self.lines), ())
+        return Mistake(self.name, self.lines.get(known, 0), self.dotted(path), problem, remedy)
+
+    def at(self, path: Place) -> Any:
+        """The value at a path, None where there is none."""
+        value = self.content
+        for step in path:
+            known = (
+                step in value
+                if isinstance(value, Mapping)
+                else isinstance(value, list) and step in range(len(value))
+            )
+            if not known:
+                return None
+            value = value[step]
+        return value
+
+    def dotted(self, path: Place) -> str:
+        """A path for people: elements of a list by their `id` where they have one, else by their position."""
+        words = ""
+        for end, step in enumerate(path, start=1):
+            if isinstance(step, str):
+                words += f".{step}" if words else step
+                continue
+            element = self.at(path[:end])
+            named = element.get("id") if isinstance(element, Mapping) else None
+            words += f"[{named if isinstance(named, str) else step}]"
+        return words or "the whole file"
+
+    def read_as(self, model: type[_Model]) -> _Model:
+        """The content as a model.
+
+        Raises:
+            ConfigurationError: with every mistake, in the file's own lines.
+        """
+        from gov_pipelines.policy.remedies import mistakes_of  # noqa: PLC0415  (needed only when something is wrong)
+
+        mistakes = list(self.unreadable)
+        told = {mistake.field for mistake in mistakes}
+        try:
+            value = model.model_validate(self.content)
+        except ValidationError as error:
+            mistakes += [mistake for mistake in mistakes_of(error, self, model) if mistake.field not in told]
+            raise ConfigurationError(mistakes) from error
+        if mistakes:
+            raise ConfigurationError(mistakes)
+        return value
+
+
+def read_yaml(path: Path, name: str, *, templates: bool = True) -> YamlFile:
+    """Read one YAML document. What can be told beside the model's own mistakes waits for `YamlFile.read_as`.
+
+    Args:
+        path: the file.
+        name: how messages name it.
+        templates: False refuses `{{` and `{%`, which Dagster would evaluate as code.
+
+    Raises:
+        WrongUse: the file cannot be opened.
+        ConfigurationError: it is not YAML 1.2.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            [Mistake(name, 0, "the whole file", "is not UTF-8 text", "Save it as UTF-8.")]
+        ) from error
+    except OSError as error:
+        raise WrongUse(
+            f"{name} cannot be read: {error.strerror}. Check that it exists and may be read."
+        ) from error
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        root = yaml.compose(text)
+    except YAMLError as error:
+        raise ConfigurationError([_unreadable(name, error)]) from error
+    walk = _Walk(name, yaml, templates)
+    content = walk.value(root, ()) if root is not None else None
+    return YamlFile(name, content, walk.lines, tuple(walk.mistakes))
+
+
+def _unreadable(name: str, error: YAMLError) -> Mistake:
+    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+    said = (error.problem if isinstance(error, MarkedYAMLError) else None) or "cannot be parsed"
+    remedy = "One document a file; quote texts that hold `: ` or start with a sign, and indent with spaces."
+    return Mistake(name, mark.line + 1 if mark else 0, "the whole file", f"is not YAML: {said}", remedy)
+
+
+class _Walk:
+    """Turns nodes into plain values, noting lines and mistakes."""
+
+    def __init__(self, name: str, yaml: YAML, templates: bool) -> None:
+        self.name = name
+        self.yaml = yaml
+        self.templates = templates
+        self.lines: dict[Place, int] = {}
+        self.mistakes: list[Mistake] = []
+
+    def value(self, node: Node, path: Place) -> Any:
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if node.anchor:
+            self._wrong(
+                node,
+                path,
+                f"has the anchor `&{node.anchor}`",
+                "Write the value out: a policy is read top to bottom.",
+            )
+            return None
+        if isinstance(node, MappingNode):
+            return dict(self._entries(node, path))
+        if isinstance(node, SequenceNode):
+            return [self.value(element, (*path, place)) for place, element in enumerate(node.value)]
+        assert isinstance(node, ScalarNode)  # the composer makes these three
+        return self._scalar(node, path)
+
+    def _entries(self, node: MappingNode, path: Place) -> Iterator[tuple[str, Any]]:
+        first: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            key = self._scalar(key_node, path) if isinstance(key_node, ScalarNode) else None
+            if not isinstance(key, str):
+                self._wrong(
+                    key_node,
+                    path,
+                    f"has the key `{key_node.value}`, which is not text",
+                    'Put it in quotes, such as "1".',
+                )
+            elif key in first:
+                self._wrong(
+                    key_node,
+                    (*path, key),
+                    f"stands twice, first in line {first[key]}",
+                    "Keep one of the two.",
+                )
+            else:
+                first[key] = line
+                self.lines[*path, key] = line
+                yield key, self.value(value_node, (*path, key))
+
+    def _scalar(self, node: ScalarNode, path: Place) -> Any:
+        if str(node.tag) not in _PLAIN_TAGS:
+            self._wrong(node, path, f"has the tag `{node.tag}`", "Write a plain value.")
+            return None
+        if not self.templates and any(opening in node.value for opening in ("{{", "{%")):
+            self._wrong(
+                node, path, "holds a template, which Dagster would run as code", "Write the value itself."
+            )
+            return None
+        try:
+            return self.yaml.constructor.construct_object(node)
+        except (ValueError, YAMLError):  # such as 2026-13-01: the model says what it expected instead
+            return node.value
+
+    def _wrong(self, node: Node, path: Place, problem: str, remedy: str) -> None:
+        dotted = ".".join(str(step) for step in path) or "the whole file"
+        self.mistakes.append(Mistake(self.name, node.start_mark.line + 1, dotted, problem, remedy))
+
+
+def kind_in_words(value: object) -> str:
+    """What a value is, for messages: a text, a number, a list ..."""
+    words: Sequence[tuple[type, str]] = (
+        (bool, "true or false"), (str, "a text"), (int, "a number"), (float, "a number"), (date, "a date"),
+        (list, "a list"), (dict, "fields"),
+    )  # fmt: skip
+    return next((name for kind, name in words if isinstance(value, kind)), "nothing")
