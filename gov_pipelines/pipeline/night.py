@@ -1,0 +1,329 @@
+"""One night of one system, step by step: what each asset of the graph does, without Dagster.
+
+Every step reads what the steps before it wrote into the partition's folder and writes its own file there, whole or
+not at all, so that a step killed at any moment can be run again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cached_property, reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from gov_pipelines.access import access_measurements, access_outside, read_access_log
+from gov_pipelines.decisions import decision_measurements, judge_decisions, read_partition
+from gov_pipelines.evidence import new_salt
+from gov_pipelines.measure import (
+    Measurement,
+    Tally,
+    drift_measurements,
+    fairness_measurements,
+    freshness_measurement,
+    quality_measurements,
+    range_measurements,
+    tally_digest,
+    tally_from_json,
+    tally_json,
+    window_bounds,
+    window_partitions,
+)
+from gov_pipelines.measure import tally as count
+from gov_pipelines.pipeline.records import measurement_from, measurement_record
+from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force
+from gov_pipelines.policy.kinds import Drift, Expectation, Fairness, Freshness, LogQuality, OperatingRange
+from gov_pipelines.store import Home, read_frame, write_atomic, write_frame
+from gov_pipelines.validate import SecondOpinion, second_opinion
+
+TABLE_ROWS = 50
+"""Rows of a table in a run's metadata; more would swell the event log."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step leaves behind besides its file.
+
+    Attributes:
+        frame: the step's table, for assets that people add.
+        data: its result otherwise: the row accounting of the log, the second opinion on the fairness metrics.
+        metadata: counts, short texts and small tables (lists of rows); nothing of a single person.
+    """
+
+    frame: pl.DataFrame | None = None
+    data: Any = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Night:
+    """One partition of one system, and all that its audit depends on.
+
+    Attributes:
+        home: where results are kept.
+        project: folder that file sources are relative to.
+        declaration: the system.
+        policies: every version of every policy; which is in force depends on the partition.
+        partition: the local day.
+        as_of: the instant from which the audit looks: what happened later has not happened.
+        environ: where named secrets are read.
+        run_id: of the Dagster run.
+    """
+
+    home: Home
+    project: Path
+    declaration: SystemDeclaration
+    policies: Sequence[Policy]
+    partition: date
+    as_of: datetime
+    environ: Mapping[str, str]
+    run_id: str = ""
+
+    @property
+    def system(self) -> str:
+        """The system's name."""
+        return self.declaration.system
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy URL of the store: GOV_STORE_URL, or the home's own SQLite."""
+        return self.environ.get("GOV_STORE_URL") or self.home.store_url
+
+    @property
+    def folder(self) -> Path:
+        """Where this partition's files are."""
+        return self.home.partition_dir(self.system, self.partition)
+
+    @cached_property
+    def bound(self) -> list[BoundClause]:
+        """The clauses with a control that are in force on this day."""
+        return controls_in_force(self.policies, self.declaration, self.partition)
+
+    def window(self, bound: BoundClause) -> list[date]:
+        """The partitions a control looks at; this one is the last."""
+        return window_partitions(bound.control.window, self.partition, self.declaration.starts)
+
+    def tally_of(self, days: Sequence[date]) -> tuple[Tally | None, int]:
+        """The sum of the tallies of some days, and how many of the days are there."""
+        files = [self.home.partition_dir(self.system, day) / "tally.json" for day in days]
+        tallies = [tally_from_json(file.read_bytes()) for file in files if file.is_file()]
+        return (reduce(add, tallies) if tallies else None), len(tallies)
+
+    def read_json(self, name: str) -> Any:
+        """One of this partition's JSON files."""
+        return json.loads((self.folder / name).read_bytes())
+
+    def write_json(self, name: str, data: Any) -> None:
+        """Write one of this partition's JSON files."""
+        text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        write_atomic(self.folder / name, text.encode())
+
+
+def read_decisions(night: Night) -> StepResult:
+    """`decision_log`: pull the day's decisions, keep what can be judged, quarantine the rest, count everything."""
+    extract = read_partition(night.declaration, night.partition, project=night.project, environ=night.environ)
+    write_frame(night.folder / "quarantine.parquet", extract.quarantine)
+    _keep_salts(night, extract.log)
+    night.write_json(
+        "rows.json",
+        {
+            **extract.rows.to_dict(),
+            "adds_up": extract.rows.adds_up,
+            "inputs": [{"name": each.name, "rows": each.rows, "sha256": each.digest} for each in extract.inputs],
+        },
+    )
+    write_frame(night.folder / "decision_log.parquet", extract.log)
+    reasons = extract.quarantine.group_by("reason").len("rows").sort("reason")
+    return StepResult(
+        extract.log,
+        extract.rows,
+        {**extract.rows.to_dict(), "quarantine": reasons.head(TABLE_ROWS).to_dicts()} | _about(night),
+    )
+
+
+def _keep_salts(night: Night, log: pl.DataFrame) -> None:
+    """One salt a decision, drawn when it is first seen and never again: leaves must not change when a night is re-run."""
+    file = night.folder / "salts.parquet"
+    kept = read_frame(file) if file.is_file() else pl.DataFrame(schema={"decision_id": pl.String, "salt": pl.String})
+    new = log.select("decision_id").join(kept, on="decision_id", how="anti")
+    drawn = new.with_columns(pl.Series("salt", [new_salt() for _ in range(new.height)], dtype=pl.String))
+    write_frame(file, pl.concat([kept, drawn]).sort("decision_id"))
+
+
+def judge(night: Night) -> StepResult:
+    """`decision_verdicts`: every decision under every rule in force on its day."""
+    log = read_frame(night.folder / "decision_log.parquet")
+    verdicts = judge_decisions(log, night.bound, night.declaration, partition=night.partition, as_of=night.as_of)
+    write_frame(night.folder / "decision_verdicts.parquet", verdicts)
+    counts = verdicts.group_by("control", "verdict").len("decisions").sort("control", "verdict")
+    return StepResult(verdicts, metadata={"decisions": log.height, "verdicts": counts.head(TABLE_ROWS).to_dicts()})
+
+
+def read_access(night: Night) -> StepResult:
+    """`access_log`: who read what on that day."""
+    log = read_access_log(night.declaration, night.partition, project=night.project, environ=night.environ)
+    write_frame(night.folder / "access_log.parquet", log)
+    return StepResult(log, metadata={"reads": log.height, "declared": night.declaration.access_log is not None})
+
+
+def compare_access(night: Night) -> StepResult:
+    """`access_patterns`: reads outside what intake declares."""
+    log = read_frame(night.folder / "access_log.parquet")
+    measured: dict[str, list[Measurement]] = {}
+    outside: list[dict[str, Any]] = []
+    for bound in night.bound:
+        if bound.control.judges == "access":
+            measured[bound.key] = _placed(night, bound, access_measurements(log, night.declaration, bound.control))
+            found = access_outside(log, night.declaration, bound.control)
+            outside += [{"control": bound.key, **row} for row in json.loads(found.write_json())]
+    night.write_json("access_patterns.json", {"measurements": _records(measured), "outside": outside})
+    return StepResult(metadata={"outside": outside[:TABLE_ROWS]})
+
+
+def tally(night: Night) -> StepResult:
+    """`tally`: the one scan of the rows; everything below computes from it."""
+    log = read_frame(night.folder / "decision_log.parquet")
+    rows = night.read_json("rows.json")
+    counts = {name: rows[name] for name in ("source_count", "accepted", "quarantined", "duplicate", "undated")}
+    ranges = [
+        limit for bound in night.bound if isinstance(bound.control, OperatingRange) for limit in bound.control.ranges.items()
+    ]
+    counted = count(log, night.declaration, counts, night.partition, [each for each in ranges if each[0] != "rows_per_day"])
+    write_atomic(night.folder / "tally.json", tally_json(counted))
+    return StepResult(metadata={"accepted": log.height, "cells": counted.cells.height, "digest": tally_digest(counted)})
+
+
+def measure_fairness(night: Night) -> StepResult:
+    """`fairness_metrics`: group measures of each control's window, and fairlearn's opinion of the same."""
+    measured: dict[str, list[Measurement]] = {}
+    opinions: dict[str, SecondOpinion] = {}
+    for bound in night.bound:
+        control = bound.control
+        days = night.window(bound)
+        counted, _ = night.tally_of(days)
+        if counted is None:
+            continue
+        if isinstance(control, Fairness):
+            rows = fairness_measurements(counted, control, night.declaration)
+            opinions[bound.key] = second_opinion(_rows_of(night, days), counted, rows, night.declaration)
+        elif isinstance(control, LogQuality):
+            rows = quality_measurements(counted, control, night.declaration)
+        elif isinstance(control, OperatingRange):
+            rows = range_measurements(counted, control, night.declaration)
+        elif isinstance(control, Freshness):
+            rows = [freshness_measurement(counted, control, night.declaration, night.partition)]
+        else:
+            continue
+        measured[bound.key] = _placed(night, bound, rows)
+    night.write_json("fairness_metrics.json", _records(measured))
+    agreed = {
+        "agrees": all(each.agrees or each.compared == 0 for each in opinions.values()),
+        "compared": sum(each.compared for each in opinions.values()),
+        "largest_difference": max((each.largest_difference for each in opinions.values()), default=0.0),
+        "disagreements": [
+            {"control": key, "metric": each.metric, "group": each.group, "ours": each.ours, "theirs": each.theirs}
+            for key, opinion in opinions.items()
+            for each in opinion.disagreements
+        ],
+        "rows": sorted({each.rows for each in opinions.values()}),
+        "fairlearn": next((each.fairlearn for each in opinions.values()), None),
+    }
+    night.write_json("second_opinion.json", agreed)
+    counts = {"measurements": sum(map(len, measured.values()))}
+    return StepResult(data=agreed, metadata=counts | _scalars(agreed))
+
+
+def measure_shift(night: Night) -> StepResult:
+    """`distribution_shift`: columns of each control's window against its stored reference."""
+    measured: dict[str, list[Measurement]] = {}
+    for bound in night.bound:
+        if isinstance(control := bound.control, Drift):
+            current, _ = night.tally_of(night.window(bound))
+            expected = _days(control.reference.from_, control.reference.until)
+            reference, present = night.tally_of(expected)
+            if current is None:
+                continue
+            if reference is None or present < len(expected):
+                note = f"the reference has {present} of its {len(expected)} days"
+                rows = [Measurement(metric=control.metric, attribute=(name,), note=note) for name in control.of]
+            else:
+                rows = drift_measurements(current, reference, control)
+            measured[bound.key] = _placed(night, bound, rows)
+    night.write_json("distribution_shift.json", _records(measured))
+    shown = [{"column": each.attribute[0], "psi": each.value, "n": each.n} for rows in measured.values() for each in rows]
+    return StepResult(metadata={"psi": shown[:TABLE_ROWS]})
+
+
+def measurements_of(night: Night) -> dict[str, list[Measurement]]:
+    """Every measurement of this night by control key."""
+    measured: dict[str, list[Measurement]] = {}
+    for records in (
+        night.read_json("fairness_metrics.json"),
+        night.read_json("distribution_shift.json"),
+        night.read_json("access_patterns.json")["measurements"],
+    ):
+        for key, rows in records.items():
+            measured[key] = [measurement_from(row) for row in rows]
+    for bound in night.bound:
+        if bound.control.judges == "decision":
+            verdicts = _verdicts_of(night, night.window(bound))
+            measured[bound.key] = _placed(night, bound, decision_measurements(verdicts, bound.key))
+    everything = [each for rows in measured.values() for each in rows]
+    native = {bound.key: everything for bound in night.bound if isinstance(bound.control, Expectation)}
+    return measured | native
+
+
+def presence_of(night: Night) -> dict[str, tuple[int, int]]:
+    """Partitions present and expected in each control's window."""
+    presence: dict[str, tuple[int, int]] = {}
+    for bound in night.bound:
+        days = night.window(bound)
+        present = sum((night.home.partition_dir(night.system, day) / "tally.json").is_file() for day in days)
+        presence[bound.key] = present, len(days)
+    return presence
+
+
+def _about(night: Night) -> dict[str, Any]:
+    declaration = night.declaration
+    notes = {
+        "about_data": declaration.about_data,
+        "synthetic": declaration.synthetic.note if declaration.synthetic else None,
+    }
+    return {name: text for name, text in notes.items() if text}
+
+
+def _rows_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
+    files = [night.home.partition_dir(night.system, day) / "decision_log.parquet" for day in days]
+    return pl.concat([read_frame(file) for file in files if file.is_file()])
+
+
+def _verdicts_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
+    files = [night.home.partition_dir(night.system, day) / "decision_verdicts.parquet" for day in days]
+    return pl.concat([read_frame(file) for file in files if file.is_file()])
+
+
+def _placed(night: Night, bound: BoundClause, rows: Sequence[Measurement]) -> list[Measurement]:
+    """Measurements with the system and the window they speak of."""
+    from dataclasses import replace
+
+    start, end = window_bounds(
+        bound.control.window, night.partition, night.declaration.starts, night.declaration.zone
+    )
+    return [replace(row, system=night.system, window_start=start, window_end=end) for row in rows]
+
+
+def _records(measured: Mapping[str, Sequence[Measurement]]) -> dict[str, list[dict[str, Any]]]:
+    return {key: [measurement_record(row) for row in rows] for key, rows in measured.items()}
+
+
+def _scalars(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if isinstance(value, bool | int | float | str)}
+
+
+def _days(start: date, until: date) -> list[date]:
+    return [start + timedelta(days=offset) for offset in range((until - start).days)]

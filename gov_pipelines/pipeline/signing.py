@@ -1,0 +1,333 @@
+"""The end of a night: verdicts, measurements and digests signed as one snapshot, recorded once, told once."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from gov_pipelines import __version__
+from gov_pipelines.errors import GovError, WrongUse
+from gov_pipelines.evidence import (
+    DEMO_KEY_NAME,
+    Signer,
+    build_predicate,
+    decision_leaf,
+    decisions_section,
+    discard_package,
+    load_signer,
+    read_package,
+    sign_package,
+    write_leaves,
+)
+from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json, window_bounds
+from gov_pipelines.notify import alerts_for, missed_window
+from gov_pipelines.pipeline.names import check_url
+from gov_pipelines.pipeline.night import Night, StepResult, measurements_of
+from gov_pipelines.pipeline.records import measurement_record
+from gov_pipelines.pipeline.verdicts import policies_in_force, verdict_rows_of
+from gov_pipelines.policy import Window, declaration_digest, policy_digest, policy_text
+from gov_pipelines.store import (
+    Engine,
+    SnapshotRow,
+    VerdictRow,
+    all_snapshots,
+    drop_verdicts,
+    enqueue,
+    last_snapshot,
+    lock,
+    open_store,
+    put_verdicts,
+    read_frame,
+    record_policy,
+    record_snapshot,
+    snapshot_of,
+    standing_verdicts,
+    verdicts_of,
+)
+
+DISCLOSE_MIN = 5
+"""Cells smaller than this are merged in the tally that may be published."""
+
+_LIBRARIES = ("dagster", "fairlearn", "great-expectations", "polars", "scipy")
+
+
+def sign(night: Night) -> StepResult:
+    """`compliance_snapshot`: sign what the night found. The same findings again change nothing."""
+    tally = tally_from_json((night.folder / "tally.json").read_bytes())
+    rows = night.read_json("rows.json")
+    leaves = _leaves(night)
+    findings = {
+        "ingest": {
+            "sourceCount": rows["source_count"],
+            **{name: rows[name] for name in ("accepted", "quarantined", "duplicate", "undated")},
+            "inputs": rows["inputs"],
+        },
+        "decisions": decisions_section(leaves),
+        "tally": {
+            "sha256": tally_digest(tally),
+            "disclosedSha256": tally_digest(disclosed(tally, DISCLOSE_MIN)),
+            "discloseMin": DISCLOSE_MIN,
+        },
+        "measurements": [
+            {"control": key, **measurement_record(row)}
+            for key, measured in sorted(measurements_of(night).items())
+            for row in measured
+        ],
+        "secondOpinion": night.read_json("second_opinion.json"),
+        "missed": None,
+    }
+    files = {
+        "decision_leaves.jsonl": write_leaves(leaves),
+        "tally.json": tally_json(tally),
+        "rows.json": (night.folder / "rows.json").read_bytes(),
+    }
+    return _sign(night, findings, files)
+
+
+def sign_missed(night: Night, reason: str) -> StepResult:
+    """Sign that this window was not audited, and why. A window that was audited before stays as it was signed."""
+    with open_store(night.store_url).connect() as connection:
+        signed = snapshot_of(connection, night.system, night.partition)
+    if signed is not None:
+        with open_store(night.store_url).begin() as connection:
+            enqueue(connection, [_missed_alert(night, reason)])
+        return StepResult(metadata={"revision": signed.revision, "changed": False})
+    judged = {bound.key: Judgement("missing", f"The window was not audited: {reason}") for bound in night.bound}
+    rows = verdict_rows_of(night, judged)
+    with open_store(night.store_url).begin() as connection:
+        put_verdicts(connection, rows)
+    nothing = dict.fromkeys(("sourceCount", "accepted", "quarantined", "duplicate", "undated"), 0)
+    findings = {
+        "ingest": {**nothing, "inputs": []},
+        "decisions": decisions_section([]),
+        "tally": None,
+        "measurements": [],
+        "secondOpinion": None,
+        "missed": {"reason": reason},
+    }
+    return _sign(night, findings, {"decision_leaves.jsonl": write_leaves([])})
+
+
+def verdict_rows(night: Night) -> list[VerdictRow]:
+    """The verdicts of the latest signed revision of the night's partition."""
+    with open_store(night.store_url).connect() as connection:
+        return verdicts_of(connection, night.system, night.partition)
+
+
+def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes]) -> StepResult:
+    engine = open_store(night.store_url)
+    with lock(night.home, f"ledger-{night.system}", engine=engine):
+        now = datetime.now(UTC)
+        content = {**_context(night, engine, now), **findings}
+        with engine.connect() as connection:
+            signed = snapshot_of(connection, night.system, night.partition)
+            last = last_snapshot(connection, night.system)
+            revision = signed.revision + 1 if signed else 1
+            verdicts = verdicts_of(connection, night.system, night.partition, revision)
+        texts = {bound.key: bound.clause.text for bound in night.bound}
+        content["controls"] = [_control(row, texts) for row in verdicts]
+        content |= {
+            "revision": revision,
+            "supersedes": {"revision": signed.revision, "payloadSha256": signed.payload_sha256} if signed else None,
+            "sequence": last.sequence + 1 if last else 1,
+            "previous": {"sequence": last.sequence, "payloadSha256": last.payload_sha256} if last else None,
+            "timeCreated": now,
+            "producer": _producer(night),
+        }
+        predicate = build_predicate(content)
+        if signed is not None and signed.content_digest == predicate["contentDigest"]:
+            with engine.begin() as connection:
+                drop_verdicts(connection, night.system, night.partition, revision)
+            return _result(night, signed, verdicts, changed=False)
+        row = _package(night, predicate, {**files, **_policy_files(night)}, now)
+        with engine.begin() as connection:
+            alerts = alerts_for(
+                standing_verdicts(connection, night.system, night.partition),
+                verdicts,
+                texts=texts,
+                notify={bound.key: bound.control.notify for bound in night.bound},
+                links=_links(night, verdicts),
+                note=_note(night),
+            )
+            record_snapshot(connection, row)
+            enqueue(connection, alerts if findings["missed"] is None else [_missed_alert(night, findings["missed"]["reason"])])
+    return _result(night, row, verdicts, changed=True)
+
+
+def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
+    """What was audited, by which policies, known since when."""
+    start, end = window_bounds(Window("partition"), night.partition, night.declaration.starts, night.declaration.zone)
+    policies, late = [], False
+    with engine.begin() as connection:
+        for policy in policies_in_force(night):
+            recorded = record_policy(
+                connection,
+                policy.policy,
+                policy.version,
+                policy_digest(policy),
+                policy_text(policy),
+                policy.in_force.from_,
+                policy.in_force.until,
+                now,
+            )
+            late |= recorded > end
+            policies.append(
+                {
+                    "name": policy.policy,
+                    "version": policy.version,
+                    "sha256": policy_digest(policy),
+                    "inForceFrom": policy.in_force.from_,
+                    "inForceUntil": policy.in_force.until,
+                    "recordedAt": recorded,
+                }
+            )
+    return {
+        "system": night.system,
+        "partition": {"key": night.partition, "zone": night.declaration.zone, "start": start, "end": end},
+        "asOf": night.as_of,
+        "retroactive": late,
+        "policies": policies,
+        "declaration": {"sha256": declaration_digest(night.declaration)},
+    }
+
+
+def _package(night: Night, predicate: dict[str, Any], files: Mapping[str, bytes], now: datetime) -> SnapshotRow:
+    """Write the signed package, or adopt the one that a crash left between signing and recording."""
+    folder = night.home.snapshot_dir(night.system, night.partition, predicate["revision"])
+    signer = _signer(night)
+    left = None
+    with suppress(WrongUse, GovError):  # nothing there, or half of something: it is signed anew below
+        left = read_package(folder)
+    follows = ("contentDigest", "sequence", "previous", "revision")
+    if left is not None and left.key_id == signer.public.keyid and all(left.predicate[n] == predicate[n] for n in follows):
+        payload, key_id = left.payload_sha256, left.key_id
+    else:
+        if folder.exists():
+            discard_package(folder)
+        signed = sign_package(folder, files, predicate, signer)
+        payload, key_id = signed.payload_sha256, signed.key_id
+    previous = predicate["previous"]
+    return SnapshotRow(
+        system=night.system,
+        partition=night.partition,
+        revision=predicate["revision"],
+        sequence=predicate["sequence"],
+        previous_sha256=previous["payloadSha256"] if previous else None,
+        payload_sha256=payload,
+        content_digest=predicate["contentDigest"],
+        path=str(folder.relative_to(night.home.root)),
+        key_id=key_id,
+        signed_at=now,
+        as_of=night.as_of,
+        retroactive=predicate["retroactive"],
+    )
+
+
+def _signer(night: Night) -> Signer:
+    signer = load_signer(night.home.keys_dir)
+    if signer.public.name == DEMO_KEY_NAME and night.store_url.startswith("postgresql"):
+        raise WrongUse(
+            f"The key in {night.home.keys_dir} is the demo's, which nobody should trust, and this store is PostgreSQL. "
+            "Make a key of your own in another home: GOV_HOME=... gov keys new"
+        )
+    return signer
+
+
+def _leaves(night: Night) -> list[bytes]:
+    """One leaf a decision, in the order of decision ids."""
+    verdicts = read_frame(night.folder / "decision_verdicts.parquet")
+    said = dict(
+        verdicts.group_by("decision_id").agg(pl.struct("control", "verdict")).iter_rows()
+    )
+    salts = read_frame(night.folder / "salts.parquet")
+    ids = read_frame(night.folder / "decision_log.parquet").select("decision_id").join(salts, on="decision_id")
+    return [
+        decision_leaf(each, salt, {one["control"]: one["verdict"] for one in said.get(each, [])})
+        for each, salt in ids.sort("decision_id").iter_rows()
+    ]
+
+
+def _control(row: VerdictRow, texts: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "control": row.control,
+        "text": texts.get(row.control),
+        "policy": row.policy,
+        "policyVersion": row.policy_version,
+        "level": row.level,
+        "kind": row.kind,
+        "acts": row.acts,
+        "severity": row.severity,
+        "verdict": row.verdict,
+        "reason": row.reason,
+        "threshold": row.threshold,
+        "breaches": row.breaches,
+        "metric": row.metric,
+        "attribute": list(row.attribute),
+        "group": row.group,
+        "referenceGroup": row.reference_group,
+        "value": row.value,
+        "lower": row.lower,
+        "upper": row.upper,
+        "confidence": row.confidence,
+        "n": row.n,
+        "pAdjusted": row.p_adjusted,
+        "windowStart": row.window_start,
+        "windowEnd": row.window_end,
+    }
+
+
+def _policy_files(night: Night) -> dict[str, bytes]:
+    return {f"policy.{each.policy}@{each.version}.json": policy_text(each) for each in policies_in_force(night)}
+
+
+def _producer(night: Night) -> dict[str, Any]:
+    return {
+        "name": "gov_pipelines",
+        "version": __version__,
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "runId": night.run_id or None,
+    }
+
+
+def _links(night: Night, rows: list[VerdictRow]) -> dict[str, str]:
+    base = night.environ.get("GOV_UI_URL")
+    return {row.control: check_url(base, row.system, row.control, row.partition) for row in rows} if base else {}
+
+
+def _note(night: Night) -> str | None:
+    parts = [night.declaration.about_data, night.declaration.synthetic.note if night.declaration.synthetic else None]
+    return " ".join(part for part in parts if part) or None
+
+
+def _missed_alert(night: Night, reason: str) -> Any:
+    routes = sorted({route for bound in night.bound for route in bound.control.notify})
+    return missed_window(
+        night.system, night.partition, reason=reason, notify=routes, raised_at=datetime.now(UTC), note=_note(night)
+    )
+
+
+def _result(night: Night, row: SnapshotRow, verdicts: list[VerdictRow], *, changed: bool) -> StepResult:
+    counts: dict[str, int] = {}
+    for verdict in verdicts:
+        counts[verdict.verdict] = counts.get(verdict.verdict, 0) + 1
+    return StepResult(
+        metadata={
+            "revision": row.revision,
+            "sequence": row.sequence,
+            "changed": changed,
+            "retroactive": row.retroactive,
+            "content digest": row.content_digest,
+            "payload sha256": row.payload_sha256,
+            "package": Path(row.path),
+            "verdicts": counts,
+        }
+    )

@@ -1,0 +1,157 @@
+"""Verdicts of one night: suites run, every control given a row, and no row out of ignorance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from gov_pipelines.measure import Judgement, window_bounds
+from gov_pipelines.pipeline.night import Night, StepResult, measurements_of, presence_of
+from gov_pipelines.policy import BoundClause, Policy, control_keys, controls_in_force, in_force
+from gov_pipelines.policy.kinds import (
+    ApprovedModel,
+    DataAccess,
+    Deadline,
+    DecisionRule,
+    DecisionScope,
+    Drift,
+    Expectation,
+    Fairness,
+    Freshness,
+    HumanReview,
+    LogQuality,
+    OperatingRange,
+)
+from gov_pipelines.store import VerdictRow, open_store, put_verdicts, snapshot_of
+from gov_pipelines.validate import compile_suites, run_suite
+
+
+def reach_verdicts(night: Night) -> StepResult:
+    """`control_verdicts`: one row per control into the store, as the revision that is about to be signed."""
+    rows = verdict_rows_of(night, _judged(night))
+    with open_store(night.store_url).begin() as connection:
+        put_verdicts(connection, rows)
+    table = [{"control": row.control, "verdict": row.verdict, "reason": row.reason} for row in rows]
+    return StepResult(metadata={"verdicts": table})
+
+
+def verdict_rows_of(night: Night, judged: dict[str, Judgement]) -> list[VerdictRow]:
+    """A row for every control of every version: judged, `missing` where due and absent, else not in force."""
+    revision = next_revision(night)
+    now = datetime.now(UTC)
+    bound = {each.key: each for each in night.bound}
+    rows = []
+    for key in control_keys(night.policies, night.declaration):
+        if key in bound:
+            judgement = judged.get(key) or Judgement("missing", "Due, and nothing was judged.")
+            rows.append(_row(night, bound[key], judgement, revision, now))
+        else:
+            elsewhere = _of_another_version(night, key)
+            rows.append(_row(night, elsewhere, Judgement("not_applicable", "Not in force on this day."), revision, now))
+    return rows
+
+
+def _of_another_version(night: Night, key: str) -> BoundClause:
+    """A control that is not in force on this day, as the newest version that has it binds it."""
+    dates = sorted({policy.in_force.from_ for policy in night.policies}, reverse=True)
+    versions = (controls_in_force(night.policies, night.declaration, day) for day in dates)
+    return next(bound for version in versions for bound in version if bound.key == key)
+
+
+def next_revision(night: Night) -> int:
+    """The revision that a new snapshot of this partition would be."""
+    with open_store(night.store_url).connect() as connection:
+        signed = snapshot_of(connection, night.system, night.partition)
+    return signed.revision + 1 if signed else 1
+
+
+def policies_in_force(night: Night) -> list[Policy]:
+    """The version of each of the system's policies in force on this day."""
+    found = (in_force(night.policies, name, night.partition) for name in night.declaration.policies)
+    return [policy for policy in found if policy is not None]
+
+
+def _judged(night: Night) -> dict[str, Judgement]:
+    nothing = _nothing_arrived(night)
+    if nothing:
+        return {bound.key: Judgement("missing", nothing) for bound in night.bound}
+    measurements, presence = measurements_of(night), presence_of(night)
+    judged: dict[str, Judgement] = {}
+    for suite in compile_suites(policies_in_force(night)).values():
+        judged |= run_suite(json.loads(suite), measurements, presence)
+    return judged
+
+
+def _nothing_arrived(night: Night) -> str | None:
+    """Zero rows are missing, unless the declared range allows none."""
+    if night.read_json("rows.json")["source_count"]:
+        return None
+    least = night.declaration.operating_range.get("rows_per_day", (None, None))[0]
+    if least == 0:
+        return None
+    expected = f"at least {least:g} a day" if least else "some: no rows_per_day of 0 is declared"
+    return f"No decision arrived for {night.partition}; expected {expected}."
+
+
+def _row(night: Night, bound: BoundClause, judgement: Judgement, revision: int, now: datetime) -> VerdictRow:
+    control, decisive = bound.control, judgement.decisive
+    start, end = window_bounds(control.window, night.partition, night.declaration.starts, night.declaration.zone)
+    numbers = {}
+    if decisive is not None:
+        numbers = {
+            "metric": decisive.metric,
+            "attribute": decisive.attribute,
+            "group": dict(decisive.group) if decisive.group is not None else None,
+            "reference_group": dict(decisive.reference_group) if decisive.reference_group is not None else None,
+            "value": decisive.value,
+            "lower": decisive.lower,
+            "upper": decisive.upper,
+            "confidence": decisive.confidence,
+            "n": decisive.n,
+            "p_adjusted": decisive.p_adjusted,
+        }
+    return VerdictRow(
+        system=night.system,
+        partition=night.partition,
+        revision=revision,
+        control=bound.key,
+        policy=bound.policy.policy,
+        policy_version=bound.policy.version,
+        clause=bound.clause.id,
+        level=bound.clause.level,
+        kind=control.kind,
+        acts=bound.acts,
+        severity=control.severity,
+        verdict=judgement.verdict,
+        reason=judgement.reason,
+        threshold=limit_in_words(bound),
+        breaches=judgement.breaches,
+        window_start=start,
+        window_end=end,
+        as_of=night.as_of,
+        recorded_at=now,
+        **numbers,
+    )
+
+
+def limit_in_words(bound: BoundClause) -> str:
+    """The limit of a control as a person would say it; empty where there is none."""
+    match bound.control:
+        case Fairness(at_least=low, at_most=high) if low is not None or high is not None:
+            parts = [f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else ""]
+            return " and ".join(part for part in parts if part)
+        case Drift(at_most=high) | LogQuality(at_most=high) if high is not None:
+            return f"at most {high:g}"
+        case Freshness(within=within):
+            return f"newest decision at most {within} before the day's end"
+        case DecisionRule() | Deadline() | HumanReview() | DecisionScope() | ApprovedModel():
+            return "no decision outside"
+        case DataAccess():
+            return "no read outside"
+        case OperatingRange():
+            return "within the declared ranges"
+        case Expectation(expect=name):
+            return name
+        case _:
+            return ""
