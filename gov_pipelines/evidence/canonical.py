@@ -1,0 +1,138 @@
+"""One byte form for every JSON document that is signed or hashed: RFC 8785 (JSON Canonicalization Scheme).
+
+Reading is canonical-or-reject: a document is accepted only if writing it again gives the very same bytes, so two
+parsers can never see two documents in one signature (duplicate keys, `1.0` beside `1`, a byte-order mark).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any, NoReturn
+
+import rfc8785
+
+from gov_pipelines.errors import EvidenceError
+
+MAX_DEPTH = 64
+"""Deepest nesting of arrays and objects that is read."""
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Largest document that is read, in bytes."""
+
+_MAX_SAFE_INTEGER = 2**53 - 1
+# An unterminated string reaches to the end, so that each byte is looked at once.
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_TWELVE_DIGITS = Context(prec=12, rounding=ROUND_HALF_EVEN)
+
+
+def dumps(value: Any) -> bytes:
+    """Write a JSON value in its canonical form (RFC 8785).
+
+    Args:
+        value: dicts with string keys, lists or tuples, str, int within 2**53 - 1, finite float, bool, None.
+
+    Returns:
+        UTF-8 bytes without a trailing newline.
+
+    Raises:
+        EvidenceError: the value has no canonical form (NaN, an integer too large, a lone surrogate, another type).
+    """
+    try:
+        return rfc8785.dumps(value)
+    except (ValueError, RecursionError) as error:
+        raise EvidenceError(
+            f"this value has no canonical JSON form: {error}; write it as a string"
+        ) from error
+
+
+def loads(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
+    """Read a JSON document that must equal its own canonical form, byte for byte.
+
+    Args:
+        data: the whole document.
+        max_bytes: largest size accepted.
+
+    Returns:
+        The value. Integers beyond 2**53 - 1 come back as floats, as RFC 8785 reads all numbers.
+
+    Raises:
+        EvidenceError: too large, too deep, not JSON, or not canonical.
+    """
+    if len(data) > max_bytes:
+        raise EvidenceError(f"the document has {len(data)} bytes; at most {max_bytes} are read")
+    depth = _depth(data)
+    if depth > MAX_DEPTH:
+        raise EvidenceError(f"the document nests {depth} levels deep; at most {MAX_DEPTH} are read")
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_int=_integer,
+        )
+    except ValueError as error:
+        raise EvidenceError(f"not a JSON document: {error}") from error
+    if dumps(value) != data:
+        raise EvidenceError(
+            "the JSON is not in its canonical form (RFC 8785): member order, spacing or number form differ"
+        )
+    return value
+
+
+def decimal_string(value: float | None) -> str | None:
+    """Write a number as signed files hold it: 12 significant digits, half-even, no exponent, no trailing zeros.
+
+    Args:
+        value: a finite number, rounded from its exact binary value as C's `%.12g` does; None stays None.
+
+    Returns:
+        Such as `0.743`; zero is `0` whatever its sign.
+
+    Raises:
+        EvidenceError: NaN or infinite; undefined is None with a note, never a number.
+    """
+    if value is None:
+        return None
+    number = Decimal(float(value))
+    if not number.is_finite():
+        raise EvidenceError(f"{value} cannot be signed; an undefined measurement is null with a note")
+    return format(_TWELVE_DIGITS.create_decimal(number).normalize() if number else Decimal(0), "f")
+
+
+def instant(moment: datetime) -> str:
+    """Write an aware datetime as signed files hold it: RFC 3339 in UTC, such as `2026-11-22T01:07:12Z`.
+
+    Raises:
+        EvidenceError: the datetime is naive; nobody can tell which instant it means.
+    """
+    if moment.tzinfo is None:
+        raise EvidenceError(f"{moment} has no time zone and cannot be signed; attach one where it is read")
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _depth(data: bytes) -> int:
+    # Counted before parsing: the parser itself recurses, and a deep document must be refused, not crash it.
+    deepest = depth = 0
+    for bracket in re.findall(rb"[\[\]{}]", _STRING.sub(b"", data)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member name occurs twice in one object")
+    return members
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _integer(text: str) -> int | float:
+    # Python refuses integers of more than 4,300 digits by a ValueError, which is refusal enough.
+    return number if abs(number := int(text)) <= _MAX_SAFE_INTEGER else float(text)

@@ -1,0 +1,111 @@
+"""The rules that hold between the packages of one system: nothing missing, nothing moved, nothing rewritten."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from gov_pipelines.errors import EvidenceError
+from gov_pipelines.evidence.durable import UNFINISHED
+from gov_pipelines.evidence.examine import Snapshot
+from gov_pipelines.evidence.verification import Checklist
+
+PARTITION = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+REVISION = re.compile(r"r[1-9]\d*\Z")
+
+
+def find_packages(system: Path, prefix: str, checks: Checklist) -> tuple[list[Path], list[str]]:
+    """List the package folders of a system; whatever else lies there fails the rule `chain-place`.
+
+    Returns:
+        The folders, and the paths of packages a crash left unfinished (no part of the chain).
+    """
+    packages, unfinished = [], []
+    for partition in sorted(system.iterdir()):
+        if not _is_folder(partition, PARTITION):
+            checks.note(
+                prefix + partition.name, "chain-place", False, "no partition", "folders named by date"
+            )
+            continue
+        revisions = sorted(partition.iterdir())
+        if not revisions:
+            checks.note(
+                prefix + partition.name, "chain-place", False, "an empty partition", "folders r1, r2, ..."
+            )
+        for revision in revisions:
+            place = f"{prefix}{partition.name}/{revision.name}"
+            if revision.name.startswith(".r") and UNFINISHED in revision.name:
+                unfinished.append(place)
+            elif _is_folder(revision, REVISION):
+                packages.append(revision)
+            else:
+                checks.note(place, "chain-place", False, "no package", "folders r1, r2, ...")
+    return packages, unfinished
+
+
+def check_chain(snapshots: Sequence[Snapshot], system: str | None, checks: Checklist) -> None:
+    """Check places, sequence, links and revisions of a system's snapshots.
+
+    Args:
+        snapshots: those whose signed bytes could be read.
+        system: the name the folder gives the system; None to take the first snapshot's.
+        checks: receives the checks.
+    """
+    ordered = sorted(snapshots, key=lambda item: (item.predicate["sequence"], item.file))
+    for snapshot in ordered:
+        said = snapshot.predicate
+        system = system or said["system"]
+        found = f"{said['system']}/{said['partition']['key']}/r{said['revision']}"
+        partition, revision = PurePosixPath(snapshot.file).parts[-3:-1]
+        checks.equal(snapshot.file, "chain-place", found, f"{system}/{partition}/{revision}")
+    for before, snapshot in zip([None, *ordered], ordered, strict=False):
+        follows = before.predicate["sequence"] if before else 0
+        checks.equal(snapshot.file, "chain-sequence", snapshot.predicate["sequence"], follows + 1)
+        link = before and {"sequence": follows, "payloadSha256": before.payload_sha256}
+        checks.equal(snapshot.file, "chain-previous", snapshot.predicate["previous"], link)
+    # Stable sorting keeps signing order within a partition, so a revision signed out of turn shows.
+    by_partition = sorted(ordered, key=_partition)
+    for _, group in groupby(by_partition, key=_partition):
+        revisions = list(group)
+        for before, snapshot in zip([None, *revisions], revisions, strict=False):
+            count = before.predicate["revision"] if before else 0
+            wanted = {"revision": count, "payloadSha256": before.payload_sha256} if before else None
+            got = (snapshot.predicate["revision"], snapshot.predicate["supersedes"])
+            checks.equal(snapshot.file, "chain-revision", got, (count + 1, wanted))
+
+
+def check_last(last: dict[str, Any], snapshots: Sequence[Snapshot], checks: Checklist) -> None:
+    """Check that the snapshot an auditor saw last is still there, itself or as the link of its successor."""
+    known: dict[tuple[str, int], str] = {}
+    for snapshot in snapshots:
+        said = snapshot.predicate
+        if said["previous"]:
+            known[said["system"], said["previous"]["sequence"]] = said["previous"]["payloadSha256"]
+    for snapshot in snapshots:
+        known[snapshot.predicate["system"], snapshot.predicate["sequence"]] = snapshot.payload_sha256
+    got = known.get((last["system"], last["sequence"]), "no such snapshot")
+    checks.equal(f"{last['system']}, sequence {last['sequence']}", "chain-last", got, last["payloadSha256"])
+
+
+def last_of(snapshots: Sequence[Snapshot]) -> dict[str, Any]:
+    """Note the newest snapshot of one system, for an auditor to keep.
+
+    Raises:
+        EvidenceError: there is none, or there are several systems.
+    """
+    if len({item.predicate["system"] for item in snapshots}) != 1:
+        raise EvidenceError("expected the snapshots of one system; give the folder of one system")
+    newest = max(snapshots, key=lambda item: item.predicate["sequence"])
+    said = newest.predicate
+    return {"system": said["system"], "sequence": said["sequence"], "payloadSha256": newest.payload_sha256}
+
+
+def _partition(snapshot: Snapshot) -> str:
+    return str(snapshot.predicate["partition"]["key"])
+
+
+def _is_folder(path: Path, name: re.Pattern[str]) -> bool:
+    return bool(name.match(path.name)) and path.is_dir() and not path.is_symlink()

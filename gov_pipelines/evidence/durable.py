@@ -1,0 +1,73 @@
+"""Folders that appear whole or not at all, also after a crash or a power cut."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from gov_pipelines.errors import EvidenceError
+
+UNFINISHED = ".partial-"
+"""Marks folders that a crash left unfinished: `.<name>.partial-<random>`."""
+
+
+def write_folder(target: Path, files: Mapping[str, bytes], *, file_mode: int = 0o644) -> None:
+    """Write files into a new folder beside the target, flush them to disk, and rename the folder into place.
+
+    Args:
+        target: the folder's final name; it must not exist, or be empty.
+        files: file name to content.
+        file_mode: permission bits of each file.
+
+    Raises:
+        EvidenceError: something is already there.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}{UNFINISHED}", dir=target.parent))
+    try:
+        for name, content in files.items():
+            descriptor = os.open(temporary / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode)
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(descriptor, file_mode)
+                file.write(content)
+                file.flush()
+                os.fsync(descriptor)
+        if file_mode & 0o044:
+            temporary.chmod(0o755)  # mkdtemp makes folders private; evidence is there to be read
+        flush(temporary)
+        temporary.rename(target)
+    except FileExistsError as error:
+        raise EvidenceError(f"{target} is already there and is never overwritten") from error
+    except OSError as error:
+        if target.exists():
+            raise EvidenceError(f"{target} is already there and is never overwritten") from error
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    flush(target.parent)
+
+
+def flush(folder: Path) -> None:
+    """Flush a folder's entries to disk, so that a rename in it survives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_folder(target: Path) -> None:
+    """Remove a folder so that it is at no moment half there under its own name."""
+    doomed = Path(tempfile.mkdtemp(prefix=f".{target.name}{UNFINISHED}", dir=target.parent))
+    target.rename(doomed / target.name)
+    flush(target.parent)
+    shutil.rmtree(doomed)
+
+
+def sweep(target: Path) -> None:
+    """Remove what crashes left unfinished beside a target. The caller must be the only writer of that folder."""
+    for leftover in target.parent.glob(f".{target.name}{UNFINISHED}*"):
+        shutil.rmtree(leftover)

@@ -1,0 +1,204 @@
+"""The rules one package must meet. Nothing in a package is believed before it is checked, and nothing raises."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from gov_pipelines.errors import EvidenceError
+from gov_pipelines.evidence import canonical, dsse, leaves, merkle
+from gov_pipelines.evidence.keys import PublicKey, parse_public
+from gov_pipelines.evidence.package import DISCLOSED_TALLY, ENVELOPE, FILE_NAME, KEY, LEAVES, TALLY
+from gov_pipelines.evidence.predicate import (
+    PREDICATE_TYPE,
+    STATEMENT_TYPE,
+    content_digest,
+    predicate_misfits,
+    subject_name,
+)
+from gov_pipelines.evidence.verification import Checklist
+
+_MAX_KEY_BYTES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A package whose signed bytes could be read.
+
+    Attributes:
+        file: path of its envelope within what is verified.
+        predicate: has the shape of `FIELDS`.
+        payload_sha256: hex digest of the signed payload.
+        signers: `name keyid` of each key that signed.
+    """
+
+    file: str
+    predicate: dict[str, Any]
+    payload_sha256: str
+    signers: tuple[str, ...]
+
+
+def inspect_package(
+    directory: Path, prefix: str, trust: PublicKey | None, checks: Checklist
+) -> Snapshot | None:
+    """Check one package against every rule that needs nothing but the package.
+
+    Args:
+        directory: the package's folder.
+        prefix: prepended to file names in the checks, such as `2026-11-21/r1/`.
+        trust: the key an auditor trusts, if he gave one.
+        checks: receives one check a rule and file.
+
+    Returns:
+        The snapshot, or None where its signed bytes could not be understood.
+    """
+    file = prefix + ENVELOPE
+    own = _package_key(directory, prefix, checks)
+    try:
+        envelope = dsse.parse(_read(directory / ENVELOPE, canonical.MAX_BYTES))
+    except EvidenceError as error:
+        checks.note(file, "envelope-canonical", False, error, "one DSSE envelope in its canonical form")
+        return None
+    checks.note(file, "envelope-canonical", True, "canonical", "canonical")
+    checks.equal(file, "payload-type", envelope.payload_type, dsse.PAYLOAD_TYPE)
+    signers = _signatures(file, envelope, [key for key in (own, trust) if key], trust, checks)
+    predicate = _statement(file, envelope.payload, checks)
+    if predicate is None:
+        return None
+    covered = _manifest(directory, prefix, predicate["manifest"], checks)
+    _content(prefix, predicate, covered, checks)
+    return Snapshot(file, predicate, sha256(envelope.payload).hexdigest(), signers)
+
+
+def _package_key(directory: Path, prefix: str, checks: Checklist) -> PublicKey | None:
+    expected = "an Ed25519 public key that is not weak"
+    try:
+        key = parse_public(_read(directory / KEY, _MAX_KEY_BYTES))
+    except EvidenceError as error:
+        checks.note(prefix + KEY, "key", False, error, expected)
+        return None
+    checks.note(prefix + KEY, "key", True, f"{key.name} {key.keyid}", expected)
+    return key
+
+
+def _signatures(
+    file: str, envelope: dsse.Envelope, known: list[PublicKey], trust: PublicKey | None, checks: Checklist
+) -> tuple[str, ...]:
+    signed_by = dsse.accepted(envelope, known)
+    claimed = [item.keyid for item in envelope.signatures]
+    signers = tuple(f"{key.name} {key.keyid}" for key in signed_by)
+    got = f"{len(signed_by)} of {len(claimed)} signatures verify, by {', '.join(signers) or 'no known key'}"
+    checks.note(
+        file, "signature", len(signed_by) == len(claimed), got, "every signature verifies with a known key"
+    )
+    checks.equal(
+        file, "keyid", claimed, [key.keyid for key in signed_by] or sorted({key.keyid for key in known})
+    )
+    if trust is not None:
+        trusted = trust.raw in {key.raw for key in signed_by}
+        checks.note(file, "trusted-key", trusted, ", ".join(claimed), f"{trust.name} {trust.keyid}")
+    return signers
+
+
+def _statement(file: str, payload: bytes, checks: Checklist) -> dict[str, Any] | None:
+    try:
+        document = canonical.loads(payload)
+    except EvidenceError as error:
+        checks.note(file, "payload-canonical", False, error, "canonical JSON (RFC 8785)")
+        return None
+    checks.note(file, "payload-canonical", True, "canonical", "canonical JSON (RFC 8785)")
+    expected = {"_type", "subject", "predicateType", "predicate"}
+    if not isinstance(document, dict) or document.keys() != expected:
+        checks.note(file, "statement-type", False, "another shape", f"an object of {sorted(expected)}")
+        return None
+    checks.equal(file, "statement-type", document["_type"], STATEMENT_TYPE)
+    checks.equal(file, "predicate-type", document["predicateType"], PREDICATE_TYPE)
+    predicate = document["predicate"]
+    wrong = predicate_misfits(predicate)
+    if not checks.note(
+        file, "predicate-fields", not wrong, "; ".join(wrong) or "all", "every field in its shape"
+    ):
+        return None
+    assert isinstance(predicate, dict)  # predicate_misfits named no departure
+    root = {"name": subject_name(predicate), "digest": {"sha256": predicate["decisions"]["rootHash"]}}
+    checks.equal(file, "subject-root", document["subject"], [root])
+    checks.equal(file, "content-digest", content_digest(predicate), predicate["contentDigest"])
+    return predicate
+
+
+def _manifest(
+    directory: Path, prefix: str, manifest: list[dict[str, Any]], checks: Checklist
+) -> dict[str, bytes]:
+    # Each file is read once, never beyond its signed size, and later rules see the bytes that were hashed.
+    names = [entry["name"] for entry in manifest]
+    safe = all(FILE_NAME.match(name) for name in names) and names == sorted({*names} - {ENVELOPE})
+    expected = "plain file names, sorted, each once"
+    if not checks.note(prefix + ENVELOPE, "manifest-names", safe, names if not safe else expected, expected):
+        return {}
+    covered = {}
+    for entry in manifest:
+        wanted = f"{entry['bytes']} bytes, sha256 {entry['sha256']}"
+        try:
+            content = _read(directory / entry["name"], entry["bytes"])
+        except EvidenceError as error:
+            checks.note(prefix + entry["name"], "manifest-sha256", False, error, wanted)
+            continue
+        covered[entry["name"]] = content
+        found = f"{len(content)} bytes, sha256 {sha256(content).hexdigest()}"
+        checks.equal(prefix + entry["name"], "manifest-sha256", found, wanted)
+    present = {item.name for item in directory.iterdir()}
+    for extra in sorted(present - {*names, ENVELOPE}):
+        checks.note(
+            prefix + extra, "manifest-complete", False, "a file the manifest does not name", "no such file"
+        )
+    if not present - {*names, ENVELOPE}:
+        checks.note(prefix + ENVELOPE, "manifest-complete", True, "no other file", "no other file")
+    return covered
+
+
+def _content(prefix: str, predicate: dict[str, Any], covered: Mapping[str, bytes], checks: Checklist) -> None:
+    decisions = predicate["decisions"]
+    checks.equal(
+        prefix + ENVELOPE, "decisions-accepted", decisions["treeSize"], predicate["ingest"]["accepted"]
+    )
+    checks.equal(prefix + ENVELOPE, "leaf-format", decisions["leafFormat"], leaves.LEAF_FORMAT)
+    file = prefix + LEAVES
+    if (content := covered.get(LEAVES)) is None:
+        checks.note(file, "decisions-root", False, "no such file", "the leaves the root is computed from")
+    else:
+        listed = leaves.read_leaves(content)
+        root = merkle.root(merkle.leaf_hashes(listed)).hex()
+        wanted = f"{decisions['treeSize']} leaves, root {decisions['rootHash']}"
+        checks.equal(file, "decisions-root", f"{len(listed)} leaves, root {root}", wanted)
+        try:
+            counts: object = leaves.verdict_counts(listed)
+        except EvidenceError as error:
+            counts = error
+        checks.equal(file, "decisions-counts", counts, decisions["counts"])
+    tally = predicate["tally"] or {}
+    for name, digest in ((TALLY, tally.get("sha256")), (DISCLOSED_TALLY, tally.get("disclosedSha256"))):
+        if name in covered:
+            checks.equal(prefix + name, "tally-digest", sha256(covered[name]).hexdigest(), digest)
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    """Read a plain file of at most so many bytes; one byte more is returned where there is more.
+
+    Raises:
+        EvidenceError: absent, a symbolic link, not a plain file, or unreadable.
+    """
+    # Non-blocking, so that a pipe put in a file's place cannot hold the verifier up.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise EvidenceError("not a plain file")
+            return file.read(max_bytes + 1)
+    except (OSError, OverflowError, ValueError) as error:
+        reason = "a symbolic link or no such file" if isinstance(error, OSError) else "an impossible size"
+        raise EvidenceError(reason) from error

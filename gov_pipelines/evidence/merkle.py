@@ -1,0 +1,100 @@
+"""The Merkle tree of RFC 6962 section 2.1 (the same in RFC 9162) over SHA-256."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+
+_HASH_BYTES = 32
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    """Hash one leaf: SHA-256 of 0x00 and the leaf, so that no inner node can pass for a leaf."""
+    return sha256(b"\x00" + leaf).digest()
+
+
+def leaf_hashes(leaves: Iterable[bytes]) -> list[bytes]:
+    """Hash every leaf, in order."""
+    return [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+
+
+def root(hashes: Sequence[bytes]) -> bytes:
+    """Compute the root of a tree.
+
+    Args:
+        hashes: the leaf hashes in order, 32 bytes each.
+
+    Returns:
+        32 bytes; of an empty tree SHA-256 of nothing.
+    """
+    if not hashes:
+        return sha256().digest()
+    level = list(hashes)
+    while len(level) > 1:
+        level = _parents(level)
+    return level[0]
+
+
+def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
+    """Compute the audit path of one leaf (RFC 6962 section 2.1.1), from the leaf upwards.
+
+    Args:
+        hashes: all leaf hashes in order.
+        index: 0-based position of the leaf.
+
+    Returns:
+        The sibling hashes, at most one a level.
+
+    Raises:
+        IndexError: no leaf has that position.
+    """
+    if not 0 <= index < len(hashes):
+        raise IndexError(f"leaf {index} of a tree of {len(hashes)}")
+    path, level = [], list(hashes)
+    while len(level) > 1:
+        if (sibling := index ^ 1) < len(level):
+            path.append(level[sibling])
+        level, index = _parents(level), index >> 1
+    return path
+
+
+def verify_inclusion(
+    leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected_root: bytes
+) -> bool:
+    """Tell whether an audit path leads from a leaf hash to a root (RFC 9162 section 2.1.3.2).
+
+    Args:
+        leaf: the leaf's hash, 32 bytes.
+        index: 0-based position of the leaf.
+        size: leaves in the tree. It must come from signed bytes: the same path and root fit many false sizes.
+        proof: the sibling hashes, from the leaf upwards.
+        expected_root: the signed root.
+
+    Returns:
+        True only if every hash of the proof was needed and the result is the root.
+    """
+    if not 0 <= index < size or any(len(item) != _HASH_BYTES for item in (leaf, *proof)):
+        return False
+    node, last, current = index, size - 1, leaf
+    for sibling in proof:
+        if last == 0:
+            return False
+        if node & 1 or node == last:
+            current = _node(sibling, current)
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            current = _node(current, sibling)
+        node, last = node >> 1, last >> 1
+    return last == 0 and current == expected_root
+
+
+def _node(left: bytes, right: bytes) -> bytes:
+    return sha256(b"\x01" + left + right).digest()
+
+
+def _parents(level: list[bytes]) -> list[bytes]:
+    # An unpaired last node moves up unchanged, which gives RFC 6962's split at the largest power of two.
+    pairs = zip(level[::2], level[1::2], strict=False)
+    parents = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+    return [*parents, level[-1]] if len(level) & 1 else parents

@@ -1,0 +1,105 @@
+"""A snapshot package: a folder with one signed envelope, the files it covers, and the public key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from gov_pipelines.errors import EvidenceError, WrongUse
+from gov_pipelines.evidence import canonical, dsse
+from gov_pipelines.evidence.durable import remove_folder, sweep, write_folder
+from gov_pipelines.evidence.keys import Signer, parse_public
+from gov_pipelines.evidence.predicate import predicate_misfits, statement
+
+ENVELOPE = "snapshot.intoto.jsonl"
+KEY = "key.json"
+LEAVES = "decision_leaves.jsonl"
+TALLY = "tally.json"
+DISCLOSED_TALLY = "tally.disclosed.json"
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}\Z")
+"""Names a covered file may have: no separators, no leading dot, so that no name leads out of the package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What was signed: `payload_sha256` names the snapshot from now on."""
+
+    payload_sha256: str
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package that was read back: its predicate, the digest of its payload, and the key that signed it."""
+
+    predicate: dict[str, Any]
+    payload_sha256: str
+    key_id: str
+
+
+def sign_package(
+    directory: Path, files: Mapping[str, bytes], predicate: Mapping[str, Any], signer: Signer
+) -> Signed:
+    """Sign a predicate and write its package, whole or not at all.
+
+    Args:
+        directory: the package's final folder, `<evidence>/<system>/<partition>/r<revision>`. The caller holds the
+            lock of that ledger.
+        files: covered files by name. `decision_leaves.jsonl` must be among them; `key.json` is added.
+        predicate: from `build_predicate`; `manifest` is added here.
+        signer: the key.
+
+    Returns:
+        The payload's SHA-256 and the keyid.
+
+    Raises:
+        EvidenceError: a package is already there, a file name is unsafe, or the leaves are absent.
+    """
+    if wrong := [name for name in files if not FILE_NAME.match(name) or name in {ENVELOPE, KEY}]:
+        raise EvidenceError(f"{wrong} cannot be names of covered files; use letters, digits and . _ @ + -")
+    if LEAVES not in files:
+        raise EvidenceError(f"{LEAVES} is not among the covered files; write it with `write_leaves`")
+    covered = {**files, KEY: signer.public.to_json()}
+    manifest = [
+        {"name": name, "sha256": sha256(content).hexdigest(), "bytes": len(content)}
+        for name, content in sorted(covered.items())
+    ]
+    payload = canonical.dumps(statement({**predicate, "manifest": manifest}))
+    sweep(directory)
+    write_folder(directory, {**covered, ENVELOPE: dsse.sign(payload, signer)})
+    return Signed(sha256(payload).hexdigest(), signer.public.keyid)
+
+
+def read_package(directory: Path) -> Package:
+    """Read a package back, for its producer: to adopt one that a crash left unrecorded, or to find a leaf.
+
+    The envelope is verified with the key in the package; the covered files are not (`verify` does that).
+
+    Raises:
+        WrongUse: there is no package.
+        EvidenceError: the envelope is malformed, or not signed by the package's key.
+    """
+    try:
+        envelope, key = (directory / ENVELOPE).read_bytes(), (directory / KEY).read_bytes()
+    except OSError as error:
+        raise WrongUse(f"no snapshot package in {directory}: {error.strerror}") from error
+    public = parse_public(key)
+    payload = dsse.verify(envelope, [public])
+    document = canonical.loads(payload)
+    predicate = document.get("predicate") if isinstance(document, dict) else None
+    if wrong := predicate_misfits(predicate):
+        raise EvidenceError(f"{directory / ENVELOPE} is not a snapshot: {'; '.join(wrong)}")
+    assert isinstance(predicate, dict)  # predicate_misfits named no departure
+    return Package(predicate, sha256(payload).hexdigest(), public.keyid)
+
+
+def discard_package(directory: Path) -> None:
+    """Remove a package that was signed but never recorded, so that it can be signed again.
+
+    Only for the ledger's one writer, and only for the newest package: removing another breaks the chain.
+    """
+    remove_folder(directory)

@@ -1,0 +1,92 @@
+"""The result of verifying evidence: every rule that was checked, and what even a good result does not prove."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+NOBODY_VOUCHED = "consistent with its own key, which nobody vouched for"
+
+NOT_PROVEN = (
+    "completeness at the source: that every decision the system made was handed over",
+    "time: the times in the snapshot are its producer's own; no outside timestamp binds them",
+    "measurements and verdicts: they were not recomputed from the covered files",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule applied to one file.
+
+    Attributes:
+        file: path within what was verified.
+        rule: stable name of the rule; the list is in docs/evidence.md.
+        ok: whether the rule holds.
+        got: what was found.
+        expected: what the rule wants.
+    """
+
+    file: str
+    rule: str
+    ok: bool
+    got: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What verifying found.
+
+    Attributes:
+        ok: every check holds.
+        trusted: every check holds, and a key the auditor already trusts signed every snapshot.
+        checked: the checks, failed ones included, in the order they were made.
+        not_proven: what the result does not show, in words.
+    """
+
+    ok: bool
+    trusted: bool
+    checked: list[Check]
+    not_proven: list[str]
+
+    @property
+    def failures(self) -> list[Check]:
+        """The checks that do not hold."""
+        return [check for check in self.checked if not check.ok]
+
+    @property
+    def conclusion(self) -> str:
+        """One sentence for a person."""
+        if not self.ok:
+            return f"NOT VERIFIED: {len(self.failures)} of {len(self.checked)} checks failed"
+        return "verified with the trusted key" if self.trusted else NOBODY_VOUCHED
+
+    def to_json(self) -> str:
+        """Write `{ok, trusted, checked: [{file, rule, ok, got, expected}], not_proven: [...]}`."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    def to_text(self) -> str:
+        """Write the failures, the conclusion, and what is not proven, for a terminal."""
+        failed = [
+            f"FAILED {check.file}: {check.rule}: got {check.got}; expected {check.expected}"
+            for check in self.failures
+        ]
+        return "\n".join(
+            [*failed, self.conclusion, "Not proven:", *(f"- {item}" for item in self.not_proven)]
+        )
+
+
+@dataclass(slots=True)
+class Checklist:
+    """Collects checks while evidence is read."""
+
+    checks: list[Check] = field(default_factory=list)
+
+    def equal(self, file: str, rule: str, got: object, expected: object) -> bool:
+        """Note whether what was found equals what is expected."""
+        return self.note(file, rule, got == expected, got, expected)
+
+    def note(self, file: str, rule: str, ok: bool, got: object, expected: object) -> bool:
+        """Note the outcome of a rule, and return it."""
+        self.checks.append(Check(file, rule, ok, str(got), str(expected)))
+        return ok
