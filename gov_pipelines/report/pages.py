@@ -1,0 +1,155 @@
+"""Writes the pages. What they say is in `templates/`; what they know is a `Report`."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gov_pipelines.report import charts, words
+from gov_pipelines.report.model import ControlView, Report, SystemPage
+from gov_pipelines.store import write_atomic
+
+if TYPE_CHECKING:
+    from altair import LayerChart
+    from jinja2 import Environment
+
+    from gov_pipelines.measure.measurement import Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A drawn chart and how to read it; `drawing` is None where the extra `charts` is absent."""
+
+    caption: str
+    drawing: str | None
+
+
+def render(report: Report, out: Path) -> list[Path]:
+    """Write `index.html`, `verify.html` and one page a system, each complete in itself.
+
+    No page loads anything: a Content-Security-Policy in each allows inline styles alone, so there is no script and no
+    network. The same report gives the same bytes. Pages of systems that are gone are left where they are.
+
+    Args:
+        report: what to show.
+        out: the folder; made where it does not exist.
+
+    Returns:
+        The files written, `index.html` first.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    pages = {
+        "index.html": _page("index", report, enforcement=_enforcement(report), verdicts=_verdicts(report)),
+        **{
+            system.page: _page("system", report, system=system, **_figures(system))
+            for system in report.systems
+        },
+        "verify.html": _page("verify", report),
+    }
+    for name, text in pages.items():
+        write_atomic(out / name, text.encode())
+    return [out / name for name in pages]
+
+
+def _page(template: str, report: Report, **shown: Any) -> str:
+    return (
+        _environment().get_template(f"{template}.html.j2").render(report=report, template=template, **shown)
+    )
+
+
+@cache
+def _environment() -> Environment:
+    """Jinja2 with every value escaped and every unknown name an error. Imported when the first page is written."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  (rooms import nothing heavy)
+    from markupsafe import Markup  # noqa: PLC0415
+
+    environment = Environment(
+        loader=PackageLoader("gov_pipelines.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["p"] = words.p_words
+    environment.filters["days"] = words.days
+    environment.filters["moment"] = lambda at: f"{at:%Y-%m-%d %H:%M} {at.tzname()}"
+    environment.filters["trusted_svg"] = Markup  # drawn by charts.svg, which escapes what it is given
+    environment.filters["sentence"] = lambda text: (
+        text if text.endswith((".", "?", "!")) else f"{text[:1].upper()}{text[1:]}."
+    )
+    environment.filters["shell"] = shlex.quote
+    environment.globals |= {
+        "words": words,
+        "css": Markup((files("gov_pipelines.report") / "templates" / "report.css").read_text()),
+        "install_charts": charts.INSTALL,
+    }
+    return environment
+
+
+def _enforcement(report: Report) -> list[dict[str, Any]]:
+    """How many clauses each kind of enforcement stands behind, strongest first."""
+    found = Counter(view.enforcement for _, view in report.cells)
+    return [
+        {"count": found[name], "word": word, "meaning": meaning, "style": f"e-{name}", "glyph": None}
+        for name, (word, meaning) in words.ENFORCEMENT_WORDS.items()
+        if found[name]
+    ]
+
+
+def _verdicts(report: Report) -> list[dict[str, Any]]:
+    """How many clauses have each last verdict, worst first; those without one last."""
+    found = Counter(view.verdict or "none" for _, view in report.cells)
+    known = {**{name: word for name, (word, _) in words.VERDICT_WORDS.items()}, "none": "no verdict"}
+    return [
+        {
+            "count": found[name],
+            "word": word,
+            "meaning": "",
+            "style": f"v-{name}",
+            "glyph": None if name == "none" else name,
+        }
+        for name, word in known.items()
+        if found[name]
+    ]
+
+
+def _figures(system: SystemPage) -> dict[str, Any]:
+    history = {view.clause: view.history for view in system.controls if view.history}
+    strip = history and _figure(
+        lambda: charts.verdict_strip(history, missed=system.missed),
+        "One square a partition; a blank one was not judged.",
+    )
+    return {"strip": strip, "figures": {view.key: _control_figures(view) for view in system.controls}}
+
+
+def _control_figures(view: ControlView) -> list[Figure]:
+    """The charts of one control: for each metric its groups with intervals, or for drift one bar a column."""
+    figures = []
+    for metric, rows in _by_metric(view.measurements).items():
+        title = f"{view.clause}: {words.metric_words(metric)}"
+        limit = view.limit if metric == view.metric else None
+        caption = f"{words.METRIC_WORDS.get(metric, words.metric_words(metric)).capitalize()}."
+        groups = [row for row in rows if row.group is not None] or rows
+        if metric == "psi":
+            figures.append(_figure(partial(charts.psi_bars, rows, limit, title), caption))
+        elif any(row.lower is not None for row in groups):
+            draw = partial(charts.forest, groups, limit, title, limit_is=view.limit_is)
+            figures.append(_figure(draw, f"{caption} The line through a mark is its interval; an arrow means it goes on. Hollow: listed, not judged."))
+    return figures
+
+
+def _figure(draw: Callable[[], LayerChart], caption: str) -> Figure:
+    return Figure(caption, charts.svg(draw()) if charts.charts_installed() else None)
+
+
+def _by_metric(measurements: Iterable[Measurement]) -> dict[str, list[Measurement]]:
+    metrics: dict[str, list[Measurement]] = {}
+    for measurement in measurements:
+        metrics.setdefault(measurement.metric, []).append(measurement)
+    return metrics

@@ -1,0 +1,169 @@
+"""The words of the pages: what each verdict means, what a control does, a measurement as one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gov_pipelines.measure.measurement import Measurement
+
+LIMITS = (
+    "Results of the declared controls on the data received; no evidence about requirements that were not declared; "
+    "not legal advice."
+)
+
+VERDICT_WORDS: Mapping[str, tuple[str, str]] = {
+    "fail": (
+        "fail",
+        "Beyond the limit, and the declared test supports it; or decisions were outside the rule.",
+    ),
+    "missing": ("missing", "A result was due and is not there. Treated as seriously as a failure."),
+    "insufficient": (
+        "insufficient",
+        "The data cannot tell: too few cases, or a hole in the window. Not a pass.",
+    ),
+    "warn": (
+        "warn",
+        "The value and its interval lie on both sides of the limit: near it, and not shown to be beyond.",
+    ),
+    "pass": (
+        "pass",
+        "The whole interval lies inside the limit, or every decision judged was within the rule.",
+    ),
+    "report_only": (
+        "report only",
+        "Measured and shown. The policy sets no limit, so there is nothing to pass.",
+    ),
+    "not_applicable": ("not applicable", "No decision met the condition under which the clause applies."),
+}
+
+DECISION_WORDS: Mapping[str, str] = {
+    "within": "the decision kept the rule",
+    "outside": "it did not: a breach",
+    "pending": "its clock still runs",
+    "undecidable": "a value the rule needs is absent",
+}
+
+# One glyph a verdict, so that no meaning rests on colour. Paths in [-1, 1], stroked, drawn alike in HTML and in charts.
+GLYPHS: Mapping[str, str] = {
+    "fail": "M-0.65,-0.65L0.65,0.65M-0.65,0.65L0.65,-0.65",
+    "missing": "M0.7,0A0.7,0.7,0,1,1,-0.7,0A0.7,0.7,0,1,1,0.7,0M-0.9,0.9L0.9,-0.9",
+    "insufficient": "M-0.5,-0.4C-0.5,-1.05,0.55,-1.05,0.55,-0.4C0.55,0.05,0,0,0,0.4M0,0.78L0,0.86",
+    "warn": "M0,-0.85L0,0.25M0,0.72L0,0.8",
+    "pass": "M-0.75,0.05L-0.2,0.6L0.8,-0.6",
+    "report_only": "M-0.7,-0.5L0.7,-0.5M-0.7,0L0.7,0M-0.7,0.5L0.2,0.5",
+    "not_applicable": "M-0.5,0L0.5,0",
+    "gap": "M-0.75,-0.3L-0.75,-0.75L-0.3,-0.75M0.3,-0.75L0.75,-0.75L0.75,-0.3M0.75,0.3L0.75,0.75L0.3,0.75M-0.3,0.75L-0.75,0.75L-0.75,0.3",
+}
+
+ENFORCEMENT_WORDS: Mapping[str, tuple[str, str]] = {
+    "prevents": ("prevents", "a control stops the outcome before it happens"),
+    "holds": ("holds", "a control holds the decision back until it is settled"),
+    "detects": ("detects", "a control finds it afterwards and stops nothing"),
+    "people": ("people only", "an obligation of persons; nothing in the system enforces it"),
+    "nothing": ("nothing", "no control and no obligation stands behind the clause"),
+}
+
+KIND_WORDS: Mapping[str, str] = {
+    "access_pattern": "compares who reads which data, how much and when, with what was usual",
+    "approved_model": "holds each decision's model version against the approved ones",
+    "data_access": "holds the access log against the data the system may read",
+    "deadline": "counts the time between two moments of each decision",
+    "decision_rule": "holds each decision against a rule",
+    "decision_scope": "holds each decision against what the system may decide",
+    "drift": "compares distributions with those of a stored reference",
+    "expectation": "runs a Great Expectations expectation on the measurements",
+    "fairness": "compares the outcomes of groups over a window",
+    "freshness": "measures how old the newest decision is",
+    "human_review": "looks for a person's review, of the right role and in time",
+    "log_quality": "measures how much of the log is absent, quarantined or doubled",
+    "operating_range": "holds outputs and volume against the expected ranges",
+}
+
+METRIC_WORDS: Mapping[str, str] = {
+    "adverse_impact_ratio": "selection rate over that of the reference group",
+    "demographic_parity_difference": "largest difference of selection rates",
+    "demographic_parity_ratio": "smallest ratio of selection rates",
+    "impact_ratio": "selection rate over that of the best group",
+    "psi": "population stability index (0 means the reference's distribution)",
+    "selection_rate": "share of decisions that were favorable",
+}
+
+UNKNOWN = "unknown"
+_P_FLOOR = 0.0001
+
+
+def number(value: float | None, *, whole: bool = False) -> str:
+    """A value for a reader: three decimals for shares and ratios, thousands separated, `undefined` where None."""
+    if value is None:
+        return "undefined"
+    if whole or abs(value) >= 1000:  # noqa: PLR2004  (from four digits on, decimals only distract)
+        return f"{value:,.0f}"
+    return f"{value:.3f}"
+
+
+def counts(metric: str) -> bool:
+    """Whether a metric counts things, so that its values are whole numbers."""
+    return metric.startswith(("decisions_", "reads", "rows"))
+
+
+def p_words(p: float | None) -> str:
+    """A p-value, floored at 0.0001: more digits would claim more than the assumptions bear."""
+    if p is None:
+        return ""
+    return "< 0.0001" if p < _P_FLOOR else f"{p:.4f}"
+
+
+def days(count: int | None) -> str:
+    """`1 day`, `12 days`; nothing where None."""
+    return "" if count is None else f"{count:,} day{'' if count == 1 else 's'}"
+
+
+def group_words(group: Mapping[str, str | None] | None) -> str:
+    """`race: black, sex: female`; an unknown value says so; an aggregate is `all groups`."""
+    if not group:
+        return "all groups"
+    return ", ".join(f"{name}: {UNKNOWN if value is None else value}" for name, value in group.items())
+
+
+def subject_words(measurement: Measurement) -> str:
+    """What a measurement is of: its group, its column, and the stratum it is limited to."""
+    if measurement.group is not None:
+        words = group_words(measurement.group)
+    else:
+        words = " and ".join(measurement.attribute) or "the log"
+    return f"{words}, among {group_words(measurement.stratum)}" if measurement.stratum else words
+
+
+def metric_words(metric: str) -> str:
+    """A metric's name without underscores."""
+    return metric.replace("_", " ")
+
+
+def interval_words(measurement: Measurement) -> str:
+    """`0.665 to 0.823`, or nothing where no interval is defined."""
+    if measurement.lower is None or measurement.upper is None:
+        return ""
+    whole = counts(measurement.metric)
+    return f"{number(measurement.lower, whole=whole)} to {number(measurement.upper, whole=whole)}"
+
+
+def measurement_sentence(measurement: Measurement) -> str:
+    """One measurement as a sentence: what, how large, how certain, on how many.
+
+    The sample size is always there; the interval and the adjusted p-value where they are defined.
+    """
+    value = number(measurement.value, whole=counts(measurement.metric))
+    certainty = [f"n {measurement.n:,}"]
+    if interval := interval_words(measurement):
+        level = "" if measurement.confidence is None else f"{measurement.confidence * 100:g} % "
+        certainty.insert(0, f"{level}interval {interval}")
+    if measurement.p_adjusted is not None:
+        certainty.append(f"adjusted p {p_words(measurement.p_adjusted)}")
+    against = (
+        f", compared with {group_words(measurement.reference_group)}" if measurement.reference_group else ""
+    )
+    name = metric_words(measurement.metric)
+    sentence = f"{subject_words(measurement)}: {name} {value} ({'; '.join(certainty)}){against}."
+    return f"{sentence} {measurement.note}" if measurement.note else sentence
