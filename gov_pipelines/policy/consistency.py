@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from gov_pipelines.errors import Mistake
 from gov_pipelines.policy.columns import CANONICAL, NUMBER, TEXT, log_schema
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Clause, Policy
-from gov_pipelines.policy.in_force import acts_of, on_fail_of
-from gov_pipelines.policy.predicates import PredicateError, parse_predicate
+from gov_pipelines.policy.predicates import Predicate, PredicateError, parse_predicate
 from gov_pipelines.policy.suggest import did_you_mean
+from gov_pipelines.policy.timeline import acts_of, on_fail_of
 from gov_pipelines.policy.yaml_file import Place, YamlFile
 
 ROWS_PER_DAY = "rows_per_day"
@@ -102,10 +102,36 @@ def _intake(declaration: SystemDeclaration) -> _Found:
             )
     if declaration.intake.needs_review is not None:
         try:
-            parse_predicate(declaration.intake.needs_review, log_schema(declaration), zone=declaration.zone)
+            rule = parse_predicate(
+                declaration.intake.needs_review, log_schema(declaration), zone=declaration.zone
+            )
         except PredicateError as error:
             yield ("intake", "needs_review"), error.problem, error.remedy
+        else:
+            for problem, remedy in unknown_values(rule, vocabulary(declaration)):
+                yield ("intake", "needs_review"), problem, remedy
     yield from _once([model.version for model in declaration.intake.models], ("intake", "models"))
+
+
+def vocabulary(declaration: SystemDeclaration) -> dict[str, frozenset[str]]:
+    """The values each column may have, where a system declares them all; a row with another is quarantined."""
+    listed = {
+        name: frozenset(field.values)
+        for name, field in declaration.fields.items()
+        if field.values is not None
+    }
+    outcomes = declaration.outcomes
+    return listed | {"decision": frozenset([*outcomes.favorable, *outcomes.unfavorable, *outcomes.undecided])}
+
+
+def unknown_values(rule: Predicate, known: Mapping[str, frozenset[str]]) -> Iterator[tuple[str, str]]:
+    """Texts that a rule compares a column with and that the column never has: the rule could not meet them."""
+    for column, values in sorted(rule.compared.items()):
+        for value in sorted(values - known.get(column, values)):
+            yield (
+                f"`{column}` is never '{value}'",
+                did_you_mean(value, known[column], otherwise="Declared values"),
+            )
 
 
 def _ranges(declaration: SystemDeclaration) -> _Found:

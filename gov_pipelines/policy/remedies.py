@@ -95,7 +95,8 @@ def _child(node: _Schema, step: str | int) -> _Schema:
     if isinstance(step, int):
         child = node["prefixItems"][min(step, 1)] if "prefixItems" in node else node.get("items")
     else:
-        child = node.get("properties", {}).get(step, node.get("additionalProperties"))
+        others = next(iter(node.get("patternProperties", {}).values()), node.get("additionalProperties"))
+        child = node.get("properties", {}).get(step, others)
     return child if isinstance(child, Mapping) else {}
 
 

@@ -81,7 +81,7 @@ class YamlFile:
             value = model.model_validate(self.content)
         except ValidationError as error:
             mistakes += [mistake for mistake in mistakes_of(error, self, model) if mistake.field not in told]
-            raise ConfigurationError(mistakes) from error
+            raise ConfigurationError(mistakes) from None
         if mistakes:
             raise ConfigurationError(mistakes)
         return value

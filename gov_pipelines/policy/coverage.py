@@ -1,0 +1,230 @@
+"""Clause by system: what stands behind it, how that control acts, what it last said, and where there is a gap.
+
+Pure: the caller gives the verdicts and the date. A failing control is red, not a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Protocol
+
+from gov_pipelines.policy.declaration import SystemDeclaration
+from gov_pipelines.policy.document import Clause, Level, Policy
+from gov_pipelines.policy.kinds import Acts, Control
+from gov_pipelines.policy.timeline import acts_of, control_key, in_force
+
+STALE_AFTER_DAYS = 2
+LONG_INSUFFICIENT = 30
+
+
+class RecordedVerdict(Protocol):
+    """What `last_verdict` needs of a stored verdict; the store's rows have it."""
+
+    @property
+    def partition(self) -> date:
+        """The audited day."""
+
+    @property
+    def verdict(self) -> str:
+        """One of the seven verdicts."""
+
+    @property
+    def breaches(self) -> int:
+        """Decisions outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastVerdict:
+    """What a control last said of a system.
+
+    Attributes:
+        verdict: the verdict of its newest audited partition.
+        partition: that partition.
+        since: the first partition of the unbroken run of this verdict.
+        partitions: how many audited partitions that run has.
+        breaches: decisions outside in the newest partition.
+    """
+
+    verdict: str
+    partition: date
+    since: date
+    partitions: int = 1
+    breaches: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageCell:
+    """One clause in one system.
+
+    Attributes:
+        system: the audited system.
+        policy: the policy's name.
+        clause: the clause's id.
+        text: the clause.
+        level: intake, runtime, output or people.
+        acts: how its control acts, None without one.
+        control_kind: the kind of its control, None without one.
+        obligation: who owes something, None where nobody does.
+        verdict: the control's last verdict, None where it never gave one.
+        since: the first partition of the unbroken run of that verdict.
+        last_partition: the newest partition it was given for.
+        age_days: days from that partition to the newest one due.
+        breaches: decisions outside in that partition.
+        gap: why this is a gap, in a few words; None where it is none.
+        sentence: the cell in one sentence.
+    """
+
+    system: str
+    policy: str
+    clause: str
+    text: str
+    level: Level
+    acts: Acts | None
+    control_kind: str | None
+    obligation: str | None
+    verdict: str | None
+    since: date | None
+    last_partition: date | None
+    age_days: int | None
+    breaches: int
+    gap: str | None
+    sentence: str
+
+
+def last_verdict(history: Sequence[RecordedVerdict]) -> LastVerdict | None:
+    """The last verdict of one control in one system, from its verdicts in any order; None where it has none."""
+    newest_first = sorted(history, key=lambda row: row.partition, reverse=True)
+    if not newest_first:
+        return None
+    newest = newest_first[0]
+    changed = next(
+        (place for place, row in enumerate(newest_first) if row.verdict != newest.verdict), len(newest_first)
+    )
+    since = newest_first[changed - 1].partition
+    return LastVerdict(newest.verdict, newest.partition, since, changed, newest.breaches)
+
+
+def coverage_matrix(
+    policies: Iterable[Policy],
+    declarations: Iterable[SystemDeclaration],
+    last: Mapping[tuple[str, str], LastVerdict],
+    *,
+    today: date,
+) -> list[CoverageCell]:
+    """Every clause of every policy a system names, one cell each.
+
+    The version of a policy that counts is the one in force on the newest partition due; where none is, the newest
+    version stands in and its clauses are gaps.
+
+    Args:
+        policies: all versions.
+        declarations: the systems.
+        last: the last verdict by system and control key.
+        today: the current local date; yesterday is the newest partition due, or the last before `ends`.
+    """
+    known = list(policies)
+    cells: list[CoverageCell] = []
+    for declaration in declarations:
+        due = newest_due(declaration, today)
+        for name in declaration.policies:
+            policy = in_force(known, name, due)
+            versions = [each for each in known if each.policy == name]
+            for shown in [policy] if policy else sorted(versions, key=lambda each: each.version)[-1:]:
+                cells += _cells(declaration.system, shown, last, due=due, active=policy is not None)
+    return cells
+
+
+def newest_due(declaration: SystemDeclaration, today: date) -> date:
+    """The newest partition that should have been audited: yesterday, or the last before `ends`."""
+    yesterday = today - timedelta(days=1)
+    return yesterday if declaration.ends is None else min(yesterday, declaration.ends - timedelta(days=1))
+
+
+def can_fail(control: Control) -> bool:
+    """Whether a control has a limit; one without reports only, and can never say that its clause is broken."""
+    if control.kind in {"fairness", "drift", "log_quality"}:
+        return any(getattr(control, limit, None) is not None for limit in ("at_least", "at_most"))
+    return True
+
+
+def _cells(
+    system: str, policy: Policy, last: Mapping[tuple[str, str], LastVerdict], *, due: date, active: bool
+) -> Iterator[CoverageCell]:
+    for clause in policy.clauses:
+        verdict = last.get((system, control_key(policy, clause))) if clause.control else None
+        age = (due - verdict.partition).days if verdict else None
+        gap, why = (
+            _gap(clause, verdict, age) if active else ("not in force", f"no version is in force on {due}")
+        )
+        sentence = f"{clause.id} in {system}: {why or _standing(clause, verdict)}."
+        yield CoverageCell(
+            system=system,
+            policy=policy.policy,
+            clause=clause.id,
+            text=clause.text,
+            level=clause.level,
+            acts=acts_of(clause.control) if clause.control else None,
+            control_kind=clause.control.kind if clause.control else None,
+            obligation=clause.obligation.who if clause.obligation else None,
+            verdict=verdict.verdict if verdict else None,
+            since=verdict.since if verdict else None,
+            last_partition=verdict.partition if verdict else None,
+            age_days=age,
+            breaches=verdict.breaches if verdict else 0,
+            gap=gap,
+            sentence=sentence,
+        )
+
+
+_Gap = tuple[str | None, str | None]
+
+
+def _gap(clause: Clause, verdict: LastVerdict | None, age: int | None) -> _Gap:
+    """The first gap that applies, in a few words and in a clause of a sentence."""
+    if clause.control is None:
+        return _no_control(clause)
+    if not can_fail(clause.control):
+        why = f"its control ({clause.control.kind}) has no limit, so it reports but can never fail"
+        return "unable to fail", why
+    return _silence(clause.control, verdict, age) or _too_late(clause)
+
+
+def _no_control(clause: Clause) -> _Gap:
+    if clause.obligation is None:
+        return "no control", "nothing stands behind it but the policy itself"
+    owed = {"attestation": "an attestation", "record": "a record"}[clause.obligation.evidence]
+    every = f" every {clause.obligation.every}" if clause.obligation.every else ""
+    why = f"rests on people alone ({clause.obligation.who} owe {owed}{every}); nothing in the system enforces it"
+    return "human only", why
+
+
+def _silence(control: Control, verdict: LastVerdict | None, age: int | None) -> _Gap | None:
+    if verdict is None or age is None:
+        return "stale", f"its control ({control.kind}) has never given a verdict"
+    if age > STALE_AFTER_DAYS:
+        return "stale", f"last judged for {verdict.partition}, {age} days before the newest partition due"
+    if verdict.verdict == "insufficient" and verdict.partitions >= LONG_INSUFFICIENT:
+        why = f"the data could not tell for {verdict.partitions} partitions in a row, since {verdict.since}"
+        return "long insufficient", why
+    return None
+
+
+def _too_late(clause: Clause) -> _Gap:
+    assert clause.control is not None  # asked of clauses with a control only
+    if clause.level == "intake" and acts_of(clause.control) == "detects":
+        why = (
+            f"asks for a bar at intake, but its control ({clause.control.kind}) only detects, after the fact"
+        )
+        return "only detects", why
+    return None, None
+
+
+def _standing(clause: Clause, verdict: LastVerdict | None) -> str:
+    assert clause.control is not None  # a cell without a control or a verdict is a gap
+    assert verdict is not None
+    breaches = f", with {verdict.breaches} decisions outside on the last day" if verdict.breaches else ""
+    return (
+        f"{clause.control.kind} {acts_of(clause.control)}; {verdict.verdict} since {verdict.since}{breaches}"
+    )
