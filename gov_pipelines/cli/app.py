@@ -58,7 +58,9 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             import difflib  # noqa: PLC0415  (only a mistyped command needs it)
 
@@ -71,10 +73,14 @@ class _Commands(click.Group):
         del ctx
         for group in dict.fromkeys(place.group for place in COMMANDS.values()):
             with formatter.section(group):
-                formatter.write_dl([(name, place.summary) for name, place in COMMANDS.items() if place.group == group])
+                formatter.write_dl(
+                    [(name, place.summary) for name, place in COMMANDS.items() if place.group == group]
+                )
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, prog_name="gov")
 def gov() -> None:
     """Audit AI decisions: every clause a control, every decision a verdict, every day a signed snapshot.
@@ -89,7 +95,9 @@ def gov() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends the process with the documented exit code."""
     try:
-        code = gov.main(args=list(arguments) if arguments is not None else None, prog_name="gov", standalone_mode=False)
+        code = gov.main(
+            args=list(arguments) if arguments is not None else None, prog_name="gov", standalone_mode=False
+        )
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property, reduce
 from operator import add
@@ -126,7 +126,9 @@ class Night:
 
 def read_decisions(night: Night) -> StepResult:
     """`decision_log`: pull the day's decisions, keep what can be judged, quarantine the rest, count everything."""
-    extract = read_partition(night.declaration, night.partition, project=night.project, environ=night.environ)
+    extract = read_partition(
+        night.declaration, night.partition, project=night.project, environ=night.environ, as_of=night.as_of
+    )
     write_frame(night.folder / "quarantine.parquet", extract.quarantine)
     _keep_salts(night, extract.log)
     night.write_json(
@@ -134,7 +136,9 @@ def read_decisions(night: Night) -> StepResult:
         {
             **extract.rows.to_dict(),
             "adds_up": extract.rows.adds_up,
-            "inputs": [{"name": each.name, "rows": each.rows, "sha256": each.digest} for each in extract.inputs],
+            "inputs": [
+                {"name": each.name, "rows": each.rows, "sha256": each.digest} for each in extract.inputs
+            ],
         },
     )
     write_frame(night.folder / "decision_log.parquet", extract.log)
@@ -149,7 +153,11 @@ def read_decisions(night: Night) -> StepResult:
 def _keep_salts(night: Night, log: pl.DataFrame) -> None:
     """One salt a decision, drawn when it is first seen and never again: leaves must not change when a night is re-run."""
     file = night.folder / "salts.parquet"
-    kept = read_frame(file) if file.is_file() else pl.DataFrame(schema={"decision_id": pl.String, "salt": pl.String})
+    kept = (
+        read_frame(file)
+        if file.is_file()
+        else pl.DataFrame(schema={"decision_id": pl.String, "salt": pl.String})
+    )
     new = log.select("decision_id").join(kept, on="decision_id", how="anti")
     drawn = new.with_columns(pl.Series("salt", [new_salt() for _ in range(new.height)], dtype=pl.String))
     write_frame(file, pl.concat([kept, drawn]).sort("decision_id"))
@@ -158,17 +166,23 @@ def _keep_salts(night: Night, log: pl.DataFrame) -> None:
 def judge(night: Night) -> StepResult:
     """`decision_verdicts`: every decision under every rule in force on its day."""
     log = read_frame(night.folder / "decision_log.parquet")
-    verdicts = judge_decisions(log, night.bound, night.declaration, partition=night.partition, as_of=night.as_of)
+    verdicts = judge_decisions(
+        log, night.bound, night.declaration, partition=night.partition, as_of=night.as_of
+    )
     write_frame(night.folder / "decision_verdicts.parquet", verdicts)
     counts = verdicts.group_by("control", "verdict").len("decisions").sort("control", "verdict")
-    return StepResult(verdicts, metadata={"decisions": log.height, "verdicts": counts.head(TABLE_ROWS).to_dicts()})
+    return StepResult(
+        verdicts, metadata={"decisions": log.height, "verdicts": counts.head(TABLE_ROWS).to_dicts()}
+    )
 
 
 def read_access(night: Night) -> StepResult:
     """`access_log`: who read what on that day."""
     log = read_access_log(night.declaration, night.partition, project=night.project, environ=night.environ)
     write_frame(night.folder / "access_log.parquet", log)
-    return StepResult(log, metadata={"reads": log.height, "declared": night.declaration.access_log is not None})
+    return StepResult(
+        log, metadata={"reads": log.height, "declared": night.declaration.access_log is not None}
+    )
 
 
 def compare_access(night: Night) -> StepResult:
@@ -178,7 +192,9 @@ def compare_access(night: Night) -> StepResult:
     outside: list[dict[str, Any]] = []
     for bound in night.bound:
         if bound.control.judges == "access":
-            measured[bound.key] = _placed(night, bound, access_measurements(log, night.declaration, bound.control))
+            measured[bound.key] = _placed(
+                night, bound, access_measurements(log, night.declaration, bound.control)
+            )
             found = access_outside(log, night.declaration, bound.control)
             outside += [{"control": bound.key, **row} for row in json.loads(found.write_json())]
     night.write_json("access_patterns.json", {"measurements": _records(measured), "outside": outside})
@@ -189,19 +205,32 @@ def tally(night: Night) -> StepResult:
     """`tally`: the one scan of the rows; everything below computes from it."""
     log = read_frame(night.folder / "decision_log.parquet")
     rows = night.read_json("rows.json")
-    counts = {name: rows[name] for name in ("source_count", "accepted", "quarantined", "duplicate", "undated")}
+    counts = {
+        name: rows[name] for name in ("source_count", "accepted", "quarantined", "duplicate", "undated")
+    }
     ranges = [
-        limit for bound in night.bound if isinstance(bound.control, OperatingRange) for limit in bound.control.ranges.items()
+        limit
+        for bound in night.bound
+        if isinstance(bound.control, OperatingRange)
+        for limit in bound.control.ranges.items()
     ]
-    counted = count(log, night.declaration, counts, night.partition, [each for each in ranges if each[0] != "rows_per_day"])
+    counted = count(
+        log,
+        night.declaration,
+        counts,
+        night.partition,
+        [each for each in ranges if each[0] != "rows_per_day"],
+    )
     write_atomic(night.folder / "tally.json", tally_json(counted))
-    return StepResult(metadata={"accepted": log.height, "cells": counted.cells.height, "digest": tally_digest(counted)})
+    return StepResult(
+        metadata={"accepted": log.height, "cells": counted.cells.height, "digest": tally_digest(counted)}
+    )
 
 
 def measure_fairness(night: Night) -> StepResult:
     """`fairness_metrics`: group measures of each control's window, and fairlearn's opinion of the same."""
     measured: dict[str, list[Measurement]] = {}
-    opinions: dict[str, SecondOpinion] = {}
+    opinions: list[SecondOpinion] = []
     for bound in night.bound:
         control = bound.control
         days = night.window(bound)
@@ -210,7 +239,7 @@ def measure_fairness(night: Night) -> StepResult:
             continue
         if isinstance(control, Fairness):
             rows = fairness_measurements(counted, control, night.declaration)
-            opinions[bound.key] = second_opinion(_rows_of(night, days), counted, rows, night.declaration)
+            opinions.append(second_opinion(rows, counted, _rows_of(night, days)))
         elif isinstance(control, LogQuality):
             rows = quality_measurements(counted, control, night.declaration)
         elif isinstance(control, OperatingRange):
@@ -221,21 +250,26 @@ def measure_fairness(night: Night) -> StepResult:
             continue
         measured[bound.key] = _placed(night, bound, rows)
     night.write_json("fairness_metrics.json", _records(measured))
-    agreed = {
-        "agrees": all(each.agrees or each.compared == 0 for each in opinions.values()),
-        "compared": sum(each.compared for each in opinions.values()),
-        "largest_difference": max((each.largest_difference for each in opinions.values()), default=0.0),
-        "disagreements": [
-            {"control": key, "metric": each.metric, "group": each.group, "ours": each.ours, "theirs": each.theirs}
-            for key, opinion in opinions.items()
-            for each in opinion.disagreements
-        ],
-        "rows": sorted({each.rows for each in opinions.values()}),
-        "fairlearn": next((each.fairlearn for each in opinions.values()), None),
-    }
-    night.write_json("second_opinion.json", agreed)
-    counts = {"measurements": sum(map(len, measured.values()))}
-    return StepResult(data=agreed, metadata=counts | _scalars(agreed))
+    opinion = _together(opinions)
+    night.write_json("second_opinion.json", None if opinion is None else asdict(opinion))
+    told = {"measurements": sum(map(len, measured.values()))}
+    return StepResult(
+        data=opinion, metadata=told if opinion is None else told | {"compared": opinion.compared}
+    )
+
+
+def _together(opinions: Sequence[SecondOpinion]) -> SecondOpinion | None:
+    """One opinion of several windows; None where no control is about fairness."""
+    if not opinions:
+        return None
+    return SecondOpinion(
+        agrees=all(each.agrees for each in opinions if each.compared),
+        compared=sum(each.compared for each in opinions),
+        largest_difference=max(each.largest_difference for each in opinions),
+        disagreements=tuple(found for each in opinions for found in each.disagreements),
+        rows="accepted rows" if all(each.rows == "accepted rows" for each in opinions) else "tally cells",
+        fairlearn=opinions[0].fairlearn,
+    )
 
 
 def measure_shift(night: Night) -> StepResult:
@@ -250,12 +284,18 @@ def measure_shift(night: Night) -> StepResult:
                 continue
             if reference is None or present < len(expected):
                 note = f"the reference has {present} of its {len(expected)} days"
-                rows = [Measurement(metric=control.metric, attribute=(name,), note=note) for name in control.of]
+                rows = [
+                    Measurement(metric=control.metric, attribute=(name,), note=note) for name in control.of
+                ]
             else:
                 rows = drift_measurements(current, reference, control)
             measured[bound.key] = _placed(night, bound, rows)
     night.write_json("distribution_shift.json", _records(measured))
-    shown = [{"column": each.attribute[0], "psi": each.value, "n": each.n} for rows in measured.values() for each in rows]
+    shown = [
+        {"column": each.attribute[0], "psi": each.value, "n": each.n}
+        for rows in measured.values()
+        for each in rows
+    ]
     return StepResult(metadata={"psi": shown[:TABLE_ROWS]})
 
 
@@ -298,8 +338,15 @@ def _about(night: Night) -> dict[str, Any]:
 
 
 def _rows_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
+    """Accepted decisions of some days, with their outcome."""
+    outcomes = night.declaration.outcomes
+    meaning = {
+        value: name for name in ("favorable", "unfavorable", "undecided") for value in getattr(outcomes, name)
+    }
     files = [night.home.partition_dir(night.system, day) / "decision_log.parquet" for day in days]
-    return pl.concat([read_frame(file) for file in files if file.is_file()])
+    log = pl.concat([read_frame(file) for file in files if file.is_file()])
+    columns = dict.fromkeys([*night.declaration.protected_attributes, *night.declaration.strata])
+    return log.select(*columns, outcome=pl.col("decision").replace_strict(meaning, return_dtype=pl.String))
 
 
 def _verdicts_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
@@ -309,8 +356,6 @@ def _verdicts_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
 
 def _placed(night: Night, bound: BoundClause, rows: Sequence[Measurement]) -> list[Measurement]:
     """Measurements with the system and the window they speak of."""
-    from dataclasses import replace
-
     start, end = window_bounds(
         bound.control.window, night.partition, night.declaration.starts, night.declaration.zone
     )
@@ -319,10 +364,6 @@ def _placed(night: Night, bound: BoundClause, rows: Sequence[Measurement]) -> li
 
 def _records(measured: Mapping[str, Sequence[Measurement]]) -> dict[str, list[dict[str, Any]]]:
     return {key: [measurement_record(row) for row in rows] for key, rows in measured.items()}
-
-
-def _scalars(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in data.items() if isinstance(value, bool | int | float | str)}
 
 
 def _days(start: date, until: date) -> list[date]:

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from gov_pipelines.measure import Judgement, window_bounds
 from gov_pipelines.pipeline.night import Night, StepResult, measurements_of, presence_of
 from gov_pipelines.policy import BoundClause, Policy, control_keys, controls_in_force, in_force
-from gov_pipelines.policy.kinds import (
-    ApprovedModel,
-    DataAccess,
-    Deadline,
-    DecisionRule,
-    DecisionScope,
-    Drift,
-    Expectation,
-    Fairness,
-    Freshness,
-    HumanReview,
-    LogQuality,
-    OperatingRange,
-)
+from gov_pipelines.policy.kinds import Expectation, Freshness
 from gov_pipelines.store import VerdictRow, open_store, put_verdicts, snapshot_of
 from gov_pipelines.validate import compile_suites, run_suite
 
@@ -48,7 +34,11 @@ def verdict_rows_of(night: Night, judged: dict[str, Judgement]) -> list[VerdictR
             rows.append(_row(night, bound[key], judgement, revision, now))
         else:
             elsewhere = _of_another_version(night, key)
-            rows.append(_row(night, elsewhere, Judgement("not_applicable", "Not in force on this day."), revision, now))
+            rows.append(
+                _row(
+                    night, elsewhere, Judgement("not_applicable", "Not in force on this day."), revision, now
+                )
+            )
     return rows
 
 
@@ -96,14 +86,18 @@ def _nothing_arrived(night: Night) -> str | None:
 
 def _row(night: Night, bound: BoundClause, judgement: Judgement, revision: int, now: datetime) -> VerdictRow:
     control, decisive = bound.control, judgement.decisive
-    start, end = window_bounds(control.window, night.partition, night.declaration.starts, night.declaration.zone)
+    start, end = window_bounds(
+        control.window, night.partition, night.declaration.starts, night.declaration.zone
+    )
     numbers = {}
     if decisive is not None:
         numbers = {
             "metric": decisive.metric,
             "attribute": decisive.attribute,
             "group": dict(decisive.group) if decisive.group is not None else None,
-            "reference_group": dict(decisive.reference_group) if decisive.reference_group is not None else None,
+            "reference_group": dict(decisive.reference_group)
+            if decisive.reference_group is not None
+            else None,
             "value": decisive.value,
             "lower": decisive.lower,
             "upper": decisive.upper,
@@ -135,23 +129,24 @@ def _row(night: Night, bound: BoundClause, judgement: Judgement, revision: int, 
     )
 
 
+_LIMITS = {
+    "decision_rule": "no decision outside",
+    "deadline": "no decision outside",
+    "human_review": "no decision outside",
+    "decision_scope": "no decision outside",
+    "approved_model": "no decision outside",
+    "data_access": "no read outside",
+    "operating_range": "within the declared ranges",
+}
+
+
 def limit_in_words(bound: BoundClause) -> str:
     """The limit of a control as a person would say it; empty where there is none."""
-    match bound.control:
-        case Fairness(at_least=low, at_most=high) if low is not None or high is not None:
-            parts = [f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else ""]
-            return " and ".join(part for part in parts if part)
-        case Drift(at_most=high) | LogQuality(at_most=high) if high is not None:
-            return f"at most {high:g}"
-        case Freshness(within=within):
-            return f"newest decision at most {within} before the day's end"
-        case DecisionRule() | Deadline() | HumanReview() | DecisionScope() | ApprovedModel():
-            return "no decision outside"
-        case DataAccess():
-            return "no read outside"
-        case OperatingRange():
-            return "within the declared ranges"
-        case Expectation(expect=name):
-            return name
-        case _:
-            return ""
+    control = bound.control
+    if isinstance(control, Freshness):
+        return f"newest decision at most {control.within} before the day's end"
+    if isinstance(control, Expectation):
+        return control.expect
+    limits = {"at least": getattr(control, "at_least", None), "at most": getattr(control, "at_most", None)}
+    words = " and ".join(f"{side} {limit:g}" for side, limit in limits.items() if limit is not None)
+    return _LIMITS.get(control.kind, words)

@@ -1,0 +1,165 @@
+"""`gov audit`: the nightly audit, by hand, for any day or range."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.place import Workplace, workplace
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.policy import SystemDeclaration
+from gov_pipelines.store import open_store, verdicts_of
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command("audit")
+@click.argument("system", required=False)
+@click.option("--date", "day", type=_DAY, help="One local day of the system; default: yesterday.")
+@click.option("--from", "first", type=_DAY, help="First day of a range.")
+@click.option("--to", "last", type=_DAY, help="Last day of the range, inclusive.")
+@click.option("--all", "everything", is_flag=True, help="Every system, in one process.")
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
+    help="Judge from this instant; default: the scheduled hour of the next day.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print runs and verdicts as JSON.")
+def audit_command(
+    system: str | None,
+    day: datetime | None,
+    first: datetime | None,
+    last: datetime | None,
+    everything: bool,
+    as_of: datetime | None,
+    as_json: bool,
+) -> int:
+    """Audit one system for a day or a range: pull, measure, judge, sign.
+
+    Exit code 1 if a control fails or is missing, 3 if a source was not reached (the missed window is signed first).
+
+    \b
+    Example:
+      gov audit mortgage_underwriting --date 2026-09-30
+      gov audit mortgage_underwriting --from 2026-09-01 --to 2026-09-10
+      gov audit --all
+    """
+    place = workplace()
+    if (system is None) == (not everything):
+        raise WrongUse("Name one system, or give --all. Systems: " + ", ".join(sorted(place.systems[0])))
+    declarations = list(place.systems[0].values()) if everything else [place.system(system or "")]
+    if everything and place.systems[1]:
+        click.echo("\n".join(f"not audited: {mistake}" for mistake in place.systems[1]), err=True)
+    results = []
+    for declaration in declarations:
+        days = _days(declaration, day, first, last)
+        results += run_audits(place, declaration, days, as_of=as_of, quiet=as_json)
+    if as_json:
+        print_json(results)
+    return _exit_code(results, broken=everything and bool(place.systems[1]))
+
+
+def run_audits(
+    place: Workplace,
+    declaration: SystemDeclaration,
+    days: Sequence[date],
+    *,
+    as_of: datetime | None = None,
+    quiet: bool = False,
+) -> list[dict[str, Any]]:
+    """Audit days of a system in this process, through Dagster, with a line a day.
+
+    Returns:
+        One record a day: system, partition, done, signed, unreachable, problem, run_id, verdicts.
+    """
+    from gov_pipelines.pipeline import AuditHome, audit  # noqa: PLC0415  (Dagster takes two seconds)
+
+    results = []
+    with dagster_instance(place) as instance:
+        for run in audit(
+            declaration.system, days, instance=instance, home=AuditHome.of(place.project), as_of=as_of
+        ):
+            with open_store(_store_url(place)).connect() as connection:
+                rows = verdicts_of(connection, declaration.system, run.partition)
+            verdicts = {row.control: row.verdict for row in rows}
+            results.append(
+                {
+                    "system": declaration.system,
+                    "partition": run.partition.isoformat(),
+                    "done": run.done,
+                    "signed": run.signed,
+                    "unreachable": run.unreachable,
+                    "problem": run.problem,
+                    "run_id": run.run_id,
+                    "verdicts": verdicts,
+                }
+            )
+            if not quiet:
+                click.echo(_line(results[-1]))
+    return results
+
+
+def dagster_instance(place: Workplace) -> Any:
+    """Dagster's instance in this home, made with the project's dagster.yaml if it is new."""
+    import dagster as dg  # noqa: PLC0415  (as above)
+
+    folder = place.home.dagster_dir
+    settings = folder / "dagster.yaml"
+    if not settings.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        own = place.project.root / "dagster.yaml"
+        settings.write_text(
+            own.read_text("utf-8") if own.is_file() else "telemetry: {enabled: false}\n", "utf-8"
+        )
+    os.environ["DAGSTER_HOME"] = str(folder)
+    return dg.DagsterInstance.from_config(str(folder))
+
+
+def _store_url(place: Workplace) -> str:
+    return os.environ.get("GOV_STORE_URL") or place.home.store_url
+
+
+def _days(
+    declaration: SystemDeclaration, day: datetime | None, first: datetime | None, last: datetime | None
+) -> list[date]:
+    today = datetime.now(UTC).astimezone(ZoneInfo(declaration.zone)).date()
+    if day is not None and (first or last):
+        raise WrongUse("Give --date, or --from and --to, not both.")
+    if (first is None) != (last is None):
+        raise WrongUse("A range has --from and --to.")
+    start, end = (
+        (first.date(), last.date())
+        if first and last
+        else (day.date(),) * 2
+        if day
+        else (today - timedelta(days=1),) * 2
+    )
+    final = min(today, declaration.ends or today) - timedelta(days=1)
+    if not declaration.starts <= start <= end <= final:
+        raise WrongUse(
+            f"{declaration.system} has partitions from {declaration.starts} to {final}; asked for {start} to {end}."
+        )
+    return [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
+
+
+def _line(result: dict[str, Any]) -> str:
+    counts = Counter(result["verdicts"].values())
+    told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+    problem = f"  {result['problem']}" if result["problem"] else ""
+    return f"{result['partition']}  {'signed' if result['signed'] else 'NOT AUDITED'}  {told}{problem}"
+
+
+def _exit_code(results: Sequence[dict[str, Any]], *, broken: bool) -> int:
+    if any(result["unreachable"] for result in results):
+        return 3
+    bad = any(
+        not result["done"] or {"fail", "missing"} & set(result["verdicts"].values()) for result in results
+    )
+    return 1 if bad or broken else 0

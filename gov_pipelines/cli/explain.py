@@ -1,0 +1,30 @@
+"""`gov explain`: one decision in words."""
+
+from __future__ import annotations
+
+import click
+
+from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.place import workplace
+from gov_pipelines.report.explanation import explain
+
+
+@click.command("explain")
+@click.argument("decision")
+@click.option("--system", required=True, help="The system that made it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
+def explain_command(decision: str, system: str, as_json: bool) -> None:
+    """Say of one decision which clauses judged it, which judge only the population, people, or nothing.
+
+    \b
+    Example:
+      gov explain BF-0224 --system mortgage_underwriting
+    """
+    place = workplace()
+    declaration = place.system(system)
+    with place.engine.connect() as connection:
+        found = explain(decision, declaration, place.policies, place.home, connection)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        click.echo(found.to_text())
