@@ -1,0 +1,135 @@
+"""From what a source holds to what the log holds. A value that cannot be read becomes null here and a reason elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+_EXACT = 2**53  # the integers that a Float64 holds exactly
+_ISO = r"^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(\.\d{1,9})?)?)?\s?(Z|[+-]\d{2}(?::?\d{2})?)?$"
+_WHOLE = r"^(-?(?:0|[1-9]\d*))\.0+$"
+
+
+def as_text(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Text as the source means it: whole floats without a fraction (drivers and pandas widen integers).
+
+    NaN and blank text are null: nobody means a group, a person or an id by them.
+    """
+    if dtype.is_float():
+        whole = value.is_finite() & (value == value.floor()) & (value.abs() < _EXACT)
+        known = pl.when(value.is_not_nan()).then(value)
+        return (
+            pl.when(whole)
+            .then(value.cast(pl.Int64, strict=False).cast(pl.String))
+            .otherwise(known.cast(pl.String))
+        )
+    if dtype.is_decimal():
+        return value.cast(pl.String).str.replace(_WHOLE, "$1")
+    if dtype == pl.String:
+        return pl.when(value.str.strip_chars() != "").then(value)
+    return value.cast(pl.String)
+
+
+def as_category(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Text in which 1, 1.0, "1" and "1.0" are all "1"."""
+    text = as_text(value, dtype)
+    return text.str.replace(_WHOLE, "$1") if dtype == pl.String else text
+
+
+def as_number(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """A finite number; NaN is null, an infinity is not readable."""
+    if dtype.is_temporal():
+        return pl.lit(None, dtype=pl.Float64)  # Polars would hand out microseconds
+    stripped = value.str.strip_chars() if dtype == pl.String else value
+    number = stripped.cast(pl.Float64, strict=False)
+    return pl.when(number.is_finite()).then(number)
+
+
+def as_integer(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """A whole number; one with a fraction is not readable."""
+    if dtype.is_integer():
+        return value.cast(pl.Int64, strict=False)
+    return as_category(value, dtype).str.strip_chars().cast(pl.Int64, strict=False)
+
+
+def as_moment(value: pl.Expr, dtype: pl.DataType, zone: str) -> pl.Expr:
+    """An instant in UTC, to the microsecond.
+
+    Text is ISO 8601 (`2026-10-01`, `2026-10-01 09:30`, with seconds, fraction and offset where given). Naive times are
+    read in `zone`: of an hour that clocks repeat, the first; an hour that they skip has no such instant and is not
+    readable. Numbers are not readable: nothing says what they count.
+    """
+    if isinstance(dtype, pl.Datetime):
+        micro = value.dt.cast_time_unit("us")
+        return micro.dt.convert_time_zone("UTC") if dtype.time_zone else _in_zone(micro, zone)
+    if dtype == pl.Date:
+        return _in_zone(value.cast(pl.Datetime("us")), zone)
+    if dtype != pl.String:
+        return pl.lit(None, dtype=pl.Datetime("us", "UTC"))
+    part = value.str.strip_chars().str.extract_groups(_ISO).struct
+    clock = [
+        part.field(number).fill_null(default)
+        for number, default in (("2", "00:00"), ("3", "00"), ("4", ".0"))
+    ]
+    naive = pl.concat_str(
+        part.field("1"), pl.lit("T"), clock[0], pl.lit(":"), clock[1], clock[2]
+    ).str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
+    offset = part.field("5").str.replace("Z", "+00").str.replace(":", "")
+    hours, minutes = (
+        offset.str.slice(start, 2).cast(pl.Int64, strict=False).fill_null(0) for start in (1, 3)
+    )
+    east = pl.duration(minutes=60 * hours + minutes)
+    utc = pl.when(offset.str.starts_with("-")).then(naive + east).otherwise(naive - east)
+    return pl.when(offset.is_null()).then(_in_zone(naive, zone)).otherwise(utc.dt.replace_time_zone("UTC"))
+
+
+def _in_zone(naive: pl.Expr, zone: str) -> pl.Expr:
+    local = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return local.dt.convert_time_zone("UTC")
+
+
+def plain(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """A source column without types that only its writer knows: categories, nested and binary values become text."""
+    if isinstance(dtype, pl.Categorical | pl.Enum):
+        return value.cast(pl.String)
+    if dtype.is_nested():
+        # The one JSON writer of Polars takes structs: wrap, write, and cut {"v": and } away.
+        written = pl.struct(value.alias("v")).struct.json_encode().str.slice(5).str.head(-1)
+        return pl.when(value.is_not_null()).then(written).alias(value.meta.output_name())
+    if dtype == pl.Binary:
+        return pl.coalesce(value.cast(pl.String, strict=False), value.bin.encode("hex"))
+    if dtype == pl.Null:
+        return value.cast(pl.String)
+    return value.dt.to_string() if isinstance(dtype, pl.Time | pl.Duration) else value
+
+
+def stacked(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Frames of one table, one below the other. A column whose types differ between them becomes text; it loses nothing."""
+    names = list(dict.fromkeys(name for frame in frames for name in frame.columns))
+    empty = {
+        (position, name)
+        for position, frame in enumerate(frames)
+        for name in names
+        if name not in frame.columns or frame[name].null_count() == frame.height
+    }
+    types = {
+        name: {frame.schema[name] for position, frame in enumerate(frames) if (position, name) not in empty}
+        for name in names
+    }
+
+    def column(position: int, name: str) -> pl.Expr:
+        wanted = next(iter(types[name])) if len(types[name]) == 1 else pl.String()
+        if (position, name) in empty:
+            return pl.lit(None, dtype=wanted).alias(name)
+        dtype = frames[position].schema[name]
+        return pl.col(name) if dtype == wanted else _written(pl.col(name), dtype)
+
+    return pl.concat(
+        frame.with_columns(column(position, name) for name in names).select(names)
+        for position, frame in enumerate(frames)
+    )
+
+
+def _written(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    return value.dt.to_string("iso:strict") if dtype.is_temporal() else value.cast(pl.String)

@@ -1,0 +1,75 @@
+"""CSV and Parquet files as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from glob import glob
+from pathlib import Path
+
+import polars as pl
+
+from gov_pipelines.decisions.casts import as_moment, plain, stacked
+from gov_pipelines.decisions.places import Columns, During, Place, Rows
+from gov_pipelines.errors import SourceUnreachable, WrongUse
+
+
+def _scan_csv(path: Path) -> pl.LazyFrame:
+    # Every value is read as text and cast by the log's schema: no guess from the first rows decides a type.
+    return pl.scan_csv(path, infer_schema=False, glob=False)
+
+
+def _scan_parquet(path: Path) -> pl.LazyFrame:
+    return pl.scan_parquet(path, glob=False)
+
+
+_SCANS: dict[str, Callable[[Path], pl.LazyFrame]] = {".csv": _scan_csv, ".parquet": _scan_parquet}
+
+
+def read_files(place: Place, columns: Columns, during: During | None, project: Path) -> Rows:
+    """Read the files of a path or glob, in the order of their names.
+
+    Raises:
+        SourceUnreachable: no file is there.
+        WrongUse: a file is not CSV or Parquet, cannot be read as such, or lacks a column.
+    """
+    # `root_dir` keeps brackets in the project's own path from acting as a pattern; Path.glob refuses absolute ones.
+    found = glob(place.name, root_dir=project, recursive=True)  # noqa: PTH207
+    paths = [project / name for name in sorted(found)]
+    if not paths:
+        raise SourceUnreachable(
+            f"No file matches `{place.name}`. Check `path` in defs.yaml and that the files have arrived."
+        )
+    parts = [_read_file(path, place, columns, during) for path in paths]
+    return Rows(stacked([part.frame for part in parts]), sum(part.undated for part in parts))
+
+
+def _read_file(path: Path, place: Place, columns: Columns, during: During | None) -> Rows:
+    if path.suffix not in _SCANS:
+        raise WrongUse(
+            f"{path.name} (of `{place.name}`) is neither CSV nor Parquet. Name files ending in .csv or .parquet."
+        )
+    try:
+        scan = _SCANS[path.suffix](path)
+        schema = scan.collect_schema()
+        names = columns.found_in(schema.names(), Place(path=path.name))
+        rows = scan.select(plain(pl.col(name), schema[name]) for name in names)
+        if during is None:
+            return Rows(rows.collect())
+        dtype = rows.collect_schema()[during.column]
+        moment = as_moment(pl.col(during.column), dtype, during.zone)
+        kept, undated = pl.collect_all(
+            [
+                rows.filter((moment >= during.start) & (moment < during.end)),
+                rows.select(moment.is_null().sum()),
+            ]
+        )
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+        raise WrongUse(
+            f"{path.name} (of `{place.name}`) cannot be read as {path.suffix[1:]}: {type(error).__name__}. "
+            "Check that it is complete, with one header line and UTF-8 text."
+        ) from error
+    except OSError as error:
+        raise SourceUnreachable(
+            f"{path.name} (of `{place.name}`) cannot be opened: {type(error).__name__}. Check its permissions."
+        ) from error
+    return Rows(kept, int(undated.item()))
