@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 Verdict = Literal["pass", "warn", "fail", "insufficient", "missing", "report_only", "not_applicable"]
 
-WORST_FIRST: tuple[Verdict, ...] = ("fail", "missing", "insufficient", "warn", "pass", "report_only", "not_applicable")
+WORST_FIRST: tuple[Verdict, ...] = (
+    "fail",
+    "missing",
+    "insufficient",
+    "warn",
+    "pass",
+    "report_only",
+    "not_applicable",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +81,12 @@ class Judgement:
     decisive: Measurement | None = None
     breaches: int = 0
     notes: tuple[str, ...] = field(default=())
+
+
+def placed(
+    measurements: Iterable[Measurement], system: str, window_start: datetime, window_end: datetime
+) -> list[Measurement]:
+    """The same measurements, said of a system and a window."""
+    return [
+        replace(one, system=system, window_start=window_start, window_end=window_end) for one in measurements
+    ]

@@ -1,0 +1,359 @@
+"""Outcomes of groups compared: selection rates, impact ratios, demographic parity; with intervals, tests and power.
+
+Who is compared with whom decides what certainty costs. With a declared reference each group is compared with it, once.
+Without one the data choose the best group, so every pair could have been chosen: tests are adjusted and intervals are
+simultaneous over all pairs of tested groups, over all `by` entries of the control.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gov_pipelines.measure import comparisons
+from gov_pipelines.measure.groups import Group, best_of, groups_of, worst_of
+from gov_pipelines.measure.intervals import newcombe, ratio_score, wilson
+from gov_pipelines.measure.measurement import Measurement
+
+if TYPE_CHECKING:
+    from gov_pipelines.measure.tallies import Tally
+    from gov_pipelines.policy.declaration import SystemDeclaration
+    from gov_pipelines.policy.kinds import Fairness
+
+DIFFERENCES = frozenset({"demographic_parity_difference"})
+_WITHOUT_AGGREGATE = frozenset({"adverse_impact_ratio"})  # compared with one named group, each for itself
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The comparisons a control pays for.
+
+    Attributes:
+        p: unadjusted and adjusted p value of each pair.
+        simultaneous: confidence of one interval such that all of the family hold together.
+        plain: the confidence the control asks for.
+        size: comparisons in the family.
+        chosen: whether the data choose the reference.
+        adjust: `holm` or `bonferroni`.
+    """
+
+    p: dict[frozenset[Group], tuple[float, float]]
+    simultaneous: float
+    plain: float
+    size: int
+    chosen: bool
+    adjust: str
+
+    @property
+    def level(self) -> float:
+        """Error of one test, for power."""
+        return 1 - self.simultaneous
+
+    @property
+    def confidence(self) -> float:
+        """Of one group's interval: simultaneous where the data choose the reference."""
+        return self.simultaneous if self.chosen else self.plain
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One `by` entry: its groups, those that are tested, the group they are compared with, or why there is none."""
+
+    attributes: tuple[str, ...]
+    groups: tuple[Group, ...]
+    tested: tuple[Group, ...]
+    reference: Group | None
+    why_none: str | None
+    left_out: str = ""
+
+    def without(self, count: int) -> str | None:
+        """How many decisions are left out, in words."""
+        return f"{count:,} {self.left_out}" if count else None
+
+
+def fairness_measurements(
+    tally: Tally, control: Fairness, declaration: SystemDeclaration
+) -> list[Measurement]:
+    """Measure what a fairness control limits.
+
+    One row a group (unknown and small groups too, with `tested` False) and, but for `selection_rate` and
+    `adverse_impact_ratio`, one row an entry of `by` with group None: the smallest ratio or the largest difference among
+    the tested groups. The row of the group compared with carries its own n. Formulas, with r a group's selection rate:
+    `impact_ratio` and `demographic_parity_ratio` r / r best; `adverse_impact_ratio` r / r reference;
+    `demographic_parity_difference` r best - r. `reference`, where declared, takes the place of the best group.
+
+    Args:
+        tally: the window's counts.
+        control: metric, groups, limit, test.
+        declaration: names the outcomes that are left out.
+
+    Returns:
+        Measurements without system and window (see `placed`), ordered by entry and group.
+
+    Raises:
+        WrongUse: `by` or `among` name columns that the tally does not count, or the tally's small cells are merged.
+    """
+    named = [(by,) if isinstance(by, str) else tuple(by) for by in control.by]
+    undecided = ", ".join(declaration.outcomes.undecided)
+    left_out = f"undecided ({undecided}) left out" if undecided else "undecided left out"
+    entries = [replace(_entry(tally, by, control), left_out=left_out) for by in named]
+    if control.metric == "selection_rate":
+        rows = _rates(entries, control)
+    else:
+        family = _family(entries, control)
+        rows = [row for entry in entries for row in _compared(entry, family, control)]
+    return [replace(row, stratum=dict(control.among) or None) for row in rows]
+
+
+def _entry(tally: Tally, by: tuple[str, ...], control: Fairness) -> Entry:
+    groups = tuple(groups_of(tally, by, control.among))
+    tested = tuple(group for group in groups if group.known and group.decided >= control.min_group_size)
+    if control.reference is None or control.metric == "selection_rate":
+        best = best_of(tested) if tested else None
+        return Entry(by, groups, tested, best, None if best else _too_few(groups, control))
+    missing = [name for name in by if name not in control.reference]
+    if missing:
+        return Entry(by, groups, (), None, f"no reference is declared for {', '.join(missing)}")
+    key = tuple(control.reference[name] for name in by)
+    found = next((group for group in groups if group.key == key), Group(by, key))
+    if found not in tested:
+        words = f"the declared reference {_name(found)} has {found.decided:,} decisions, fewer than {control.min_group_size}"
+        return Entry(by, groups, (), found if found.decided else None, words)
+    return Entry(by, groups, tested, found, None)
+
+
+def _too_few(groups: Iterable[Group], control: Fairness) -> str:
+    sizes = (
+        ", ".join(f"{_name(group)} {group.decided:,}" for group in groups if group.known) or "none is known"
+    )
+    return f"fewer than two known groups reach {control.min_group_size} decisions ({sizes})"
+
+
+def _name(group: Group) -> str:
+    return ", ".join(value if value is not None else "unknown" for value in group.key)
+
+
+def _pairs(entry: Entry, control: Fairness) -> list[tuple[Group, Group]]:
+    if control.reference is None:
+        return list(combinations(entry.tested, 2))
+    return [
+        (group, entry.reference) for group in entry.tested if entry.reference and group != entry.reference
+    ]
+
+
+def _family(entries: Sequence[Entry], control: Fairness) -> Family:
+    pairs = [pair for entry in entries for pair in _pairs(entry, control)]
+    test = control.test
+    confidence, adjust = (0.95, "holm") if test == "none" else (test.confidence, test.adjust)
+    p: dict[frozenset[Group], tuple[float, float]] = {}
+    if pairs:
+        single = comparisons.fisher(*_columns(pairs))
+        adjusted = comparisons.holm(single) if adjust == "holm" else comparisons.bonferroni(single)
+        p = {
+            frozenset(pair): (float(one), float(all_))
+            for pair, one, all_ in zip(pairs, single, adjusted, strict=True)
+        }
+    size = max(len(pairs), 1)
+    return Family(p, 1 - (1 - confidence) / size, confidence, size, control.reference is None, adjust)
+
+
+def _columns(pairs: Sequence[tuple[Group, Group]]) -> list[list[int]]:
+    return [
+        [one.favorable for one, _ in pairs],
+        [one.decided for one, _ in pairs],
+        [other.favorable for _, other in pairs],
+        [other.decided for _, other in pairs],
+    ]
+
+
+def _compared(entry: Entry, family: Family, control: Fairness) -> list[Measurement]:
+    rows = [_row(group, entry, family, control) for group in entry.groups]
+    if control.metric in _WITHOUT_AGGREGATE:
+        return rows
+    return [*rows, _aggregate(entry, rows, family, control)]
+
+
+def _row(group: Group, entry: Entry, family: Family, control: Fairness) -> Measurement:
+    base = entry.reference
+    row = Measurement(
+        metric=control.metric,
+        attribute=entry.attributes,
+        group=group.values,
+        reference_group=base.values if base else None,
+        n=group.decided,
+        tested=group in entry.tested,
+        note=_listed(group, entry, control),
+        method=_method(family, control, simultaneous=family.chosen),
+    )
+    if base is None or not group.decided:
+        return replace(row, note=_join(row.note, entry.why_none if base is None else "no decision"))
+    value = _value(group, base, control)
+    if value is None:
+        return replace(row, note=_join(row.note, f"undefined: no favorable decision in {_name(base)}"))
+    if group == base:
+        words = (
+            "the group compared with"
+            if control.reference
+            else "the best group, which the others are compared with"
+        )
+        return replace(row, value=value, note=_join(row.note, words))
+    low, high = _interval([(group, base)], control, family.confidence)
+    p, adjusted = family.p.get(frozenset((group, base)), (None, None)) if row.tested else (None, None)
+    reachable = comparisons.detectable_rate(float(base.rate), group.decided, base.decided, family.level)
+    return replace(
+        row,
+        value=value,
+        lower=_finite(low[0]),
+        upper=_finite(high[0]),
+        confidence=family.plain,
+        p_value=p,
+        p_adjusted=adjusted,
+        minimum_detectable=None if reachable is None else _in_unit(reachable, base, control),
+        note=_join(row.note, _growth(group, base, value, adjusted, family, control)),
+    )
+
+
+def _aggregate(entry: Entry, rows: Sequence[Measurement], family: Family, control: Fairness) -> Measurement:
+    others = [group for group in entry.tested if group != entry.reference]
+    extreme = "largest difference" if control.metric in DIFFERENCES else "smallest ratio"
+    row = Measurement(
+        metric=control.metric,
+        attribute=entry.attributes,
+        reference_group=entry.reference.values if entry.reference else None,
+        n=sum(group.decided for group in entry.tested),
+        method=f"{extreme} among the tested groups; {_method(family, control, simultaneous=True)}",
+    )
+    left_out = entry.without(sum(group.undecided for group in entry.groups))
+    if not others or entry.reference is None:
+        return replace(row, note=_join(entry.why_none or _too_few(entry.groups, control), left_out))
+    worst = worst_of(others)
+    own = next(found for found in rows if found.group == worst.values)
+    if own.value is None:
+        return replace(row, note=own.note)
+    pairs = _pairs(entry, control)
+    both = pairs + [(other, one) for one, other in pairs] if family.chosen else pairs
+    low, high = _interval(both, control, family.simultaneous)
+    pick = np.max if control.metric in DIFFERENCES else np.min
+    bound = (max, 0.0) if control.metric in DIFFERENCES else (min, 1.0)
+    lower, upper = float(pick(low)), float(pick(high))
+    if family.chosen:  # the best group is at least as good as any other, so the metric ends at equality
+        lower, upper = bound[0](lower, bound[1]), bound[0](upper, bound[1])
+    return replace(
+        row,
+        value=own.value,
+        lower=_finite(lower),
+        upper=_finite(upper),
+        confidence=family.plain,
+        p_value=own.p_value,
+        p_adjusted=own.p_adjusted,
+        minimum_detectable=own.minimum_detectable,
+        note=_join(f"{_name(worst)} against {_name(entry.reference)}", left_out),
+    )
+
+
+def _value(group: Group, base: Group, control: Fairness) -> float | None:
+    """Integers until the one division at the end: four fifths is exactly 0.8."""
+    if control.metric in DIFFERENCES:
+        return float(base.rate - group.rate)
+    return float(group.rate / base.rate) if base.favorable else None
+
+
+def _interval(
+    pairs: Sequence[tuple[Group, Group]], control: Fairness, confidence: float
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    x1, n1, x2, n2 = _columns(pairs)
+    if control.metric in DIFFERENCES:
+        return newcombe(x2, n2, x1, n1, confidence)
+    return ratio_score(x1, n1, x2, n2, confidence)
+
+
+def _in_unit(rate: float, base: Group, control: Fairness) -> float:
+    return float(base.rate) - rate if control.metric in DIFFERENCES else rate / float(base.rate)
+
+
+def _finite(number: float) -> float | None:
+    return float(number) if math.isfinite(number) else None
+
+
+def _growth(
+    group: Group, base: Group, value: float, adjusted: float | None, family: Family, control: Fairness
+) -> str | None:
+    beyond = (control.at_least is not None and value < control.at_least) or (
+        control.at_most is not None and value > control.at_most
+    )
+    if not beyond or adjusted is None or adjusted <= 1 - family.plain:
+        return None
+    times = comparisons.growth_needed(
+        group.favorable, group.decided, base.favorable, base.decided, family.level
+    )
+    if times is None:
+        return None
+    return (
+        f"about {math.ceil(group.decided * times):,} decisions on {_name(group)} (now {group.decided:,}), with the others"
+        " growing alike, would tell with 80 % power"
+    )
+
+
+def _method(family: Family, control: Fairness, *, simultaneous: bool) -> str:
+    interval = "Newcombe" if control.metric in DIFFERENCES else "Miettinen-Nurminen score"
+    test = "Fisher exact two-sided"
+    if family.size == 1:
+        return f"{interval} interval; {test}; one comparison"
+    over = f"{family.size} {'pairs of groups' if family.chosen else 'comparisons with the reference'}"
+    kind = f"simultaneous (Bonferroni over {over})" if simultaneous else "plain"
+    return f"{interval} interval, {kind}; {test}, {family.adjust.capitalize()} over {over}"
+
+
+def _rates(entries: Sequence[Entry], control: Fairness) -> list[Measurement]:
+    """Selection rates. Several groups against one limit are several comparisons: their intervals hold together."""
+    confidence = 0.95 if control.test == "none" else control.test.confidence
+    limited = control.at_least is not None or control.at_most is not None
+    size = max(sum(len(entry.tested) for entry in entries), 1) if limited else 1
+    method = (
+        f"Wilson interval, simultaneous (Bonferroni over {size} groups)" if size > 1 else "Wilson interval"
+    )
+    rows = []
+    for entry in entries:
+        for group in entry.groups:
+            row = Measurement(
+                metric="selection_rate",
+                attribute=entry.attributes,
+                group=group.values,
+                n=group.decided,
+                tested=group in entry.tested,
+                method=method,
+                note=_listed(group, entry, control),
+            )
+            if group.decided:
+                lower, upper = wilson(group.favorable, group.decided, 1 - (1 - confidence) / size)
+                row = replace(
+                    row,
+                    value=float(group.rate),
+                    lower=float(lower),
+                    upper=float(upper),
+                    confidence=confidence,
+                )
+            else:
+                row = replace(row, note=_join(row.note, "no decision"))
+            rows.append(row)
+    return rows
+
+
+def _listed(group: Group, entry: Entry, control: Fairness) -> str | None:
+    if not group.known:
+        unknown = [name for name, value in group.values.items() if value is None]
+        words: str | None = f"{' and '.join(unknown)} unknown: shown, not tested"
+    elif group.decided < control.min_group_size:
+        words = f"{group.decided:,} of {control.min_group_size} decisions: listed, not tested"
+    else:
+        words = None if group in entry.tested else entry.why_none
+    return _join(words, entry.without(group.undecided))
+
+
+def _join(*parts: str | None) -> str | None:
+    return "; ".join(dict.fromkeys(part for part in parts if part)) or None

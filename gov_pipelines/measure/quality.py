@@ -1,0 +1,150 @@
+"""How whole, how wide and how fresh the log is: shares of rows, rows outside ranges, hours since the newest decision."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.measure.intervals import wilson
+from gov_pipelines.measure.measurement import Measurement
+
+if TYPE_CHECKING:
+    from gov_pipelines.measure.tallies import Tally
+    from gov_pipelines.policy.declaration import Range, SystemDeclaration
+    from gov_pipelines.policy.kinds import LogQuality, OperatingRange
+
+_CONFIDENCE = 0.95
+
+
+def quality_measurements(tally: Tally, control: LogQuality) -> list[Measurement]:
+    """The share a log-quality control limits, with Wilson's interval.
+
+    `missing_share` is null values over accepted rows, one row a column of `of`; `quarantined_share` and
+    `duplicate_share` are rows over source rows.
+
+    Raises:
+        WrongUse: the log has no such column.
+    """
+    if control.metric != "missing_share":
+        counts = tally.accounting
+        return [
+            _share(control.metric, (), counts[control.metric.removesuffix("_share")], counts["source_count"])
+        ]
+    return [_share("missing_share", (column,), *_nulls(tally, column)) for column in control.of]
+
+
+def _nulls(tally: Tally, column: str) -> tuple[int, int]:
+    found = dict(tally.nulls.filter(pl.col("column") == column).select("missing", "n").iter_rows())
+    if not found and tally.rows:
+        raise WrongUse(f"the decision log has no column {column}; map or declare it, or take it from `of`")
+    return found.get(True, 0), sum(found.values())
+
+
+def _share(metric: str, attribute: tuple[str, ...], count: int, n: int) -> Measurement:
+    if not n:
+        return Measurement(metric, attribute, n=0, method="Wilson interval", note="no rows")
+    lower, upper = wilson(count, n, _CONFIDENCE)
+    return Measurement(
+        metric,
+        attribute,
+        value=count / n,
+        lower=float(lower),
+        upper=float(upper),
+        confidence=_CONFIDENCE,
+        n=n,
+        method="Wilson interval",
+        note=f"{count:,} of {n:,} rows",
+    )
+
+
+def range_measurements(
+    tally: Tally, control: OperatingRange, declaration: SystemDeclaration
+) -> list[Measurement]:
+    """Rows outside each range, and days whose number of rows is outside `rows_per_day`.
+
+    The control's ranges, else the declaration's. `rows_outside_range` counts rows with a value; missing ones are
+    log quality. `days_outside_range` counts accepted and quarantined rows of each partition, without duplicates.
+    A range that was not counted in every row of the window has no value: audit its partitions again.
+    """
+    ranges = control.ranges or declaration.operating_range
+    return [
+        _days_outside(tally, limits) if column == "rows_per_day" else _rows_outside(tally, column, limits)
+        for column, limits in ranges.items()
+    ]
+
+
+def in_words(limits: Range) -> str:
+    """`20 to 200`, `at least 20`, `at most 200`."""
+    low, high = limits
+    if low is None:
+        return "any number" if high is None else f"at most {high:,g}"
+    return f"at least {low:,g}" if high is None else f"{low:,g} to {high:,g}"
+
+
+def _rows_outside(tally: Tally, column: str, limits: Range) -> Measurement:
+    low, high = limits
+    same = (
+        (pl.col("column") == column)
+        & pl.col("low").eq_missing(pl.lit(low, pl.Float64))
+        & pl.col("high").eq_missing(pl.lit(high, pl.Float64))
+    )
+    sides = dict(tally.ranges.filter(same).select("side", "n").iter_rows())
+    n, due = (
+        sum(sides.values()),
+        dict(tally.nulls.filter(pl.col("column") == column).select("missing", "n").iter_rows()),
+    )
+    row = Measurement(
+        "rows_outside_range", (column,), n=n, method=f"count of rows outside {in_words(limits)}"
+    )
+    if n < due.get(False, 0):
+        words = f"{in_words(limits)} was counted in {n:,} of {due[False]:,} rows"
+        return Measurement(row.metric, row.attribute, n=n, method=row.method, note=words)
+    if not n:
+        return Measurement(row.metric, row.attribute, n=0, method=row.method, note="no rows with a value")
+    below, above = sides.get("below", 0), sides.get("above", 0)
+    note = f"{below:,} below and {above:,} above {in_words(limits)}"
+    return Measurement(
+        row.metric, row.attribute, value=float(below + above), n=n, method=row.method, note=note
+    )
+
+
+def _days_outside(tally: Tally, limits: Range) -> Measurement:
+    low, high = limits
+    days = tally.days.select("partition", rows=pl.col("accepted") + pl.col("quarantined"))
+    beyond = pl.lit(value=False)
+    if low is not None:
+        beyond = beyond | (pl.col("rows") < low)
+    if high is not None:
+        beyond = beyond | (pl.col("rows") > high)
+    outside = days.filter(beyond)
+    told = [f"{rows:,} rows on {day}" for day, rows in outside.head(3).iter_rows()]
+    if days.height == 1 and not told:
+        told = [f"{days['rows'][0]:,} rows"]
+    return Measurement(
+        "days_outside_range",
+        ("rows_per_day",),
+        value=float(outside.height) if days.height else None,
+        n=days.height,
+        method=f"count of days whose rows are outside {in_words(limits)}",
+        note=", ".join(told) or ("no partitions" if not days.height else None),
+    )
+
+
+def freshness_measurement(tally: Tally, end: datetime) -> Measurement:
+    """Hours from the newest decision to the end of the partition.
+
+    Args:
+        tally: the window's counts.
+        end: the partition's last instant, UTC.
+    """
+    newest = tally.newest
+    return Measurement(
+        "hours_since_newest",
+        value=None if newest is None else (end - newest).total_seconds() / 3600,
+        n=tally.rows,
+        method="hours from the newest decided_at to the end of the partition",
+        note="no rows" if newest is None else None,
+    )

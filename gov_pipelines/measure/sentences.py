@@ -1,0 +1,77 @@
+"""Measurements in words, for the one sentence a verdict gives as its reason. Groups are named by their values alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gov_pipelines.measure.measurement import Measurement
+
+_NAMES = {
+    "psi": "population stability index",
+    "hours_since_newest": "time in hours since the newest decision",
+    "rows_outside_range": "number of rows outside the range",
+    "days_outside_range": "number of days outside the range",
+}
+_AGGREGATED = frozenset({"impact_ratio", "demographic_parity_difference", "demographic_parity_ratio"})
+
+
+def metric(metric_id: str) -> str:
+    """A metric's name in words."""
+    return _NAMES.get(metric_id, metric_id.replace("_", " "))
+
+
+def group(values: Mapping[str, str | None]) -> str:
+    """A group by its values: `black, female`."""
+    return ", ".join("unknown" if value is None else value for value in values.values())
+
+
+def name(row: Measurement) -> str:
+    """What was measured, and of what: `The impact ratio of black`."""
+    words = f"The {metric(row.metric)}"
+    if row.group is not None:
+        return f"{words} of {group(row.group)}"
+    if not row.attribute:
+        return words
+    link = "by" if row.metric in _AGGREGATED else "of"
+    return f"{words} {link} {' and '.join(row.attribute)}"
+
+
+def number(value: float) -> str:
+    """Three digits after the point; more where the number is small."""
+    return f"{value:.3f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3g}"
+
+
+def inside(at_least: float | None, at_most: float | None) -> str:
+    """Limits that hold: `at least 0.8 and at most 1.25`."""
+    parts = [f"at least {at_least:g}"] if at_least is not None else []
+    return " and ".join(parts + ([f"at most {at_most:g}"] if at_most is not None else []))
+
+
+def said(row: Measurement, rows: Sequence[Measurement]) -> str:
+    """A measurement with its certainty: value, interval, n, and whom it is compared with.
+
+    Args:
+        row: the measurement; it has a value.
+        rows: all of the control's, to look up the size of the group compared with.
+    """
+    assert row.value is not None
+    certainty = f"n = {row.n:,}"
+    if row.group is not None and row.reference_group is not None:
+        base = next((one for one in rows if one.group == row.reference_group == one.reference_group), None)
+        certainty += f" against {f'{base.n:,} ' if base else ''}{group(row.reference_group)}"
+    if row.confidence is not None and not row.lower == row.upper is None:
+        kind = "simultaneous interval" if "simultaneous" in row.method else "interval"
+        low = "no lower limit" if row.lower is None else number(row.lower)
+        high = "no upper limit" if row.upper is None else number(row.upper)
+        certainty = f"{100 * row.confidence:g} % {kind} {low} to {high}; {certainty}"
+    return f"{name(row)} is {number(row.value)} ({certainty})"
+
+
+def needed(row: Measurement) -> str:
+    """The sample that would tell, else what this one could show."""
+    told = [part for part in (row.note or "").split("; ") if part.endswith("would tell with 80 % power")]
+    if told:
+        return f"; {told[0]}"
+    if row.minimum_detectable is not None:
+        return f"; with 80 % power this sample shows {number(row.minimum_detectable)} or worse"
+    return "; this sample is too small to show any departure"

@@ -1,0 +1,116 @@
+"""A tally as canonical JSON, its digest, and the form of it that may be published."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import rfc8785
+
+from gov_pipelines.errors import EvidenceError, WrongUse
+from gov_pipelines.measure.bins import MERGED
+from gov_pipelines.measure.tallies import DAYS, TABLES, Tally
+
+FORMAT = "gov_pipelines.tally/1"
+
+
+def tally_json(tally: Tally) -> bytes:
+    """RFC 8785 JSON: the same counts give the same bytes on any machine."""
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        "dimensions": list(tally.dimensions),
+        "days": _rows(tally.days.with_columns(pl.col("partition").dt.to_string("iso"))),
+        "newest": tally.newest.isoformat() if tally.newest else None,
+        "merged_below": tally.merged_below,
+        "cells": _rows(tally.cells),
+    }
+    return rfc8785.dumps(document | {name: _rows(getattr(tally, name)) for name in TABLES})
+
+
+def tally_from_json(data: bytes) -> Tally:
+    """Read what `tally_json` wrote.
+
+    Raises:
+        EvidenceError: it is not a tally, or not in the canonical form.
+    """
+    try:
+        found = json.loads(data)
+        cells = {**dict.fromkeys([*found["dimensions"], "outcome"], pl.String), "n": pl.Int64}
+        days = pl.DataFrame(found["days"], schema={**DAYS, "partition": pl.String}, orient="row")
+        tally = Tally(
+            days=days.with_columns(pl.col("partition").str.to_date("%Y-%m-%d")),
+            cells=pl.DataFrame(found["cells"], schema=cells, orient="row"),
+            newest=datetime.fromisoformat(found["newest"]) if found["newest"] else None,
+            merged_below=found["merged_below"],
+            **{
+                name: pl.DataFrame(found[name], schema=schema, orient="row")
+                for name, schema in TABLES.items()
+            },
+        )
+    except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+        raise EvidenceError(
+            f"this is not a tally as gov_pipelines writes it ({error}); expected {FORMAT}"
+        ) from error
+    if tally_json(tally) != data:
+        raise EvidenceError(
+            f"the tally is not in canonical form ({FORMAT}, RFC 8785); it was written or edited by hand"
+        )
+    return tally
+
+
+def tally_digest(tally: Tally) -> str:
+    """SHA-256 of the canonical JSON, in hex."""
+    return hashlib.sha256(tally_json(tally)).hexdigest()
+
+
+def _rows(frame: pl.DataFrame) -> list[list[Any]]:
+    return [list(row) for row in frame.iter_rows()]
+
+
+def disclosed(tally: Tally, minimum: int = 5) -> Tally:
+    """The tally with small cells merged, so that no count in it points at fewer than `minimum` people.
+
+    In each table (for columns: each column of it) the rows below `minimum` become one row labelled `(merged)`, in the
+    histograms bin `MERGED`; where they are still too few together, the next smallest join them. Totals stay. Groups,
+    drift and ranges can no longer be recomputed from the result.
+
+    Raises:
+        WrongUse: `minimum` is below 2, or the tally is merged already.
+    """
+    if minimum < 2 or tally.merged_below:
+        raise WrongUse("disclose a full tally, with a minimum of 2 or more")
+    label = f"(merged, fewer than {minimum})"
+    return Tally(
+        days=tally.days,
+        cells=_merged(tally.cells, [], minimum, label),
+        categories=_merged(tally.categories, ["column"], minimum, label),
+        histograms=_merged(tally.histograms, ["column"], minimum, MERGED),
+        ranges=_merged(tally.ranges, ["column", "low", "high"], minimum, label),
+        nulls=_merged(tally.nulls, ["column"], minimum, None),
+        newest=tally.newest,
+        merged_below=minimum,
+    )
+
+
+def _merged(
+    frame: pl.DataFrame, within: Sequence[str], minimum: int, label: str | int | None
+) -> pl.DataFrame:
+    keys = [name for name in frame.columns if name != "n"]
+    by_size = frame.sort(["n", *keys], nulls_last=False)
+    before = pl.col("n").cum_sum() - pl.col("n")
+    small = (pl.col("n") < minimum) | ((before > 0) & (before < minimum))
+    marked = by_size.with_columns(small=small.over(within) if within else small)
+    kept = marked.filter(~pl.col("small")).drop("small")
+    free = [name for name in keys if name not in within]
+    merged = (
+        marked.filter("small")
+        .with_columns(pl.lit(label).cast(frame.schema[name]).alias(name) for name in free)
+        .group_by(keys)
+        .agg(pl.col("n").sum())
+        .select(frame.columns)
+    )
+    return pl.concat([kept, merged]).sort(keys, nulls_last=False)

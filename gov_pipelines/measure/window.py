@@ -1,0 +1,56 @@
+"""Which partitions a window sums, and the instants it lies between."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from gov_pipelines.policy.durations import Window
+
+
+def _first_day(window: Window, partition: date) -> date:
+    if window.span == "days" and window.days is not None:
+        return partition - timedelta(days=window.days - 1)
+    if window.span == "calendar month":
+        return partition.replace(day=1)
+    if window.span == "calendar year":
+        return partition.replace(month=1, day=1)
+    return date.min if window.span == "all" else partition
+
+
+def window_partitions(window: Window, partition: date, starts: date) -> list[date]:
+    """The local days a window sums, oldest first; `partition` is the last of them.
+
+    A window starts no earlier than the system's first partition: nothing was to be audited before it. A partition
+    before `starts` has no window.
+
+    Args:
+        window: how far back to look.
+        partition: the local day that closes the window.
+        starts: the system's first partition.
+    """
+    first = max(_first_day(window, partition), starts)
+    return [first + timedelta(days=day) for day in range((partition - first).days + 1)]
+
+
+def local_midnight(day: date, zone: str) -> datetime:
+    """The first instant of a local day, in UTC.
+
+    Where clocks skip midnight the day begins at the skip; where midnight comes twice, at the first.
+    """
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def window_bounds(window: Window, partition: date, starts: date, zone: str) -> tuple[datetime, datetime]:
+    """First instant (inclusive) and last (exclusive) of a window, in UTC.
+
+    Args:
+        window: how far back to look.
+        partition: the local day that closes the window.
+        starts: the system's first partition.
+        zone: IANA name of the system's time zone; local days of 23 or 25 hours keep their length.
+    """
+    first = max(_first_day(window, partition), min(starts, partition))
+    return local_midnight(first, zone), local_midnight(partition + timedelta(days=1), zone)
