@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gov_pipelines.notify.alerts import Alert, alerts_for, missed_window
-    from gov_pipelines.notify.deliver import Delivery, deliver
+    from gov_pipelines.notify.delivery import Delivery, deliver
     from gov_pipelines.notify.routes import DEFAULT_ROUTE, routes_from
 
 _HOME_OF = {
     "Alert": "alerts",
     "alerts_for": "alerts",
     "missed_window": "alerts",
-    "Delivery": "deliver",
-    "deliver": "deliver",
+    "Delivery": "delivery",
+    "deliver": "delivery",
     "DEFAULT_ROUTE": "routes",
     "routes_from": "routes",
 }

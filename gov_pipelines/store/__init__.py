@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gov_pipelines.store.artifacts import Home, read_frame, write_atomic, write_frame
     from gov_pipelines.store.audits import AuditRow, audits_of, finish_audit, miss_audit, start_audit
     from gov_pipelines.store.engine import Connection, Engine, open_store, reading
-    from gov_pipelines.store.lock import lock
+    from gov_pipelines.store.locking import lock
     from gov_pipelines.store.outbox import (
         Alert,
         OutboxRow,
@@ -47,7 +47,7 @@ _MODULES = {
     "artifacts": ("Home", "read_frame", "write_atomic", "write_frame"),
     "audits": ("AuditRow", "audits_of", "finish_audit", "miss_audit", "start_audit"),
     "engine": ("Connection", "Engine", "open_store", "reading"),
-    "lock": ("lock",),
+    "locking": ("lock",),
     "outbox": (
         "Alert",
         "OutboxRow",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from gov_pipelines.errors import GovError, SourceUnreachable, WrongUse
 from gov_pipelines.store.tables import SCHEMA_VERSION, metadata, store_schema
@@ -21,6 +20,8 @@ __all__ = ["Connection", "Engine", "insert_if_absent", "open_store", "reading"]
 BUSY_SECONDS = 30
 """How long a writer waits for another before SQLite says that the store is locked."""
 
+_BACK_ENDS = ("sqlite", "postgresql")
+_URL_EXPECTED = "expected `sqlite:///path/store.db` or `postgresql+psycopg://host/name`. Check GOV_STORE_URL"
 _SCHEMA_LOCK = 0x676F7650  # "govP": the advisory lock under which PostgreSQL processes create the tables
 
 
@@ -39,16 +40,18 @@ def open_store(url: str) -> Engine:
     """
     try:
         parsed = sa.make_url(url)
+    except ArgumentError:
+        raise WrongUse(
+            f"the store's URL cannot be read; {_URL_EXPECTED}"
+        ) from None  # its text repeats the URL
+    if parsed.get_backend_name() not in _BACK_ENDS:
+        raise WrongUse(f"the store does not run on {parsed.get_backend_name()}; {_URL_EXPECTED}")
+    try:
         engine = sa.create_engine(parsed)
-    except (ArgumentError, NoSuchModuleError) as error:
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise WrongUse(
-            "the store's URL cannot be read; expected `sqlite:///path/store.db` or `postgresql+psycopg://host/name`. "
-            "Check GOV_STORE_URL"
-        ) from error
-    except ModuleNotFoundError as error:
-        raise WrongUse(
-            f"the store's URL asks for {parsed.drivername}, whose driver {error.name} is not installed; install it beside "
-            "gov-pipelines"
+            f"the driver of {parsed.drivername} is not installed; install it beside gov-pipelines (for PostgreSQL: "
+            "`psycopg[binary]`)"
         ) from error
     # The URL may hold a password: errors name the place by its public parts only.
     place = (
@@ -57,13 +60,15 @@ def open_store(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, parsed.database)
     try:
-        _settle_schema(engine, place or "memory")
-    except OperationalError as error:
-        engine.dispose()
+        with ExitStack() as if_refused:
+            if_refused.callback(engine.dispose)
+            _settle_schema(engine, place or "memory")
+            if_refused.pop_all()
+    except DatabaseError as error:
         # `from None`: the driver's text may repeat the connection parameters.
         raise SourceUnreachable(
-            f"the store {place} did not answer ({type(error.orig).__name__}). Check that it exists, that it runs and "
-            "that you may write to it"
+            f"the store {place} did not answer as a database does ({type(error.orig).__name__}). Check that it is one, "
+            "that it runs and that you may write to it"
         ) from None
     return engine
 
@@ -71,7 +76,10 @@ def open_store(url: str) -> Engine:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Yield a connection for reading one consistent state; on SQLite it never holds up a writer."""
-    with engine.connect().execution_options(reads_only=True) as connection:
+    options: dict[str, Any] = {"reads_only": True}
+    if engine.dialect.name == "postgresql":  # whose transactions would see what others commit meanwhile
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.connect().execution_options(**options) as connection:
         yield connection
 
 
@@ -82,7 +90,8 @@ def insert_if_absent(connection: Connection, table: sa.Table, values: Mapping[st
         Whether the row is new.
     """
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    return connection.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+    statement = insert(table).values(**values).on_conflict_do_nothing().returning(sa.literal(1))
+    return connection.execute(statement).first() is not None
 
 
 def _prepare_sqlite(engine: Engine, database: str | None) -> None:
@@ -107,9 +116,7 @@ def _prepare_sqlite(engine: Engine, database: str | None) -> None:
         path = Path(database)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        except FileExistsError:
-            pass  # an existing store keeps the mode its owner gave it
+            path.touch(mode=0o600)  # the mode of a new store only; WAL's files inherit it
         except OSError as error:
             raise SourceUnreachable(
                 f"the store {path} cannot be created ({error.strerror}). Check the folder and your right to write there"

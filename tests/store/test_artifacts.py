@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.store import Home, read_frame, write_atomic, write_frame
+from gov_pipelines.store.artifacts import ROW_GROUP
+
+DAY = date(2026, 11, 4)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_layout_of_a_home():
+    home = Home(Path("h"))
+    assert home.partition_dir("lending", DAY) == Path("h/artifacts/lending/2026-11-04")
+    assert home.snapshot_dir("lending", DAY, 2) == Path("h/evidence/lending/2026-11-04/r2")
+    assert (home.keys_dir, home.dagster_dir, home.report_dir) == (
+        Path("h/keys"),
+        Path("h/dagster"),
+        Path("h/report"),
+    )
+    assert home.store_url.startswith("sqlite:////")
+
+
+def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path):
+    path = tmp_path / "new" / "tally.json"
+    write_atomic(path, b"one")
+    write_atomic(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert names(path.parent) == ["tally.json"]
+
+
+def test_a_failed_write_leaves_the_old_content(tmp_path):
+    path = tmp_path / "tally.json"
+    write_atomic(path, b"old")
+    with pytest.raises(TypeError):
+        write_atomic(path, "not bytes")
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["tally.json"]
+
+
+def test_leftovers_are_swept_and_only_they(tmp_path):
+    (tmp_path / ".tally.json.0123456789abcdef.tmp").write_bytes(b"half")
+    (tmp_path / ".other.tmp").write_bytes(b"not ours")
+    write_atomic(tmp_path / "rows.json", b"{}")
+    assert names(tmp_path) == [".other.tmp", "rows.json"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from gov_pipelines.store import write_atomic
+path = Path(sys.argv[1])
+print("ready", flush=True)
+while True:
+    for letter in b"ab":
+        write_atomic(path, bytes([letter]) * 3_000_000)
+"""
+
+
+def _writer(path: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_a_killed_writer_leaves_a_whole_file(tmp_path):
+    path = tmp_path / "log.bin"
+    write_atomic(path, b"a" * 3_000_000)
+    leftovers = 0
+    for turn in range(12):
+        with _writer(path) as process:
+            time.sleep(0.02 + 0.007 * turn)
+            process.send_signal(signal.SIGKILL)
+        content = path.read_bytes()
+        assert content in (b"a" * 3_000_000, b"b" * 3_000_000)
+        leftovers += len(names(tmp_path)) - 1
+    assert leftovers, "no kill fell between creation and rename: the test shows nothing"
+    write_atomic(path, b"whole")
+    assert names(tmp_path) == ["log.bin"]
+
+
+def test_a_living_writers_file_is_not_swept(tmp_path):
+    path = tmp_path / "log.bin"
+    with _writer(path) as process:
+        for _ in range(150):
+            write_atomic(tmp_path / "rows.json", b"{}")
+        assert process.poll() is None, "the other writer lost its temporary file"
+        process.kill()
+
+
+FRAME = pl.DataFrame(
+    {
+        "decision_id": ["b", "a", "c"],
+        "decided_at": [datetime(2026, 11, day, tzinfo=UTC) for day in (1, 2, 3)],
+        "score": [0.5, None, 1.0],
+    }
+)
+
+
+def test_a_frame_comes_back_in_its_own_order(tmp_path):
+    write_frame(tmp_path / "log.parquet", FRAME)
+    assert read_frame(tmp_path / "log.parquet").equals(FRAME)
+    assert names(tmp_path) == ["log.parquet"]
+
+
+def test_one_frame_makes_one_file_however_it_was_read(tmp_path):
+    write_frame(tmp_path / "whole.parquet", FRAME)
+    write_frame(tmp_path / "pieces.parquet", pl.concat([FRAME[:1], FRAME[1:]], rechunk=False))
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "pieces.parquet").read_bytes()
+
+
+def test_row_groups_have_a_fixed_size(tmp_path):
+    path = tmp_path / "log.parquet"
+    write_frame(path, pl.DataFrame({"n": range(2 * ROW_GROUP + 1)}))
+    footer = pl.read_parquet_metadata(path)
+    assert not any("pandas" in key for key in footer)
+    content = path.read_bytes()
+    write_frame(path, pl.DataFrame({"n": range(2 * ROW_GROUP + 1)}))
+    assert path.read_bytes() == content
+
+
+def test_a_frame_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(WrongUse, match="was not audited in this home"):
+        read_frame(tmp_path / "log.parquet")
