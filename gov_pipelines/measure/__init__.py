@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from gov_pipelines.measure.bins import bin_floor
     from gov_pipelines.measure.drift import drift_measurements, stability_index
     from gov_pipelines.measure.fairness import fairness_measurements
-    from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement, Verdict, placed
+    from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement, Verdict
     from gov_pipelines.measure.quality import freshness_measurement, quality_measurements, range_measurements
     from gov_pipelines.measure.tallies import Tally, tally, total
     from gov_pipelines.measure.tally_text import disclosed, tally_digest, tally_from_json, tally_json
@@ -21,7 +21,7 @@ _HOMES = {
     "bins": ("bin_floor",),
     "drift": ("drift_measurements", "stability_index"),
     "fairness": ("fairness_measurements",),
-    "measurement": ("Judgement", "Measurement", "Verdict", "WORST_FIRST", "placed"),
+    "measurement": ("Judgement", "Measurement", "Verdict", "WORST_FIRST"),
     "quality": ("freshness_measurement", "quality_measurements", "range_measurements"),
     "tallies": ("Tally", "tally", "total"),
     "tally_text": ("disclosed", "tally_digest", "tally_from_json", "tally_json"),
@@ -43,7 +43,6 @@ __all__ = [
     "freshness_measurement",
     "judge",
     "local_midnight",
-    "placed",
     "quality_measurements",
     "range_measurements",
     "stability_index",

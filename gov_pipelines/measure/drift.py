@@ -75,7 +75,7 @@ def drift_measurements(current: Tally, reference: Tally, control: Drift) -> list
         control: columns, bins, limit, test.
 
     Returns:
-        One measurement a column, without system and window (see `placed`). `n` is the current window's rows.
+        One measurement a column, without system and window. `n` is the current window's rows.
 
     Raises:
         WrongUse: a column is neither a category nor a number of the tallies, or a tally's small cells are merged.

@@ -93,7 +93,7 @@ def fairness_measurements(
         declaration: names the outcomes that are left out.
 
     Returns:
-        Measurements without system and window (see `placed`), ordered by entry and group.
+        Measurements without system and window, ordered by entry and group.
 
     Raises:
         WrongUse: `by` or `among` name columns that the tally does not count, or the tally's small cells are merged.

@@ -84,7 +84,7 @@ def _root(x1: Floats, n1: Floats, x2: Floats, n2: Floats, score: Floats) -> Floa
             _ratio_statistic(x1, n1, x2, n2, np.exp(middle)) > score
         )  # the statistic falls as the ratio rises
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return (low + high) / 2
+    return np.asarray((low + high) / 2, float)
 
 
 def _ratio_statistic(x1: Floats, n1: Floats, x2: Floats, n2: Floats, ratio: Floats) -> Floats:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -81,12 +81,3 @@ class Judgement:
     decisive: Measurement | None = None
     breaches: int = 0
     notes: tuple[str, ...] = field(default=())
-
-
-def placed(
-    measurements: Iterable[Measurement], system: str, window_start: datetime, window_end: datetime
-) -> list[Measurement]:
-    """The same measurements, said of a system and a window."""
-    return [
-        replace(one, system=system, window_start=window_start, window_end=window_end) for one in measurements
-    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,16 +10,19 @@ import polars as pl
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure.intervals import wilson
 from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure.window import local_midnight
 
 if TYPE_CHECKING:
     from gov_pipelines.measure.tallies import Tally
     from gov_pipelines.policy.declaration import Range, SystemDeclaration
-    from gov_pipelines.policy.kinds import LogQuality, OperatingRange
+    from gov_pipelines.policy.kinds import Freshness, LogQuality, OperatingRange
 
 _CONFIDENCE = 0.95
 
 
-def quality_measurements(tally: Tally, control: LogQuality) -> list[Measurement]:
+def quality_measurements(
+    tally: Tally, control: LogQuality, declaration: SystemDeclaration
+) -> list[Measurement]:
     """The share a log-quality control limits, with Wilson's interval.
 
     `missing_share` is null values over accepted rows, one row a column of `of`; `quarantined_share` and
@@ -33,13 +36,15 @@ def quality_measurements(tally: Tally, control: LogQuality) -> list[Measurement]
         return [
             _share(control.metric, (), counts[control.metric.removesuffix("_share")], counts["source_count"])
         ]
-    return [_share("missing_share", (column,), *_nulls(tally, column)) for column in control.of]
+    return [_share("missing_share", (column,), *_nulls(tally, column, declaration)) for column in control.of]
 
 
-def _nulls(tally: Tally, column: str) -> tuple[int, int]:
+def _nulls(tally: Tally, column: str, declaration: SystemDeclaration) -> tuple[int, int]:
     found = dict(tally.nulls.filter(pl.col("column") == column).select("missing", "n").iter_rows())
     if not found and tally.rows:
-        raise WrongUse(f"the decision log has no column {column}; map or declare it, or take it from `of`")
+        raise WrongUse(
+            f"the decision log of {declaration.system} has no column {column}; map or declare it, or take it from `of`"
+        )
     return found.get(True, 0), sum(found.values())
 
 
@@ -133,18 +138,16 @@ def _days_outside(tally: Tally, limits: Range) -> Measurement:
     )
 
 
-def freshness_measurement(tally: Tally, end: datetime) -> Measurement:
-    """Hours from the newest decision to the end of the partition.
-
-    Args:
-        tally: the window's counts.
-        end: the partition's last instant, UTC.
-    """
+def freshness_measurement(
+    tally: Tally, control: Freshness, declaration: SystemDeclaration, partition: date
+) -> Measurement:
+    """Hours from the newest decision of the window to the end of its last partition, in the system's zone."""
+    end = local_midnight(partition + timedelta(days=1), declaration.zone)
     newest = tally.newest
     return Measurement(
         "hours_since_newest",
         value=None if newest is None else (end - newest).total_seconds() / 3600,
         n=tally.rows,
-        method="hours from the newest decided_at to the end of the partition",
+        method=f"hours from the newest decided_at to the end of the partition; expected within {control.within}",
         note="no rows" if newest is None else None,
     )
