@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gov_pipelines.measure.measurement import Judgement, Measurement
+from gov_pipelines.measure import Judgement, Measurement
 from gov_pipelines.validate.rows import row_of
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from gov_pipelines.measure.measurement import Verdict
+    from gov_pipelines.measure import Verdict
     from gov_pipelines.policy.kinds import Severity
 
 PASSED: frozenset[str] = frozenset({"pass", "report_only", "not_applicable"})

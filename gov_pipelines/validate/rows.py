@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
-from gov_pipelines.measure.measurement import Judgement, Measurement, Verdict
+from gov_pipelines.measure import Judgement, Measurement, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,9 +121,7 @@ def _undefined(value: Any) -> bool:
 def _text_of_object(value: Any) -> str | None:
     if value is None:
         return None
-    return json.dumps(
-        list(value) if isinstance(value, tuple) else dict(value), sort_keys=True, ensure_ascii=False
-    )
+    return json.dumps(list(value) if isinstance(value, tuple) else dict(value), ensure_ascii=False)
 
 
 def _text_of_instant(value: datetime | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure.measurement import Judgement, Measurement
+from gov_pipelines.measure import Judgement, Measurement
 from gov_pipelines.validate import native
 from gov_pipelines.validate.outcome import PASSED
 from gov_pipelines.validate.rows import judgement_of, row_of

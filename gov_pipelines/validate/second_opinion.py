@@ -7,7 +7,7 @@ Definitions: fairlearn 0.15, `selection_rate`, `demographic_parity_difference` a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -18,13 +18,20 @@ import polars as pl
 from gov_pipelines.errors import WrongUse
 
 if TYPE_CHECKING:
-    from gov_pipelines.measure import Tally
-    from gov_pipelines.measure.measurement import Measurement
+    from gov_pipelines.measure import Measurement, Tally
 
 TOLERANCE = 1e-9
 ROW_CAP = 200_000
 
 Group = tuple[str, ...]
+
+_DIFFERENCE = "demographic_parity_difference"
+_AGGREGATES = {  # our metric to fairlearn's function between groups
+    _DIFFERENCE: "demographic_parity_difference",
+    "demographic_parity_ratio": "demographic_parity_ratio",
+    "impact_ratio": "demographic_parity_ratio",
+}
+_OF_ONE_GROUP = {"selection_rate", "adverse_impact_ratio"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +77,27 @@ class SecondOpinion:
 
 
 def second_opinion(
-    measurements: Sequence[Measurement], tally: Tally, rows: pl.DataFrame | None = None, *, cap: int = ROW_CAP
+    measurements: Sequence[Measurement],
+    tally: Tally,
+    rows: pl.DataFrame | None = None,
+    *,
+    reference: Mapping[str, str] | None = None,
+    cap: int = ROW_CAP,
 ) -> SecondOpinion:
     """Let fairlearn recompute our selection rates, their differences and ratios, for known groups.
 
-    Only what we define is compared. Aggregates are recomputed over the groups that `measurements` says were tested
-    (every known group of the attribute, where it lists none). Undecided decisions and unknown values are left out.
+    Only what we define is compared. A row of one group is held against fairlearn's selection rates of it and of its
+    reference group; an aggregate against fairlearn's own, over the groups that `measurements` says were tested (every
+    known group of the attribute, where it lists none). `impact_ratio` is the law's name of `demographic_parity_ratio`.
+    Undecided decisions and unknown values are left out.
 
     Args:
         measurements: measurements of one window; metrics that fairlearn does not define are passed over.
         tally: the tally of that window.
         rows: accepted decisions of that window: `outcome` (favorable, unfavorable, undecided), the protected
             attributes and the strata. None where they are not at hand.
+        reference: the group that the control declares to compare with. fairlearn knows the best group only, so
+            aggregates are then taken from its selection rates.
         cap: more rows than this, and fairlearn is given the tally's cells, their counts as `sample_weight`.
 
     Returns:
@@ -102,13 +118,12 @@ def second_opinion(
     scopes: dict[tuple[object, ...], _Scope] = {}
     compared, largest, disagreements = 0, 0.0, []
     for ours in measurements:
-        recompute = _RECOMPUTED.get((ours.metric, ours.group is not None))
-        if recompute is None or ours.value is None or not ours.attribute or _unknown(ours.group):
+        if ours.value is None or not _defined_by_fairlearn(ours):
             continue
         key = (ours.attribute, tuple(sorted((ours.stratum or {}).items())))
         if key not in scopes:
             scopes[key] = _scope(ours, measurements, data)
-        theirs = recompute(scopes[key], ours)
+        theirs = scopes[key].recompute(ours, declared=reference is not None)
         compared += 1
         difference = math.inf if theirs is None else abs(ours.value - theirs)
         if theirs is not None:
@@ -143,10 +158,10 @@ class _Scope:
     codes: np.ndarray[tuple[int], np.dtype[np.int64]]
     favorable: np.ndarray[tuple[int], np.dtype[np.int64]]
     weights: np.ndarray[tuple[int], np.dtype[np.int64]]
-    tested: frozenset[Group]
+    tested: frozenset[Group | None]
 
     @cached_property
-    def rates(self) -> dict[Group, float]:
+    def rates(self) -> dict[Group | None, float]:
         """Selection rate of every known group."""
         from fairlearn.metrics import MetricFrame, selection_rate  # noqa: PLC0415  (seconds of import)
 
@@ -156,13 +171,28 @@ class _Scope:
             metrics=selection_rate,
             y_true=self.favorable,
             y_pred=self.favorable,
-            sensitive_features=self.codes,
+            sensitive_features={
+                "group": self.codes
+            },  # as a table: fairlearn cannot take a bare array of one row
             sample_params={"sample_weight": self.weights},
         )
         return {self.groups[code]: float(rate) for code, rate in frame.by_group.items()}
 
-    def over_tested(self, name: str) -> float | None:
-        """One of fairlearn's aggregates over the tested groups; None where it has no value."""
+    def recompute(self, ours: Measurement, *, declared: bool) -> float | None:
+        """The same measure from fairlearn; None where it has no value."""
+        base = self.rates.get(_group(ours, ours.reference_group))
+        if ours.group is not None:
+            return _against(ours.metric, self.rates.get(_group(ours, ours.group)), base)
+        if not declared:
+            return self._over_tested(_AGGREGATES[ours.metric])
+        others = self.tested - {_group(ours, ours.reference_group)}
+        found = [_against(ours.metric, self.rates.get(group), base) for group in others]
+        values = [each for each in found if each is not None]
+        pick = max if ours.metric == _DIFFERENCE else min
+        return pick(values, default=None)
+
+    def _over_tested(self, name: str) -> float | None:
+        """One of fairlearn's aggregates over the tested groups."""
         from fairlearn import metrics  # noqa: PLC0415  (seconds of import)
 
         kept = np.isin(self.codes, [code for code, group in enumerate(self.groups) if group in self.tested])
@@ -171,7 +201,7 @@ class _Scope:
         y = self.favorable[kept]
         value = float(
             getattr(metrics, name)(
-                y, y, sensitive_features=self.codes[kept], sample_weight=self.weights[kept]
+                y, y, sensitive_features={"group": self.codes[kept]}, sample_weight=self.weights[kept]
             )
         )
         return None if math.isnan(value) else value
@@ -193,7 +223,9 @@ def _scope(ours: Measurement, measurements: Sequence[Measurement], data: pl.Data
         for each in measurements
         if each.group is not None and each.attribute == ours.attribute and (each.stratum or {}) == stratum
     ]
-    tested = frozenset(_group(each) for each in listed if each.tested and not _unknown(each.group))
+    tested = frozenset(
+        _group(each, each.group) for each in listed if each.tested and not _unknown(each.group)
+    )
     return _Scope(
         groups=groups,
         codes=np.array([position[group] for group in of_rows], dtype=np.int64),
@@ -203,20 +235,25 @@ def _scope(ours: Measurement, measurements: Sequence[Measurement], data: pl.Data
     )
 
 
+def _defined_by_fairlearn(ours: Measurement) -> bool:
+    """Whether it is a rate of a known group, or what fairlearn makes of such rates."""
+    if not ours.attribute or _unknown(ours.group) or _unknown(ours.reference_group):
+        return False
+    return ours.metric in _AGGREGATES or (ours.metric in _OF_ONE_GROUP and ours.group is not None)
+
+
 def _unknown(group: Mapping[str, str | None] | None) -> bool:
     return group is not None and None in group.values()
 
 
-def _group(ours: Measurement) -> Group:
-    group = ours.group or {}
-    return tuple(str(group[name]) for name in ours.attribute)
+def _group(ours: Measurement, values: Mapping[str, str | None] | None) -> Group | None:
+    return None if values is None else tuple(str(values[name]) for name in ours.attribute)
 
 
-# Metric and whether it is of one group, to how fairlearn has it.
-_RECOMPUTED: dict[tuple[str, bool], Callable[[_Scope, Measurement], float | None]] = {
-    ("selection_rate", True): lambda scope, ours: scope.rates.get(_group(ours)),
-    ("demographic_parity_difference", False): lambda scope, _: scope.over_tested(
-        "demographic_parity_difference"
-    ),
-    ("demographic_parity_ratio", False): lambda scope, _: scope.over_tested("demographic_parity_ratio"),
-}
+def _against(metric: str, rate: float | None, base: float | None) -> float | None:
+    """A group's rate beside that of the group it is compared with; None where either is undefined."""
+    if metric == "selection_rate" or rate is None:
+        return rate
+    if base is None or (base == 0 and metric != _DIFFERENCE):
+        return None
+    return base - rate if metric == _DIFFERENCE else rate / base

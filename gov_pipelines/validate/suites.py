@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from gov_pipelines.errors import Mistake, WrongUse
-from gov_pipelines.policy.digests import policy_digest
-from gov_pipelines.policy.document import Policy
-from gov_pipelines.policy.durations import Duration, Window
-from gov_pipelines.policy.in_force import BoundClause, bound_clauses
+from gov_pipelines.policy import BoundClause, Duration, Policy, Window, bound_clauses, policy_digest
 from gov_pipelines.policy.kinds import Control, Expectation
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from gov_pipelines.measure.measurement import Judgement, Measurement
-from gov_pipelines.policy.document import Policy
+from gov_pipelines.measure import Judgement, Measurement
+from gov_pipelines.policy import Policy
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure import Measurement
 from gov_pipelines.validate import compile_suites, run_suite
 
 BETWEEN = "expect_column_values_to_be_between"

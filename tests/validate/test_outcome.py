@@ -2,7 +2,7 @@ from typing import get_args
 
 import pytest
 
-from gov_pipelines.measure.measurement import Verdict
+from gov_pipelines.measure import Verdict
 from gov_pipelines.policy.kinds import Severity
 from gov_pipelines.validate import PASSED, outcome
 

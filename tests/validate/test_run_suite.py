@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure.measurement import Judgement, Measurement, Verdict
+from gov_pipelines.measure import Judgement, Measurement, Verdict
 from gov_pipelines.validate import PASSED, compile_suites, run_suite
 from gov_pipelines.validate.rows import row_of
 
