@@ -7,6 +7,7 @@ condition for every column it looks at, which counts the rows it saw and the nul
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from gov_pipelines.measure import Judgement, Measurement
@@ -27,9 +28,8 @@ ABOUT_NULLS = frozenset(
 """Nulls are the subject of these: they count as seen, not as unknown."""
 
 _ITSELF = "the expectation"
-_NEVER_NULL = (
-    "metric"  # guards an expectation about the table as a whole: it counts the rows of its condition
-)
+_COUNTS = {"element_count", "unexpected_count"}
+_NEVER_NULL = "metric"  # what an expectation about the whole table is guarded by: its rows are counted
 
 
 def judge(
@@ -67,8 +67,9 @@ def judge(
 
 def _verdict(name: str, answer: Answer, guards: Mapping[str, Answer], presence: tuple[int, int]) -> Judgement:
     errors = [each.error for each in (answer, *guards.values()) if each.error is not None]
-    if errors:
-        return Judgement("missing", f"Not judged: {errors[0]}.")
+    counted = [each.result.keys() >= _COUNTS for each in guards.values()]
+    if errors or not all(counted):
+        return Judgement("missing", f"Not judged: {[*errors, 'the rows it saw were not counted'][0]}.")
     seen = min(int(each.result["element_count"]) for each in guards.values())
     nulls = {column: int(each.result["unexpected_count"]) for column, each in guards.items()}
     unknown = {} if name in ABOUT_NULLS else {column: count for column, count in nulls.items() if count}
@@ -110,5 +111,7 @@ def _listed(nulls: Mapping[str, int], seen: int) -> str:
 
 def _found(answer: Answer, seen: int) -> str:
     if "observed_value" in answer.result:
-        return f"observed {answer.result['observed_value']} over {seen} measurements"
+        value = answer.result["observed_value"]
+        words = f"{value:.6g}" if isinstance(value, float) else shorten(str(value), 120, placeholder=" ...")
+        return f"observed {words} over {seen} measurements"
     return f"{answer.result.get('unexpected_count', 0)} of {seen} measurements are outside"

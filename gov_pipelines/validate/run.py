@@ -78,11 +78,11 @@ def _run_judged(
     questions = {}
     for key, expectation in expectations.items():
         present, expected = presence[key]
+        given = {"control": key, "partitions_present": present, "partitions_expected": expected}
         kwargs = {
-            **expectation.get("kwargs", {}),
-            "partitions_present": present,
-            "partitions_expected": expected,
-        }
+            **(expectation.get("kwargs") or {}),
+            **given,
+        }  # its own rows, whatever a suite was edited to say
         questions[key] = {"type": expectation.get("type"), "kwargs": kwargs}
     answers = ask(questions, [row_of(each, key) for key in questions for each in measurements[key]])
     return {key: _judgement(answers[key]) for key in questions}

@@ -171,9 +171,7 @@ class _Scope:
             metrics=selection_rate,
             y_true=self.favorable,
             y_pred=self.favorable,
-            sensitive_features={
-                "group": self.codes
-            },  # as a table: fairlearn cannot take a bare array of one row
+            sensitive_features={"group": self.codes},  # fairlearn cannot take a bare array of one row
             sample_params={"sample_weight": self.weights},
         )
         return {self.groups[code]: float(rate) for code, rate in frame.by_group.items()}
@@ -213,9 +211,9 @@ def _scope(ours: Measurement, measurements: Sequence[Measurement], data: pl.Data
     decided = data.filter(
         pl.col("outcome").is_in(["favorable", "unfavorable"]),
         *(pl.col(name).is_not_null() for name in attribute),
-        *(pl.col(name).eq_missing(pl.lit(value)) for name, value in stratum.items()),
+        *(pl.col(name).cast(pl.String).eq_missing(pl.lit(value)) for name, value in stratum.items()),
     )
-    of_rows: list[Group] = decided.select(attribute).rows()
+    of_rows: list[Group] = decided.select(pl.col(attribute).cast(pl.String)).rows()
     groups = tuple(sorted(set(of_rows)))
     position = {group: code for code, group in enumerate(groups)}
     listed = [

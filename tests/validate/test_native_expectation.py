@@ -1,6 +1,8 @@
 """Every way in which Great Expectations passes on nothing (`expectation` controls)."""
 
 import json
+from dataclasses import replace
+from importlib import import_module
 
 import pytest
 
@@ -162,3 +164,18 @@ def test_groups_can_be_named_in_a_condition(judged):
         "parameter": '{"sex": "F"}',
     }
     assert judged(rows, **LIMIT, row_condition=only_f).verdict == "pass"
+
+
+def test_a_guard_that_did_not_count_is_missing(judged, monkeypatch):
+    expectations = import_module("gov_pipelines.validate.expectations")
+    ask = expectations.ask
+
+    def uncounted(questions, rows):
+        return {name: replace(answer, result={}) for name, answer in ask(questions, rows).items()}
+
+    monkeypatch.setattr(expectations, "ask", uncounted)
+    judgement = judged(INSIDE)
+    assert (judgement.verdict, judgement.reason) == (
+        "missing",
+        "Not judged: the rows it saw were not counted.",
+    )

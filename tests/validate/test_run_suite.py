@@ -131,6 +131,14 @@ def test_a_suite_that_says_nothing_of_presence_has_a_hole(suite_of, judged_as):
     assert calls[0][2:] == (0, 1)
 
 
+def test_a_control_is_judged_on_its_own_rows_whatever_the_suite_says(suite_of, judged_as):
+    calls = judged_as("pass")
+    suite = suite_of(FRESH)
+    suite["expectations"][0]["kwargs"]["control"] = "house/A-2"
+    run_suite(suite, {"house/A-1": [Measurement("own")], "house/A-2": [Measurement("other")]}, HERE)
+    assert [each.metric for _, measurements, *_ in calls for each in measurements] == ["own"]
+
+
 def test_an_empty_suite_judges_nothing():
     assert run_suite({"name": "house@1", "expectations": []}, {}, {}) == {}
 
