@@ -116,7 +116,19 @@ def ask(questions: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, 
     Returns:
         One answer to every question, under its name: never fewer, never by position.
     """
-    batch_definition = _batch_definition()  # before the suite: suites need a context to be around
+    try:
+        answers = _answers(questions, rows)
+    except Exception as error:  # noqa: BLE001  (fail closed: none of the questions has a result to rely on)
+        answers = dict.fromkeys(questions, Answer(error=f"the suite raised: {_brief(error)}"))
+    unanswered = Answer(error="Great Expectations gave no result for it")
+    return {name: answers.get(name, unanswered) for name in questions}
+
+
+def _answers(
+    questions: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Answer]:
+    """What Great Expectations has to say, of which questions it may."""
+    batch = _batch_definition().get_batch(batch_parameters={"dataframe": _frame(rows)})
     answers: dict[str, Answer] = {}
     expectations = []
     for name, question in questions.items():
@@ -125,25 +137,19 @@ def ask(questions: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, 
                 type=question["type"], kwargs=deepcopy(question["kwargs"]), meta={"question": name}
             )
             expectations.append(configuration.to_domain_obj())
-        except Exception as error:  # noqa: BLE001  (fail closed: whatever is raised, this question has no result)
+        except Exception as error:  # noqa: BLE001  (fail closed: this question has no result, the others may)
             answers[name] = Answer(error=f"the expectation cannot be built: {_brief(error)}")
-    try:
-        batch = batch_definition.get_batch(batch_parameters={"dataframe": _frame(rows)})
-        validated = batch.validate(
-            gx.ExpectationSuite(name="ask", expectations=expectations), result_format="BASIC"
-        )
-        for each in validated.results:
-            assert each.expectation_config is not None
-            errors = [*_raised(each.exception_info)]
-            answers[each.expectation_config.meta["question"]] = (
-                Answer(error=f"the expectation raised: {_brief(errors[0])}")
-                if errors
-                else Answer(success=each.success is True, result=each.result or {})
-            )
-    except Exception as error:  # noqa: BLE001  (fail closed: none of the questions has a result that can be relied on)
-        answers = dict.fromkeys(questions, Answer(error=f"the suite raised: {_brief(error)}"))
-    unanswered = Answer(error="Great Expectations gave no result for it")
-    return {name: answers.get(name, unanswered) for name in questions}
+    suite = gx.ExpectationSuite(name="questions", expectations=expectations)
+    for each in batch.validate(suite, result_format="BASIC").results:
+        assert each.expectation_config is not None
+        name = each.expectation_config.meta["question"]
+        if name in answers:
+            answers[name] = Answer(error="Great Expectations gave two results for it")
+        elif errors := [*_raised(each.exception_info)]:
+            answers[name] = Answer(error=f"the expectation raised: {_brief(errors[0])}")
+        else:
+            answers[name] = Answer(success=each.success is True, result=each.result or {})
+    return answers
 
 
 @cache

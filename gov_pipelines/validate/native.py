@@ -37,8 +37,8 @@ def judge(
 ) -> Judgement:
     """Run one native expectation over the measurements of its control's window.
 
-    The table has the columns of a `Measurement`; `attribute` and the groups are JSON text such as `{"sex": "F"}`.
-    A `row_condition` is written as Great Expectations' condition object (its text form is deprecated).
+    The table has the columns of a `Measurement`; `attribute` and the groups are JSON text such as `{"sex": "F"}`,
+    names in the order of `attribute`. A `row_condition` is written as Great Expectations' condition object (its text form is deprecated).
 
     Args:
         expectation: one entry of a suite: `type`, `kwargs`, `meta`.

@@ -14,12 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TEXTS = ("metric", "method", "note", "system")
-OBJECTS = (
-    "attribute",
-    "group",
-    "reference_group",
-    "stratum",
-)  # JSON text: hashable, and readable in a condition
+OBJECTS = ("attribute", "group", "reference_group", "stratum")  # JSON text: a condition can name it
 INSTANTS = ("window_start", "window_end")  # ISO 8601
 NUMBERS = ("value", "lower", "upper", "confidence", "p_value", "p_adjusted", "minimum_detectable")
 

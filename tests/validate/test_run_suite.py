@@ -192,6 +192,7 @@ RAISED = {"raised_exception": True, "exception_message": "division by zero", "ex
             [Result("house/A-1", result={"observed_value": JUDGED}, exception_info={"id": RAISED})],
             "division by zero",
         ),
+        ([Result("house/A-1", result={"observed_value": JUDGED})] * 2, "two results"),
         ([Result("house/A-1")], "without a judgement"),
         ([Result("house/A-1", result={})], "without a judgement"),
         ([Result("house/A-1", result={"observed_value": None})], "without a judgement"),
