@@ -39,7 +39,10 @@ def body(
             ("Limit", row.threshold),
             ("Interval", _interval(row)),
             ("Rows", None if row.n is None else f"n = {row.n:,}"),
-            ("Breaches", f"{row.breaches:,} decisions outside" if row.breaches else None),
+            (
+                "Breaches",
+                f"{row.breaches:,} decision{'s' * (row.breaches != 1)} outside" if row.breaches else None,
+            ),
             ("Window", f"{row.window_start:%Y-%m-%d %H:%M} to {row.window_end:%Y-%m-%d %H:%M} UTC"),
             ("Since", _since(row, happened, before)),
             ("The control", f"{row.acts} ({row.kind}, {row.level})"),

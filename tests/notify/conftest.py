@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gov_pipelines.store import Alert, Engine, Home, VerdictRow, enqueue, open_store
+
+NOW = datetime(2026, 11, 5, 7, 30, tzinfo=UTC)
+
+
+@dataclass
+class Receiver:
+    """A real HTTP receiver: what it got, and what it answers, call by call, then 200."""
+
+    port: int
+    answers: list[int] = field(default_factory=list)
+    taken: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"json://127.0.0.1:{self.port}/hook/s3cr3t-t0k3n"
+
+    @property
+    def titles(self) -> list[str]:
+        return [message["title"] for message in self.taken]
+
+
+def _serve() -> tuple[ThreadingHTTPServer, Receiver]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status = receiver.answers.pop(0) if receiver.answers else 200
+            (receiver.taken if status < 300 else receiver.refused).append(message)
+            receiver.headers.append(dict(self.headers))
+            receiver.paths.append(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    receiver = Receiver(server.server_port)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    return server, receiver
+
+
+@pytest.fixture
+def new_receiver() -> Iterator[Callable[[], Receiver]]:
+    servers = []
+
+    def make() -> Receiver:
+        server, receiver = _serve()
+        servers.append(server)
+        return receiver
+
+    yield make
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def receiver(new_receiver: Callable[[], Receiver]) -> Receiver:
+    return new_receiver()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def engine(home: Home) -> Iterator[Engine]:
+    engine = open_store(home.store_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def raised(engine: Engine) -> Callable[..., Alert]:
+    """Put an alert into the outbox."""
+
+    def make(key: str, **more: Any) -> Alert:
+        fields = {
+            "key": key,
+            "system": "lending",
+            "control": "house/FL-1",
+            "partition": date(2026, 11, 4),
+            "transition": "failing",
+            "severity": "critical",
+            "notify": (),
+            "title": key,
+            "body": f"in words\nAlert key: {key}",
+            "raised_at": NOW,
+        }
+        alert = Alert(**(fields | more))
+        with engine.begin() as connection:
+            enqueue(connection, [alert])
+        return alert
+
+    return make
+
+
+@pytest.fixture
+def verdict() -> Callable[..., VerdictRow]:
+    def make(verdict: str, **more: Any) -> VerdictRow:
+        fields = {
+            "system": "lending",
+            "partition": date(2026, 11, 4),
+            "revision": 1,
+            "control": "house/FL-1",
+            "policy": "house",
+            "policy_version": 3,
+            "clause": "FL-1",
+            "level": "runtime",
+            "kind": "fairness",
+            "acts": "detects",
+            "severity": "critical",
+            "verdict": verdict,
+            "reason": "The ratio is below the limit and the test rejects equality.",
+            "window_start": datetime(2026, 8, 7, 4, tzinfo=UTC),
+            "window_end": datetime(2026, 11, 5, 5, tzinfo=UTC),
+            "as_of": NOW,
+            "recorded_at": NOW,
+        }
+        return VerdictRow(**(fields | more))
+
+    return make

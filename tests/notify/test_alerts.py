@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from gov_pipelines.notify import alerts_for, missed_window
+from gov_pipelines.notify.alerts import transition
+from gov_pipelines.notify.wording import number
+from gov_pipelines.store import enqueue, put_verdicts, record_snapshot, standing_verdicts
+from gov_pipelines.store.snapshots import SnapshotRow
+
+NOW = datetime(2026, 11, 5, 7, 30, tzinfo=UTC)
+WELL = ["pass", "warn", "report_only", "not_applicable"]
+TEXTS = {"house/FL-1": "No group's approval rate is below four fifths of the best group's."}
+NOTIFY = {"house/FL-1": ["credit-risk-oncall"]}
+
+
+@pytest.mark.parametrize("before", [None, *WELL])
+def test_entering_a_failure_pages(before):
+    assert transition(before, "fail") == "failing"
+    assert transition(before, "missing") == "missing"
+
+
+@pytest.mark.parametrize("before", ["fail", "missing"])
+@pytest.mark.parametrize("now", WELL)
+def test_leaving_a_failure_is_a_recovery(before, now):
+    assert transition(before, now) == "recovered"
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        *((before, now) for before in (None, *WELL) for now in (*WELL, "insufficient")),
+        ("fail", "fail"),
+        ("missing", "missing"),
+        ("fail", "insufficient"),
+        ("missing", "insufficient"),
+    ],
+)
+def test_nothing_else_is_told(before, now):
+    assert transition(before, now) is None
+
+
+def test_a_failure_of_another_kind_is_told():
+    assert (transition("fail", "missing"), transition("missing", "fail")) == ("missing", "failing")
+
+
+def test_the_words_of_a_failure(verdict):
+    row = verdict(
+        "fail",
+        metric="impact_ratio",
+        attribute=("race", "sex"),
+        group={"race": "Black", "sex": None},
+        reference_group={"race": "White", "sex": "F"},
+        value=0.7431,
+        lower=0.66,
+        upper=0.842,
+        confidence=0.95,
+        n=1989,
+        p_adjusted=4.2e-17,
+        threshold="at least 0.8",
+    )
+    before = {"house/FL-1": verdict("pass", partition=date(2026, 11, 3))}
+    (alert,) = alerts_for(
+        before,
+        [row],
+        texts=TEXTS,
+        notify=NOTIFY,
+        links={"house/FL-1": "report/FL-1.html"},
+        note="reviews are synthetic",
+    )
+    assert alert.title == "lending 2026-11-04: house/FL-1 fails (critical)"
+    assert alert.body.splitlines() == [
+        "Clause: No group's approval rate is below four fifths of the best group's.",
+        "Verdict: fail. The ratio is below the limit and the test rejects equality.",
+        "Measured: impact_ratio by race, sex = 0.743 for race = Black, sex = unknown, compared with race = White, sex = F",
+        "Limit: at least 0.8",
+        "Interval: 0.66 to 0.842 at 95 % confidence, adjusted p = 4.2e-17",
+        "Rows: n = 1,989",
+        "Window: 2026-08-07 04:00 to 2026-11-05 05:00 UTC",
+        "Since: 2026-11-04; before, it was pass on 2026-11-03",
+        "The control: detects (fairness, runtime)",
+        "What to do: open the control's page, see which group or column moved and in which decisions; `gov gaps` lists all that is red",
+        "Page: report/FL-1.html",
+        "About the data: reviews are synthetic",
+        "Alert key: lending|house/FL-1|2026-11-04|1|failing",
+    ]
+    assert (alert.notify, alert.severity, alert.raised_at) == (("credit-risk-oncall",), "critical", NOW)
+
+
+def test_what_is_not_known_has_no_line(verdict):
+    (alert,) = alerts_for(
+        {}, [verdict("missing", reason="The control left no result.")], texts=TEXTS, notify={}
+    )
+    assert [line.split(":")[0] for line in alert.body.splitlines()] == [
+        "Clause",
+        "Verdict",
+        "Window",
+        "Since",
+        "The control",
+        "What to do",
+        "Alert key",
+    ]
+    assert "the first time this control was judged" in alert.body
+    assert "`gov audit lending --date 2026-11-04`" in alert.body
+    assert alert.notify == ()
+
+
+def test_breaches_are_counted_and_no_decision_is_named(verdict):
+    (alert,) = alerts_for({}, [verdict("fail", breaches=1, kind="deadline")], texts=TEXTS, notify={})
+    assert "Breaches: 1 decision outside" in alert.body
+    assert "`gov explain`" in alert.body
+
+
+def test_the_words_of_a_recovery(verdict):
+    before = {"house/FL-1": verdict("fail", partition=date(2026, 11, 2))}
+    (alert,) = alerts_for(before, [verdict("warn")], texts=TEXTS, notify={})
+    assert alert.title == "lending 2026-11-04: house/FL-1 recovered (critical)"
+    assert "Since: 2026-11-04; before, it was fail, last on 2026-11-02" in alert.body
+    assert alert.key.endswith("|recovered")
+
+
+def test_the_words_of_a_missed_window():
+    day = date(2026, 11, 4)
+    alert = missed_window(
+        "lending", day, reason="the source did not answer", notify=["oncall"], raised_at=NOW
+    )
+    assert alert.title == "lending: 2026-11-04 was not audited"
+    assert "Reason: the source did not answer" in alert.body
+    assert alert.key == missed_window("lending", day, reason="again", notify=[], raised_at=NOW).key
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.0, "0"),
+        (0.8, "0.8"),
+        (-0.05, "-0.05"),
+        (100.0, "100"),
+        (1234567.891, "1,234,567.891"),
+        (4e-17, "4.0e-17"),
+    ],
+)
+def test_numbers_are_for_reading(value, words):
+    assert number(value) == words
+
+
+def test_a_month_of_nights_told_as_a_person_would(engine, verdict):
+    """Through the store: signed night by night, with a revision, and the last night run twice."""
+    nights = [
+        (1, 1, "pass", None),
+        (2, 1, "fail", "failing"),
+        (3, 1, "fail", None),
+        (4, 1, "insufficient", None),
+        (5, 1, "fail", None),
+        (6, 1, "insufficient", None),
+        (7, 1, "warn", "recovered"),
+        (8, 1, "missing", "missing"),
+        (8, 2, "pass", "recovered"),
+        (9, 1, "fail", "failing"),
+        (9, 2, "insufficient", None),
+        (10, 1, "pass", "recovered"),
+    ]
+    told, previous = [], None
+    for sequence, (day, revision, word, _) in enumerate(nights, start=1):
+        partition = date(2026, 11, day)
+        row = verdict(word, partition=partition, revision=revision)
+        for _ in range(2):  # killed before signing, then run again: the key keeps it from being told twice
+            with engine.begin() as connection:
+                before = standing_verdicts(connection, "lending", partition)
+                put_verdicts(connection, [row])
+                alerts = alerts_for(before, [row], texts=TEXTS, notify={})
+                new = enqueue(connection, alerts)
+            if new:
+                told.append((day, revision, alerts[0].transition))
+        with engine.begin() as connection:
+            digest = f"{sequence:064x}"
+            record_snapshot(
+                connection,
+                SnapshotRow(
+                    system="lending",
+                    partition=partition,
+                    revision=revision,
+                    sequence=sequence,
+                    previous_sha256=previous,
+                    payload_sha256=digest,
+                    content_digest=digest,
+                    path="p",
+                    key_id="k",
+                    signed_at=NOW,
+                    as_of=NOW,
+                    retroactive=False,
+                ),
+            )
+            previous = digest
+    assert told == [(day, revision, what) for day, revision, _, what in nights if what]
