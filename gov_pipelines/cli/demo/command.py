@@ -1,0 +1,251 @@
+"""`gov demo`: a home from real public data, audited, with what was found held against what must be found."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.audit import run_audits
+from gov_pipelines.cli.demo.loanapp import DAYS, FIRST_DAY, PLANTED, SYSTEM, build_database
+from gov_pipelines.cli.gaps import coverage
+from gov_pipelines.cli.place import Workplace, workplace
+from gov_pipelines.cli.report import write_pages
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.evidence import DEMO_KEY_NAME, generate, load_signer
+from gov_pipelines.pipeline.names import check_url
+from gov_pipelines.store import VerdictRow, pending_count, verdict_history
+
+UI = "http://127.0.0.1:3000"
+URL_VARIABLE = "MORTGAGE_DECISIONS_URL"
+KNOWN_FAILURE = "house-fair-lending/FL-5"
+"""The clause that the real data break: approval rates by race."""
+
+
+@click.command("demo")
+@click.option(
+    "--tour", is_flag=True, help="Walk from a clause to a proof and tamper with it; needs an audited demo."
+)
+@click.option("--ui", is_flag=True, help="Serve Dagster on the demo's home.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def demo_command(tour: bool, ui: bool, as_json: bool) -> int:
+    """Audit 30 days of real mortgage decisions and print what was found.
+
+    Exit code 0 if it found exactly what it must: the clause that the real data break, each planted fault, no other.
+
+    \b
+    Example:
+      gov demo
+      gov demo --tour
+    """
+    place = workplace()
+    prepare(place)
+    if ui:
+        serve(place)
+    if tour:
+        from gov_pipelines.cli.demo.tour import walk  # noqa: PLC0415  (one option needs it)
+
+        return walk(place)
+    began = time.monotonic()
+    if not as_json:
+        click.echo(_INTRODUCTION)
+    days = [FIRST_DAY + timedelta(days=offset) for offset in range(DAYS)]
+    run_audits(place, place.system(SYSTEM), days, quiet=as_json)
+    found = compare(place)
+    pages = write_pages(place)
+    if as_json:
+        print_json(
+            {
+                "exact": found.exact,
+                "found": [_plain(row) for row in found.rows],
+                "missed": list(found.missed),
+                "unexpected": list(found.unexpected),
+                "report": str(pages[0]),
+            }
+        )
+    else:
+        click.echo(_told(place, found, pages[0], time.monotonic() - began))
+    return 0 if found.exact else 1
+
+
+def prepare(place: Workplace) -> None:
+    """The demo's database and key in this home, and the environment a run reads.
+
+    Raises:
+        WrongUse: the home belongs to something else, or the project has no demo system.
+    """
+    if not place.project.declaration_file(SYSTEM).is_file():
+        raise WrongUse(
+            f"The demo audits assets/{SYSTEM}, which {place.project.root} does not have. Run it in a checkout."
+        )
+    keys = place.home.keys_dir
+    if not (keys / "signing.pem").is_file():
+        generate(keys, name=DEMO_KEY_NAME, created=datetime.now(UTC))
+    elif load_signer(keys).public.name != DEMO_KEY_NAME:
+        raise WrongUse(
+            f"{place.home.root} has a key of its own, so it is not a demo's home. Set GOV_HOME to another folder."
+        )
+    database = place.home.root / "demo" / "decisions.db"
+    if not database.is_file():
+        build_database(database)
+    os.environ[URL_VARIABLE] = f"sqlite:///{database}"
+    os.environ.setdefault("GOV_UI_URL", UI)
+
+
+def serve(place: Workplace) -> None:
+    """Replace this process by Dagster on the demo's home."""
+    from gov_pipelines.cli.audit import dagster_instance  # noqa: PLC0415  (only here)
+
+    dagster_instance(place)
+    os.environ["GOV_HOME"] = str(place.home.root)
+    os.chdir(place.project.root)
+    click.echo(f"The demo's schedule is off: its days are past. Open {UI}")
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-w",
+        "workspace.yaml",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        "3000",
+    ]
+    os.execv(command[0], command)  # noqa: S606  (the interpreter we run in, fixed arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the audit found, held against what it must find.
+
+    Attributes:
+        rows: every failing or missing verdict of a day's own window, and the last of the known failure.
+        missed: planted faults that were not found.
+        unexpected: failures that nobody planted.
+    """
+
+    rows: tuple[VerdictRow, ...]
+    missed: tuple[str, ...]
+    unexpected: tuple[str, ...]
+
+    @property
+    def exact(self) -> bool:
+        """Whether it found exactly what it must."""
+        return not self.missed and not self.unexpected
+
+
+def compare(place: Workplace) -> Found:
+    """Hold the signed verdicts against the planted faults."""
+    with place.engine.connect() as connection:
+        history = verdict_history(connection, SYSTEM)
+    bad = [row for row in history if row.verdict in {"fail", "missing"}]
+    planted = {(each.control, each.partition): each.breaches for each in PLANTED}
+    seen = {(row.control, row.partition): row.breaches for row in bad if row.control != KNOWN_FAILURE}
+    last = [row for row in history if row.control == KNOWN_FAILURE][-1:]
+    missed = [_where(key) for key, breaches in planted.items() if seen.get(key) != breaches]
+    if not last or last[0].verdict != "fail":
+        missed.append(f"{KNOWN_FAILURE} on the last day")
+    return Found(
+        rows=(*last, *(row for row in bad if row.control != KNOWN_FAILURE)),
+        missed=tuple(missed),
+        unexpected=tuple(_where(key) for key in seen if key not in planted),
+    )
+
+
+_INTRODUCTION = f"""\
+gov_pipelines demo
+
+Real:      1,989 home-loan applications in Boston (Federal Reserve Bank of Boston study; Hunter and Walker 1996).
+           They are historical human decisions, standing in for the log of an AI system.
+By rule:   the data carry no dates; application i lies on day i mod {DAYS} of September 2026.
+Synthetic: products, model versions, reviews, notices and accesses are made up, with {len(PLANTED)} planted faults.
+
+Auditing {DAYS} days, one signed snapshot each:"""
+
+
+def _told(place: Workplace, found: Found, report: Path, seconds: float) -> str:
+    home = place.home.root
+    lines = ["", f"What was found in {DAYS} days ({seconds:.0f} seconds):", "", f"  {_rows(place)}", ""]
+    for row in (row for row in found.rows if row.control == KNOWN_FAILURE):
+        text = _clause_text(place, row)
+        lines += [f"  FAILS  {row.control}: {text}", f"         {row.reason}"]
+        lines += [
+            f"         Limit: {row.threshold}. Window: {row.window_start:%Y-%m-%d} to {row.partition}. Real data.",
+            "",
+        ]
+    what = {(each.control, each.partition): each.what for each in PLANTED}
+    lines.append(
+        f"  Planted faults (synthetic), {sum(row.control != KNOWN_FAILURE for row in found.rows)} found of {len(PLANTED)}:"
+    )
+    lines += [
+        f"    {row.partition}  {row.clause:<6} {row.verdict}: {what.get((row.control, row.partition), 'NOT PLANTED')}"
+        for row in found.rows
+        if row.control != KNOWN_FAILURE
+    ]
+    lines += [f"  NOT FOUND: {each}" for each in found.missed] + [
+        f"  NOT EXPECTED: {each}" for each in found.unexpected
+    ]
+    lines.append("  Nothing else failed." if not found.unexpected else "")
+    gaps = [cell for cell in coverage(place, datetime.now(UTC).date()) if cell.gap]
+    with place.engine.connect() as connection:
+        waiting = pending_count(connection)
+    worst = next((row for row in found.rows), None)
+    lines += [
+        "",
+        f"  {len(gaps)} clauses are gaps: no control, people only, or a control that cannot stop anything. See gov gaps.",
+        f"  {waiting} alerts wait: no channel is configured (GOV_ALERT_URLS; see docs/alerts.md).",
+        "",
+        "Look:",
+        f"  pages           {report}",
+    ]
+    if worst is not None:
+        lines.append(
+            f"  failing check   make ui, then {check_url(UI, SYSTEM, worst.control, worst.partition)}"
+        )
+    lines += [
+        "  schedule        off in the demo, whose days are past; `make ui` says so too",
+        "",
+        "Next:",
+        "  make tour                                        clause -> measurement -> decision -> proof -> tampering",
+        f"  gov verify {home}/evidence --trust {home}/keys/signing.pub.json",
+        "  gov init FILE.csv                                audit your own decisions (or .parquet)",
+    ]
+    return "\n".join(lines)
+
+
+def _rows(place: Workplace) -> str:
+    import json  # noqa: PLC0415  (one line needs it)
+
+    days = [FIRST_DAY + timedelta(days=offset) for offset in range(DAYS)]
+    rows = [json.loads((place.home.partition_dir(SYSTEM, day) / "rows.json").read_bytes()) for day in days]
+    total = {
+        name: sum(row[name] for row in rows)
+        for name in ("source_count", "accepted", "quarantined", "duplicate")
+    }
+    return (
+        f"Rows: {total['source_count']:,} in the source = {total['accepted']:,} accepted + {total['quarantined']} quarantined "
+        f"(credit history 666 is out of its declared range) + {total['duplicate']} duplicate."
+    )
+
+
+def _clause_text(place: Workplace, row: VerdictRow) -> str:
+    policy = next(
+        each for each in place.policies if each.policy == row.policy and each.version == row.policy_version
+    )
+    return next(clause.text for clause in policy.clauses if clause.id == row.clause)
+
+
+def _plain(row: VerdictRow) -> dict[str, object]:
+    names = ("control", "verdict", "reason", "breaches", "value", "lower", "upper", "n", "threshold")
+    return {"partition": row.partition.isoformat(), **{name: getattr(row, name) for name in names}}
+
+
+def _where(key: tuple[str, date]) -> str:
+    return f"{key[0]} on {key[1]}"

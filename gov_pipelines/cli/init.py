@@ -1,0 +1,250 @@
+"""`gov init`: a system's declaration drafted from a data file, with questions where a guess would be wrong."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+import polars as pl
+
+from gov_pipelines.cli.app import here, print_json
+from gov_pipelines.decisions import as_moment
+from gov_pipelines.errors import ConfigurationError, WrongUse
+from gov_pipelines.policy import load_declaration
+
+MOST_CATEGORIES = 50
+"""A text column with more values than this is not offered as a category."""
+
+_ASKED = {
+    "system": "Name of the system (small letters, digits, _)",
+    "owner": "Who owns it (team:... or an e-mail address)",
+    "purpose": "What it decides, in one sentence",
+    "decision_id": "Column that names one decision",
+    "decided_at": "Column with the time of the decision",
+    "decision": "Column with the decision",
+    "favorable": "Values of the decision that the person wants (commas between)",
+    "protected": "Columns with protected attributes (commas between)",
+    "zone": "Time zone whose calendar days are audited, such as Europe/Berlin",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What only a person can say of a data file."""
+
+    system: str
+    owner: str
+    purpose: str
+    decision_id: str
+    decided_at: str
+    decision: str
+    favorable: tuple[str, ...]
+    protected: tuple[str, ...]
+    zone: str
+
+
+@click.command("init")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--system", help=_ASKED["system"])
+@click.option("--owner", help=_ASKED["owner"])
+@click.option("--purpose", help=_ASKED["purpose"])
+@click.option("--decision-id", help=_ASKED["decision_id"])
+@click.option("--decided-at", help=_ASKED["decided_at"])
+@click.option("--decision", help=_ASKED["decision"])
+@click.option(
+    "--favorable", multiple=True, help="A value of the decision that the person wants; repeat for more."
+)
+@click.option("--protected", multiple=True, help="A column with a protected attribute; repeat for more.")
+@click.option("--zone", help=_ASKED["zone"])
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    default=("baseline",),
+    show_default=True,
+    help="A policy in expectations/.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print where the declaration was written as JSON.")
+def init_command(file: Path, policies: tuple[str, ...], as_json: bool, **given: Any) -> None:
+    """Draft a system from a CSV or Parquet file, asking for what must not be guessed.
+
+    Which decision is favorable, which column is protected and whose calendar counts are never guessed: give them as
+    options, or answer the questions.
+
+    \b
+    Example:
+      gov init hiring.csv --system hiring --owner team:people --purpose "Invite to interview" \\
+        --decision-id id --decided-at decided --decision outcome --favorable invited --protected sex --zone Europe/Berlin
+    """
+    project = here()
+    data = read_columns(file)
+    answers = _answers(given, data)
+    target = project.declaration_file(answers.system)
+    if target.exists():
+        raise WrongUse(f"{target} exists already. Choose another --system, or edit that file.")
+    text = draft(answers, data, _source_path(file, project.root), policies)
+    target.parent.mkdir(parents=True)
+    target.write_text(text, "utf-8")
+    try:
+        declaration = load_declaration(target)
+    except ConfigurationError:
+        target.unlink()
+        target.parent.rmdir()
+        raise
+    last = declaration.ends - timedelta(days=1) if declaration.ends else declaration.starts
+    if as_json:
+        print_json(
+            {
+                "system": answers.system,
+                "file": str(target),
+                "starts": str(declaration.starts),
+                "last": str(last),
+            }
+        )
+        return
+    click.echo(f"Wrote {target}. Read it: may_read, needs_review and models are yours to fill in.")
+    click.echo(
+        f"Next: gov lint && gov audit {answers.system} --from {declaration.starts} --to {last} && gov report"
+    )
+
+
+def read_columns(file: Path) -> pl.DataFrame:
+    """The whole file; every column of a CSV as text.
+
+    Raises:
+        WrongUse: no such file, or neither CSV nor Parquet.
+    """
+    if not file.is_file():
+        raise WrongUse(f"There is no file {file}.")
+    try:
+        if file.suffix.lower() in {".parquet", ".pq"}:
+            return pl.read_parquet(file)
+        if file.suffix.lower() in {".csv", ".tsv"}:
+            return pl.read_csv(
+                file, infer_schema=False, separator="\t" if file.suffix.lower() == ".tsv" else ","
+            )
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise WrongUse(f"{file} cannot be read: {str(error).splitlines()[0]}") from error
+    raise WrongUse(f"{file.name} ends in `{file.suffix}`; expected .csv, .tsv or .parquet.")
+
+
+def draft(answers: Answers, data: pl.DataFrame, path: str, policies: tuple[str, ...]) -> str:
+    """The text of a declaration.
+
+    Raises:
+        WrongUse: a column does not exist, a value does not occur, or the times cannot be read.
+    """
+    named = [answers.decision_id, answers.decided_at, answers.decision, *answers.protected]
+    absent = [name for name in named if name not in data.columns]
+    if absent:
+        raise WrongUse(f"The file has no column {', '.join(absent)}. It has: {', '.join(data.columns)}.")
+    values = sorted(str(value) for value in data[answers.decision].drop_nulls().unique())
+    unseen = sorted(set(answers.favorable) - set(values))
+    if unseen:
+        raise WrongUse(
+            f"{answers.decision} never holds {', '.join(unseen)}. It holds: {', '.join(values[:20])}."
+        )
+    unfavorable = [value for value in values if value not in answers.favorable]
+    if not unfavorable:
+        raise WrongUse(f"Every value of {answers.decision} is favorable, so nothing can be compared.")
+    first, last = _days(data, answers)
+    others = [name for name in data.columns if name not in named]
+    fields = [line for name in others if (line := _field(name, data[name]))]
+    ends = last + timedelta(days=1)
+    goes_on = ends >= datetime.now(UTC).date()
+    lines = [
+        "# Drafted by `gov init`. What the system may read, what needs a human and which models are approved is yours to say.",
+        "type: gov_pipelines.pipeline.AuditedSystem",
+        "attributes:",
+        f"  system: {answers.system}",
+        f"  owner: {_quoted(answers.owner)}",
+        f"  purpose: {_quoted(answers.purpose)}",
+        "  risk: high # minimal, limited or high",
+        f"  zone: {answers.zone}",
+        f"  starts: {first}",
+        *(
+            []
+            if goes_on
+            else [
+                f"  ends: {ends} # the file's last day was {last}; remove this line for a system that goes on"
+            ]
+        ),
+        f"  source: {{path: {_quoted(path)}}}",
+        (
+            f"  columns: {{decision_id: {_quoted(answers.decision_id)}, decided_at: {_quoted(answers.decided_at)}, "
+            f"decision: {_quoted(answers.decision)}}}"
+        ),
+        *(["  fields:", *fields] if fields else []),
+        f"  outcomes: {{favorable: {_list(answers.favorable)}, unfavorable: {_list(unfavorable)}}}",
+        "  protected_attributes:",
+        *(f"    {_canonical(name)}: {{column: {_quoted(name)}}}" for name in answers.protected),
+        "  intake:",
+        "    may_read: [] # the columns the system may read; the audit compares the access log with it",
+        '  schedule: {at: "02:00", enabled: false}',
+        f"  policies: {_list(policies)}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _answers(given: dict[str, Any], data: pl.DataFrame) -> Answers:
+    missing = [name for name in _ASKED if not given[name]]
+    if missing and not sys.stdin.isatty():
+        options = "\n".join(f"  --{name.replace('_', '-')}  {_ASKED[name]}" for name in missing)
+        raise WrongUse(
+            f"These must not be guessed; give them:\n{options}\nThe file has: {', '.join(data.columns)}."
+        )
+    if missing:
+        click.echo(f"The file has {data.height} rows and the columns {', '.join(data.columns)}.")
+    for name in missing:
+        answer = click.prompt(_ASKED[name])
+        given[name] = (
+            tuple(part.strip() for part in answer.split(","))
+            if name in {"favorable", "protected"}
+            else answer
+        )
+    return Answers(**given)
+
+
+def _days(data: pl.DataFrame, answers: Answers) -> tuple[date, date]:
+    name = answers.decided_at
+    moments = data.select(as_moment(pl.col(name), data.schema[name], answers.zone).alias(name))[name]
+    first, last = moments.min(), moments.max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        raise WrongUse(
+            f"{answers.decided_at} holds no time that can be read; expected ISO 8601 such as 2026-09-01T14:30:00."
+        )
+    zone = ZoneInfo(answers.zone)
+    return first.astimezone(zone).date(), last.astimezone(zone).date()
+
+
+def _field(name: str, column: pl.Series) -> str | None:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        return None
+    filled = column.drop_nulls()
+    numbers = filled.cast(pl.Float64, strict=False) if filled.dtype == pl.String else filled
+    if filled.len() and numbers.dtype.is_numeric() and numbers.null_count() == 0:
+        return f"    {name}: {{type: number}}"
+    return f"    {name}: {{type: category}}" if 0 < filled.n_unique() <= MOST_CATEGORIES else None
+
+
+def _source_path(file: Path, root: Path) -> str:
+    absolute = file.resolve()
+    return str(absolute.relative_to(root)) if absolute.is_relative_to(root) else str(absolute)
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[^a-z0-9_]", "_", name.lower())
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _list(values: Any) -> str:
+    return "[" + ", ".join(_quoted(str(value)) for value in values) + "]"
