@@ -1,0 +1,141 @@
+"""One system's place in Dagster: the keys of its assets, its partitions, the controls it is held to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from gov_pipelines.errors import ConfigurationError, Mistake
+from gov_pipelines.pipeline.names import check_names
+from gov_pipelines.policy import Policy, SystemDeclaration, control_keys, load_declaration, load_policies
+
+
+@dataclass(frozen=True)
+class SystemGraph:
+    """What the assets, checks, schedule and extensions of one system agree on.
+
+    Attributes:
+        declaration: what a person declared of the system.
+        policies: every policy that could be read, all versions.
+    """
+
+    declaration: SystemDeclaration
+    policies: tuple[Policy, ...]
+
+    @property
+    def system(self) -> str:
+        """The system's name: first part of its asset keys, its group, and its folder."""
+        return str(self.declaration.system)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """Whose calendar days the partitions are."""
+        return ZoneInfo(self.declaration.zone)
+
+    @cached_property
+    def partitions(self) -> dg.DailyPartitionsDefinition:
+        """The days from `starts` up to and without `ends`, in the system's zone; a day exists once it is over."""
+        ends = self.declaration.ends
+        return dg.DailyPartitionsDefinition(
+            start_date=self.declaration.starts.isoformat(),
+            end_date=ends.isoformat() if ends else None,
+            timezone=self.declaration.zone,
+        )
+
+    @cached_property
+    def checks(self) -> dict[str, str]:
+        """Name of each control's asset check to the control's key."""
+        return check_names(control_keys(self.policies, self.declaration))
+
+    def key(self, name: str) -> dg.AssetKey:
+        """The key of one of the system's assets, such as `key("decision_log")`."""
+        return dg.AssetKey([self.system, name])
+
+    def owners(self) -> list[str]:
+        """The declared owner, as Dagster shows it beside each asset."""
+        return [self.declaration.owner]
+
+    def as_of(self, partition: date) -> datetime:
+        """When the partition is judged unless a run says otherwise: the next day, at the scheduled hour; UTC."""
+        morning = datetime.combine(
+            partition + timedelta(days=1), self.declaration.schedule.at, tzinfo=self.zone
+        )
+        return morning.astimezone(UTC)
+
+    def has(self, partition: date) -> bool:
+        """Whether the day is one of the system's partitions, past or future."""
+        starts, ends = self.declaration.starts, self.declaration.ends
+        return starts <= partition and (ends is None or partition < ends)
+
+    def last(self, now: datetime) -> date | None:
+        """The newest partition that is over at `now`; None where none is."""
+        starts, ends = self.declaration.starts, self.declaration.ends
+        yesterday = now.astimezone(self.zone).date() - timedelta(days=1)
+        last = min(yesterday, ends - timedelta(days=1)) if ends else yesterday
+        return last if last >= starts else None
+
+    def goes_on(self, now: datetime) -> bool:
+        """Whether a partition is still to come at `now`, so that the nightly schedule has something to do."""
+        ends = self.declaration.ends
+        return ends is None or self.as_of(ends - timedelta(days=1)) > now
+
+
+def read_graph(file: Path, expectations: Path) -> SystemGraph:
+    """Read a system's declaration and the policies it names.
+
+    Args:
+        file: `assets/<system>/defs.yaml`.
+        expectations: the folder of policies.
+
+    Raises:
+        ConfigurationError: with every mistake in the declaration, and in each policy file that may bind this system: a
+            clause that cannot be read would otherwise vanish without a trace.
+    """
+    declaration = load_declaration(file)
+    policies, mistakes = load_policies(expectations)
+    binding = [mistake for mistake in mistakes if _may_bind(mistake, declaration.policies, expectations)]
+    name = f"{file.parent.parent.name}/{file.parent.name}/{file.name}"
+    if not re.fullmatch(r"team:\S.*|[^@\s]+@[^@\s]+\.[^@\s]+", declaration.owner):
+        found = f"{declaration.owner!r} is neither a team nor an e-mail address"
+        remedy = "Write `team:<name>` or an address."
+        binding.append(Mistake(name, 0, "attributes.owner", found, remedy))
+    unknown = sorted(set(declaration.policies) - {policy.policy for policy in policies})
+    if not binding:  # a policy with mistakes is not unknown
+        remedy = f"Write it in {expectations.name}/, or remove its name."
+        binding += [
+            Mistake(name, 0, "attributes.policies", f"there is no policy {policy!r}", remedy)
+            for policy in unknown
+        ]
+    if binding:
+        raise ConfigurationError(binding)
+    graph = SystemGraph(declaration, tuple(policies))
+    assert graph.checks is not None  # read here, so that two controls of one name are found while loading
+    return graph
+
+
+def this_system(file: str | Path) -> SystemGraph:
+    """Read the graph of the system in whose folder a Python file lies.
+
+    For extensions, `graph = this_system(__file__)`: `graph.key("decision_log")`, `graph.partitions` and `graph.system` are what an `@dg.asset` or
+    `@dg.asset_check` of your own needs to stand on the generated graph.
+
+    Raises:
+        ConfigurationError: the declaration beside the file, or a policy it names, has mistakes.
+    """
+    folder = Path(file).resolve().parent
+    return read_graph(folder / "defs.yaml", folder.parent.parent / "expectations")
+
+
+def _may_bind(mistake: Mistake, named: Sequence[str], expectations: Path) -> bool:
+    """Whether the file with this mistake holds a policy of these names, or one whose name cannot be told."""
+    path = expectations.parent / mistake.file
+    text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
+    found = re.search(r"^policy:[ \t]*[\"']?([a-z][a-z0-9-]*)", text, re.MULTILINE)
+    return found is None or found[1] in named

@@ -1,0 +1,121 @@
+"""The resource every step uses: where the project and its home are, and the steps of a night."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import dagster as dg
+
+from gov_pipelines.pipeline.graph import SystemGraph
+from gov_pipelines.project import Project
+
+if TYPE_CHECKING:
+    import polars as pl
+    from sqlalchemy import Engine
+
+    from gov_pipelines.measure.measurement import Measurement
+    from gov_pipelines.notify import Delivery
+    from gov_pipelines.store import Home, VerdictRow
+
+
+class StepResult(Protocol):
+    """What a step of a night says it did."""
+
+    @property
+    def frame(self) -> pl.DataFrame | None:
+        """The rows it wrote, if rows are what it writes."""
+
+    @property
+    def data(self) -> Any:
+        """Its result otherwise: RowAccounting of the log, a mapping with fairlearn's opinion of the metrics."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Counts, Markdown and small tables for the UI. Never rows of people."""
+
+
+class Steps(Protocol):
+    """The steps of one night, one per asset: `gov_pipelines.pipeline.night`, or a stand-in of a test."""
+
+    def verdict_rows(self, night: Any) -> Sequence[VerdictRow]:
+        """The verdicts of the latest signed revision of the night's partition."""
+
+    def measurements_of(self, night: Any) -> Mapping[str, Sequence[Measurement]]:
+        """Control key to the measurements it was judged by, groups included."""
+
+    def sign_missed(self, night: Any, reason: str) -> object:
+        """Sign that the window was not audited, and why."""
+
+
+class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic over itself since 1.13, without meaning here
+    """Project and home of the audit. Steps read the environment, secrets included, when a run starts.
+
+    Attributes:
+        project: absolute path of the folder with `assets/` and `expectations/`.
+        home: absolute path of the folder that holds store, artifacts and keys.
+    """
+
+    project: str
+    home: str
+
+    @classmethod
+    def of(cls, project: Project) -> AuditHome:
+        """The resource of a project."""
+        return cls(project=str(project.root), home=str(project.home))
+
+    @property
+    def place(self) -> Project:
+        """The project, as other rooms name it."""
+        return Project(Path(self.project), Path(self.home))
+
+    @property
+    def files(self) -> Home:
+        """Where each file of the home is."""
+        from gov_pipelines.store import Home  # noqa: PLC0415  (SQLAlchemy: 0.6 s that loading definitions need not pay)
+
+        return Home(Path(self.home))
+
+    @property
+    def steps(self) -> Any:
+        """The module with one function per asset (`Steps`)."""
+        from gov_pipelines.pipeline import night  # noqa: PLC0415  (brings every room; loaded when a step runs)
+
+        return night
+
+    def night(
+        self, graph: SystemGraph, partition: date, *, run_id: str, as_of: datetime | None = None
+    ) -> Any:
+        """One partition of one system, ready to be audited.
+
+        Args:
+            graph: the system.
+            partition: the local day.
+            run_id: Dagster's run.
+            as_of: when the partition is judged; the next day at the scheduled hour unless given.
+        """
+        return self.steps.Night(
+            home=self.files,
+            project=Path(self.project),
+            declaration=graph.declaration,
+            policies=graph.policies,
+            partition=partition,
+            as_of=as_of or graph.as_of(partition),
+            environ=dict(os.environ),
+            run_id=run_id,
+        )
+
+    def store(self) -> Engine:
+        """The store: verdicts, snapshots, the outbox of alerts."""
+        from gov_pipelines.store import open_store  # noqa: PLC0415  (as above)
+
+        return open_store(os.environ.get("GOV_STORE_URL") or self.files.store_url)
+
+    def deliver(self, now: datetime) -> Delivery:
+        """Send what is due in the outbox, over the routes the environment names."""
+        from gov_pipelines.notify import deliver, routes_from  # noqa: PLC0415  (as above)
+
+        return deliver(self.store(), routes_from(os.environ), now)

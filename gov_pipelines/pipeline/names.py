@@ -1,0 +1,55 @@
+"""What things are called in Dagster: names of asset checks and the addresses a person can open. Needs no Dagster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from urllib.parse import quote, urlencode
+
+from gov_pipelines.errors import ConfigurationError, Mistake
+
+SNAPSHOT = "compliance_snapshot"
+"""The asset that carries one check per control."""
+
+
+def check_name(control: str) -> str:
+    """The name of a control's asset check: `house-fair-lending/FL-1` is `house_fair_lending__FL_1`."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", control.replace("/", "__"))
+
+
+def check_names(controls: Iterable[str]) -> dict[str, str]:
+    """Check name to control key.
+
+    Args:
+        controls: control keys, `<policy>/<clause id>`.
+
+    Raises:
+        ConfigurationError: two controls share a name, such as clauses `FL-1` and `FL.1` of one policy. One of the two
+            would be judged and never shown.
+    """
+    names: dict[str, str] = {}
+    mistakes: list[Mistake] = []
+    for control in sorted(set(controls)):
+        taken = names.setdefault(check_name(control), control)
+        if taken != control:
+            problem = f"{taken} and {control} are both called {check_name(control)} as asset checks"
+            mistakes.append(Mistake("expectations", 0, "clauses", problem, "Rename one of the two clauses."))
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return names
+
+
+def check_url(base: str, system: str, control: str, partition: date) -> str:
+    """The address of a control's check in the Dagster UI.
+
+    Args:
+        base: where the UI is, such as `http://localhost:3000`.
+        system: the audited system.
+        control: its key, `<policy>/<clause id>`.
+        partition: the day meant. The page lists the check's evaluations by partition, newest first.
+    """
+    query = urlencode(
+        {"view": "checks", "checkDetail": check_name(control), "partition": partition.isoformat()}
+    )
+    return f"{base.rstrip('/')}/assets/{quote(system)}/{SNAPSHOT}?{query}"

@@ -1,0 +1,113 @@
+"""Running audits without a daemon: one process, one partition after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import dagster as dg
+
+from gov_pipelines.errors import GovError, WrongUse
+from gov_pipelines.pipeline.assets import AS_OF, job_name, report_job_name
+from gov_pipelines.pipeline.broken import MISTAKES, broken_job_name
+from gov_pipelines.pipeline.home import AuditHome
+from gov_pipelines.pipeline.names import SNAPSHOT
+from gov_pipelines.pipeline.watch import settle, unfinished
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionRun:
+    """How the audit of one partition went. Verdicts are in the store, whatever they are; this is about the run.
+
+    Attributes:
+        partition: the local day.
+        done: whether every step ended well.
+        signed: whether the day's snapshot was signed, which a failing step after it does not undo.
+        run_id: Dagster's run.
+        problem: what stopped it, in words; None where nothing did.
+        unreachable: whether that was a source that did not answer.
+    """
+
+    partition: date
+    done: bool
+    signed: bool
+    run_id: str
+    problem: str | None = None
+    unreachable: bool = False
+
+
+def audit(
+    system: str,
+    partitions: Sequence[date],
+    instance: dg.DagsterInstance,
+    *,
+    definitions: dg.Definitions,
+    home: AuditHome,
+    as_of: datetime | None = None,
+    report: bool = True,
+    progress: Callable[[PartitionRun], None] | None = None,
+) -> list[PartitionRun]:
+    """Audit partitions of one system in this process, in their order, and write the report once at the end.
+
+    A partition that fails is a missed window, signed and put in the outbox; the next one runs all the same.
+
+    Args:
+        system: the audited system.
+        partitions: local days, each one of the system's partitions and over.
+        instance: Dagster's: that of the home, so that the UI shows the runs, or `DagsterInstance.ephemeral()`.
+        definitions: the code location, `gov_pipelines.definitions.load(project)`.
+        home: where results go; its steps are those of the definitions' resource.
+        as_of: when the days are judged; each on its next morning unless given.
+        report: whether to write the report.
+        progress: called after each partition.
+
+    Raises:
+        GovError: the system's files cannot be read, with every mistake.
+        WrongUse: there is no such system, or a day is none of its partitions.
+    """
+    repository = definitions.get_repository_def()
+    if repository.has_job(broken_job_name(system)):
+        key = dg.AssetKey([system, SNAPSHOT])
+        raise GovError(str(definitions.resolve_assets_def(key).metadata_by_key[key][MISTAKES]))
+    if not repository.has_job(job_name(system)):
+        raise WrongUse(f"There is no system {system!r}. See the folders in assets/.")
+    job = repository.get_job(job_name(system))
+    over = (
+        set(job.partitions_def.get_partition_keys(current_time=datetime.now(UTC)))
+        if job.partitions_def
+        else set()
+    )
+    if strange := [day.isoformat() for day in partitions if day.isoformat() not in over]:
+        raise WrongUse(
+            f"{', '.join(strange)}: no partition of {system}, or not over yet. "
+            f"It has {len(over)}{f', {min(over)} to {max(over)}' if over else ''}."
+        )
+    tags = {AS_OF: as_of.isoformat()} if as_of else {}
+    runs = []
+    for day in partitions:
+        result = job.execute_in_process(
+            partition_key=day.isoformat(), instance=instance, raise_on_error=False, tags=tags
+        )
+        run = _outcome(instance, result.run_id, day)
+        settle(instance, result.dagster_run, home, datetime.now(UTC))
+        runs.append(run)
+        if progress:
+            progress(run)
+    if report and any(run.signed for run in runs):
+        repository.get_job(report_job_name(system)).execute_in_process(instance=instance)
+    return runs
+
+
+def _outcome(instance: dg.DagsterInstance, run_id: str, day: date) -> PartitionRun:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None  # it has just ended in this process
+    left = unfinished(instance, run)
+    return PartitionRun(
+        partition=day,
+        done=run.is_success,
+        signed=not left.missed,
+        run_id=run_id,
+        problem=left.reason,
+        unreachable="SourceUnreachable: " in (left.reason or ""),
+    )

@@ -1,0 +1,48 @@
+"""When the audit of yesterday runs: the system's own hour, in its own zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from gov_pipelines.pipeline.graph import SystemGraph
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+
+def nightly(graph: SystemGraph, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """The schedule that audits the day that has just ended.
+
+    It is on by itself where the declaration enables it and a partition is still to come; a system whose dates are past,
+    such as the demo's, has it off.
+    """
+    at = graph.declaration.schedule.at
+    on = graph.declaration.schedule.enabled and graph.goes_on(datetime.now(UTC))
+    ended = (
+        ""
+        if graph.goes_on(datetime.now(UTC))
+        else f" Off: the system's last day is before {graph.declaration.ends}."
+    )
+
+    @dg.schedule(
+        name=f"{graph.system}__nightly",
+        job=job,
+        cron_schedule=f"{at.minute} {at.hour} * * *",
+        execution_timezone=graph.declaration.zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
+        description=f"Audits yesterday's decisions of {graph.system} at {at:%H:%M}, {graph.declaration.zone}.{ended}",
+    )
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        yesterday = context.scheduled_execution_time.astimezone(graph.zone).date() - timedelta(days=1)
+        if not graph.has(yesterday):
+            until = f" until before {graph.declaration.ends}" if graph.declaration.ends else ""
+            return dg.SkipReason(
+                f"{yesterday} is no partition of {graph.system}: it runs from {graph.declaration.starts}{until}."
+            )
+        key = yesterday.isoformat()
+        return dg.RunRequest(run_key=key, partition_key=key)
+
+    return tick

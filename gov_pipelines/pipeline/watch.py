@@ -1,0 +1,215 @@
+"""After a run: what it should have done and did not, told; and what waits in the outbox, sent.
+
+Dagster alerts on none of this: a run with failed checks is a success to it, a planned check that gave no result is
+nothing, and a failed run is a red dot. Verdicts raise their alerts where they are written, in `night.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from gov_pipelines.errors import ConfigurationError, GovError
+from gov_pipelines.pipeline.graph import read_graph
+from gov_pipelines.pipeline.home import AuditHome
+from gov_pipelines.pipeline.names import SNAPSHOT
+
+if TYPE_CHECKING:
+    from dagster._core.execution.plan.objects import StepFailureData
+
+    from gov_pipelines.notify import Delivery
+    from gov_pipelines.store import Alert
+
+DAY = "gov/day"
+"""Run tag: the day a run without partitions speaks of."""
+
+NO_SNAPSHOT = "the run ended without a snapshot"
+_PARTITION = "dagster/partition"
+_EVENTS = (
+    dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    dg.DagsterEventType.STEP_FAILURE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What a run planned and did not do.
+
+    Attributes:
+        missed: systems whose snapshot was planned and not made.
+        unevaluated: planned checks without a result, of assets that were made.
+        reason: why the run stopped, in one line; None where it did not.
+    """
+
+    missed: tuple[str, ...]
+    unevaluated: tuple[dg.AssetCheckKey, ...]
+    reason: str | None
+
+
+def unfinished(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Unfinished:
+    """Compare what a run planned with what it did."""
+    planned, made = set(), set()
+    checks_planned, checks_made = set(), set()
+    reason = None
+    for record in instance.get_records_for_run(run.run_id, of_type=set(_EVENTS)).records:
+        event = record.event_log_entry.get_dagster_event()
+        match event.event_type:
+            case dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
+                planned.add(event.asset_key)
+            case dg.DagsterEventType.ASSET_MATERIALIZATION:
+                made.add(event.asset_key)
+            case dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
+                check = event.asset_check_planned_data
+                checks_planned.add(dg.AssetCheckKey(check.asset_key, check.check_name))
+            case dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+                done = event.asset_check_evaluation_data
+                checks_made.add(dg.AssetCheckKey(done.asset_key, done.check_name))
+            case _:
+                reason = reason or f"{event.step_key}: {_told(event.step_failure_data)}"
+    if run.is_failure_or_canceled and reason is None:
+        reason = f"the run was {run.status.value.lower()} before a step failed"
+    lost = planned - made
+    return Unfinished(
+        missed=tuple(sorted({key.path[0] for key in lost if key and key.path[-1] == SNAPSHOT})),
+        # Checks of an asset that was not made have nothing to judge: the missed window says it once for all.
+        unevaluated=tuple(
+            sorted((k for k in checks_planned - checks_made if k.asset_key not in lost), key=str)
+        ),
+        reason=reason,
+    )
+
+
+def settle(instance: dg.DagsterInstance, run: dg.DagsterRun, audit: AuditHome, now: datetime) -> Delivery:
+    """Raise the alerts a run leaves, sign the windows it missed, and send what is due.
+
+    The alert is written before the missed window is signed: if signing fails too, somebody hears.
+
+    Args:
+        instance: Dagster's, with the run's events.
+        run: one that has ended.
+        audit: the home.
+        now: the clock.
+    """
+    from gov_pipelines.store import enqueue  # noqa: PLC0415  (SQLAlchemy: not needed to load definitions)
+
+    left = unfinished(instance, run)
+    alerts = list(_alerts(run, left, now))
+    if alerts:
+        with audit.store().begin() as connection:
+            enqueue(connection, alerts)
+    try:
+        for system in left.missed:
+            _sign_missed(audit, run, system, left.reason or NO_SNAPSHOT)
+    finally:
+        delivery = audit.deliver(now)
+    return delivery
+
+
+def sensors() -> list[dg.SensorDefinition]:
+    """Three sensors on how runs end, and one that tries again what could not be delivered. All on by themselves."""
+    ended = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+    return [*(_on(status) for status in ended), _outbox()]
+
+
+def reports() -> dg.AutomationConditionSensorDefinition:
+    """The sensor that has the report written when days have been signed. Dagster's own of this kind is off by itself."""
+    return dg.AutomationConditionSensorDefinition(
+        "reports",
+        target=dg.AssetSelection.all(),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Writes a system's report once the days in flight are signed.",
+    )
+
+
+def _on(status: dg.DagsterRunStatus) -> dg.SensorDefinition:
+    @dg.run_status_sensor(
+        run_status=status,
+        name=f"alerts_on_{status.value.lower()}",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Tells what a run that ended in {status.value} left undone, and sends waiting alerts.",
+    )
+    def watch(context: dg.RunStatusSensorContext, audit: AuditHome) -> dg.SkipReason | None:
+        if context.dagster_run.tags.get("dagster/will_retry") == "true":
+            return dg.SkipReason("Dagster will run this again; that run will tell.")
+        settle(context.instance, context.dagster_run, audit, datetime.now(UTC))
+        return None
+
+    return watch
+
+
+def _outbox() -> dg.SensorDefinition:
+    @dg.sensor(
+        name="alerts_waiting",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Sends alerts whose receiver did not answer before: after 1, 2, 4 ... minutes, at most an hour apart.",
+    )
+    def outbox(audit: AuditHome) -> dg.SkipReason:
+        sent = audit.deliver(datetime.now(UTC))
+        return dg.SkipReason(f"{sent.delivered} delivered, {sent.failed} failed, {sent.waiting} waiting.")
+
+    return outbox
+
+
+def _day(run: dg.DagsterRun, now: datetime) -> date:
+    named = run.tags.get(_PARTITION) or run.tags.get(DAY)
+    return date.fromisoformat(named) if named else (now - timedelta(days=1)).date()
+
+
+def _alerts(run: dg.DagsterRun, left: Unfinished, now: datetime) -> Iterator[Alert]:
+    from gov_pipelines.notify import missed_window  # noqa: PLC0415  (as above)
+    from gov_pipelines.store import Alert  # noqa: PLC0415  (as above)
+
+    day = _day(run, now)
+    for system in left.missed:
+        yield missed_window(system, day, reason=left.reason or NO_SNAPSHOT, notify=(), raised_at=now)
+    for check in left.unevaluated:
+        system = check.asset_key.path[0]
+        yield Alert(
+            key=f"{system}|{check.name}|{day}|{run.run_id}|missing",
+            system=system,
+            control=check.name,
+            partition=day,
+            transition="missing",
+            severity="critical",
+            notify=(),
+            title=f"{system}: check {check.name} of {day} gave no result",
+            body=f"It was planned on {check.asset_key.to_user_string()} and not evaluated: {left.reason or 'nothing says why'}.\n"
+            f"Run the day again: gov audit {system} --date {day}",
+            raised_at=now,
+        )
+
+
+def _told(failure: StepFailureData) -> str:
+    """Why a step failed, in words that may leave the house: ours, or else only the kind of error.
+
+    The text of any other error may quote a row.
+    """
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    ours = {GovError.__name__, *(kind.__name__ for kind in GovError.__subclasses__())}
+    error, last = failure.error, "an error"
+    while error is not None:
+        last = error.cls_name or last
+        if last in ours:
+            return f"{last}: {error.message.strip().removeprefix(f'gov_pipelines.errors.{last}: ')}"
+        error = error.cause
+    return f"{last}; the run's log has the rest"
+
+
+def _sign_missed(audit: AuditHome, run: dg.DagsterRun, system: str, reason: str) -> None:
+    try:
+        graph = read_graph(audit.place.declaration_file(system), audit.place.expectations)
+    except ConfigurationError:
+        return  # nobody can say what the window of a system with a broken declaration is; its alert is in the outbox
+    partition = run.tags.get(_PARTITION)
+    if partition is not None:
+        day = date.fromisoformat(partition)
+        audit.steps.sign_missed(audit.night(graph, day, run_id=run.run_id), reason)

@@ -1,0 +1,250 @@
+"""A scratch project, and steps of a night that work on made-up results instead of data."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from gov_pipelines.definitions import load
+from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.pipeline.home import AuditHome
+from gov_pipelines.project import Project
+from gov_pipelines.store import VerdictRow, write_frame
+
+DEFS = """\
+type: gov_pipelines.pipeline.AuditedSystem
+attributes:
+  system: {system}
+  owner: team:people
+  purpose: Rank applicants.
+  risk: high
+  zone: America/New_York
+  starts: {starts}
+  {ends}
+  source: {{path: decisions.csv}}
+  outcomes: {{favorable: [hired], unfavorable: [rejected]}}
+  protected_attributes: {{sex: {{}}}}
+  operating_range: {{rows_per_day: [0, 100]}}
+  schedule: {{at: "02:30"}}
+  policies: [house]
+"""
+
+POLICY = """\
+policy: house
+version: 1
+in_force: {from: 2026-01-01}
+owner: people
+document: {title: House rules}
+clauses:
+  - id: H-1
+    text: No group's hiring rate is below four fifths of the best group's.
+    level: runtime
+    control: {kind: fairness, metric: impact_ratio, by: [sex], at_least: 0.8, severity: critical}
+  - id: H-2
+    text: Few rows are quarantined.
+    level: runtime
+    control: {kind: log_quality, metric: quarantined_share, at_most: 0.01}
+  - id: H-3
+    text: People are kind.
+    level: people
+"""
+
+CONTROLS = {"house/H-1": ("fairness", "critical"), "house/H-2": ("log_quality", "warning")}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Row accounting as the decisions room gives it."""
+
+    source_count: int = 3
+    accepted: int = 3
+    adds_up: bool = True
+
+    def to_dict(self):
+        return {"source_count": self.source_count, "accepted": self.accepted}
+
+
+@dataclass(frozen=True)
+class StandInNight:
+    home: Any
+    project: Path
+    declaration: Any
+    policies: Any
+    partition: date
+    as_of: datetime
+    environ: Any
+    run_id: str
+
+
+@dataclass
+class Plan:
+    """What the stand-in steps conclude.
+
+    `verdicts`: control to verdict, signed by `sign`. `raises`: step to the error it raises.
+    """
+
+    verdicts: dict[str, str] = field(default_factory=lambda: dict.fromkeys(CONTROLS, "pass"))
+    raises: dict[str, Exception] = field(default_factory=dict)
+    rows: Rows | None = field(default_factory=Rows)
+    opinion: dict | None = field(
+        default_factory=lambda: {"agrees": True, "compared": 4, "disagreements": [], "fairlearn": "0"}
+    )
+    signed: dict = field(default_factory=dict)
+    ran: list = field(default_factory=list)
+    missed: list = field(default_factory=list)
+    nights: list = field(default_factory=list)
+
+
+def row(night, control, verdict) -> VerdictRow:
+    kind, severity = CONTROLS[control]
+    policy, _, clause = control.partition("/")
+    start = datetime(night.partition.year, night.partition.month, night.partition.day, 4, tzinfo=UTC)
+    return VerdictRow(
+        system=night.declaration.system,
+        partition=night.partition,
+        revision=1,
+        control=control,
+        policy=policy,
+        policy_version=1,
+        clause=clause,
+        level="runtime",
+        kind=kind,
+        acts="detects",
+        severity=severity,
+        verdict=verdict,
+        reason="because",
+        metric="impact_ratio",
+        attribute=("sex",),
+        group={"sex": "f"},
+        reference_group={"sex": "m"},
+        value=0.71,
+        lower=0.6,
+        upper=0.82,
+        confidence=0.95,
+        n=200,
+        p_adjusted=0.01,
+        threshold="at least 0.8",
+        breaches=0,
+        window_start=start,
+        window_end=start + timedelta(days=1),
+        as_of=night.as_of,
+        recorded_at=night.as_of,
+    )
+
+
+def steps_of(plan: Plan) -> SimpleNamespace:
+    """The functions of `night.py`, concluding what the plan says."""
+
+    def step(name, data=None, effect=None):
+        def run(night):
+            plan.ran.append((name, night.partition))
+            plan.nights.append(night)
+            if name in plan.raises:
+                raise plan.raises[name]
+            if effect:
+                effect(night)
+            return SimpleNamespace(frame=None, data=data() if data else None, metadata={"rows": 3})
+
+        return run
+
+    def log(night):
+        frame = pl.DataFrame({"decision_id": ["a", "b", "c"], "score": [0.1, 0.2, 0.6]})
+        write_frame(
+            night.home.partition_dir(night.declaration.system, night.partition) / "decision_log.parquet",
+            frame,
+        )
+
+    def sign(night):
+        key = night.declaration.system, night.partition
+        plan.signed[key] = [row(night, control, verdict) for control, verdict in plan.verdicts.items()]
+
+    def verdict_rows(night):
+        if "verdict_rows" in plan.raises:
+            raise plan.raises["verdict_rows"]
+        return plan.signed.get((night.declaration.system, night.partition), [])
+
+    groups = [
+        Measurement("selection_rate", ("sex",), {"sex": s}, value=v, n=100)
+        for s, v in (("f", 0.5), ("m", 0.7))
+    ]
+    quiet = (
+        "judge",
+        "read_access",
+        "compare_access",
+        "tally",
+        "measure_shift",
+        "reach_verdicts",
+        "write_report",
+    )
+    return SimpleNamespace(
+        Night=StandInNight,
+        read_decisions=step("read_decisions", lambda: plan.rows, log),
+        measure_fairness=step("measure_fairness", lambda: plan.opinion),
+        sign=step("sign", effect=sign),
+        verdict_rows=verdict_rows,
+        measurements_of=lambda night: {"house/H-1": groups},
+        sign_missed=lambda night, reason: plan.missed.append(
+            (night.declaration.system, night.partition, reason)
+        ),
+        **{name: step(name) for name in quiet},
+    )
+
+
+class StandInHome(AuditHome):
+    plan: ClassVar[Plan]
+
+    @property
+    def steps(self):
+        return steps_of(type(self).plan)
+
+
+@pytest.fixture
+def plan():
+    StandInHome.plan = Plan()
+    return StandInHome.plan
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, plan):
+    """A project with the system `hiring`, three days long."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "assets"]:
+        monkeypatch.delitem(sys.modules, name)
+    (tmp_path / "expectations").mkdir()
+    (tmp_path / "expectations" / "house.yaml").write_text(POLICY)
+    add_system(tmp_path, "hiring")
+    yield Project(tmp_path, tmp_path / ".gov")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "assets"]:
+        del sys.modules[name]
+
+
+def add_system(root: Path, system: str, starts="2026-09-01", ends: str | None = "2026-09-04") -> Path:
+    folder = root / "assets" / system
+    folder.mkdir(parents=True)
+    text = DEFS.format(system=system, starts=starts, ends=f"ends: {ends}" if ends else "jurisdictions: []")
+    (folder / "defs.yaml").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def home(project):
+    return StandInHome.of(project)
+
+
+@pytest.fixture
+def loaded(project, home):
+    return load(project, {}, home)
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as one:
+        yield one
