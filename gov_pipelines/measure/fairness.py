@@ -98,7 +98,7 @@ def fairness_measurements(
     Raises:
         WrongUse: `by` or `among` name columns that the tally does not count, or the tally's small cells are merged.
     """
-    named = [(by,) if isinstance(by, str) else tuple(by) for by in control.by]
+    named = [(by,) if isinstance(by, str) else tuple(by) for by in control.by or declaration.protected_attributes]
     undecided = ", ".join(declaration.outcomes.undecided)
     left_out = f"undecided ({undecided}) left out" if undecided else "undecided left out"
     entries = [replace(_entry(tally, by, control), left_out=left_out) for by in named]

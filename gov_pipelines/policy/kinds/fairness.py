@@ -29,7 +29,7 @@ class Test(Strict):
 class Fairness(BoundControl):
     """A limit on a metric of groups. No limit at all reports only.
 
-    `by` lists attributes; a list inside it is their intersection. `reference` declares the group to compare with;
+    `by` lists attributes; a list inside it is their intersection. Without it: every attribute the declaration names. `reference` declares the group to compare with;
     without it the data choose the best group and every pair is paid for. `among` keeps the cells whose stratum has
     the given value, such as `{credit_history_meets_guidelines: "1"}`.
     """
