@@ -98,10 +98,20 @@ def plain(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         written = pl.struct(value.alias("v")).struct.json_encode().str.slice(5).str.head(-1)
         return pl.when(value.is_not_null()).then(written).alias(value.meta.output_name())
     if dtype == pl.Binary:
-        return pl.coalesce(value.cast(pl.String, strict=False), value.bin.encode("hex"))
+        return value.map_batches(_all_decoded, return_dtype=pl.String)
     if dtype == pl.Null:
         return value.cast(pl.String)
     return value.dt.to_string() if isinstance(dtype, pl.Time | pl.Duration) else value
+
+
+def decoded(value: bytes) -> str:
+    """Bytes as the text they most likely are; what is not UTF-8 stays visible as escapes."""
+    return value.decode("utf-8", errors="backslashreplace")
+
+
+def _all_decoded(values: pl.Series) -> pl.Series:
+    texts = [None if value is None else decoded(value) for value in values]
+    return pl.Series(values.name, texts, dtype=pl.String)
 
 
 def stacked(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

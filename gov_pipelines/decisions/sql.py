@@ -34,9 +34,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, SAWarning
 from sqlalchemy.pool import NullPool
-from sqlalchemy.types import Date, DateTime, Integer, NullType
+from sqlalchemy.types import Date, DateTime, Float, Integer, NullType, Numeric
 
-from gov_pipelines.decisions.casts import as_moment, plain, stacked
+from gov_pipelines.decisions.casts import as_moment, decoded, plain, stacked
 from gov_pipelines.decisions.places import Columns, During, Place, Related, Rows
 from gov_pipelines.errors import SourceUnreachable, WrongUse
 from gov_pipelines.policy import did_you_mean
@@ -197,10 +197,13 @@ class SqlDatabase:
         parent = self._table(related.place)
         within, readable = self._within(parent, related.place, related.during)
         key, ids = table.c[related.key], parent.c[related.id_column]
-        if type(key.type) is type(ids.type):
+        kinds = {_kind(key), _kind(ids)}
+        if kinds in ({"text"}, {"whole"}, {"number"}, {"whole", "number"}):
             return key.in_(select(ids).where(within, readable))
-        # Ids kept as numbers here and as text there are the same ids; databases compare them only as text.
-        return cast(key, String).in_(select(cast(ids, String)).where(within, readable))
+        if kinds == {"text", "whole"}:
+            # Whole numbers here and texts there are the same ids; databases compare them only as text.
+            return cast(key, String).in_(select(cast(ids, String)).where(within, readable))
+        return true()  # no database compares these alike: all is read, and matched as text by the caller
 
     def _order(self, table: Table, names: Sequence[str], during: During | None) -> list[ColumnElement[Any]]:
         key = list(table.primary_key)
@@ -214,6 +217,11 @@ class SqlDatabase:
 
     def _is_view(self, table: Table) -> bool:
         return table.name in inspect(self._connection).get_view_names(table.schema)
+
+
+def _kind(column: Column[Any]) -> str:
+    known = (("text", String), ("whole", Integer), ("number", Numeric), ("number", Float))
+    return next((kind for kind, type_ in known if isinstance(column.type, type_)), "other")
 
 
 def _within_text(
@@ -249,7 +257,7 @@ def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bytes):
-        return value.decode("utf-8", errors="backslashreplace")
+        return decoded(value)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float | Decimal):

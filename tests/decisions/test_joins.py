@@ -1,0 +1,84 @@
+from datetime import UTC, date, datetime
+
+import pytest
+
+from gov_pipelines.decisions import read_partition
+
+DAY = date(2026, 9, 8)
+SCRIPT = """
+CREATE TABLE decisions (id INTEGER, decided_on DATETIME, action TEXT);
+CREATE TABLE people (id TEXT, race TEXT, gender INTEGER);
+CREATE TABLE reviews (id TEXT, who TEXT, role TEXT, at DATETIME);
+"""
+DECISIONS = [(n, "2026-09-08 10:00:00", "denied") for n in range(1, 6)]
+PROTECTED = {
+    "race": {"table": "people", "key": "id", "unknown": ["?", "n/a"]},
+    "sex": {"table": "people", "key": "id", "column": "gender"},
+}
+PEOPLE = [
+    ("1", "white", 1),
+    ("2", "?", 0),
+    ("3", "white", 1),
+    ("3", "Black", 1),
+    ("4", "Black", None),
+    ("4", None, 0),
+    ("99", "white", 1),
+]
+
+
+def read(declaration, tmp_path, environ, **more):
+    return read_partition(declaration, DAY, project=tmp_path, environ=environ, **more)
+
+
+def test_attributes_come_by_key_from_another_table(declare, database, tmp_path):
+    environ = database(SCRIPT, decisions=DECISIONS, people=PEOPLE)
+    extract = read(declare(protected_attributes=PROTECTED), tmp_path, environ)
+    assert extract.log.select("decision_id", "race", "sex").rows() == [
+        ("1", "white", "1"),
+        ("2", None, "0"),
+        ("3", None, "1"),
+        ("4", "Black", "0"),
+        ("5", None, None),
+    ]
+    assert extract.notes == ("people contradicts itself on race for 1 decisions; they count as unknown",)
+    assert [(one.name, one.rows) for one in extract.inputs] == [("decisions", 5), ("people", 6)]
+
+
+def test_attributes_come_from_a_file_beside_a_database(declare, database, tmp_path):
+    environ = database(SCRIPT, decisions=DECISIONS)
+    (tmp_path / "people.csv").write_text("person,race\n1.0,white\n2,Black\n")
+    protected = {"race": {"path": "people.csv", "key": "person"}}
+    extract = read(declare(protected_attributes=protected), tmp_path, environ)
+    assert extract.log["race"].to_list() == ["white", "Black", None, None, None]
+
+
+REVIEWS = {"table": "reviews", "key": "id", "columns": {"reviewer": "who", "reviewer_role": "role", "reviewed_at": "at"}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("as_of", "expected"),
+    [
+        (None, ("late", "senior")),
+        (datetime(2026, 9, 8, 20, tzinfo=UTC), ("early", "junior")),
+        (datetime(2026, 9, 8, 10, tzinfo=UTC), (None, None)),
+    ],
+)
+def test_the_last_review_that_has_happened_counts(declare, database, tmp_path, as_of, expected):
+    reviews = [
+        ("1", "late", "senior", "2026-09-09 10:00:00"),
+        ("1", "early", "junior", "2026-09-08 11:00:00"),
+        ("2", "never", "senior", "some day"),
+    ]
+    environ = database(SCRIPT, decisions=DECISIONS, people=PEOPLE, reviews=reviews)
+    extract = read(declare(protected_attributes=PROTECTED, reviews=REVIEWS), tmp_path, environ, as_of=as_of)
+    assert extract.log.height == 5
+    assert extract.log.select("reviewer", "reviewer_role").row(0) == expected
+    assert extract.log["reviewed_at"][1] is None
+    assert extract.notes[-1] == "1 reviews in reviews have no readable time"
+
+
+def test_ids_of_another_type_are_the_same_ids(declare, database, tmp_path):
+    script = SCRIPT.replace("people (id TEXT", "people (id REAL")
+    environ = database(script, decisions=DECISIONS, people=[(1.0, "white", 1), (2.0, "Black", 0)])
+    extract = read(declare(protected_attributes=PROTECTED), tmp_path, environ)
+    assert extract.log["race"].to_list() == ["white", "Black", None, None, None]
