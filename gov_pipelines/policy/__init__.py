@@ -7,7 +7,7 @@ from typing import Any
 
 # Loaded on first use: `gov --help` and the code location name this room without paying for sqlglot and ruamel.
 _HOMES = {
-    "columns": ("CANONICAL", "Column", "log_schema"),
+    "columns": ("CANONICAL", "Column", "counted_columns", "log_schema"),
     "coverage": ("CoverageCell", "LastVerdict", "coverage_matrix", "last_verdict", "newest_due"),
     "declaration": ("SystemDeclaration",),
     "document": ("Clause", "Level", "Obligation", "Policy"),

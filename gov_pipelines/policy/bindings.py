@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from gov_pipelines.errors import Mistake
-from gov_pipelines.policy.columns import MOMENT, NUMBER, TEXT, log_schema
+from gov_pipelines.policy.columns import MOMENT, NUMBER, counted_columns, log_schema
 from gov_pipelines.policy.consistency import ROWS_PER_DAY, unknown_values, vocabulary
 from gov_pipelines.policy.declaration import ApprovedModel as ModelApproval
 from gov_pipelines.policy.declaration import Range, SystemDeclaration
@@ -157,22 +157,23 @@ def _approved_model(binding: _Binding, control: ApprovedModel) -> Iterator[Mista
     declared = binding.declaration.intake.models
     if not declared and not control.models:
         yield binding.in_clause(("control",), "no model version is approved", "Declare `intake.models`.")
-    approved = {model.version: model for model in control.models}
-    for place, model in enumerate(declared if approved else ()):
-        clause = approved.get(model.version)
-        if clause is None:
-            yield binding.laxer(
-                ("intake", "models", place), f"approves `{model.version}`", ", ".join(sorted(approved))
+    for place, model in enumerate(declared if control.models else ()):
+        if not any(_includes(allowed, model) for allowed in control.models):
+            allowed = ", ".join(
+                f"{each.version} from {each.approved_from}{_until(each)}" for each in control.models
             )
-        elif model.approved_from < clause.approved_from or _end(model) > _end(clause):
-            allowed = f"it from {clause.approved_from} until {clause.approved_until or 'further notice'}"
-            yield binding.laxer(
-                ("intake", "models", place), f"approves `{model.version}` for longer", allowed
-            )
+            problem = f"approves {model.version} from {model.approved_from}{_until(model)}"
+            yield binding.laxer(("intake", "models", place), problem, allowed)
 
 
-def _end(model: ModelApproval) -> date:
-    return model.approved_until or date.max
+def _includes(allowed: ModelApproval, model: ModelApproval) -> bool:
+    starts_later = allowed.approved_from <= model.approved_from
+    ends_sooner = (model.approved_until or date.max) <= (allowed.approved_until or date.max)
+    return allowed.version == model.version and starts_later and ends_sooner
+
+
+def _until(model: ModelApproval) -> str:
+    return f" until {model.approved_until}" if model.approved_until else ""
 
 
 def _data_access(binding: _Binding, control: DataAccess) -> Iterator[Mistake]:
@@ -210,9 +211,11 @@ def _fairness(binding: _Binding, control: Fairness) -> Iterator[Mistake]:
 
 
 def _drift(binding: _Binding, control: Drift) -> Iterator[Mistake]:
-    yield from binding.columns(
-        "of", (((place,), name) for place, name in enumerate(control.of)), TEXT, NUMBER
-    )
+    counted = counted_columns(binding.declaration)
+    for place, name in enumerate(control.of):
+        if name not in counted:
+            remedy = f"{did_you_mean(name, counted)} A column of your own is counted once it stands under `fields`."
+            yield binding.in_clause(("control", "of", place), f"`{name}` is not a counted column", remedy)
 
 
 def _log_quality(binding: _Binding, control: LogQuality) -> Iterator[Mistake]:

@@ -63,15 +63,15 @@ CANONICAL: dict[str, Column] = {
         Column("product", TEXT, "What the decision is about, such as `home_loan`.", _OPTIONAL),
         Column("amount", NUMBER, "The amount at stake, in one currency.", _OPTIONAL),
         Column("proposed_decision", TEXT, "What the model recommended, where a person decided.", _OPTIONAL),
-        Column("reviewer", TEXT, "The person who reviewed.", _NO_REVIEW),
-        Column("reviewer_role", TEXT, "The role in which the person reviewed.", _NO_REVIEW),
+        Column("reviewer", TEXT, "The person who reviewed.", _OPTIONAL),
+        Column("reviewer_role", TEXT, "The role in which the person reviewed.", _OPTIONAL),
         Column("reviewed_at", MOMENT, "When the review ended.", _NO_REVIEW),
         Column("review_outcome", TEXT, "What the review concluded.", _OPTIONAL),
         Column(
             "requester", TEXT, "The person who asked for the decision; never their own reviewer.", _OPTIONAL
         ),
         Column("reason_codes", TEXT, "The reasons given, as the source writes them.", _OPTIONAL),
-        Column("completed_at", MOMENT, "When the application was complete.", _NOT_YET),
+        Column("completed_at", MOMENT, "When the application was complete.", _OPTIONAL),
         Column("notice_sent_at", MOMENT, "When the person was told.", _NOT_YET),
         Column(
             "label",
@@ -116,3 +116,9 @@ def log_schema(declaration: SystemDeclaration) -> dict[str, pl.DataType]:
     return {name: column.dtype for name, column in CANONICAL.items()} | {
         name: dtype for name, dtype in declared.items() if name not in CANONICAL
     }
+
+
+def counted_columns(declaration: SystemDeclaration) -> frozenset[str]:
+    """The columns whose values every tally counts, so that a distribution can be compared: declared ones and a few."""
+    declared = (*declaration.fields, *declaration.protected_attributes, *declaration.strata)
+    return frozenset({"amount", "decision", "model_version", "product", "score", *declared})

@@ -14,6 +14,7 @@ from gov_pipelines.policy.timeline import acts_of, on_fail_of
 from gov_pipelines.policy.yaml_file import Place, YamlFile
 
 ROWS_PER_DAY = "rows_per_day"
+_TALLY_NAMES = frozenset({"outcome", "n"})
 _ROOT: Place = ("attributes",)
 
 
@@ -69,6 +70,13 @@ def _columns(declaration: SystemDeclaration) -> _Found:
 
 
 def _strata(declaration: SystemDeclaration) -> _Found:
+    for name in _TALLY_NAMES & {*declaration.protected_attributes, *declaration.strata}:
+        field = "protected_attributes" if name in declaration.protected_attributes else "strata"
+        yield (
+            (field,),
+            f"`{name}` is a name of the tally's own",
+            "Choose another name, and map it under `columns`.",
+        )
     known = {*declaration.fields, *declaration.columns}
     for place, name in enumerate(declaration.strata):
         if name not in known and name not in CANONICAL:
@@ -110,7 +118,6 @@ def _intake(declaration: SystemDeclaration) -> _Found:
         else:
             for problem, remedy in unknown_values(rule, vocabulary(declaration)):
                 yield ("intake", "needs_review"), problem, remedy
-    yield from _once([model.version for model in declaration.intake.models], ("intake", "models"))
 
 
 def vocabulary(declaration: SystemDeclaration) -> dict[str, frozenset[str]]:
