@@ -100,7 +100,7 @@ def _ratio_statistic(x1: Floats, n1: Floats, x2: Floats, n2: Floats, ratio: Floa
         variance = (p1 * (1 - p1) / n1 + ratio**2 * p2 * (1 - p2) / n2) * total / (total - 1)
         departure = x1 / n1 - ratio * x2 / n2
         score = departure / np.sqrt(variance)
-    return np.where(departure == 0, 0.0, np.where(variance > 0, score, np.sign(departure) * np.inf))
+    return np.where(departure == 0, 0.0, np.where(variance > 0, score, np.copysign(np.inf, departure)))
 
 
 def noncentrality(statistic: ArrayLike, freedom: ArrayLike, probability: ArrayLike) -> Floats:

@@ -1,0 +1,44 @@
+import math
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gov_pipelines.measure.bins import NEGATIVE_INFINITY, NOT_A_NUMBER, POSITIVE_INFINITY, bin_floor, bin_of
+
+
+def codes(values):
+    return pl.DataFrame({"x": pl.Series(values, dtype=pl.Float64)}).select(x=bin_of("x"))["x"].to_list()
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(finite, min_size=2))
+def test_bins_rise_with_the_values_they_hold(values):
+    values = sorted(values)
+    found = codes(values)
+    assert found == sorted(found)
+
+
+@given(st.floats(1e-30, 1e30), st.sampled_from([1, -1]))
+def test_a_bin_spans_less_than_one_hundred_and_twenty_eighth_of_its_values(size, sign):
+    value = sign * size
+    floor = bin_floor(codes([value])[0])
+    assert math.copysign(1, floor) == sign
+    assert abs(floor) <= abs(value) * (1 + 2**-23)
+    assert abs(value - floor) <= abs(value) / 128 * (1 + 2**-20)
+
+
+def test_whole_numbers_up_to_256_have_a_bin_of_their_own():
+    values = [float(value) for value in range(-256, 257)]
+    found = codes(values)
+    assert len(set(found)) == len(values)
+    assert [bin_floor(code) for code in found] == values
+
+
+def test_what_is_no_finite_number_is_apart_and_what_is_finite_stays_finite():
+    found = codes([math.inf, -math.inf, math.nan, None, 0.0, -0.0, 1e300, -1e300])
+    assert found[:6] == [POSITIVE_INFINITY, NEGATIVE_INFINITY, NOT_A_NUMBER, None, 0, 0]
+    assert NEGATIVE_INFINITY < found[7] < 0 < found[6] < POSITIVE_INFINITY
+    assert all(math.isnan(bin_floor(code)) for code in found[:3])

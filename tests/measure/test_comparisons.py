@@ -1,0 +1,78 @@
+"""Tests of rates against SciPy, the cost of many of them, and the level of the verdict they end in, by simulation."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from gov_pipelines.measure.comparisons import bonferroni, detectable_rate, fisher, growth_needed, holm, power
+
+COUNTS = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@given(st.lists(st.tuples(COUNTS, COUNTS), min_size=1, max_size=20))
+@settings(deadline=None, max_examples=60)
+def test_fisher_is_scipys(tables):
+    ours = fisher(*(np.array(column) for column in zip(*((*one, *other) for one, other in tables), strict=True)))
+    for p, ((x1, n1), (x2, n2)) in zip(ours, tables, strict=True):
+        assert p == pytest.approx(stats.fisher_exact([[x1, n1 - x1], [x2, n2 - x2]]).pvalue, rel=1e-9, abs=1e-300)
+        assert p == pytest.approx(fisher(x2, n2, x1, n1)[0], rel=1e-9)
+
+
+def test_fisher_on_the_mortgage_decisions_and_on_large_counts():
+    assert fisher(133, 197, 1525, 1679)[0] == pytest.approx(4.56e-17, rel=1e-3)
+    assert fisher(5_000_000, 10_000_000, 4_996_000, 10_000_000)[0] == pytest.approx(0.0736, rel=1e-2)
+    assert fisher([0, 40, 0], 40, [0, 40, 40], 40) == pytest.approx([1, 1, 1.86e-23], rel=1e-2)
+
+
+def by_hand(values):
+    order, worst, found = np.argsort(values), 0.0, np.empty(len(values))
+    for rank, at in enumerate(order):
+        worst = max(worst, min(1.0, (len(values) - rank) * values[at]))
+        found[at] = worst
+    return found
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.randoms())
+def test_holm_steps_down_and_forgets_the_order(values, random):
+    adjusted = holm(values)
+    assert adjusted == pytest.approx(by_hand(values))
+    assert (adjusted <= bonferroni(values) + 1e-15).all()
+    assert (adjusted >= np.array(values) - 1e-15).all()
+    order = random.sample(range(len(values)), len(values))
+    assert holm([values[at] for at in order]) == pytest.approx(adjusted[order])
+
+
+@pytest.mark.parametrize(("p1", "n1", "p2", "n2", "level"), [(0.6, 80, 0.8, 90, 0.05), (0.7, 60, 0.9, 900, 0.05 / 3)])
+def test_power_is_what_a_simulated_exact_test_has(p1, n1, p2, n2, level):
+    random, draws = np.random.default_rng(20261123), 4000
+    p = fisher(random.binomial(n1, p1, draws), n1, random.binomial(n2, p2, draws), n2)
+    assert power(p1, n1, p2, n2, level) == pytest.approx((p <= level).mean(), abs=0.04)
+
+
+def test_what_a_sample_could_have_found():
+    rate = detectable_rate(0.9, 60, 900, 0.05)
+    assert power(rate, 60, 0.9, 900, 0.05) == pytest.approx(0.8, abs=1e-6)
+    assert detectable_rate(0.9, 600, 900, 0.05) > rate
+    assert detectable_rate(0.05, 30, 30, 0.05) is None
+    assert detectable_rate(0.0, 30, 30, 0.05) is None
+    times = growth_needed(21, 30, 27, 30, 0.05)
+    assert power(0.7, 30 * times, 0.9, 30 * times, 0.05) == pytest.approx(0.8, abs=1e-6)
+    assert growth_needed(5, 30, 10, 60, 0.05) is None
+
+
+@pytest.mark.parametrize("groups", [2, 3, 5, 10])
+@pytest.mark.parametrize(("n", "rate"), [(30, 0.5), (100, 0.3), (1000, 0.1)])
+def test_a_clause_of_four_fifths_fails_equal_groups_in_at_most_5_percent(groups, n, rate):
+    draws = 600
+    x = np.random.default_rng([groups, n]).binomial(n, rate, (draws, groups))
+    i, j = np.array(list(combinations(range(groups), 2))).T
+    p = fisher(x[:, i].ravel(), n, x[:, j].ravel(), n).reshape(draws, -1)
+    ratio = np.minimum(x[:, i], x[:, j]) / np.maximum(np.maximum(x[:, i], x[:, j]), 1)
+    fails = ((holm(p) <= 0.05) & (ratio < 0.8)).any(axis=1).mean()
+    assert fails <= 0.05
+    if n == 30:  # where the bare rule cries wolf
+        assert (ratio < 0.8).any(axis=1).mean() > 0.3
