@@ -21,7 +21,7 @@ from gov_pipelines.evidence.predicate import (
     predicate_misfits,
     subject_name,
 )
-from gov_pipelines.evidence.verification import Checklist
+from gov_pipelines.evidence.verification import Checklist, shown
 
 _MAX_KEY_BYTES = 10_000
 
@@ -66,7 +66,7 @@ def inspect_package(
         return None
     checks.note(file, "envelope-canonical", True, "canonical", "canonical")
     checks.equal(file, "payload-type", envelope.payload_type, dsse.PAYLOAD_TYPE)
-    signers = _signatures(file, envelope, [key for key in (own, trust) if key], trust, checks)
+    signers = _signatures(file, envelope, [key for key in (trust, own) if key], trust, checks)
     predicate = _statement(file, envelope.payload, checks)
     if predicate is None:
         return None
@@ -91,7 +91,7 @@ def _signatures(
 ) -> tuple[str, ...]:
     signed_by = dsse.accepted(envelope, known)
     claimed = [item.keyid for item in envelope.signatures]
-    signers = tuple(f"{key.name} {key.keyid}" for key in signed_by)
+    signers = tuple(shown(f"{key.name} {key.keyid}") for key in signed_by)
     got = f"{len(signed_by)} of {len(claimed)} signatures verify, by {', '.join(signers) or 'no known key'}"
     checks.note(
         file, "signature", len(signed_by) == len(claimed), got, "every signature verifies with a known key"
@@ -181,9 +181,17 @@ def _content(prefix: str, predicate: dict[str, Any], covered: Mapping[str, bytes
             counts = error
         checks.equal(file, "decisions-counts", counts, decisions["counts"])
     tally = predicate["tally"] or {}
-    for name, digest in ((TALLY, tally.get("sha256")), (DISCLOSED_TALLY, tally.get("disclosedSha256"))):
+    named = [
+        ("tally-digest", TALLY, tally.get("sha256")),
+        ("tally-digest", DISCLOSED_TALLY, tally.get("disclosedSha256")),
+    ]
+    named += [
+        ("policy-sha256", f"policy.{policy['name']}@{policy['version']}.json", policy["sha256"])
+        for policy in predicate["policies"]
+    ]
+    for rule, name, digest in named:
         if name in covered:
-            checks.equal(prefix + name, "tally-digest", sha256(covered[name]).hexdigest(), digest)
+            checks.equal(prefix + name, rule, sha256(covered[name]).hexdigest(), digest)
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
@@ -196,9 +204,9 @@ def _read(path: Path, max_bytes: int) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise EvidenceError("not a plain file")
-            return file.read(max_bytes + 1)
-    except (OSError, OverflowError, ValueError) as error:
-        reason = "a symbolic link or no such file" if isinstance(error, OSError) else "an impossible size"
-        raise EvidenceError(reason) from error
+            return file.read(max(0, min(max_bytes, status.st_size)) + 1)
+    except OSError as error:
+        raise EvidenceError(f"not a readable plain file: {error.strerror}") from error

@@ -52,6 +52,7 @@ FIELDS: Mapping[str, Any] = {
     "measurements": [dict],
     "controls": [dict],
     "secondOpinion": Nullable(dict),
+    "missed": Nullable({"reason": str}),
     "manifest": [{"name": str, "sha256": str, "bytes": int}],
     "contentDigest": str,
     "producer": {"name": str, "version": str, "python": str, "libraries": dict, "runId": Nullable(str)},

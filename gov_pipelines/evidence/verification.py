@@ -12,6 +12,7 @@ NOT_PROVEN = (
     "time: the times in the snapshot are its producer's own; no outside timestamp binds them",
     "measurements and verdicts: they were not recomputed from the covered files",
 )
+_LONGEST = 2000  # of what is shown of one value, in characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,5 +89,11 @@ class Checklist:
 
     def note(self, file: str, rule: str, ok: bool, got: object, expected: object) -> bool:
         """Note the outcome of a rule, and return it."""
-        self.checks.append(Check(file, rule, ok, str(got), str(expected)))
+        self.checks.append(Check(shown(file), rule, ok, shown(got), shown(expected)))
         return ok
+
+
+def shown(value: object) -> str:
+    """Make text that evidence brought along safe to print: a file name or key name may hold terminal commands."""
+    text = str(value)[:_LONGEST]
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -42,7 +42,10 @@ def verify(path: Path, *, trust: Path | None = None, last: Path | None = None) -
     checks = Checklist()
     key = _trusted_key(trust, checks) if trust else None
     kept = _kept(last, checks) if last else None
-    snapshots, open_questions = _inspect(path, key, checks)
+    try:
+        snapshots, open_questions = _inspect(path, key, checks)
+    except OSError as error:
+        raise WrongUse(f"{error.filename} was not read: {error.strerror}") from error
     if kept is not None:
         check_last(kept, snapshots, checks)
     ok = all(check.ok for check in checks.checks)

@@ -1,0 +1,183 @@
+import json
+import shutil
+
+import pytest
+
+from gov_pipelines.errors import EvidenceError, WrongUse
+from gov_pipelines.evidence import build_predicate, canonical, sign_package
+from gov_pipelines.evidence.verify import last_seen, verify
+
+
+@pytest.fixture
+def trust(tmp_path, signer):
+    path = tmp_path / "trusted.json"
+    path.write_bytes(signer.public.to_json())
+    return path
+
+
+def rules(verification):
+    return {check.rule for check in verification.failures}
+
+
+def test_a_sound_chain_verifies_wherever_it_lies(chain, trust, tmp_path):
+    found = verify(chain, trust=trust)
+    assert found.ok, found.to_text()
+    assert found.trusted
+    assert verify(chain.parent, trust=trust).trusted
+    shutil.copytree(chain, tmp_path / "copy")
+    assert verify(tmp_path / "copy").ok
+    assert sum(check.rule == "chain-sequence" for check in found.checked) == 4
+
+
+def test_a_deleted_night_is_a_hole(chain):
+    shutil.rmtree(chain / "2026-10-02")
+    found = verify(chain)
+    assert rules(found) == {"chain-sequence", "chain-previous"}
+    assert {check.file for check in found.failures} == {"2026-10-03/r1/snapshot.intoto.jsonl"}
+    assert [check.got for check in found.failures if check.rule == "chain-sequence"] == ["3"]
+
+
+def test_a_night_emptied_but_not_removed_is_named(chain):
+    shutil.rmtree(chain / "2026-10-02" / "r1")
+    assert rules(verify(chain)) == {"chain-sequence", "chain-previous", "chain-place"}
+
+
+def test_the_first_night_cannot_be_deleted(chain):
+    shutil.rmtree(chain / "2026-10-01" / "r1")
+    assert {"chain-sequence", "chain-previous", "chain-revision"} <= rules(verify(chain))
+
+
+def test_yesterdays_package_copied_to_today_is_named(chain, trust):
+    shutil.rmtree(chain / "2026-10-02")
+    shutil.copytree(chain / "2026-10-01" / "r1", chain / "2026-10-02" / "r1")
+    found = verify(chain, trust=trust)
+    assert {"chain-place", "chain-sequence", "chain-previous"} <= rules(found)
+    assert any("2026-10-02/r1" in check.file and check.rule == "chain-place" for check in found.failures)
+
+
+def test_two_packages_changing_places_are_named(chain):
+    (chain / "2026-10-02").rename(chain / "x")
+    (chain / "2026-10-03").rename(chain / "2026-10-02")
+    (chain / "x").rename(chain / "2026-10-03")
+    assert rules(verify(chain)) == {"chain-place"}
+
+
+def test_a_renumbered_chain_needs_the_key(tmp_path, write_chain, other_signer, trust):
+    rewritten = write_chain(tmp_path / "rewritten" / "loans", [(0, 1), (2, 1), (0, 2)], by=other_signer)
+    assert verify(rewritten).ok  # consistent with its own key, and nobody vouched for that
+    found = verify(rewritten, trust=trust)
+    assert rules(found) == {"trusted-key"}
+    assert len(found.failures) == 3
+
+
+def test_a_chain_rewritten_by_its_own_key_is_caught_by_who_looked_before(chain, tmp_path, write_chain, trust):
+    kept = tmp_path / "last.json"
+    kept.write_bytes(last_seen(chain))
+    assert verify(chain, trust=trust, last=kept).ok
+    rewritten = write_chain(tmp_path / "rewritten" / "loans", [(0, 1), (2, 1), (1, 1), (0, 2)])
+    assert verify(rewritten, trust=trust).ok
+    found = verify(rewritten, trust=trust, last=kept)
+    assert rules(found) == {"chain-last"}
+    assert not found.trusted
+
+
+def test_a_cut_tail_is_caught_only_by_who_looked_before(chain, tmp_path):
+    kept = tmp_path / "last.json"
+    kept.write_bytes(last_seen(chain) + b"\n")
+    shutil.rmtree(chain / "2026-10-01" / "r2")
+    found = verify(chain)
+    assert found.ok
+    assert any("cut off" in item for item in found.not_proven)
+    found = verify(chain, last=kept)
+    assert rules(found) == {"chain-last"}
+    assert found.failures[0].got == "no such snapshot"
+
+
+def test_growing_keeps_what_was_seen(tmp_path, write_chain):
+    plan = [(0, 1), (1, 1), (2, 1)]
+    kept = tmp_path / "last.json"
+    kept.write_bytes(last_seen(write_chain(tmp_path / "a" / "loans", plan[:2])))
+    grown = write_chain(tmp_path / "b" / "loans", plan)
+    assert verify(grown, last=kept).ok
+    assert verify(grown / "2026-10-03" / "r1", last=kept).ok  # its link names what was seen
+    assert rules(verify(grown / "2026-10-01" / "r1", last=kept)) == {"chain-last"}
+
+
+@pytest.mark.parametrize(
+    "note", [b"", b"[]", b'{"sequence":1}', b'{"payloadSha256":"x","sequence":"1","system":"loans"}', b"\xff"]
+)
+def test_a_spoilt_note_is_a_failed_check(chain, tmp_path, note):
+    (tmp_path / "last.json").write_bytes(note)
+    assert rules(verify(chain, last=tmp_path / "last.json")) == {"chain-last"}
+
+
+def test_what_was_seen_is_noted_of_sound_evidence_only(chain):
+    noted = json.loads(last_seen(chain))
+    assert noted["sequence"] == 4
+    assert noted["system"] == "loans"
+    assert canonical.loads(last_seen(chain)) == noted
+    (chain / "2026-10-02" / "r1" / "tally.json").write_text("{}")
+    with pytest.raises(EvidenceError, match="manifest-sha256"):
+        last_seen(chain)
+
+
+@pytest.mark.parametrize(
+    ("plan", "failing"),
+    [
+        ([(0, 1), (0, 3)], "chain-revision"),
+        ([(0, 2), (0, 1)], "chain-revision"),
+        ([(0, 2)], "chain-revision"),
+    ],
+)
+def test_revisions_follow_one_another(tmp_path, content, files, signer, plan, failing):
+    before = None
+    for sequence, (_, revision) in enumerate(plan, start=1):
+        previous = {"sequence": sequence - 1, "payloadSha256": before} if before else None
+        supersedes = {"revision": revision - 1, "payloadSha256": before or "0" * 64} if revision > 1 else None
+        found = content(revision=revision, supersedes=supersedes, sequence=sequence, previous=previous)
+        folder = tmp_path / "loans" / "2026-10-01" / f"r{revision}"
+        before = sign_package(folder, files, build_predicate(found), signer).payload_sha256
+    assert rules(verify(tmp_path / "loans")) == {failing}
+
+
+def test_strange_things_in_the_folders_are_named(chain, tmp_path):
+    (chain / "notes.txt").write_text("")
+    (chain / "2026-10-01" / "r02").mkdir()
+    (chain / "2026-10-04").symlink_to(chain / "2026-10-03")
+    (chain / "2026-10-02" / ".r2.partial-abc").mkdir()
+    (chain.parent / "empty").mkdir()
+    found = verify(chain.parent)
+    assert rules(found) == {"chain-place"}
+    assert {check.file for check in found.failures} == {
+        "empty",
+        "loans/notes.txt",
+        "loans/2026-10-01/r02",
+        "loans/2026-10-04",
+    }
+    assert any(".r2.partial-abc" in item and "crash" in item for item in found.not_proven)
+
+
+def test_a_folder_that_bears_another_systems_name_is_named(chain):
+    chain.rename(chain.parent / "cards")
+    assert rules(verify(chain.parent)) == {"chain-place"}
+
+
+def test_many_systems_are_checked_each_by_itself(tmp_path, chain, write_chain):
+    shutil.copytree(chain, chain.parent / "cards")
+    found = verify(chain.parent)
+    assert {check.file.split("/")[0] for check in found.failures} == {"cards"}
+
+
+def test_a_path_without_evidence_is_wrong_use(tmp_path, chain):
+    for path in (tmp_path / "absent", chain / "2026-10-01" / "r1" / "tally.json", tmp_path / "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with pytest.raises(WrongUse, match="no evidence"):
+            verify(path)
+    with pytest.raises(WrongUse, match="not read"):
+        verify(chain, last=tmp_path / "absent.json")
+
+
+def test_every_package_unreadable_is_no_success(chain):
+    for envelope in chain.rglob("snapshot.intoto.jsonl"):
+        envelope.write_bytes(b"")
+    assert {"envelope-canonical", "chain-sequence"} <= rules(verify(chain))
