@@ -29,8 +29,8 @@ class Test(Strict):
 class Fairness(BoundControl):
     """A limit on a metric of groups. No limit at all reports only.
 
-    `by` lists attributes; a list inside it is their intersection. Without it: every attribute the declaration names. `reference` declares the group to compare with;
-    without it the data choose the best group and every pair is paid for. `among` keeps the cells whose stratum has
+    `by` lists attributes; a list inside it is their intersection. Without it every attribute the declaration names is
+    compared. `reference` declares the group to compare with; without it the data choose the best group and every pair is paid for. `among` keeps the cells whose stratum has
     the given value, such as `{credit_history_meets_guidelines: "1"}`.
     """
 
@@ -38,7 +38,7 @@ class Fairness(BoundControl):
 
     kind: Literal["fairness"]
     metric: Metric
-    by: list[str | list[str]] = Field(min_length=1, examples=["[race, sex]"])
+    by: list[str | list[str]] = Field(default=[], examples=["[race, sex]"])
     at_least: float | None = None
     at_most: float | None = None
     test: Test | Literal["none"] = Test()
