@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import polars as pl
 
 _EXACT = 2**53  # the integers that a Float64 holds exactly
-_ISO = r"^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(\.\d{1,9})?)?)?\s?(Z|[+-]\d{2}(?::?\d{2})?)?$"
+_ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(\s?(Z|[+-]\d\d(:?\d\d)?))?)?$"
+_OFFSET = r"(:\d\d(?:\.\d+)?)\s?(Z|[+-]\d\d(?::?\d\d)?)$"
+_DATE_ONLY, _TO_THE_MINUTE = len("2026-10-01"), len("2026-10-01 09:30")
 _WHOLE = r"^(-?(?:0|[1-9]\d*))\.0+$"
 
 
@@ -67,15 +69,19 @@ def as_moment(value: pl.Expr, dtype: pl.DataType, zone: str) -> pl.Expr:
         return _in_zone(value.cast(pl.Datetime("us")), zone)
     if dtype != pl.String:
         return pl.lit(None, dtype=pl.Datetime("us", "UTC"))
-    part = value.str.strip_chars().str.extract_groups(_ISO).struct
-    clock = [
-        part.field(number).fill_null(default)
-        for number, default in (("2", "00:00"), ("3", "00"), ("4", ".0"))
-    ]
-    naive = pl.concat_str(
-        part.field("1"), pl.lit("T"), clock[0], pl.lit(":"), clock[1], clock[2]
-    ).str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
-    offset = part.field("5").str.replace("Z", "+00").str.replace(":", "")
+    text = value.str.strip_chars()
+    clock = text.str.replace(_OFFSET, "$1").str.replace("T", " ", literal=True)
+    length = clock.str.len_bytes()
+    padded = (
+        pl.when(length == _DATE_ONLY)
+        .then(clock + " 00:00:00")
+        .when(length == _TO_THE_MINUTE)
+        .then(clock + ":00")
+        .otherwise(clock)
+    )
+    iso = pl.when(text.str.contains(_ISO)).then(padded)
+    naive = iso.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    offset = text.str.extract(_OFFSET, 2).str.replace("Z", "+00").str.replace(":", "")
     hours, minutes = (
         offset.str.slice(start, 2).cast(pl.Int64, strict=False).fill_null(0) for start in (1, 3)
     )

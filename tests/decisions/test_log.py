@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gov_pipelines.decisions import read_partition
+from gov_pipelines.decisions import as_moment, read_partition
 from gov_pipelines.decisions.log import canonical
 from gov_pipelines.policy import log_schema
 
@@ -152,3 +152,30 @@ def test_every_row_is_accounted_for(declare, database, tmp_path, data):
         assert extract.rows.undated == extracts[0].rows.undated
     # Nothing but the two days and the undated exists, unless a text happens to be another date.
     assert sum(e.rows.source_count for e in extracts) + extracts[0].rows.undated == len(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-10-01", "2026-10-01T04:00:00"),
+        (" 2026-10-01 09:30 ", "2026-10-01T13:30:00"),
+        ("2026-10-01T09:30:15", "2026-10-01T13:30:15"),
+        ("2026-10-01 09:30:15.25", "2026-10-01T13:30:15.250000"),
+        ("2026-10-01T09:30:15.123456789", "2026-10-01T13:30:15.123456"),
+        ("2026-10-01T09:30Z", "2026-10-01T09:30:00"),
+        ("2026-10-01 09:30:15+02", "2026-10-01T07:30:15"),
+        ("2026-10-01 09:30:15 -0530", "2026-10-01T15:00:15"),
+        ("2026-10-01T09:30:15.5+05:45", "2026-10-01T03:45:15.500000"),
+        ("2026-11-01 01:30:00", "2026-11-01T05:30:00"),  # the hour comes twice: the first is meant
+        ("2026-03-08 02:30:00", None),  # this one never comes
+        ("2026-02-29", None),
+        ("2026-10-01 24:00", None),
+        ("2026-10-01 09:30 PM", None),
+        ("01.10.2026", None),
+        ("1759300000", None),
+        ("2026-10-01-05", None),
+    ],
+)
+def test_moments_written_as_text(text, instant):
+    read = pl.select(as_moment(pl.lit(text), pl.String(), "America/New_York")).item()
+    assert (read and read.replace(tzinfo=None).isoformat()) == instant
