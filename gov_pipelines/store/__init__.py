@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         Alert,
         OutboxRow,
         claim,
-        due,
         enqueue,
         mark_delivered,
         mark_failed,
@@ -43,36 +42,20 @@ if TYPE_CHECKING:
         verdicts_of,
     )
 
-_MODULES = {
-    "artifacts": ("Home", "read_frame", "write_atomic", "write_frame"),
-    "audits": ("AuditRow", "audits_of", "finish_audit", "miss_audit", "start_audit"),
-    "engine": ("Connection", "Engine", "open_store", "reading"),
-    "locking": ("lock",),
-    "outbox": (
-        "Alert",
-        "OutboxRow",
-        "claim",
-        "due",
-        "enqueue",
-        "mark_delivered",
-        "mark_failed",
-        "mark_reached",
-        "pending",
-        "pending_count",
-    ),
-    "policies": ("record_policy",),
-    "snapshots": ("SnapshotRow", "all_snapshots", "last_snapshot", "record_snapshot", "snapshot_of"),
-    "verdicts": (
-        "VerdictRow",
-        "drop_verdicts",
-        "last_verdicts",
-        "put_verdicts",
-        "standing_verdicts",
-        "verdict_history",
-        "verdicts_of",
-    ),
+_HOME_OF = {
+    name: module
+    for module, names in {
+        "artifacts": "Home read_frame write_atomic write_frame",
+        "audits": "AuditRow audits_of finish_audit miss_audit start_audit",
+        "engine": "Connection Engine open_store reading",
+        "locking": "lock",
+        "outbox": "Alert OutboxRow claim enqueue mark_delivered mark_failed mark_reached pending pending_count",
+        "policies": "record_policy",
+        "snapshots": "SnapshotRow all_snapshots last_snapshot record_snapshot snapshot_of",
+        "verdicts": "VerdictRow drop_verdicts last_verdicts put_verdicts standing_verdicts verdict_history verdicts_of",
+    }.items()
+    for name in names.split()
 }
-_HOME_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "Alert",
@@ -87,7 +70,6 @@ __all__ = [
     "audits_of",
     "claim",
     "drop_verdicts",
-    "due",
     "enqueue",
     "finish_audit",
     "last_snapshot",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -124,29 +124,38 @@ def _prepare_sqlite(engine: Engine, database: str | None) -> None:
 
 
 def _settle_schema(engine: Engine, place: str) -> None:
-    """Create the tables in an empty store, or check the version of those that are there."""
-    if engine.dialect.name == "sqlite":
-        # WAL is a property of the file. It cannot be set inside a transaction, and the driver's own connection knows none.
-        with engine.connect() as connection:
-            driver = connection.connection.driver_connection
-            assert driver is not None
-            driver.execute("PRAGMA journal_mode = WAL").close()
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-        found = set(sa.inspect(connection).get_table_names()) & set(metadata.tables)
-        if not found:
-            metadata.create_all(connection)
-            connection.execute(sa.insert(store_schema).values(version=SCHEMA_VERSION))
-            return
-        if store_schema.name not in found:
-            raise GovError(
-                f"the store {place} has a table named {min(found)} but no schema version: it is not a store of "
-                "gov_pipelines. Give the store a database of its own in GOV_STORE_URL"
-            )
+    """Check the version of a store's tables; create them where there are none."""
+    with reading(engine) as connection:  # most stores are there, and opening them should wait for nobody
+        found = _tables_in(connection)
+    if not found:
+        _create(engine)
+    elif store_schema.name not in found:
+        raise GovError(
+            f"the store {place} has a table named {min(found)} but no schema version: it is not a store of "
+            "gov_pipelines. Give the store a database of its own in GOV_STORE_URL"
+        )
+    with reading(engine) as connection:
         version = connection.scalar(sa.select(store_schema.c.version))
     if version != SCHEMA_VERSION:
         raise GovError(
             f"the store {place} has schema version {version}; this gov_pipelines reads version {SCHEMA_VERSION}. Use "
             "the gov_pipelines that wrote it, or start a new home (GOV_HOME) and audit the partitions again"
         )
+
+
+def _create(engine: Engine) -> None:
+    """Create the tables, unless another process just did."""
+    if engine.dialect.name == "sqlite":
+        # WAL is a property of the file, and cannot be set inside a transaction: this speaks to the driver.
+        with closing(engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA journal_mode = WAL").close()
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+        if not _tables_in(connection):
+            metadata.create_all(connection)
+            connection.execute(sa.insert(store_schema).values(version=SCHEMA_VERSION))
+
+
+def _tables_in(connection: Connection) -> set[str]:
+    return set(sa.inspect(connection).get_table_names()) & set(metadata.tables)

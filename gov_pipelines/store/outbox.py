@@ -87,11 +87,6 @@ def pending(connection: Connection) -> list[OutboxRow]:
     return _rows(connection, sa.select(outbox).where(outbox.c.delivered_at.is_(None)))
 
 
-def due(connection: Connection, now: datetime) -> list[OutboxRow]:
-    """Read the alerts to be tried now, in the order they were raised."""
-    return [row for row in pending(connection) if row.is_due(now)]
-
-
 def pending_count(connection: Connection, system: str | None = None) -> int:
     """Count the alerts not delivered yet, of one system or of all."""
     query = sa.select(sa.func.count()).select_from(outbox).where(outbox.c.delivered_at.is_(None))

@@ -6,7 +6,6 @@ import pytest
 
 from gov_pipelines.store import (
     claim,
-    due,
     enqueue,
     mark_delivered,
     mark_failed,
@@ -45,10 +44,12 @@ def test_an_alert_is_not_known_where_its_verdicts_were_rolled_back(engine, alert
 def test_a_claimed_alert_is_nobody_elses_until_its_time(engine, alert):
     with engine.begin() as connection:
         enqueue(connection, [alert("a")])
-        (row,) = due(connection, NOW)
+        (row,) = pending(connection)
+        assert row.is_due(NOW)
         assert claim(connection, row.id, NOW, NOW + MINUTE).attempts == 1
         assert claim(connection, row.id, NOW, NOW + MINUTE) is None
-        assert (due(connection, NOW), len(pending(connection))) == ([], 1)
+        (row,) = pending(connection)
+        assert not row.is_due(NOW)
         assert claim(connection, row.id, NOW + MINUTE, NOW + 3 * MINUTE).attempts == 2
 
 
