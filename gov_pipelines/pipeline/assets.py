@@ -147,12 +147,12 @@ def system_assets(graph: SystemGraph) -> list[dg.AssetsDefinition]:
 
 def job_name(system: str) -> str:
     """The job that audits one partition of a system."""
-    return f"{system}__audit"
+    return f"audit_{system}"
 
 
 def report_job_name(system: str) -> str:
     """The job that writes a system's report."""
-    return f"{system}__report"
+    return f"report_{system}"
 
 
 def _asset(graph: SystemGraph, step: Step) -> dg.AssetsDefinition:

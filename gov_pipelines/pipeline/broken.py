@@ -17,7 +17,7 @@ MISTAKES = "mistakes"
 
 def broken_job_name(system: str) -> str:
     """The job of a stand-in."""
-    return f"{system}__broken"
+    return f"broken_{system}"
 
 
 def stand_in(system: str, mistakes: str) -> dg.Definitions:
@@ -51,7 +51,7 @@ def stand_in(system: str, mistakes: str) -> dg.Definitions:
 
     # Its own hour and zone are in the file nobody can read.
     @dg.schedule(
-        name=f"{system}__broken_nightly",
+        name=f"nightly_{system}",
         job=job,
         cron_schedule="0 2 * * *",
         execution_timezone="UTC",

@@ -45,7 +45,7 @@ def control_checks(graph: SystemGraph) -> dg.AssetChecksDefinition | None:
         ]
 
     # No can_subset: a result that is not yielded would pass in silence.
-    @dg.multi_asset_check(name=f"{graph.system}__controls", specs=specs)
+    @dg.multi_asset_check(name=f"controls_of_{graph.system}", specs=specs)
     def controls(context: dg.AssetCheckExecutionContext, audit: AuditHome) -> Iterator[dg.AssetCheckResult]:
         night = audit.night(graph, date.fromisoformat(context.partition_key), run_id=context.run.run_id)
         rows = {row.control: row for row in audit.steps.verdict_rows(night)}

@@ -82,9 +82,9 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
     @property
     def steps(self) -> Any:
         """The module with one function per asset (`Steps`)."""
-        from gov_pipelines.pipeline import night  # noqa: PLC0415  (brings every room; loaded when a step runs)
+        from gov_pipelines.pipeline import steps  # noqa: PLC0415  (brings every room; loaded when a step runs)
 
-        return night
+        return steps
 
     def night(
         self, graph: SystemGraph, partition: date, *, run_id: str, as_of: datetime | None = None

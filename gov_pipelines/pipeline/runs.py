@@ -69,7 +69,7 @@ def audit(
     repository = definitions.get_repository_def()
     if repository.has_job(broken_job_name(system)):
         key = dg.AssetKey([system, SNAPSHOT])
-        raise GovError(str(definitions.resolve_assets_def(key).metadata_by_key[key][MISTAKES]))
+        raise GovError(str(repository.assets_defs_by_key[key].metadata_by_key[key][MISTAKES]))
     if not repository.has_job(job_name(system)):
         raise WrongUse(f"There is no system {system!r}. See the folders in assets/.")
     job = repository.get_job(job_name(system))

@@ -28,7 +28,7 @@ def nightly(graph: SystemGraph, job: UnresolvedAssetJobDefinition) -> dg.Schedul
     )
 
     @dg.schedule(
-        name=f"{graph.system}__nightly",
+        name=f"nightly_{graph.system}",
         job=job,
         cron_schedule=f"{at.minute} {at.hour} * * *",
         execution_timezone=graph.declaration.zone,
