@@ -67,10 +67,11 @@ class ControlView:
         metric, limit, limit_is: what the limit is on and the limit itself, for charts.
         obligation: what persons owe, in words.
         verdict: of the newest signed partition; None where the control never ran or does not exist.
-        sentence: why, with the numbers; for a gap, what is not enforced.
-        gap: why the clause counts as a gap, None where it does not.
-        since: first day of the present state. `days_open`: days a red cell or gap has stood.
-        last_partition, age_days: the newest judged partition and its age.
+        sentence: why, with the numbers.
+        gap, gap_sentence: why the clause counts as a gap, in two words and in a sentence; None where it does not.
+        since: first day of the present verdict.
+        days_open, gap_days_open: days it has been red, and a gap.
+        last_partition, age_days: the newest judged partition, and days from it to the newest one due.
         breaches: decisions outside the rule in that partition.
         n: rows the deciding number rests on.
         measurements: numbers of the newest partition, as the artifacts hold them.
@@ -100,8 +101,10 @@ class ControlView:
     verdict: Verdict | None = None
     sentence: str = ""
     gap: str | None = None
+    gap_sentence: str | None = None
     since: date | None = None
     days_open: int | None = None
+    gap_days_open: int | None = None
     last_partition: date | None = None
     age_days: int | None = None
     breaches: int = 0

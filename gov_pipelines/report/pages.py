@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +66,6 @@ def _page(template: str, report: Report, **shown: Any) -> str:
 def _environment() -> Environment:
     """Jinja2 with every value escaped and every unknown name an error. Imported when the first page is written."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  (rooms import nothing heavy)
-    from markupsafe import Markup  # noqa: PLC0415
 
     environment = Environment(
         loader=PackageLoader("gov_pipelines.report"),
@@ -79,22 +77,15 @@ def _environment() -> Environment:
     environment.filters["p"] = words.p_words
     environment.filters["days"] = words.days
     environment.filters["moment"] = lambda at: f"{at:%Y-%m-%d %H:%M} {at.tzname()}"
-    environment.filters["trusted_svg"] = Markup  # drawn by charts.svg, which escapes what it is given
-    environment.filters["sentence"] = lambda text: (
-        text if text.endswith((".", "?", "!")) else f"{text[:1].upper()}{text[1:]}."
-    )
+    environment.filters["sentence"] = words.sentence
     environment.filters["shell"] = shlex.quote
-    environment.globals |= {
-        "words": words,
-        "css": Markup((files("gov_pipelines.report") / "templates" / "report.css").read_text()),
-        "install_charts": charts.INSTALL,
-    }
+    environment.globals |= {"words": words, "install_charts": charts.INSTALL}
     return environment
 
 
 def _enforcement(report: Report) -> list[dict[str, Any]]:
     """How many clauses each kind of enforcement stands behind, strongest first."""
-    found = Counter(view.enforcement for _, view in report.cells)
+    found: Counter[str] = Counter(view.enforcement for _, view in report.cells)
     return [
         {"count": found[name], "word": word, "meaning": meaning, "style": f"e-{name}", "glyph": None}
         for name, (word, meaning) in words.ENFORCEMENT_WORDS.items()
@@ -104,7 +95,7 @@ def _enforcement(report: Report) -> list[dict[str, Any]]:
 
 def _verdicts(report: Report) -> list[dict[str, Any]]:
     """How many clauses have each last verdict, worst first; those without one last."""
-    found = Counter(view.verdict or "none" for _, view in report.cells)
+    found: Counter[str] = Counter(view.verdict or "none" for _, view in report.cells)
     known = {**{name: word for name, (word, _) in words.VERDICT_WORDS.items()}, "none": "no verdict"}
     return [
         {
@@ -140,7 +131,12 @@ def _control_figures(view: ControlView) -> list[Figure]:
             figures.append(_figure(partial(charts.psi_bars, rows, limit, title), caption))
         elif any(row.lower is not None for row in groups):
             draw = partial(charts.forest, groups, limit, title, limit_is=view.limit_is)
-            figures.append(_figure(draw, f"{caption} The line through a mark is its interval; an arrow means it goes on. Hollow: listed, not judged."))
+            figures.append(
+                _figure(
+                    draw,
+                    f"{caption} The line through a mark is its interval; an arrow means it goes on. Hollow: listed, not judged.",
+                )
+            )
     return figures
 
 

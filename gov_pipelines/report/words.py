@@ -98,7 +98,7 @@ def number(value: float | None, *, whole: bool = False) -> str:
     """A value for a reader: three decimals for shares and ratios, thousands separated, `undefined` where None."""
     if value is None:
         return "undefined"
-    if whole or abs(value) >= 1000:  # noqa: PLR2004  (from four digits on, decimals only distract)
+    if whole or abs(value) >= 1000:  # from four digits on, decimals only distract
         return f"{value:,.0f}"
     return f"{value:.3f}"
 
@@ -118,6 +118,11 @@ def p_words(p: float | None) -> str:
 def days(count: int | None) -> str:
     """`1 day`, `12 days`; nothing where None."""
     return "" if count is None else f"{count:,} day{'' if count == 1 else 's'}"
+
+
+def sentence(text: str) -> str:
+    """A capital at the front and a full stop at the end."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def group_words(group: Mapping[str, str | None] | None) -> str:
@@ -142,11 +147,17 @@ def metric_words(metric: str) -> str:
 
 
 def interval_words(measurement: Measurement) -> str:
-    """`0.665 to 0.823`, or nothing where no interval is defined."""
-    if measurement.lower is None or measurement.upper is None:
-        return ""
+    """`0.665 to 0.823`; one-sided `0.665 or more`; nothing where no interval is defined."""
     whole = counts(measurement.metric)
-    return f"{number(measurement.lower, whole=whole)} to {number(measurement.upper, whole=whole)}"
+    low, high = (number(end, whole=whole) for end in (measurement.lower, measurement.upper))
+    match measurement.lower, measurement.upper:
+        case None, None:
+            return ""
+        case _, None:
+            return f"{low} or more"
+        case None, _:
+            return f"{high} or less"
+    return f"{low} to {high}"
 
 
 def measurement_sentence(measurement: Measurement) -> str:

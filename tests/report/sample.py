@@ -1,6 +1,7 @@
 """A made-up report with every verdict, gap and hardship the pages must bear."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.report.model import ControlView, PastVerdict, Report, RowTotals, SnapshotView, SystemPage
@@ -16,7 +17,7 @@ def history(*runs):
     starts = [*runs, (len(DAYS), None)]
     return tuple(
         PastVerdict(DAYS[i], verdict)
-        for (begin, verdict), (end, _) in zip(starts, starts[1:], strict=False)
+        for (begin, verdict), (end, _) in pairwise(starts)
         if verdict
         for i in range(begin, end)
     )
@@ -71,7 +72,7 @@ def view(clause, text, level, **more):
     if more.get("kind"):
         more = {
             "last_partition": LAST,
-            "age_days": 2,
+            "age_days": 0,
             "window": "partition",
             "on_fail": "alert",
             "severity": "warning",
@@ -86,7 +87,8 @@ CONTROLS = (
     view("FL-1", "The system reads only the data declared for it, and never race or sex.", "intake", kind="data_access",
          acts="detects", severity="critical", verdict="fail", breaches=0, n=2641, threshold="no read outside", since=DAYS[20],
          days_open=11, sentence="The role mortgage_model read race 3 times, for the purpose score; race may never be read.",
-         gap="detects only, where intake was asked", synthetic=("access log",),
+         gap="only detects", gap_days_open=30,
+         gap_sentence="asks for a bar at intake, but its control (data_access) only detects, after the fact.", synthetic=("access log",),
          history=history((0, "pass"), (20, "fail"))),
     view("FL-2", "Denials of more than 250,000 are reviewed by a senior underwriter before the applicant hears.", "intake",
          kind="human_review", acts="holds", on_fail="hold_decision", severity="critical", verdict="fail", breaches=2, n=4,
@@ -116,8 +118,8 @@ CONTROLS = (
          acts="detects", severity="info", window="90 days", verdict="report_only", n=1974, metric="impact_ratio",
          since=FIRST, sentence="Reported; the policy sets no limit.", measurements=CROSSED, history=history((0, "report_only"))),
     view("FL-9", "A single day's approvals are watched for gaps between racial groups.", "runtime", kind="fairness",
-         acts="detects", severity="info", verdict="insufficient", n=66, threshold="at least 0.8", since=FIRST, days_open=31,
-         gap="has not had enough data to decide for 30 partitions", metric="impact_ratio", limit=0.8,
+         acts="detects", severity="info", verdict="insufficient", n=66, threshold="at least 0.8", since=FIRST, gap_days_open=30, gap="long insufficient",
+         gap_sentence="the data could not tell for 30 partitions in a row, since 2026-09-01.", metric="impact_ratio", limit=0.8,
          sentence="Fewer than two groups reach 30 decisions on one day, so the data cannot tell.",
          history=history((0, "insufficient"))),
     view("FL-10", "Applicants and decisions of the last two weeks look like those of the first ten days.", "runtime",
@@ -126,16 +128,17 @@ CONTROLS = (
          sentence="amount moved by 0.287 (95 % interval 0.172 to 0.489; n 923); the limit of 0.25 lies inside the interval.",
          history=history((0, "not_applicable"), (11, "pass"), (17, "missing"), (18, "pass"), (25, "warn"))),
     view("FL-11", "The nightly log arrives by two in the morning.", "runtime", kind="freshness", acts="detects",
-         verdict="missing", threshold="at most 24 hours", since=LAST, days_open=2, age_days=2,
+         verdict="missing", threshold="at most 24 hours", since=LAST, days_open=2, age_days=0,
          sentence="A result was due for 2026-09-30 and is not there.", history=history((0, "pass"), (29, "missing"))),
     view("FL-13", "Loans above one million are decided by a person.", "output", kind="decision_rule", acts="detects",
          verdict="not_applicable", n=0, threshold="every decision within", since=FIRST,
          sentence="No decision was above one million.", history=history((0, "not_applicable"))),
-    view("FL-14", "The reasons given to a denied applicant are the reasons that decided.", "output", days_open=31,
-         gap="no control enforces this clause; only the policy itself says so"),
-    view("FL-15", "Underwriters complete fair-lending training each year.", "people", days_open=31,
+    view("FL-14", "The reasons given to a denied applicant are the reasons that decided.", "output", gap_days_open=30,
+         gap="no control", gap_sentence="nothing stands behind it but the policy itself."),
+    view("FL-15", "Underwriters complete fair-lending training each year.", "people", gap_days_open=30,
          obligation="underwriters, every 1 year, shown by attestation; to manager after 5 working days",
-         gap="binds people only"),
+         gap="human only",
+         gap_sentence="rests on people alone (underwriters owe an attestation every 1 year); nothing in the system enforces it."),
 )  # fmt: skip
 
 ROWS = tuple(

@@ -1,0 +1,244 @@
+"""Gathers what the pages show from the store, the policies and the files of the newest partitions. Reads only."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gov_pipelines.measure import Measurement
+from gov_pipelines.policy import (
+    CoverageCell,
+    Obligation,
+    Policy,
+    SystemDeclaration,
+    coverage_matrix,
+    in_force,
+    last_verdict,
+)
+from gov_pipelines.policy.coverage import newest_due
+from gov_pipelines.report.model import ControlView, PastVerdict, Report, RowTotals, SnapshotView, SystemPage
+from gov_pipelines.store import Connection, Home, SnapshotRow, VerdictRow, all_snapshots, verdict_history
+
+_ACCESS_LOG = "access log"
+# Columns that a kind of control looks at without naming them.
+_LOOKED_AT: Mapping[str, tuple[str, ...]] = {
+    "approved_model": ("model_version",),
+    "data_access": (_ACCESS_LOG,),
+    "decision_scope": ("product", "amount"),
+    "human_review": ("reviewer", "reviewer_role", "reviewed_at", "review_outcome", "requester"),
+}
+
+
+def gather(
+    connection: Connection,
+    home: Home,
+    declarations: Mapping[str, SystemDeclaration],
+    policies: Sequence[Policy],
+    as_of: datetime,
+    *,
+    key_names: Mapping[str, str] | None = None,
+    mistakes: Iterable[object] = (),
+) -> Report:
+    """Build the report of some systems from what was signed.
+
+    Args:
+        connection: of the store.
+        home: where the partitions' files lie.
+        declarations: the systems, by name.
+        policies: all versions of all policies.
+        as_of: when the report is drawn up; its local date in each system's zone decides what is due.
+        key_names: names of signing keys by key id; a key without a name shows the start of its id.
+        mistakes: files that could not be read, to be named on the first page.
+    """
+    pages = (
+        _system(connection, home, each, policies, as_of, key_names or {}) for each in declarations.values()
+    )
+    return Report(as_of=as_of, systems=tuple(pages), mistakes=tuple(str(mistake) for mistake in mistakes))
+
+
+def _system(
+    connection: Connection,
+    home: Home,
+    declaration: SystemDeclaration,
+    policies: Sequence[Policy],
+    as_of: datetime,
+    key_names: Mapping[str, str],
+) -> SystemPage:
+    system, today = declaration.system, as_of.astimezone(ZoneInfo(declaration.zone)).date()
+    histories: dict[str, list[VerdictRow]] = {}
+    for row in verdict_history(connection, system):
+        histories.setdefault(row.control, []).append(row)
+    said = {(system, key): verdict for key, rows in histories.items() if (verdict := last_verdict(rows))}
+    due = newest_due(declaration, today)
+    snapshots = all_snapshots(connection, system)
+    signed = sorted({row.partition for row in snapshots})
+    expected = (
+        declaration.starts + timedelta(days=day) for day in range((due - declaration.starts).days + 1)
+    )
+    measured = cache(lambda day: _measurements(home.partition_dir(system, day)))
+    views = (
+        _control(
+            cell, declaration, policies, due, histories.get(f"{cell.policy}/{cell.clause}", []), measured
+        )
+        for cell in coverage_matrix(policies, [declaration], said, today=today)
+    )
+    made_up = declaration.synthetic
+    return SystemPage(
+        name=system,
+        owner=declaration.owner,
+        purpose=declaration.purpose,
+        risk=declaration.risk,
+        zone=declaration.zone,
+        jurisdictions=tuple(declaration.jurisdictions),
+        about_data=declaration.about_data,
+        synthetic_note=made_up.note if made_up else None,
+        synthetic=_synthetic_columns(declaration),
+        controls=tuple(views),
+        partitions=tuple(signed),
+        missed=tuple(day for day in expected if day not in set(signed)),
+        rows=tuple(_rows(home.partition_dir(system, day), day) for day in signed),
+        snapshots=tuple(_snapshot(row, key_names) for row in snapshots),
+    )
+
+
+def _control(
+    cell: CoverageCell,
+    declaration: SystemDeclaration,
+    policies: Sequence[Policy],
+    due: date,
+    history: Sequence[VerdictRow],
+    measured: Callable[[date], Mapping[str, tuple[Measurement, ...]]],
+) -> ControlView:
+    versions = [policy for policy in policies if policy.policy == cell.policy]
+    policy = in_force(versions, cell.policy, due) or max(versions, key=lambda each: each.version)
+    clause = next(each for each in policy.clauses if each.id == cell.clause)
+    control = clause.control
+    newest = history[-1] if control and history else None
+    numbers = measured(newest.partition).get(newest.control) or _decisive(newest) if newest else ()
+    began = max(policy.in_force.from_, declaration.starts)
+    turned = {"stale": cell.last_partition, "long insufficient": cell.since}.get(cell.gap or "") or began
+    said = cell.sentence.removeprefix(f"{cell.clause} in {cell.system}: ")
+    at_least = getattr(control, "at_least", None)
+    return ControlView(
+        policy=cell.policy,
+        clause=cell.clause,
+        text=cell.text,
+        level=cell.level,
+        owner=policy.owner,
+        document=policy.document.title,
+        version=policy.version,
+        in_force_from=policy.in_force.from_,
+        in_force_until=policy.in_force.until,
+        kind=cell.control_kind,
+        acts=cell.acts,
+        on_fail=control.on_fail or control.default_on_fail if control else None,
+        severity=control.severity if control else None,
+        window=str(control.window) if control else None,
+        threshold=newest.threshold or None if newest else None,
+        metric=getattr(control, "metric", None),
+        limit=at_least if at_least is not None else getattr(control, "at_most", None),
+        limit_is="at_least" if at_least is not None else "at_most",
+        obligation=_owed(clause.obligation) if clause.obligation else None,
+        verdict=newest.verdict if newest else None,
+        sentence=newest.reason if newest else "",
+        gap=cell.gap,
+        gap_sentence=said if cell.gap else None,
+        since=cell.since,
+        days_open=_days(cell.since, due) if newest and newest.verdict in {"fail", "missing"} else None,
+        gap_days_open=_days(turned, due) if cell.gap else None,
+        last_partition=cell.last_partition,
+        age_days=cell.age_days,
+        breaches=cell.breaches,
+        n=newest.n if newest else None,
+        measurements=tuple(numbers),
+        history=tuple(PastVerdict(row.partition, row.verdict) for row in history),
+        synthetic=_synthetic_in(control, declaration) if control else (),
+    )
+
+
+def _days(since: date | None, due: date) -> int | None:
+    """Days something has stood, both ends counted; a system that has ended stops the count."""
+    return None if since is None else max(0, (due - since).days + 1)
+
+
+def _owed(obligation: Obligation) -> str:
+    every = f", every {obligation.every}" if obligation.every else ""
+    onward = "".join(f"; to {step.to} after {step.after}" for step in obligation.escalate)
+    return f"{obligation.who}{every}, shown by {obligation.evidence}{onward}"
+
+
+def _measurements(folder: Path) -> dict[str, tuple[Measurement, ...]]:
+    """Measurements of one partition by control. A file that is absent was not made: its step had nothing to measure."""
+    found: dict[str, tuple[Measurement, ...]] = {}
+    for name in ("fairness_metrics.json", "distribution_shift.json", "access_patterns.json"):
+        if (file := folder / name).is_file():
+            content = json.loads(file.read_bytes())
+            records = content["measurements"] if name == "access_patterns.json" else content
+            found |= {key: tuple(_measurement(row) for row in rows) for key, rows in records.items()}
+    return found
+
+
+def _measurement(record: Mapping[str, Any]) -> Measurement:
+    moments = {
+        at: datetime.fromisoformat(record[at]) for at in ("window_start", "window_end") if record.get(at)
+    }
+    return Measurement(**{**record, "attribute": tuple(record["attribute"]), **moments})
+
+
+def _decisive(row: VerdictRow) -> tuple[Measurement, ...]:
+    """The number that decided, where no file holds all of them."""
+    if row.metric is None:
+        return ()
+    copied = (
+        "metric",
+        "attribute",
+        "group",
+        "reference_group",
+        "value",
+        "lower",
+        "upper",
+        "confidence",
+        "p_adjusted",
+    )
+    return (Measurement(n=row.n or 0, **{name: getattr(row, name) for name in copied}),)
+
+
+def _rows(folder: Path, day: date) -> RowTotals:
+    rows = json.loads((folder / "rows.json").read_bytes())
+    kinds = ("source_count", "accepted", "quarantined", "duplicate", "undated")
+    return RowTotals(day, *(rows[kind] for kind in kinds))
+
+
+def _snapshot(row: SnapshotRow, key_names: Mapping[str, str]) -> SnapshotView:
+    return SnapshotView(
+        partition=row.partition,
+        sequence=row.sequence,
+        revision=row.revision,
+        payload_sha256=row.payload_sha256,
+        content_digest=row.content_digest,
+        key=key_names.get(row.key_id, row.key_id[:12]),
+        signed_at=row.signed_at,
+        retroactive=row.retroactive,
+    )
+
+
+def _synthetic_columns(declaration: SystemDeclaration) -> tuple[str, ...]:
+    made_up = declaration.synthetic
+    return () if made_up is None else (*made_up.columns, *([_ACCESS_LOG] if made_up.access_log else []))
+
+
+def _synthetic_in(control: Any, declaration: SystemDeclaration) -> tuple[str, ...]:
+    """Made-up columns that a control looks at: those its kind implies and those its parameters name."""
+    named = re.findall(r"\w+", control.model_dump_json())
+    if control.kind == "human_review" and control.when is None:
+        named += re.findall(r"\w+", declaration.intake.needs_review or "")
+    if control.kind == "operating_range":
+        named += declaration.operating_range
+    looked_at = {*named, *_LOOKED_AT.get(control.kind, ())}
+    return tuple(column for column in _synthetic_columns(declaration) if column in looked_at)

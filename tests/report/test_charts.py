@@ -1,0 +1,140 @@
+"""Charts: static, described, told apart without colour, safe with hostile names."""
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.report import PastVerdict, forest, psi_bars, svg, verdict_strip
+
+pytest.importorskip("altair", reason="the extra `charts` is not installed")
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def drawn(chart):
+    root = ET.fromstring(svg(chart))
+    title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
+    assert root.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
+    return title.text, description.text, ["".join(each.itertext()) for each in root.iter(f"{SVG}text")], root
+
+
+def test_forest_shows_every_group_worst_first_with_its_numbers(sample):
+    title, description, texts, _ = drawn(forest(sample.RACE[:4], 0.8, "FL-5"))
+    assert title == "FL-5"
+    assert (
+        "race: black: impact ratio 0.743 (95 % interval 0.661 to 0.824; n 197; adjusted p < 0.0001)"
+        in description
+    )
+    groups = [text for text in texts if text.startswith("race: ")]
+    assert groups == ["race: black", "race: hispanic", "race: white", "race: unknown"]
+    assert {
+        "0.743 (0.661 to 0.824), n 197",
+        "0.910 (0.410 to 1.300), n 6, not judged",
+        "at least 0.8",
+    } <= set(texts)
+
+
+def test_undefined_values_keep_their_row(sample):
+    _, description, texts, _ = drawn(forest(sample.CROSSED, None, "FL-8"))
+    assert "race: hispanic, sex: unknown" in texts
+    assert "undefined, n 0, not judged" in texts
+    assert "undefined (n 0)" not in texts
+    assert "impact ratio undefined" in description
+
+
+def test_nothing_defined_is_still_a_chart():
+    nothing = [
+        Measurement(metric="impact_ratio", group={"race": "a"}, attribute=("race",), note="no decisions")
+    ]
+    _, _, texts, _ = drawn(forest(nothing, None, "empty"))
+    assert "undefined, n 0" in texts
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "words"), [(0.7, None, "0.700 or more"), (None, 0.9, "0.900 or less")]
+)
+def test_a_one_sided_interval_says_so(lower, upper, words):
+    one = Measurement(
+        metric="impact_ratio", group={"race": "a"}, value=0.8, lower=lower, upper=upper, confidence=0.95, n=9
+    )
+    _, _, texts, _ = drawn(forest([one], 0.75, "one-sided"))
+    assert f"0.800 ({words}), n 9" in texts
+
+
+def test_beyond_differs_by_shape_and_depends_on_the_side(sample):
+    def shapes(limit_is):
+        _, _, _, root = drawn(
+            forest(
+                [replace(m, lower=None, upper=None) for m in sample.RACE[1:3]], 0.8, "x", limit_is=limit_is
+            )
+        )
+        return [
+            path.get("d")
+            for path in root.iter(f"{SVG}path")
+            if "#b3311a" in (path.get("fill"), path.get("stroke"))
+        ]
+
+    low, high = shapes("at_least"), shapes("at_most")
+    assert low == high != []
+    assert "A" not in low[0]  # a diamond has no arc
+
+
+def test_psi_bars_name_their_columns_and_the_limit(sample):
+    _, description, texts, _ = drawn(psi_bars(sample.DRIFT, 0.25, "FL-10"))
+    assert [text for text in texts if text in {"income", "amount", "decision"}] == [
+        "amount",
+        "income",
+        "decision",
+    ]
+    assert "at most 0.25" in texts
+    assert "amount: psi 0.287" in description
+
+
+def test_psi_of_nothing_defined():
+    _, _, texts, _ = drawn(
+        psi_bars([Measurement(metric="psi", attribute=("income",), note="no reference")], None, "x")
+    )
+    assert "undefined, n 0" in texts
+
+
+def test_the_strip_tells_runs_in_words_and_marks_missed_days(sample):
+    views = {view.clause: view.history for view in sample.CONTROLS if view.history}
+    _, description, texts, _ = drawn(verdict_strip(views))
+    assert "FL-5: insufficient from 2026-09-01, warn from 2026-09-06, fail from 2026-09-10." in description
+    assert [text for text in texts if text.startswith("FL-")] == list(views)
+    with_missed = svg(verdict_strip(views, missed=[sample.LAST + timedelta(days=1)]))
+    assert with_missed.count("#5c2d80") > svg(verdict_strip(views)).count("#5c2d80")
+
+
+def test_a_long_history_says_how_much_it_shows(sample):
+    days = [PastVerdict(sample.FIRST + timedelta(days=i), "pass") for i in range(100)]
+    title, description, _, _ = drawn(verdict_strip({"A-1": days}))
+    assert "The newest 62 of 100 partitions." in title
+    assert "The newest 62 of 100 partitions." in description
+
+
+def test_hostile_names_stay_text():
+    bad = "<script>alert(1)</script>&\"'"
+    one = Measurement(
+        metric="impact_ratio", group={"race": bad}, value=0.8, lower=0.7, upper=0.9, n=9, note=bad
+    )
+    for chart in (forest([one, one], 0.8, bad), psi_bars([one], None, bad), verdict_strip({bad: []}, bad)):
+        title, _, _, root = drawn(chart)
+        assert title.startswith(bad)
+        assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
+            "svg", "title", "desc", "g", "path", "text", "line", "rect", "defs", "clipPath", "tspan"
+        }  # fmt: skip
+
+
+def test_two_charts_share_a_page_without_sharing_ids(sample):
+    both = svg(forest(sample.RACE, 0.8, "a")) + svg(psi_bars(sample.DRIFT, 0.25, "b"))
+    ids = re.findall(r'\bid="([^"]+)"', both)
+    assert len(ids) == len(set(ids)) >= 4
+    assert set(re.findall(r"url\(#([^)]+)\)", both)) <= set(ids)
+
+
+def test_the_same_chart_is_the_same_text(sample):
+    assert svg(forest(sample.RACE, 0.8, "a")) == svg(forest(sample.RACE, 0.8, "a"))

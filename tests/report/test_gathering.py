@@ -1,0 +1,163 @@
+"""From the store, the policies and the files of a partition to what the pages show."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from gov_pipelines.measure import Measurement
+from gov_pipelines.policy import Policy, SystemDeclaration
+from gov_pipelines.report import RowTotals, gather, render
+from gov_pipelines.store import Home, SnapshotRow, VerdictRow, open_store, put_verdicts, record_snapshot
+
+START = date(2026, 9, 1)
+AS_OF = datetime(2026, 9, 6, 3, tzinfo=UTC)  # still the fifth in New York, so the fourth is the newest due
+
+LOANS = SystemDeclaration.model_validate({
+    "system": "loans", "owner": "team:credit", "purpose": "Decide on loans.", "risk": "high", "zone": "America/New_York",
+    "starts": START, "source": {"path": "loans.csv"}, "outcomes": {"favorable": ["yes"], "unfavorable": ["no"]},
+    "protected_attributes": {"race": {}}, "intake": {"needs_review": "reviewed_at IS NULL AND product = 'boat'"},
+    "policies": ["house"], "about_data": "Old loans.",
+    "synthetic": {"columns": ["product", "model_version", "reviewed_at"], "access_log": True, "note": "Planted."},
+})  # fmt: skip
+
+HOUSE = Policy.model_validate({
+    "policy": "house", "version": 2, "in_force": {"from": START}, "owner": "credit-risk", "document": {"title": "Lending"},
+    "clauses": [
+        {"id": "A-1", "text": "Fair.", "level": "runtime",
+         "control": {"kind": "fairness", "metric": "impact_ratio", "by": ["race"], "at_least": 0.8, "window": "90 days"}},
+        {"id": "A-2", "text": "Approved.", "level": "output", "control": {"kind": "approved_model"}},
+        {"id": "A-3", "text": "Trained.", "level": "people",
+         "obligation": {"who": "underwriters", "every": "1 year", "escalate": [{"to": "manager", "after": "5 working days"}]}},
+        {"id": "A-4", "text": "Reviewed.", "level": "intake", "control": {"kind": "human_review", "role": "senior"}},
+    ],
+})  # fmt: skip
+
+BLACK = Measurement(
+    metric="impact_ratio", attribute=("race",), group={"race": "black"}, reference_group={"race": "white"}, value=0.74,
+    lower=0.66, upper=0.82, confidence=0.95, n=197, window_start=AS_OF, window_end=AS_OF,
+)  # fmt: skip
+
+
+def verdict(day, clause, said, **more):
+    kind = {"A-1": "fairness", "A-2": "approved_model", "A-4": "human_review"}[clause]
+    return VerdictRow(**({
+        "system": "loans", "partition": day, "revision": 1, "control": f"house/{clause}", "policy": "house",
+        "policy_version": 2, "clause": clause, "level": "runtime", "kind": kind, "acts": "detects", "severity": "warning",
+        "verdict": said, "reason": f"{clause} says {said}.", "window_start": AS_OF, "window_end": AS_OF, "as_of": AS_OF,
+        "recorded_at": AS_OF,
+    } | more))  # fmt: skip
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Three of four due partitions signed: A-1 fails from the second, A-2 passes with one number, A-4 never ran."""
+    home, previous = Home(tmp_path), None
+    with open_store(home.store_url).begin() as connection:
+        for sequence, day in enumerate(
+            (START, START + timedelta(days=1), START + timedelta(days=2)), start=1
+        ):
+            put_verdicts(connection, [
+                verdict(day, "A-1", "pass" if sequence == 1 else "fail", threshold="at least 0.8", n=197),
+                verdict(day, "A-2", "pass", metric="decisions_outside", value=0.0, n=66, attribute=("model_version",)),
+            ])  # fmt: skip
+            record_snapshot(connection, SnapshotRow(
+                system="loans", partition=day, revision=1, sequence=sequence, previous_sha256=previous,
+                payload_sha256=f"{sequence:x}" * 64, content_digest="c" * 64, path="p", key_id="k" * 64, signed_at=AS_OF,
+                as_of=AS_OF, retroactive=True,
+            ))  # fmt: skip
+            previous = f"{sequence:x}" * 64
+            folder = home.partition_dir("loans", day)
+            folder.mkdir(parents=True)
+            rows = {"source_count": 67, "accepted": 66, "quarantined": 1, "duplicate": 0, "undated": 2}
+            (folder / "rows.json").write_text(json.dumps(rows | {"adds_up": True}))
+            measured = asdict(BLACK) | {"window_start": AS_OF.isoformat(), "window_end": AS_OF.isoformat()}
+            (folder / "fairness_metrics.json").write_text(json.dumps({"house/A-1": [measured]}))
+            (folder / "access_patterns.json").write_text(json.dumps({"measurements": {}, "outside": []}))
+    return home
+
+
+def gathered(home, **more):
+    with open_store(home.store_url).connect() as connection:
+        return gather(connection, home, {"loans": LOANS}, [HOUSE], AS_OF, **more)
+
+
+def views(report):
+    return {view.clause: view for _, view in report.cells}
+
+
+def test_a_failing_control_with_its_numbers_and_its_days(home):
+    view = views(gathered(home))["A-1"]
+    assert (view.verdict, view.sentence, view.threshold, view.n) == (
+        "fail",
+        "A-1 says fail.",
+        "at least 0.8",
+        197,
+    )
+    assert (view.metric, view.limit, view.limit_is, view.window) == (
+        "impact_ratio",
+        0.8,
+        "at_least",
+        "90 days",
+    )
+    assert view.measurements == (BLACK,)
+    assert [past.verdict for past in view.history] == ["pass", "fail", "fail"]
+    assert (view.since, view.days_open, view.age_days) == (date(2026, 9, 2), 3, 1)
+    assert (view.version, view.in_force_from, view.owner) == (2, START, "credit-risk")
+    assert view.gap is None
+
+
+def test_the_deciding_number_stands_in_where_no_file_has_all(home):
+    view = views(gathered(home))["A-2"]
+    assert [(m.metric, m.value, m.n) for m in view.measurements] == [("decisions_outside", 0.0, 66)]
+    assert (view.acts, view.on_fail, view.days_open) == ("holds", "hold_decision", None)
+
+
+def test_what_people_owe_and_what_never_ran_are_gaps(home):
+    found = views(gathered(home))
+    assert (
+        found["A-3"].obligation
+        == "underwriters, every 1 year, shown by attestation; to manager after 5 working days"
+    )
+    assert (found["A-3"].enforcement, found["A-3"].gap, found["A-3"].gap_days_open) == (
+        "people",
+        "human only",
+        4,
+    )
+    assert (found["A-4"].verdict, found["A-4"].gap, found["A-4"].gap_days_open) == (None, "stale", 4)
+
+
+def test_made_up_columns_are_named_where_they_feed_a_control(home):
+    found = views(gathered(home))
+    assert found["A-1"].synthetic == ()
+    assert found["A-2"].synthetic == ("model_version",)
+    assert found["A-4"].synthetic == ("product", "reviewed_at")
+    assert gathered(home).systems[0].synthetic == ("product", "model_version", "reviewed_at", "access log")
+
+
+def test_partitions_rows_and_snapshots(home):
+    page = gathered(home, key_names={"k" * 64: "demo (untrusted)"}).systems[0]
+    assert (len(page.partitions), page.missed) == (3, (date(2026, 9, 4),))
+    assert page.totals == RowTotals(date(2026, 9, 3), 201, 198, 3, 0, 6)
+    assert [(row.sequence, row.key, row.retroactive) for row in page.snapshots][-1] == (
+        3,
+        "demo (untrusted)",
+        True,
+    )
+    assert gathered(home).systems[0].keys == ("k" * 12,)
+
+
+def test_a_system_that_has_ended_stops_the_count(home):
+    ended = LOANS.model_copy(update={"ends": date(2026, 9, 4)})
+    with open_store(home.store_url).connect() as connection:
+        report = gather(connection, home, {"loans": ended}, [HOUSE], datetime(2027, 1, 1, tzinfo=UTC))
+    assert report.systems[0].missed == ()
+    assert (views(report)["A-1"].days_open, views(report)["A-1"].age_days) == (2, 0)
+
+
+def test_an_empty_store_gathers_and_renders(tmp_path):
+    report = gathered(Home(tmp_path), mistakes=["assets/x/defs.yaml: wrong"])
+    assert {view.gap for _, view in report.cells} == {"stale", "human only"}
+    assert report.mistakes == ("assets/x/defs.yaml: wrong",)
+    assert len(render(report, tmp_path / "report")) == 3

@@ -1,0 +1,241 @@
+"""What the pages say: gaps first, every word explained, every value escaped, nothing left out."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date, timedelta
+from html.parser import HTMLParser
+
+import pytest
+
+from gov_pipelines.report import LIMITS, VERDICT_WORDS, render
+from gov_pipelines.report.words import DECISION_WORDS
+
+HOSTILE = "</title><script>alert('x')</script> & \"quoted\""
+
+
+class Page(HTMLParser):
+    """Tags, ids, links and visible text of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.ids, self.links, self.words, self._silent = [], [], [], [], False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append(tag)
+        self._silent = tag == "style"
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        self.links += [attrs["href"]] if tag == "a" else []
+
+    def handle_data(self, data):
+        if not self._silent:
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+def read(path):
+    return Page(path.read_text())
+
+
+def test_returns_the_files_it_wrote_index_first(sample, tmp_path):
+    written = render(sample.report(), tmp_path / "deep" / "report")
+    assert [path.name for path in written] == ["index.html", "mortgage_underwriting.html", "verify.html"]
+    assert sorted(written) == sorted((tmp_path / "deep" / "report").iterdir())
+
+
+def test_same_report_same_bytes(sample, pages, tmp_path):
+    render(sample.report(sample.system(), sample.system("index", controls=sample.CONTROLS[:3])), tmp_path)
+    for path in pages.iterdir():
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes()
+
+
+def test_a_system_named_like_a_fixed_page_gets_its_own(pages):
+    assert {path.name for path in pages.iterdir()} == {
+        "index.html", "verify.html", "mortgage_underwriting.html", "index_system.html"
+    }  # fmt: skip
+
+
+def test_every_page_ends_with_the_limits(pages):
+    for path in pages.iterdir():
+        assert LIMITS in read(path).text.split("Report drawn up")[0][-len(LIMITS) - 2 :]
+
+
+def test_nothing_says_compliant(pages):
+    for path in pages.iterdir():
+        assert "compliant" not in path.read_text().lower()
+
+
+def test_every_link_resolves_and_no_id_stands_twice(pages):
+    known = {path.name: read(path) for path in pages.iterdir()}
+    for name, page in known.items():
+        assert len(page.ids) == len(set(page.ids)), name
+        for link in page.links:
+            target, _, anchor = link.partition("#")
+            assert target == "" or target in known, f"{name} links to {link}"
+            assert not anchor or anchor in known[target or name].ids, f"{name} links to {link}"
+
+
+def test_pages_name_no_other_place(pages):
+    for path in pages.iterdir():
+        text = re.sub(r'xmlns(:xlink)?="http://www\.w3\.org/[^"]*"', "", path.read_text())
+        assert not re.search(r"https?://|//\w+\.\w|@import|url\((?!#)", text)
+        assert "<script" not in text
+
+
+def test_headline_counts(pages, sample):
+    one = sample.report()
+    assert (len(one.red), len(one.gaps), len(one.cells)) == (4, 4, 13)
+    text = read(pages / "index.html").text
+    assert "6 of 16 clauses are red; 5 are gaps" in text
+
+
+def test_one_sentence_and_the_days_open_for_each_red_cell(sample, tmp_path):
+    render(sample.report(), tmp_path)
+    red = read(tmp_path / "index.html").text.split("Red: needs someone now")[1].split("Gaps: nothing")[0]
+    for view in sample.CONTROLS:
+        if view.verdict in {"fail", "missing"}:
+            assert view.sentence[1:] in red
+            assert f"open {view.days_open} days" in red
+        else:
+            assert view.text not in red
+
+
+def test_red_is_worst_and_oldest_first(sample):
+    assert [view.clause for _, view in sample.report().red] == ["FL-5", "FL-1", "FL-2", "FL-11"]
+
+
+def test_gaps_without_anything_behind_them_come_first(sample):
+    assert [view.clause for _, view in sample.report().gaps] == ["FL-14", "FL-15", "FL-1", "FL-9"]
+
+
+def test_every_verdict_has_its_word_and_its_meaning(pages):
+    text = read(pages / "index.html").text
+    legend = text.split("The words")[1]
+    for word, meaning in VERDICT_WORDS.values():
+        assert f"{word} {meaning}" in legend
+    for word, meaning in DECISION_WORDS.items():
+        assert f"{word} {meaning.capitalize()}." in legend
+    shown = text.split("Every clause, every system")[1].split("The words")[0]
+    for word, _ in VERDICT_WORDS.values():
+        assert word in shown
+
+
+@pytest.mark.parametrize("clause", ["FL-1", "FL-2", "FL-5", "FL-10", "FL-14", "FL-15"])
+def test_a_control_is_told_in_full(sample, pages, clause):
+    view = next(view for view in sample.CONTROLS if view.clause == clause)
+    text = read(pages / "mortgage_underwriting.html").text.split("Control by control")[1]
+    told = text.split(f" {clause} {view.level} ")[1].split(view.owner)[0]
+    for part in (
+        view.text,
+        view.sentence[1:],
+        view.threshold,
+        (view.gap_sentence or "")[1:],
+        view.obligation,
+        "version 1 from 2026-09-01",
+    ):
+        assert not part or part in told
+    if view.n is not None:
+        assert f"{view.n:,}" in told
+    if view.acts:
+        assert view.acts.capitalize() in told
+    for column in view.synthetic:
+        assert column in told
+
+
+def test_every_measurement_stands_in_the_tables(sample, pages):
+    text = read(pages / "mortgage_underwriting.html").text
+    assert "impact ratio race: black 0.743 0.661 to 0.824 197 < 0.0001 race: white" in text
+    assert "impact ratio race: hispanic, sex: unknown undefined 0 listed, not judged: fewer than 30" in text
+    assert "race: unknown" in text
+
+
+def test_made_up_data_and_the_untrusted_key_are_named_on_every_page_that_shows_them(sample, pages):
+    for name in ("index.html", "mortgage_underwriting.html"):
+        text = read(pages / name).text
+        assert sample.system().about_data in text
+        assert sample.system().synthetic_note in text
+    for path in pages.iterdir():
+        assert "demo (untrusted)" in read(path).text
+
+
+def test_row_accounting_adds_up_or_says_where_it_does_not(sample, pages, tmp_path):
+    assert (
+        "1,990 source rows = 1,988 accepted + 2 quarantined + 0 duplicate"
+        in read(pages / "mortgage_underwriting.html").text
+    )
+    broken = (
+        *sample.ROWS[:3],
+        replace(sample.ROWS[3], accepted=1),
+        replace(sample.ROWS[4], accepted=sample.ROWS[4].accepted + 66),
+    )
+    assert sum(row.source for row in broken) == sum(row.accepted + row.quarantined for row in broken)
+    render(sample.report(sample.system(rows=broken)), tmp_path)
+    text = read(tmp_path / "mortgage_underwriting.html").text
+    assert "They do not add up on 2026-09-04, 2026-09-05" in text
+    assert "≠" in text
+
+
+def test_missed_windows_are_named_and_counted(sample, tmp_path):
+    missed = tuple(date(2026, 8, 1) + timedelta(days=i) for i in range(20))
+    render(sample.report(sample.system(missed=missed)), tmp_path)
+    for name in ("index.html", "mortgage_underwriting.html"):
+        assert "20 missed: 2026-08-20" in read(tmp_path / name).text
+        assert "and 13 before" in read(tmp_path / name).text
+
+
+def test_an_empty_store_still_has_pages(sample, tmp_path):
+    fresh = replace(sample.CONTROLS[0], verdict=None, sentence="", history=(), last_partition=None, n=None)
+    bare = sample.system(controls=(fresh,), partitions=(), rows=(), snapshots=())
+    render(sample.report(bare, mistakes=("defs.yaml:3: attributes.zone: not a zone. Write one.",)), tmp_path)
+    text = read(tmp_path / "index.html").text
+    assert "no partition is signed yet" in text
+    assert "never ran" in text
+    assert "defs.yaml:3: attributes.zone" in text
+    assert "No snapshot is signed yet" in read(tmp_path / "mortgage_underwriting.html").text
+    render(replace(sample.report(), systems=()), tmp_path)
+    assert "0 of 0 clauses are red" in read(tmp_path / "index.html").text
+
+
+def test_hostile_values_stay_text(sample, tmp_path):
+    row = sample.rate(
+        {"race": HOSTILE, "sex": "x"}, 0.5, 0.4, 0.6, 10, against={"race": HOSTILE}, note=HOSTILE
+    )
+    view = replace(
+        sample.CONTROLS[4], clause="H-1", text=HOSTILE, sentence=HOSTILE, gap=HOSTILE, gap_sentence=HOSTILE, owner=HOSTILE,
+        document=HOSTILE, threshold=HOSTILE, synthetic=(HOSTILE,), measurements=(row, sample.RACE[0]), policy=HOSTILE,
+    )  # fmt: skip
+    key = tuple(replace(each, key=HOSTILE) for each in sample.SNAPSHOTS)
+    hostile = sample.system(
+        HOSTILE, purpose=HOSTILE, about_data=HOSTILE, synthetic_note=HOSTILE, controls=(view,), snapshots=key
+    )
+    written = render(sample.report(hostile, mistakes=(HOSTILE,)), tmp_path)
+    assert len(written) == 3
+    for path in written:
+        page = read(path)
+        assert "script" not in page.tags
+        assert path.parent == tmp_path
+        assert "alert('x')" in page.text or path.name == "verify.html"
+
+
+def test_without_the_extra_the_pages_say_so_and_keep_the_numbers(sample, tmp_path, monkeypatch):
+    monkeypatch.setattr("gov_pipelines.report.charts.find_spec", lambda name: None)
+    render(sample.report(), tmp_path)
+    page = read(tmp_path / "mortgage_underwriting.html")
+    assert "pip install 'gov-pipelines[charts]'" in page.text
+    assert page.text.count("Chart not drawn") == 7
+    assert "0.743 0.661 to 0.824" in page.text
+
+
+def test_importing_the_room_imports_nothing_heavy():
+    code = (
+        "import sys, gov_pipelines.report as r; [getattr(r, name) for name in r.__all__ if name != 'gather'];"
+        "print(sorted({'altair', 'jinja2', 'vl_convert', 'pandas', 'sqlalchemy'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
