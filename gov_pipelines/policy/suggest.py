@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _SHOWN = 12
+_NEAR = 0.65  # two letters exchanged in a word of three still find it
 
 
 def did_you_mean(name: str, known: Iterable[str], *, otherwise: str = "Known here") -> str:
@@ -16,8 +17,8 @@ def did_you_mean(name: str, known: Iterable[str], *, otherwise: str = "Known her
         'Did you mean `favorable`?'
     """
     names = sorted(set(known))
-    near = get_close_matches(name, names, n=1, cutoff=0.7) or get_close_matches(
-        name.lower(), names, n=1, cutoff=0.7
+    near = get_close_matches(name, names, n=1, cutoff=_NEAR) or get_close_matches(
+        name.lower(), names, n=1, cutoff=_NEAR
     )
     if near:
         return f"Did you mean `{near[0]}`?"

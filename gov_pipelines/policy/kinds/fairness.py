@@ -29,16 +29,16 @@ class Test(Strict):
 class Fairness(BoundControl):
     """A limit on a metric of groups. No limit at all reports only.
 
-    `by` lists attributes; a list inside it is their intersection. Without it every attribute the declaration names is
-    compared. `reference` declares the group to compare with; without it the data choose the best group and every pair is paid for. `among` keeps the cells whose stratum has
-    the given value, such as `{credit_history_meets_guidelines: "1"}`.
+    `by` lists attributes; a list inside it is their intersection. Without it: every protected attribute declared.
+    `reference` declares the group to compare with; without it the data choose the best group and every pair is paid
+    for. `among` keeps the cells whose stratum has the given value, such as `{credit_history_meets_guidelines: "1"}`.
     """
 
     judges: ClassVar[Judges] = "population"
 
     kind: Literal["fairness"]
     metric: Metric
-    by: list[str | list[str]] = Field(default=[], examples=["[race, sex]"])
+    by: list[str | list[str]] = []
     at_least: float | None = None
     at_most: float | None = None
     test: Test | Literal["none"] = Test()

@@ -1,0 +1,120 @@
+"""The coverage matrix: every gap has its reason, a failing control is red and no gap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pytest
+
+from gov_pipelines.policy import LastVerdict, coverage_matrix, last_verdict, load_declaration, load_policy
+
+TODAY = date(2026, 10, 5)
+DUE = date(2026, 10, 4)
+
+
+@dataclass
+class Row:
+    partition: date
+    verdict: str
+    breaches: int = 0
+
+
+def matrix(files, *, last=None, today=TODAY):
+    policy, declaration = load_policy(files.policy), load_declaration(files.defs)
+    verdicts = {("hiring", f"house-hiring/{clause}"): verdict for clause, verdict in (last or {}).items()}
+    return {cell.clause: cell for cell in coverage_matrix([policy], [declaration], verdicts, today=today)}
+
+
+def fresh(verdict="pass", **more):
+    return LastVerdict(verdict, DUE, DUE - timedelta(days=3), partitions=4, **more)
+
+
+def test_every_clause_of_a_named_policy_is_a_cell(files):
+    cells = matrix(files)
+    assert list(cells) == ["H-1", "H-2", "H-3"]
+    assert {(cell.system, cell.policy) for cell in cells.values()} == {("hiring", "house-hiring")}
+
+
+def test_a_control_with_a_fresh_verdict_is_no_gap(files):
+    cell = matrix(files, last={"H-2": fresh()})["H-2"]
+    assert (cell.gap, cell.acts, cell.control_kind, cell.verdict) == (None, "holds", "human_review", "pass")
+    assert (cell.last_partition, cell.age_days) == (DUE, 0)
+    assert cell.sentence == "H-2 in hiring: human_review holds; pass since 2026-10-01."
+
+
+def test_a_failing_control_is_red_and_not_a_gap(files):
+    cell = matrix(files, last={"H-2": fresh("fail", breaches=2)})["H-2"]
+    assert (cell.gap, cell.verdict, cell.breaches, cell.since) == (None, "fail", 2, date(2026, 10, 1))
+    assert (
+        cell.sentence
+        == "H-2 in hiring: human_review holds; fail since 2026-10-01, with 2 decisions outside on the last day."
+    )
+
+
+def test_an_obligation_alone_is_a_gap(files):
+    cell = matrix(files)["H-3"]
+    assert (cell.gap, cell.obligation, cell.acts) == ("human only", "recruiters", None)
+    assert "recruiters owe an attestation every 1 year" in cell.sentence
+
+
+def test_nothing_at_all_is_a_gap(files):
+    files.change(files.policy, "    obligation: {who: recruiters, every: 1 year}\n", "")
+    cell = matrix(files)["H-3"]
+    assert (cell.gap, cell.obligation) == ("no control", None)
+
+
+@pytest.mark.parametrize(
+    ("age", "gap"),
+    [(0, None), (2, None), (3, "stale")],
+    ids=["as due", "two days behind", "three days behind"],
+)
+def test_a_verdict_more_than_two_days_behind_is_stale(files, age, gap):
+    partition = DUE - timedelta(days=age)
+    cell = matrix(files, last={"H-2": LastVerdict("pass", partition, partition)})["H-2"]
+    assert (cell.gap, cell.age_days) == (gap, age)
+
+
+def test_a_control_that_never_spoke_is_stale(files):
+    cell = matrix(files)["H-1"]
+    assert (cell.gap, cell.verdict) == ("stale", None)
+    assert "has never given a verdict" in cell.sentence
+
+
+def test_the_newest_partition_due_is_the_last_before_the_system_ends(files):
+    files.change(files.defs, "starts: 2026-09-01", "starts: 2026-09-01\n  ends: 2026-09-11")
+    last = {"H-2": LastVerdict("pass", date(2026, 9, 10), date(2026, 9, 1), partitions=10)}
+    assert matrix(files, last=last, today=date(2027, 1, 1))["H-2"].gap is None
+
+
+@pytest.mark.parametrize(("partitions", "gap"), [(29, None), (30, "long insufficient")])
+def test_thirty_partitions_without_an_answer_are_a_gap(files, partitions, gap):
+    verdict = LastVerdict("insufficient", DUE, DUE - timedelta(days=partitions - 1), partitions=partitions)
+    assert matrix(files, last={"H-1": verdict})["H-1"].gap == gap
+
+
+def test_a_control_without_a_limit_cannot_fail(files):
+    files.control("{kind: fairness, metric: impact_ratio, by: [sex]}")
+    assert matrix(files, last={"H-1": fresh("report_only")})["H-1"].gap == "unable to fail"
+
+
+@pytest.mark.parametrize(("level", "gap"), [("intake", "only detects"), ("output", None)])
+def test_detecting_where_a_bar_at_intake_was_asked_is_a_gap(files, level, gap):
+    files.control("{kind: data_access}")
+    files.change(files.policy, "level: runtime", f"level: {level}")
+    assert matrix(files, last={"H-1": fresh()})["H-1"].gap == gap
+
+
+def test_a_policy_of_which_no_version_is_in_force_is_all_gaps(files):
+    files.change(files.policy, "{from: 2026-09-01}", "{from: 2027-01-01}")
+    assert {cell.gap for cell in matrix(files).values()} == {"not in force"}
+    assert "no version is in force on 2026-10-04" in matrix(files)["H-1"].sentence
+
+
+def test_the_last_verdict_counts_its_unbroken_run():
+    days = [date(2026, 9, day) for day in range(1, 7)]
+    said = ["fail", "pass", "fail", "insufficient", "insufficient", "insufficient"]
+    rows = [Row(*pair, breaches=place) for place, pair in enumerate(zip(days, said, strict=True))]
+    assert last_verdict(rows[::-1]) == LastVerdict("insufficient", days[5], days[3], partitions=3, breaches=5)
+    assert last_verdict(rows[:1]) == LastVerdict("fail", days[0], days[0], partitions=1, breaches=0)
+    assert last_verdict([]) is None
