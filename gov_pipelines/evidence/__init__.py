@@ -44,6 +44,19 @@ if TYPE_CHECKING:
     )
     from gov_pipelines.evidence.verification import Check, Verification
 
+_HOME_OF = {
+    name: module
+    for module, names in {
+        "keys": "DEMO_KEY_NAME PublicKey Signer generate load_signer load_trust",
+        "leaves": "decision_leaf decisions_section leaf_verdicts new_salt read_leaves write_leaves",
+        "package": "DISCLOSED_TALLY ENVELOPE KEY LEAVES TALLY Package Signed discard_package read_package sign_package",
+        "predicate": "LIMITS PREDICATE_TYPE build_predicate content_digest statement",
+        "verification": "Check Verification",
+    }.items()
+    for name in names.split()
+}
+_MODULES = {"canonical", "dsse", "merkle", "verify"}
+
 __all__ = [
     "DEMO_KEY_NAME",
     "DISCLOSED_TALLY",
@@ -80,20 +93,10 @@ __all__ = [
     "write_leaves",
 ]
 
-_MODULES = {"canonical", "dsse", "merkle", "verify"}
-_HOMES = ("keys", "leaves", "package", "predicate", "verification")
-
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        if name in _MODULES:
-            return import_module(f"{__name__}.{name}")
-        for home in _HOMES:
-            module = import_module(f"{__name__}.{home}")
-            if hasattr(module, name):
-                return getattr(module, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -15,6 +15,7 @@ from gov_pipelines.evidence import canonical
 from gov_pipelines.evidence.keys import PublicKey, Signer
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+_MAX_SIGNATURES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,10 @@ def parse(data: bytes) -> Envelope:
         } if not others:
             envelope = Envelope(_decode(payload), kind, tuple(map(_signature, listed)))
         case _:
-            raise EvidenceError(
-                "an envelope holds payload, payloadType and at least one signature, and nothing else"
-            )
+            raise EvidenceError("an envelope holds payload, payloadType and signatures, and nothing else")
     keyids = [item.keyid for item in envelope.signatures]
+    if len(keyids) > _MAX_SIGNATURES:
+        raise EvidenceError(f"the envelope has {len(keyids)} signatures; at most {_MAX_SIGNATURES} are read")
     if keyids != sorted(set(keyids)):
         raise EvidenceError("the signatures are not in order of keyid, or one key signs twice")
     if envelope.to_bytes() != data:

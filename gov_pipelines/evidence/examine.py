@@ -58,15 +58,22 @@ def inspect_package(
         The snapshot, or None where its signed bytes could not be understood.
     """
     file = prefix + ENVELOPE
-    own = _package_key(directory, prefix, checks)
-    try:
-        envelope = dsse.parse(_read(directory / ENVELOPE, canonical.MAX_BYTES))
-    except EvidenceError as error:
-        checks.note(file, "envelope-canonical", False, error, "one DSSE envelope in its canonical form")
+    own = checks.attempt(
+        prefix + KEY,
+        "key",
+        "a sound Ed25519 key",
+        lambda: parse_public(_read(directory / KEY, _MAX_KEY_BYTES)),
+    )
+    envelope = checks.attempt(
+        file,
+        "envelope-canonical",
+        "one DSSE envelope in its canonical form",
+        lambda: dsse.parse(_read(directory / ENVELOPE, canonical.MAX_BYTES)),
+    )
+    if envelope is None:
         return None
-    checks.note(file, "envelope-canonical", True, "canonical", "canonical")
     checks.equal(file, "payload-type", envelope.payload_type, dsse.PAYLOAD_TYPE)
-    signers = _signatures(file, envelope, [key for key in (trust, own) if key], trust, checks)
+    signers = _signatures(file, envelope, own, trust, checks)
     predicate = _statement(file, envelope.payload, checks)
     if predicate is None:
         return None
@@ -75,30 +82,16 @@ def inspect_package(
     return Snapshot(file, predicate, sha256(envelope.payload).hexdigest(), signers)
 
 
-def _package_key(directory: Path, prefix: str, checks: Checklist) -> PublicKey | None:
-    expected = "an Ed25519 public key that is not weak"
-    try:
-        key = parse_public(_read(directory / KEY, _MAX_KEY_BYTES))
-    except EvidenceError as error:
-        checks.note(prefix + KEY, "key", False, error, expected)
-        return None
-    checks.note(prefix + KEY, "key", True, f"{key.name} {key.keyid}", expected)
-    return key
-
-
 def _signatures(
-    file: str, envelope: dsse.Envelope, known: list[PublicKey], trust: PublicKey | None, checks: Checklist
+    file: str, envelope: dsse.Envelope, own: PublicKey | None, trust: PublicKey | None, checks: Checklist
 ) -> tuple[str, ...]:
-    signed_by = dsse.accepted(envelope, known)
+    # The package's key comes last: its name is covered by the signature, and shown.
+    signed_by = dsse.accepted(envelope, [key for key in (trust, own) if key])
     claimed = [item.keyid for item in envelope.signatures]
     signers = tuple(shown(f"{key.name} {key.keyid}") for key in signed_by)
-    got = f"{len(signed_by)} of {len(claimed)} signatures verify, by {', '.join(signers) or 'no known key'}"
-    checks.note(
-        file, "signature", len(signed_by) == len(claimed), got, "every signature verifies with a known key"
-    )
-    checks.equal(
-        file, "keyid", claimed, [key.keyid for key in signed_by] or sorted({key.keyid for key in known})
-    )
+    got = f"{len(signed_by)} of {len(claimed)}, by {', '.join(signers) or 'no known key'}"
+    checks.note(file, "signature", len(signed_by) == len(claimed), got, "every signature by a known key")
+    checks.equal(file, "keyid", claimed, [key.keyid for key in signed_by])
     if trust is not None:
         trusted = trust.raw in {key.raw for key in signed_by}
         checks.note(file, "trusted-key", trusted, ", ".join(claimed), f"{trust.name} {trust.keyid}")
@@ -106,25 +99,22 @@ def _signatures(
 
 
 def _statement(file: str, payload: bytes, checks: Checklist) -> dict[str, Any] | None:
-    try:
-        document = canonical.loads(payload)
-    except EvidenceError as error:
-        checks.note(file, "payload-canonical", False, error, "canonical JSON (RFC 8785)")
-        return None
-    checks.note(file, "payload-canonical", True, "canonical", "canonical JSON (RFC 8785)")
-    expected = {"_type", "subject", "predicateType", "predicate"}
-    if not isinstance(document, dict) or document.keys() != expected:
-        checks.note(file, "statement-type", False, "another shape", f"an object of {sorted(expected)}")
+    document = checks.attempt(
+        file, "payload-canonical", "canonical JSON (RFC 8785)", lambda: canonical.loads(payload)
+    )
+    members = {"_type", "subject", "predicateType", "predicate"}
+    if not isinstance(document, dict) or document.keys() != members:
+        checks.note(file, "statement-type", False, "another shape", f"an object of {sorted(members)}")
         return None
     checks.equal(file, "statement-type", document["_type"], STATEMENT_TYPE)
     checks.equal(file, "predicate-type", document["predicateType"], PREDICATE_TYPE)
     predicate = document["predicate"]
     wrong = predicate_misfits(predicate)
-    if not checks.note(
-        file, "predicate-fields", not wrong, "; ".join(wrong) or "all", "every field in its shape"
-    ):
+    checks.equal(
+        file, "predicate-fields", "; ".join(wrong) or "every field in its shape", "every field in its shape"
+    )
+    if wrong or not isinstance(predicate, dict):
         return None
-    assert isinstance(predicate, dict)  # predicate_misfits named no departure
     root = {"name": subject_name(predicate), "digest": {"sha256": predicate["decisions"]["rootHash"]}}
     checks.equal(file, "subject-root", document["subject"], [root])
     checks.equal(file, "content-digest", content_digest(predicate), predicate["contentDigest"])
@@ -142,22 +132,21 @@ def _manifest(
         return {}
     covered = {}
     for entry in manifest:
-        wanted = f"{entry['bytes']} bytes, sha256 {entry['sha256']}"
+        name, wanted = entry["name"], f"{entry['bytes']} bytes, sha256 {entry['sha256']}"
         try:
-            content = _read(directory / entry["name"], entry["bytes"])
+            covered[name] = _read(directory / name, entry["bytes"])
+            found = f"{len(covered[name])} bytes, sha256 {sha256(covered[name]).hexdigest()}"
         except EvidenceError as error:
-            checks.note(prefix + entry["name"], "manifest-sha256", False, error, wanted)
-            continue
-        covered[entry["name"]] = content
-        found = f"{len(content)} bytes, sha256 {sha256(content).hexdigest()}"
-        checks.equal(prefix + entry["name"], "manifest-sha256", found, wanted)
-    present = {item.name for item in directory.iterdir()}
-    for extra in sorted(present - {*names, ENVELOPE}):
-        checks.note(
-            prefix + extra, "manifest-complete", False, "a file the manifest does not name", "no such file"
+            found = str(error)
+        checks.equal(prefix + name, "manifest-sha256", found, wanted)
+    extra = {item.name for item in directory.iterdir()} - {*names, ENVELOPE}
+    for name in sorted(extra) or [ENVELOPE]:
+        checks.equal(
+            prefix + name,
+            "manifest-complete",
+            "not in the manifest" if name in extra else "complete",
+            "complete",
         )
-    if not present - {*names, ENVELOPE}:
-        checks.note(prefix + ENVELOPE, "manifest-complete", True, "no other file", "no other file")
     return covered
 
 
@@ -167,19 +156,17 @@ def _content(prefix: str, predicate: dict[str, Any], covered: Mapping[str, bytes
         prefix + ENVELOPE, "decisions-accepted", decisions["treeSize"], predicate["ingest"]["accepted"]
     )
     checks.equal(prefix + ENVELOPE, "leaf-format", decisions["leafFormat"], leaves.LEAF_FORMAT)
-    file = prefix + LEAVES
-    if (content := covered.get(LEAVES)) is None:
-        checks.note(file, "decisions-root", False, "no such file", "the leaves the root is computed from")
+    if LEAVES in covered:
+        listed = leaves.read_leaves(covered[LEAVES])
+        found = f"{len(listed)} leaves, root {merkle.root(merkle.leaf_hashes(listed)).hex()}"
+        counts = checks.attempt(
+            prefix + LEAVES, "leaf-format", leaves.LEAF_FORMAT, lambda: leaves.verdict_counts(listed)
+        )
+        checks.equal(prefix + LEAVES, "decisions-counts", counts, decisions["counts"])
     else:
-        listed = leaves.read_leaves(content)
-        root = merkle.root(merkle.leaf_hashes(listed)).hex()
-        wanted = f"{decisions['treeSize']} leaves, root {decisions['rootHash']}"
-        checks.equal(file, "decisions-root", f"{len(listed)} leaves, root {root}", wanted)
-        try:
-            counts: object = leaves.verdict_counts(listed)
-        except EvidenceError as error:
-            counts = error
-        checks.equal(file, "decisions-counts", counts, decisions["counts"])
+        found = "no such file"
+    wanted = f"{decisions['treeSize']} leaves, root {decisions['rootHash']}"
+    checks.equal(prefix + LEAVES, "decisions-root", found, wanted)
     tally = predicate["tally"] or {}
     named = [
         ("tally-digest", TALLY, tally.get("sha256")),

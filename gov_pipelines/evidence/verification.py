@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from typing import TypeVar
+
+from gov_pipelines.errors import EvidenceError
+
+_T = TypeVar("_T")
 
 NOBODY_VOUCHED = "consistent with its own key, which nobody vouched for"
 
@@ -82,6 +88,16 @@ class Checklist:
     """Collects checks while evidence is read."""
 
     checks: list[Check] = field(default_factory=list)
+
+    def attempt(self, file: str, rule: str, expected: str, read: Callable[[], _T]) -> _T | None:
+        """Read something, and note whether it could be read; None where it could not."""
+        try:
+            value = read()
+        except EvidenceError as error:
+            self.note(file, rule, False, error, expected)
+            return None
+        self.note(file, rule, True, expected, expected)
+        return value
 
     def equal(self, file: str, rule: str, got: object, expected: object) -> bool:
         """Note whether what was found equals what is expected."""

@@ -40,19 +40,17 @@ def verify(path: Path, *, trust: Path | None = None, last: Path | None = None) -
         WrongUse: the path, the key or the file does not exist, or the path holds no evidence.
     """
     checks = Checklist()
-    key = _trusted_key(trust, checks) if trust else None
-    kept = _kept(last, checks) if last else None
-    try:
-        snapshots, open_questions = _inspect(path, key, checks)
-    except OSError as error:
-        raise WrongUse(f"{error.filename} was not read: {error.strerror}") from error
-    if kept is not None:
+    key = kept = None
+    if trust:
+        key = checks.attempt(trust.name, "trusted-key", "a public key", lambda: load_trust(trust))
+    if last:
+        kept = checks.attempt(last.name, "chain-last", "what `last_seen` wrote", lambda: _kept(last))
+    snapshots, open_questions = _inspect(path, key, checks)
+    if kept:
         check_last(kept, snapshots, checks)
     ok = all(check.ok for check in checks.checks)
-    trusted = ok and key is not None
-    return Verification(
-        ok, trusted, checks.checks, [*_who(snapshots, key), *NOT_PROVEN, *open_questions, *_tail(kept)]
-    )
+    not_proven = [*_who(snapshots, key), *NOT_PROVEN, *open_questions, _tail(kept)]
+    return Verification(ok, ok and key is not None, checks.checks, not_proven)
 
 
 def last_seen(path: Path) -> bytes:
@@ -101,15 +99,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _inspect(path: Path, key: PublicKey | None, checks: Checklist) -> tuple[list[Snapshot], list[str]]:
-    if not path.is_dir():
-        raise WrongUse(
-            f"no evidence at {path}: expected a package, a system's folder, or the evidence folder"
-        )
+    try:
+        return _inspect_any(path, key, checks)
+    except OSError as error:
+        raise WrongUse(f"no evidence at {path}: {error.filename}: {error.strerror}") from error
+
+
+def _inspect_any(path: Path, key: PublicKey | None, checks: Checklist) -> tuple[list[Snapshot], list[str]]:
+    """Check whatever lies at a path; the second value is what that leaves open."""
     if (path / ENVELOPE).exists() or REVISION.match(path.resolve().name):
         snapshot = inspect_package(path, "", key, checks)
-        return [snapshot] if snapshot else [], [
-            "the chain: only one package was given; earlier and later ones were not seen"
-        ]
+        return [snapshot] if snapshot else [], ["the chain: only one package was given"]
     if _is_system(path):
         return _inspect_system(path, "", None, key, checks)
     systems = sorted(path.iterdir())
@@ -144,52 +144,35 @@ def _is_system(path: Path) -> bool:
     return path.is_dir() and any(PARTITION.match(item.name) and item.is_dir() for item in path.iterdir())
 
 
-def _trusted_key(path: Path, checks: Checklist) -> PublicKey | None:
+def _kept(path: Path) -> dict[str, Any]:
     try:
-        return load_trust(path)
-    except EvidenceError as error:
-        checks.note(path.name, "trusted-key", False, error, "a public key that can be trusted")
-        return None
-
-
-def _kept(path: Path, checks: Checklist) -> dict[str, Any] | None:
-    try:
-        kept = canonical.loads(path.read_bytes().rstrip(b"\r\n"))
+        kept: dict[str, Any] = canonical.loads(path.read_bytes().rstrip(b"\r\n"))
     except OSError as error:
         raise WrongUse(f"{path} was not read: {error.strerror}") from error
-    except EvidenceError as error:
-        wrong = [str(error)]
-    else:
-        wrong = [*misfits(kept, _LAST, "last")]
-    if wrong:
-        checks.note(path.name, "chain-last", False, "; ".join(wrong), "what was noted when you looked before")
-        return None
-    assert isinstance(kept, dict)  # misfits named no departure
+    if wrong := [*misfits(kept, _LAST, "last")]:
+        raise EvidenceError("; ".join(wrong))
     return kept
 
 
 def _who(snapshots: Sequence[Snapshot], key: PublicKey | None) -> list[str]:
-    signers = sorted({signer for snapshot in snapshots for signer in snapshot.signers})
-    lines = (
-        []
-        if key
-        else [f"who signed: {NOBODY_VOUCHED} ({', '.join(signers) or 'no signature verifies'}); give --trust"]
-    )
-    names = {*signers, f"{key.name} {key.keyid}" if key else ""}
-    demo = sorted(name for name in names if name.startswith(DEMO_KEY_NAME))
-    return lines + [
-        f"anything: {name} is a demonstration key, made by the machine it runs on" for name in demo
+    signers = {signer for snapshot in snapshots for signer in snapshot.signers}
+    lines = []
+    if key is None:
+        names = ", ".join(sorted(signers)) or "no signature verifies"
+        lines.append(f"who signed: {NOBODY_VOUCHED} ({names}); give --trust")
+    demo = {*signers, f"{key.name} {key.keyid}" if key else ""}
+    lines += [
+        f"who signed: {name} is a demonstration key, held by whoever can change these files"
+        for name in sorted(demo)
+        if name.startswith(DEMO_KEY_NAME)
     ]
+    return lines
 
 
-def _tail(kept: dict[str, Any] | None) -> list[str]:
+def _tail(kept: dict[str, Any] | None) -> str:
     if kept:
-        return [
-            f"the newest snapshots after sequence {kept['sequence']} of {kept['system']} could have been cut off"
-        ]
-    return [
-        "the newest snapshots could have been cut off; keep what `last_seen` writes and give it as --last"
-    ]
+        return f"the tail: snapshots of {kept['system']} after sequence {kept['sequence']} could have been cut off"
+    return "the tail: the newest snapshots could have been cut off; keep what `last_seen` writes and give it as --last"
 
 
 if __name__ == "__main__":

@@ -1,17 +1,11 @@
-import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import pytest
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence import LIMITS, build_predicate, canonical, content_digest, statement
-from gov_pipelines.evidence.predicate import FIELDS
-from gov_pipelines.evidence.shape import Nullable
 from gov_pipelines.measure.measurement import Measurement
-
-DOCS = Path(__file__).parents[2] / "docs" / "evidence.md"
 
 
 def test_numbers_become_decimal_strings_and_times_instants(content):
@@ -114,21 +108,3 @@ def test_measurements_may_be_changed_copies(content):
     )
     assert one["contentDigest"] == two["contentDigest"]  # twelve digits are signed
     assert content_digest(one) == one["contentDigest"]
-
-
-def paths(shape, place):
-    if isinstance(shape, Nullable):
-        shape = shape.shape
-    if isinstance(shape, list):
-        shape, place = shape[0], f"{place}[]"
-    if isinstance(shape, dict):
-        for name, inner in shape.items():
-            yield from paths(inner, f"{place}.{name}" if place else name)
-    else:
-        yield place
-
-
-def test_every_field_is_in_the_documentation_and_no_other():
-    table = DOCS.read_text().split("## Predicate fields")[1].split("\n## ")[0]
-    documented = re.findall(r"^\| `([^`]+)` \|", table, flags=re.MULTILINE)
-    assert documented == list(paths(dict(FIELDS), ""))

@@ -1,0 +1,59 @@
+"""What docs/evidence.md says is what the code does."""
+
+import ast
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gov_pipelines.evidence.predicate import FIELDS, PREDICATE_TYPE
+from gov_pipelines.evidence.shape import Nullable
+
+ROOT = Path(__file__).parents[2]
+DOCS = (ROOT / "docs" / "evidence.md").read_text()
+
+
+def first_cells(text):
+    return re.findall(r"^\| `([^`]+)` \|", text, flags=re.MULTILINE)
+
+
+def paths(shape, place=""):
+    if isinstance(shape, Nullable):
+        shape = shape.shape
+    if isinstance(shape, list):
+        shape, place = shape[0], f"{place}[]"
+    if isinstance(shape, dict):
+        for name, inner in shape.items():
+            yield from paths(inner, f"{place}.{name}" if place else name)
+    else:
+        yield place
+
+
+def test_every_field_is_described_and_no_other():
+    table = DOCS.split("## Predicate fields")[1].split("\n## ")[0]
+    assert first_cells(table) == list(paths(dict(FIELDS)))
+    assert PREDICATE_TYPE in table
+
+
+def test_every_rule_is_described_and_no_other():
+    rules = {"tally-digest", "policy-sha256"}  # chosen in a loop
+    for module in ("examine", "chain", "verify"):
+        tree = ast.parse((ROOT / "gov_pipelines" / "evidence" / f"{module}.py").read_text())
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") in {"note", "equal", "attempt"}:
+                rules |= {call.args[1].value} if isinstance(call.args[1], ast.Constant) else set()
+    assert set(first_cells(DOCS.split("## Verify")[1])) == rules
+
+
+def test_the_commands_for_openssl_work_as_written(package, openssl, tmp_path):
+    if not shutil.which("jq"):
+        pytest.skip("jq is not installed: the commands of docs/evidence.md do not run")
+    script = DOCS.split("```sh\n")[1].split("```")[0].replace("/tmp/", f"{tmp_path}/")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=package, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Verified Successfully" in done.stdout + done.stderr
+    assert "tally.json: OK" in done.stdout
