@@ -95,14 +95,17 @@ def of_columns(declare):
     """A tally of columns of numbers and categories, one group only."""
 
     def build(day=DAY, decisions=None, **columns):
-        numbers = {name for name, values in columns.items() if isinstance(values, pl.Series) and values.dtype.is_numeric()}
+        numbers = {
+            name
+            for name, values in columns.items()
+            if isinstance(values, pl.Series) and values.dtype.is_numeric()
+        }
         fields = {name: {"type": "number" if name in numbers else "category"} for name in columns}
         declared = declare(fields=fields, protected_attributes={"race": {}})
         n = max(len(values) for values in columns.values()) if columns else len(decisions)
-        log = pl.DataFrame(dict(columns)).with_columns(
-            pl.lit(NOON).cast(MOMENT).alias("decided_at"),
-            pl.Series("decision", decisions if decisions is not None else ["approved"] * n, dtype=pl.String),
-            pl.lit("white").alias("race"),
+        made = pl.Series(decisions if decisions is not None else ["approved"] * n, dtype=pl.String)
+        log = pl.DataFrame({"decision": made, **columns}).with_columns(
+            pl.lit(NOON).cast(MOMENT).alias("decided_at"), pl.lit("white").alias("race")
         )
         return tally(log, declared, accounting(log.height), day)
 

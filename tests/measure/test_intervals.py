@@ -72,7 +72,9 @@ def constrained_score(x1, n1, x2, n2, ratio):
     return (x1 / n1 - ratio * x2 / n2) / np.sqrt(variance)
 
 
-@pytest.mark.parametrize("table", [(133, 197, 1525, 1679), (36, 40, 16, 80), (3, 30, 17, 31), (29, 30, 200, 400)])
+@pytest.mark.parametrize(
+    "table", [(133, 197, 1525, 1679), (36, 40, 16, 80), (3, 30, 17, 31), (29, 30, 200, 400)]
+)
 def test_ratio_limits_are_where_the_score_meets_the_quantile(table):
     low, high = ratio_score(*table)
     assert constrained_score(*table, float(low)) == pytest.approx(1.959964, abs=2e-4)

@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -35,10 +36,12 @@ def test_before_the_first_partition_there_is_no_window():
 def test_windows_are_days_in_a_row(partition, days):
     found = window_partitions(parse_window(f"{days} days"), partition, STARTS)
     assert len(found) == min(days, (partition - STARTS).days + 1)
-    assert all(later - earlier == timedelta(days=1) for earlier, later in zip(found, found[1:], strict=False))
+    assert all(later - earlier == timedelta(days=1) for earlier, later in pairwise(found))
 
 
-@pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 8), 23), (date(2026, 11, 1), 25), (date(2026, 6, 1), 24)])
+@pytest.mark.parametrize(
+    ("day", "hours"), [(date(2026, 3, 8), 23), (date(2026, 11, 1), 25), (date(2026, 6, 1), 24)]
+)
 def test_days_on_which_clocks_change_keep_their_length(day, hours):
     start, end = window_bounds(parse_window("partition"), day, STARTS, ZONE)
     assert end - start == timedelta(hours=hours)
