@@ -247,10 +247,13 @@ def _frame(names: Sequence[str], rows: Sequence[Any]) -> pl.DataFrame:
 
 def _series(name: str, values: list[Any]) -> pl.Series:
     try:
-        return pl.Series(name, values, strict=True)
+        series = pl.Series(name, values, strict=True)
     except (TypeError, OverflowError, pl.exceptions.PolarsError):
-        # Mixed types, which SQLite allows: all become text as Python writes them, exactly.
-        return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
+        series = None
+    if series is not None and series.dtype != pl.Object:
+        return series
+    # Mixed types, which SQLite allows, or types that Polars has not, such as UUID: text as Python writes it, exactly.
+    return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
 
 
 def _text(value: Any) -> str | None:
