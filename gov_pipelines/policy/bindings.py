@@ -26,6 +26,7 @@ from gov_pipelines.policy.kinds import (
     LogQuality,
     OperatingRange,
 )
+from gov_pipelines.policy.laxity import overlooked
 from gov_pipelines.policy.loading import Read
 from gov_pipelines.policy.predicates import PredicateError, parse_predicate
 from gov_pipelines.policy.suggest import did_you_mean
@@ -66,7 +67,7 @@ class _Binding:
 
     def laxer(self, place: Place, problem: str, allowed: str) -> Mistake:
         clause = f"{self.policy.model.policy}/{self.policy.model.clauses[self.position].id}"
-        remedy = f"The clause allows {allowed}; declare that or less."
+        remedy = f"The clause has {allowed}; declare nothing laxer."
         return self.system.file.mistake(
             ("attributes", *place), f"{problem}, which is laxer than {clause}", remedy
         )
@@ -116,6 +117,24 @@ def _human_review(binding: _Binding, control: HumanReview) -> Iterator[Mistake]:
             ("control",),
             "nothing says which decisions need a review",
             "Add `when`, or declare `intake.needs_review`.",
+        )
+
+    if control.when is not None and binding.declaration.intake.needs_review is not None:
+        yield from _unreviewed(binding, control.when, binding.declaration.intake.needs_review)
+
+
+def _unreviewed(binding: _Binding, asked: str, declared: str) -> Iterator[Mistake]:
+    try:
+        rules = [
+            parse_predicate(text, binding.schema, zone=binding.declaration.zone) for text in (asked, declared)
+        ]
+    except PredicateError:
+        return  # told where the rule stands
+    decision = overlooked(rules[0], rules[1], binding.schema, vocabulary(binding.declaration))
+    if decision is not None:
+        such = ", ".join(f"{name} {value}" for name, value in decision.items())
+        yield binding.laxer(
+            ("intake", "needs_review"), f"needs no review of a decision with {such}", f"`{asked}`"
         )
 
 

@@ -49,11 +49,13 @@ class Predicate:
         text: the rule as written.
         columns: the columns it reads; never empty, since a rule without one could not fail.
         compared: the text values it compares each column with, for checking their spelling.
+        numbers: the numbers it names, between which its answer cannot change.
     """
 
     text: str
     columns: frozenset[str]
     compared: Mapping[str, frozenset[str]]
+    numbers: frozenset[float]
     _expression: pl.Expr = field(repr=False, compare=False)
 
     def expression(self) -> pl.Expr:
@@ -124,7 +126,7 @@ def parse_predicate(
             f"`{text}` reads no column, so no decision could change it", "Name the column the rule is about."
         )
     compared = {name: frozenset(values) for name, values in compiler.compared.items()}
-    return Predicate(text, frozenset(compiler.read), compared, term.expression)
+    return Predicate(text, frozenset(compiler.read), compared, frozenset(compiler.numbers), term.expression)
 
 
 def _where(error: SqlglotError) -> str:
@@ -140,6 +142,7 @@ class _Compiler:
         self.zone = zone
         self.read: set[str] = set()
         self.compared: dict[str, set[str]] = {}
+        self.numbers: set[float] = set()
 
     def compile(self, node: sql.Expr) -> _Term:
         """One node and all below it; the other public methods are one rule each. Exact types are asked for: a subclass of an allowed node is not allowed."""
@@ -169,6 +172,7 @@ class _Compiler:
         number = float(value)
         if not isfinite(number):
             raise PredicateError(f"{value} is too large a number", "Write a finite number.")
+        self.numbers.add(number)
         return _Term(pl.lit(int(value) if value.isdigit() else number), "number")
 
     def negated(self, node: sql.Expr) -> _Term:
