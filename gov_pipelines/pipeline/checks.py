@@ -23,6 +23,7 @@ from gov_pipelines.pipeline.names import SNAPSHOT
 if TYPE_CHECKING:
     from gov_pipelines.measure.measurement import Measurement
     from gov_pipelines.store import VerdictRow
+    from gov_pipelines.validate import SecondOpinion
 
 ROWS_ADD_UP = "rows_add_up"
 SECOND_OPINION = "second_opinion_agrees"
@@ -49,7 +50,7 @@ def control_checks(graph: SystemGraph) -> dg.AssetChecksDefinition | None:
     def controls(context: dg.AssetCheckExecutionContext, audit: AuditHome) -> Iterator[dg.AssetCheckResult]:
         night = audit.night(graph, date.fromisoformat(context.partition_key), run_id=context.run.run_id)
         rows = {row.control: row for row in audit.steps.verdict_rows(night)}
-        measured = audit.steps.measurements_of(night) if rows else {}
+        measured = audit.steps.control_measurements(night) if rows else {}
         for name, control in graph.checks.items():
             yield control_result(graph, name, rows.get(control), measured.get(control, ()))
 
@@ -114,26 +115,29 @@ def second_opinion_spec(graph: SystemGraph) -> dg.AssetCheckSpec:
     )
 
 
-def second_opinion_result(graph: SystemGraph, opinion: Mapping[str, Any] | None) -> dg.AssetCheckResult:
-    """Answer it from fairlearn's opinion of the day's metrics; no opinion is not passed."""
+def second_opinion_result(graph: SystemGraph, opinion: "SecondOpinion | None") -> dg.AssetCheckResult:
+    """Answer it from fairlearn's opinion of the day's metrics; None where no control in force compares groups."""
     if opinion is None:
-        told = "missing: fairlearn was not asked"
-        return _answer(graph, "fairness_metrics", SECOND_OPINION, passed=False, description=told, metadata={})
-    apart, compared = list(opinion["disagreements"]), int(opinion["compared"])
-    told = f"{len(apart)} of {compared} numbers differ" if apart else f"{compared} numbers agree"
-    if not compared:  # agreeing on nothing is not agreeing; nor is it a difference
+        told = "not_applicable: no control in force compares groups"
+        return _answer(graph, "fairness_metrics", SECOND_OPINION, passed=True, description=told, metadata={})
+    apart = len(opinion.disagreements)
+    told = f"{apart} of {opinion.compared} numbers differ" if apart else f"{opinion.compared} numbers agree"
+    if not opinion.compared:  # agreeing on nothing is not agreeing; nor is it a difference
         told = "insufficient: no number of ours could be compared"
-    passed = bool(opinion["agrees"]) and not apart and compared > 0
-    doubt = not apart and not compared
-    severity = dg.AssetCheckSeverity.WARN if doubt else dg.AssetCheckSeverity.ERROR
     return _answer(
         graph,
         "fairness_metrics",
         SECOND_OPINION,
-        passed=passed,
+        passed=bool(opinion.agrees) and not apart and opinion.compared > 0,
+        severity=dg.AssetCheckSeverity.ERROR if apart or opinion.compared else dg.AssetCheckSeverity.WARN,
         description=told,
-        metadata=opinion,
-        severity=severity,
+        metadata={
+            "compared": opinion.compared,
+            "differ": apart,
+            "largest difference": float(opinion.largest_difference),
+            "given": opinion.rows,
+            "fairlearn": opinion.fairlearn,
+        },
     )
 
 

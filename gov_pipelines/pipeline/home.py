@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -14,41 +13,10 @@ from gov_pipelines.pipeline.graph import SystemGraph
 from gov_pipelines.project import Project
 
 if TYPE_CHECKING:
-    import polars as pl
     from sqlalchemy import Engine
 
-    from gov_pipelines.measure.measurement import Measurement
     from gov_pipelines.notify import Delivery
-    from gov_pipelines.store import Home, VerdictRow
-
-
-class StepResult(Protocol):
-    """What a step of a night says it did."""
-
-    @property
-    def frame(self) -> pl.DataFrame | None:
-        """The rows it wrote, if rows are what it writes."""
-
-    @property
-    def data(self) -> Any:
-        """Its result otherwise: RowAccounting of the log, a mapping with fairlearn's opinion of the metrics."""
-
-    @property
-    def metadata(self) -> Mapping[str, Any]:
-        """Counts, Markdown and small tables for the UI. Never rows of people."""
-
-
-class Steps(Protocol):
-    """The steps of one night, one per asset: `gov_pipelines.pipeline.night`, or a stand-in of a test."""
-
-    def verdict_rows(self, night: Any) -> Sequence[VerdictRow]:
-        """The verdicts of the latest signed revision of the night's partition."""
-
-    def measurements_of(self, night: Any) -> Mapping[str, Sequence[Measurement]]:
-        """Control key to the measurements it was judged by, groups included."""
-
-    def sign_missed(self, night: Any, reason: str) -> object:
-        """Sign that the window was not audited, and why."""
+    from gov_pipelines.store import Home
 
 
 class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic over itself since 1.13, without meaning here

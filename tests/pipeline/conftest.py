@@ -18,6 +18,7 @@ from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.project import Project
 from gov_pipelines.store import VerdictRow, write_frame
+from gov_pipelines.validate import SecondOpinion
 
 DEFS = """\
 type: gov_pipelines.pipeline.AuditedSystem
@@ -94,8 +95,8 @@ class Plan:
     verdicts: dict[str, str] = field(default_factory=lambda: dict.fromkeys(CONTROLS, "pass"))
     raises: dict[str, Exception] = field(default_factory=dict)
     rows: Rows | None = field(default_factory=Rows)
-    opinion: dict | None = field(
-        default_factory=lambda: {"agrees": True, "compared": 4, "disagreements": [], "fairlearn": "0"}
+    opinion: SecondOpinion | None = field(
+        default_factory=lambda: SecondOpinion(True, 4, 0.0, (), "accepted rows", "0")
     )
     signed: dict = field(default_factory=dict)
     ran: list = field(default_factory=list)
@@ -190,7 +191,7 @@ def steps_of(plan: Plan) -> SimpleNamespace:
         measure_fairness=step("measure_fairness", lambda: plan.opinion),
         sign=step("sign", effect=sign),
         verdict_rows=verdict_rows,
-        measurements_of=lambda night: {"house/H-1": groups},
+        control_measurements=lambda night: {"house/H-1": groups},
         sign_missed=lambda night, reason: plan.missed.append(
             (night.declaration.system, night.partition, reason)
         ),
