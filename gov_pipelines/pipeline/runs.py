@@ -15,6 +15,9 @@ from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.names import SNAPSHOT
 from gov_pipelines.pipeline.watch import settle, unfinished
 
+# Dagster's events go to its own log, where the UI shows them; on the console they would bury ours.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
 
 @dataclass(frozen=True, slots=True)
 class PartitionRun:
@@ -87,7 +90,11 @@ def audit(
     runs = []
     for day in partitions:
         result = job.execute_in_process(
-            partition_key=day.isoformat(), instance=instance, raise_on_error=False, tags=tags
+            run_config=_QUIET,
+            partition_key=day.isoformat(),
+            instance=instance,
+            raise_on_error=False,
+            tags=tags,
         )
         run = _outcome(instance, result.run_id, day)
         settle(instance, result.dagster_run, home, datetime.now(UTC))
@@ -95,7 +102,7 @@ def audit(
         if progress:
             progress(run)
     if report and any(run.signed for run in runs):
-        repository.get_job(report_job_name(system)).execute_in_process(instance=instance)
+        repository.get_job(report_job_name(system)).execute_in_process(run_config=_QUIET, instance=instance)
     return runs
 
 

@@ -143,8 +143,8 @@ def test_several_partitions_in_one_run_are_refused(tmp_path):
     def frame():
         return pl.DataFrame({"a": [1]})
 
+    once = dg.BackfillPolicy.single_run()
     with pytest.warns(dg.BetaWarning, match="backfill_policy"):
-        once = dg.BackfillPolicy.single_run()
         frame = dg.asset(key=["s", "frame"], partitions_def=DAYS, backfill_policy=once)(frame)
     with pytest.raises(WrongUse, match="3 partitions at once"):
         dg.materialize(

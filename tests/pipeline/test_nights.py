@@ -198,6 +198,12 @@ def test_days_that_are_no_partition_are_refused_before_anything_runs(run, plan):
     assert plan.ran == []
 
 
+def test_nothing_is_printed(run, plan, capfd):
+    plan.raises["tally"] = ValueError("row of Jane Doe")
+    run()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_progress_is_told_after_each_partition(run):
     seen = []
     run(DAYS, progress=lambda done: seen.append(done.partition))
