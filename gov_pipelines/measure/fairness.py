@@ -1,22 +1,30 @@
 """Outcomes of groups compared: selection rates, impact ratios, demographic parity; with intervals, tests and power.
 
-Who is compared with whom decides what certainty costs. With a declared reference each group is compared with it, once.
-Without one the data choose the best group, so every pair could have been chosen: tests are adjusted and intervals are
-simultaneous over all pairs of tested groups, over all `by` entries of the control.
+Tests are adjusted and, where the data choose the reference, intervals are simultaneous over the control's family of
+comparisons (see `family`). Against a declared reference intervals are plain.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gov_pipelines.measure import comparisons
-from gov_pipelines.measure.groups import Group, best_of, groups_of, worst_of
+from gov_pipelines.measure.family import (
+    Entry,
+    Family,
+    Pair,
+    columns_of,
+    entry_of,
+    family_of,
+    pairs_of,
+    too_few,
+)
+from gov_pipelines.measure.groups import Group, worst_of
 from gov_pipelines.measure.intervals import newcombe, ratio_score, wilson
 from gov_pipelines.measure.measurement import Measurement
 
@@ -25,55 +33,8 @@ if TYPE_CHECKING:
     from gov_pipelines.policy.declaration import SystemDeclaration
     from gov_pipelines.policy.kinds import Fairness
 
-DIFFERENCES = frozenset({"demographic_parity_difference"})
+_DIFFERENCES = frozenset({"demographic_parity_difference"})
 _WITHOUT_AGGREGATE = frozenset({"adverse_impact_ratio"})  # compared with one named group, each for itself
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """The comparisons a control pays for.
-
-    Attributes:
-        p: unadjusted and adjusted p value of each pair.
-        simultaneous: confidence of one interval such that all of the family hold together.
-        plain: the confidence the control asks for.
-        size: comparisons in the family.
-        chosen: whether the data choose the reference.
-        adjust: `holm` or `bonferroni`.
-    """
-
-    p: dict[frozenset[Group], tuple[float, float]]
-    simultaneous: float
-    plain: float
-    size: int
-    chosen: bool
-    adjust: str
-
-    @property
-    def level(self) -> float:
-        """Error of one test, for power."""
-        return 1 - self.simultaneous
-
-    @property
-    def confidence(self) -> float:
-        """Of one group's interval: simultaneous where the data choose the reference."""
-        return self.simultaneous if self.chosen else self.plain
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One `by` entry: its groups, those that are tested, the group they are compared with, or why there is none."""
-
-    attributes: tuple[str, ...]
-    groups: tuple[Group, ...]
-    tested: tuple[Group, ...]
-    reference: Group | None
-    why_none: str | None
-    left_out: str = ""
-
-    def without(self, count: int) -> str | None:
-        """How many decisions are left out, in words."""
-        return f"{count:,} {self.left_out}" if count else None
 
 
 def fairness_measurements(
@@ -98,77 +59,18 @@ def fairness_measurements(
     Raises:
         WrongUse: `by` or `among` name columns that the tally does not count, or the tally's small cells are merged.
     """
-    named = [(by,) if isinstance(by, str) else tuple(by) for by in control.by or declaration.protected_attributes]
+    named = [
+        (by,) if isinstance(by, str) else tuple(by) for by in control.by or declaration.protected_attributes
+    ]
     undecided = ", ".join(declaration.outcomes.undecided)
     left_out = f"undecided ({undecided}) left out" if undecided else "undecided left out"
-    entries = [replace(_entry(tally, by, control), left_out=left_out) for by in named]
+    entries = [entry_of(tally, by, control, left_out) for by in named]
     if control.metric == "selection_rate":
         rows = _rates(entries, control)
     else:
-        family = _family(entries, control)
+        family = family_of(entries, control)
         rows = [row for entry in entries for row in _compared(entry, family, control)]
     return [replace(row, stratum=dict(control.among) or None) for row in rows]
-
-
-def _entry(tally: Tally, by: tuple[str, ...], control: Fairness) -> Entry:
-    groups = tuple(groups_of(tally, by, control.among))
-    tested = tuple(group for group in groups if group.known and group.decided >= control.min_group_size)
-    if control.reference is None or control.metric == "selection_rate":
-        best = best_of(tested) if tested else None
-        return Entry(by, groups, tested, best, None if best else _too_few(groups, control))
-    missing = [name for name in by if name not in control.reference]
-    if missing:
-        return Entry(by, groups, (), None, f"no reference is declared for {', '.join(missing)}")
-    key = tuple(control.reference[name] for name in by)
-    found = next((group for group in groups if group.key == key), Group(by, key))
-    if found not in tested:
-        words = f"the declared reference {_name(found)} has {found.decided:,} decisions, fewer than {control.min_group_size}"
-        return Entry(by, groups, (), found if found.decided else None, words)
-    return Entry(by, groups, tested, found, None)
-
-
-def _too_few(groups: Iterable[Group], control: Fairness) -> str:
-    sizes = (
-        ", ".join(f"{_name(group)} {group.decided:,}" for group in groups if group.known) or "none is known"
-    )
-    return f"fewer than two known groups reach {control.min_group_size} decisions ({sizes})"
-
-
-def _name(group: Group) -> str:
-    return ", ".join(value if value is not None else "unknown" for value in group.key)
-
-
-def _pairs(entry: Entry, control: Fairness) -> list[tuple[Group, Group]]:
-    if control.reference is None:
-        return list(combinations(entry.tested, 2))
-    return [
-        (group, entry.reference) for group in entry.tested if entry.reference and group != entry.reference
-    ]
-
-
-def _family(entries: Sequence[Entry], control: Fairness) -> Family:
-    pairs = [pair for entry in entries for pair in _pairs(entry, control)]
-    test = control.test
-    confidence, adjust = (0.95, "holm") if test == "none" else (test.confidence, test.adjust)
-    p: dict[frozenset[Group], tuple[float, float]] = {}
-    if pairs:
-        single = comparisons.fisher(*_columns(pairs))
-        adjusted = comparisons.holm(single) if adjust == "holm" else comparisons.bonferroni(single)
-        p = {
-            frozenset(pair): (float(one), float(all_))
-            for pair, one, all_ in zip(pairs, single, adjusted, strict=True)
-        }
-    size = max(len(pairs), 1)
-    return Family(p, 1 - (1 - confidence) / size, confidence, size, control.reference is None, adjust)
-
-
-def _columns(pairs: Sequence[tuple[Group, Group]]) -> list[list[int]]:
-    return [
-        [one.favorable for one, _ in pairs],
-        [one.decided for one, _ in pairs],
-        [other.favorable for _, other in pairs],
-        [other.decided for _, other in pairs],
-    ]
 
 
 def _compared(entry: Entry, family: Family, control: Fairness) -> list[Measurement]:
@@ -194,7 +96,7 @@ def _row(group: Group, entry: Entry, family: Family, control: Fairness) -> Measu
         return replace(row, note=_join(row.note, entry.why_none if base is None else "no decision"))
     value = _value(group, base, control)
     if value is None:
-        return replace(row, note=_join(row.note, f"undefined: no favorable decision in {_name(base)}"))
+        return replace(row, note=_join(row.note, f"undefined: no favorable decision in {base.name}"))
     if group == base:
         words = (
             "the group compared with"
@@ -220,7 +122,7 @@ def _row(group: Group, entry: Entry, family: Family, control: Fairness) -> Measu
 
 def _aggregate(entry: Entry, rows: Sequence[Measurement], family: Family, control: Fairness) -> Measurement:
     others = [group for group in entry.tested if group != entry.reference]
-    extreme = "largest difference" if control.metric in DIFFERENCES else "smallest ratio"
+    extreme = "largest difference" if control.metric in _DIFFERENCES else "smallest ratio"
     row = Measurement(
         metric=control.metric,
         attribute=entry.attributes,
@@ -230,16 +132,16 @@ def _aggregate(entry: Entry, rows: Sequence[Measurement], family: Family, contro
     )
     left_out = entry.without(sum(group.undecided for group in entry.groups))
     if not others or entry.reference is None:
-        return replace(row, note=_join(entry.why_none or _too_few(entry.groups, control), left_out))
+        return replace(row, note=_join(entry.why_none or too_few(entry.groups, control), left_out))
     worst = worst_of(others)
     own = next(found for found in rows if found.group == worst.values)
     if own.value is None:
         return replace(row, note=own.note)
-    pairs = _pairs(entry, control)
+    pairs = pairs_of(entry, control)
     both = pairs + [(other, one) for one, other in pairs] if family.chosen else pairs
     low, high = _interval(both, control, family.simultaneous)
-    pick = np.max if control.metric in DIFFERENCES else np.min
-    bound = (max, 0.0) if control.metric in DIFFERENCES else (min, 1.0)
+    pick = np.max if control.metric in _DIFFERENCES else np.min
+    bound = (max, 0.0) if control.metric in _DIFFERENCES else (min, 1.0)
     lower, upper = float(pick(low)), float(pick(high))
     if family.chosen:  # the best group is at least as good as any other, so the metric ends at equality
         lower, upper = bound[0](lower, bound[1]), bound[0](upper, bound[1])
@@ -252,28 +154,28 @@ def _aggregate(entry: Entry, rows: Sequence[Measurement], family: Family, contro
         p_value=own.p_value,
         p_adjusted=own.p_adjusted,
         minimum_detectable=own.minimum_detectable,
-        note=_join(f"{_name(worst)} against {_name(entry.reference)}", left_out),
+        note=_join(f"{worst.name} against {entry.reference.name}", left_out),
     )
 
 
 def _value(group: Group, base: Group, control: Fairness) -> float | None:
     """Integers until the one division at the end: four fifths is exactly 0.8."""
-    if control.metric in DIFFERENCES:
+    if control.metric in _DIFFERENCES:
         return float(base.rate - group.rate)
     return float(group.rate / base.rate) if base.favorable else None
 
 
 def _interval(
-    pairs: Sequence[tuple[Group, Group]], control: Fairness, confidence: float
+    pairs: Sequence[Pair], control: Fairness, confidence: float
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    x1, n1, x2, n2 = _columns(pairs)
-    if control.metric in DIFFERENCES:
+    x1, n1, x2, n2 = columns_of(pairs)
+    if control.metric in _DIFFERENCES:
         return newcombe(x2, n2, x1, n1, confidence)
     return ratio_score(x1, n1, x2, n2, confidence)
 
 
 def _in_unit(rate: float, base: Group, control: Fairness) -> float:
-    return float(base.rate) - rate if control.metric in DIFFERENCES else rate / float(base.rate)
+    return float(base.rate) - rate if control.metric in _DIFFERENCES else rate / float(base.rate)
 
 
 def _finite(number: float) -> float | None:
@@ -294,13 +196,13 @@ def _growth(
     if times is None:
         return None
     return (
-        f"about {math.ceil(group.decided * times):,} decisions on {_name(group)} (now {group.decided:,}), with the others"
+        f"about {math.ceil(group.decided * times):,} decisions on {group.name} (now {group.decided:,}), with the others"
         " growing alike, would tell with 80 % power"
     )
 
 
 def _method(family: Family, control: Fairness, *, simultaneous: bool) -> str:
-    interval = "Newcombe" if control.metric in DIFFERENCES else "Miettinen-Nurminen score"
+    interval = "Newcombe" if control.metric in _DIFFERENCES else "Miettinen-Nurminen score"
     test = "Fisher exact two-sided"
     if family.size == 1:
         return f"{interval} interval; {test}; one comparison"

@@ -48,6 +48,11 @@ class Group:
         """Column to value."""
         return dict(zip(self.attributes, self.key, strict=True))
 
+    @property
+    def name(self) -> str:
+        """Its values alone: `black, female`."""
+        return ", ".join(value if value is not None else "unknown" for value in self.key)
+
 
 def groups_of(tally: Tally, by: Sequence[str], among: Mapping[str, str]) -> list[Group]:
     """The groups of an attribute or an intersection, in the order of their values, unknown ones last.

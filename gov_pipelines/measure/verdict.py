@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -122,8 +122,10 @@ def _decisions(measurements: Sequence[Measurement]) -> Judgement:
 
 def _fairness(control: Fairness, measurements: Sequence[Measurement]) -> Judgement:
     rows = [one for one in measurements if one.metric == control.metric]
-    if not rows:
-        return Judgement("missing", f"No {sentences.metric(control.metric)} was measured.")
+    due = [(by,) if isinstance(by, str) else tuple(by) for by in control.by]
+    absent = _absent(rows, due)
+    if not rows or absent:
+        return _unmeasured(control.metric, absent)
     if control.at_least is None and control.at_most is None:
         return _report_only(rows)
     # The group compared with is its own reference: always equal, so never a reason to pass.
@@ -147,6 +149,17 @@ def _drift(control: Drift, measurements: Sequence[Measurement]) -> Judgement:
     if control.at_most is None:
         return _report_only(rows)
     return _worst([_limit(control, one, rows) for one in rows], rows)
+
+
+def _absent(rows: Sequence[Measurement], due: Iterable[tuple[str, ...]]) -> list[str]:
+    """What was to be measured and was not."""
+    measured = {one.attribute for one in rows}
+    return sorted(" and ".join(attribute) for attribute in due if attribute not in measured)
+
+
+def _unmeasured(metric: str, absent: Sequence[str]) -> Judgement:
+    of = f" of {', '.join(absent)}" if absent else ""
+    return Judgement("missing", f"The {sentences.metric(metric)}{of} was due and not measured.")
 
 
 def _report_only(rows: Sequence[Measurement]) -> Judgement:
@@ -248,8 +261,16 @@ def _access(_control: DataAccess, measurements: Sequence[Measurement]) -> Judgem
 def _bare(control: LogQuality | OperatingRange | Freshness, measurements: Sequence[Measurement]) -> Judgement:
     metric, limit, worded = _bare_limit(control)
     rows = [one for one in measurements if one.metric in metric]
-    if not rows:
-        return Judgement("missing", f"No {sentences.metric(min(metric))} was measured.")
+    due = (
+        control.ranges
+        if control.kind == "operating_range"
+        else control.of
+        if control.kind == "log_quality"
+        else ()
+    )
+    absent = _absent(rows, [(name,) for name in due])
+    if not rows or absent:
+        return _unmeasured(max(metric), absent)
     if limit is None:
         return _report_only(rows)
     return _worst([_held(one, limit, worded) for one in rows], rows)

@@ -137,6 +137,15 @@ def test_nothing_measured_is_missing(control):
     assert verdict(control, [Measurement("something_else", value=0.0)]).verdict == "missing"
 
 
+def test_half_measured_is_missing():
+    assert verdict(fairness(by=["race", "sex"]), [ratio(0.9, 0.85, 1.1, 0.9)]).verdict == "missing"
+    share = Measurement("missing_share", ("sex",), value=0.0, n=9)
+    control = LogQuality(kind="log_quality", metric="missing_share", of=["sex", "race"], at_most=0.1)
+    found = verdict(control, [share])
+    assert found.verdict == "missing"
+    assert "missing share of race was due" in found.reason
+
+
 def test_the_mortgage_decisions_fail_against_equality(loans, mortgages):
     control = fairness()
     found = verdict(control, fairness_measurements(loans, control, mortgages))
