@@ -209,7 +209,8 @@ def _limit(control: Fairness | Drift, row: Measurement, rows: Sequence[Measureme
         return Judgement("fail" if beyond else "pass", f"{told}; the bare point, not tested.", row)
     if control.test.against == "threshold" or row.metric == "selection_rate":
         apart = (at_least is not None and high < at_least) or (at_most is not None and low > at_most)
-        return _against_threshold(row, told, beyond=beyond, inside=inside, apart=apart)
+        more = sentences.narrower(row, at_least, at_most)
+        return _against_threshold(row, told, more, beyond=beyond, inside=inside, apart=apart)
     return _against_equality(row, told, 1 - control.test.confidence, beyond=beyond, inside=inside)
 
 
@@ -225,14 +226,14 @@ def _against_equality(row: Measurement, told: str, level: float, *, beyond: bool
     return Judgement("warn", f"{told}, but the interval crosses the limit.", row)
 
 
-def _against_threshold(row: Measurement, told: str, *, beyond: bool, inside: bool, apart: bool) -> Judgement:
-    if apart:
-        return Judgement("fail", f"{told}, and so is the whole interval.", row)
+def _against_threshold(
+    row: Measurement, told: str, more: str, *, beyond: bool, inside: bool, apart: bool
+) -> Judgement:
+    if apart or inside:
+        return Judgement("fail" if apart else "pass", f"{told}, and so is the whole interval.", row)
     if beyond:
         return Judgement("warn", f"{told}, but the interval crosses the limit.", row)
-    if inside:
-        return Judgement("pass", f"{told}, and so is the whole interval.", row)
-    return _insufficient(row, f"{told}, but the interval crosses the limit{sentences.needed(row)}")
+    return _insufficient(row, f"{told}, but the interval crosses the limit{more}")
 
 
 def _insufficient(row: Measurement, words: str) -> Judgement:

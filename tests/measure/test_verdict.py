@@ -171,14 +171,20 @@ def test_a_verdict_that_the_data_cannot_give_says_what_would(of_groups, declarat
 
 
 @pytest.mark.parametrize(
-    ("rates", "expected"), [((90, 60), "fail"), ((90, 88), "warn"), ((300, 295), "pass")], ids=str
+    ("favorable", "decided", "expected"),
+    [(60, 100, "fail"), (78, 100, "warn"), (88, 100, "insufficient"), (950, 1000, "pass")],
 )
-def test_selection_rates_are_held_against_the_limit_itself(of_groups, declaration, rates, expected):
-    control = fairness(metric="selection_rate", at_least=0.8, test={"against": "threshold"})
-    size = 100 if rates[0] < 100 else 320
-    tally = of_groups({name: (x, size - x) for name, x in zip("ab", rates, strict=True)})
-    found = verdict(control, fairness_measurements(tally, control, declaration)).verdict
-    assert found == {"warn": "insufficient"}.get(expected, expected)
+def test_selection_rates_are_held_against_the_limit_itself(
+    of_groups, declaration, favorable, decided, expected
+):
+    control = fairness(metric="selection_rate")
+    tally = of_groups({"a": (favorable, decided - favorable), "b": (990, 10)})
+    found = verdict(control, fairness_measurements(tally, control, declaration))
+    assert found.verdict == expected
+    if expected == "insufficient":
+        assert "about 131 rows at this value (now 100) would tell" in found.reason
+        more = of_groups({"a": (116, 15), "b": (990, 10)})
+        assert verdict(control, fairness_measurements(more, control, declaration)).verdict == "pass"
 
 
 def test_a_declared_reference_that_is_not_there_is_insufficient(of_groups, declaration):
