@@ -44,12 +44,12 @@ class Unfinished:
 
     Attributes:
         missed: systems whose snapshot was planned and not made.
-        unevaluated: planned checks without a result, of assets that were made.
+        undone: planned checks without a result and planned assets not made, of systems whose snapshot was.
         reason: why the run stopped, in one line; None where it did not.
     """
 
     missed: tuple[str, ...]
-    unevaluated: tuple[dg.AssetCheckKey, ...]
+    undone: tuple[dg.AssetKey | dg.AssetCheckKey, ...]
     reason: str | None
 
 
@@ -62,9 +62,9 @@ def unfinished(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Unfinished:
         event = record.event_log_entry.get_dagster_event()
         match event.event_type:
             case dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
-                planned.add(event.asset_key)
+                planned.add(_made(event))
             case dg.DagsterEventType.ASSET_MATERIALIZATION:
-                made.add(event.asset_key)
+                made.add(_made(event))
             case dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
                 check = event.asset_check_planned_data
                 checks_planned.add(dg.AssetCheckKey(check.asset_key, check.check_name))
@@ -76,14 +76,20 @@ def unfinished(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Unfinished:
     if run.is_failure_or_canceled and reason is None:
         reason = f"the run was {run.status.value.lower()} before a step failed"
     lost = planned - made
-    return Unfinished(
-        missed=tuple(sorted({key.path[0] for key in lost if key and key.path[-1] == SNAPSHOT})),
-        # Checks of an asset that was not made have nothing to judge: the missed window says it once for all.
-        unevaluated=tuple(
-            sorted((k for k in checks_planned - checks_made if k.asset_key not in lost), key=str)
-        ),
-        reason=reason,
-    )
+    missed = {key.path[0] for key in lost if key.path[-1] == SNAPSHOT}
+    # Where the snapshot is missing, the missed window says it once for all that was to stand on it.
+    lost_or_silent: list[dg.AssetKey | dg.AssetCheckKey] = [*lost, *(checks_planned - checks_made)]
+    undone = [key for key in lost_or_silent if _system(key) not in missed]
+    return Unfinished(tuple(sorted(missed)), tuple(sorted(undone, key=str)), reason)
+
+
+def _made(event: dg.DagsterEvent) -> dg.AssetKey:
+    assert event.asset_key is not None  # both kinds of materialization event carry one
+    return event.asset_key
+
+
+def _system(key: dg.AssetKey | dg.AssetCheckKey) -> str:
+    return (key.asset_key if isinstance(key, dg.AssetCheckKey) else key).path[0]
 
 
 def settle(instance: dg.DagsterInstance, run: dg.DagsterRun, audit: AuditHome, now: datetime) -> Delivery:
@@ -170,19 +176,23 @@ def _alerts(run: dg.DagsterRun, left: Unfinished, now: datetime) -> Iterator[Ale
     day = _day(run, now)
     for system in left.missed:
         yield missed_window(system, day, reason=left.reason or NO_SNAPSHOT, notify=(), raised_at=now)
-    for check in left.unevaluated:
-        system = check.asset_key.path[0]
+    for key in left.undone:
+        name, what = (
+            (key.name, f"check {key.name}")
+            if isinstance(key, dg.AssetCheckKey)
+            else (key.path[-1], f"asset {key.path[-1]}")
+        )
         yield Alert(
-            key=f"{system}|{check.name}|{day}|{run.run_id}|missing",
-            system=system,
-            control=check.name,
+            key=f"{_system(key)}|{name}|{day}|{run.run_id}|missing",
+            system=_system(key),
+            control=name,
             partition=day,
             transition="missing",
             severity="critical",
             notify=(),
-            title=f"{system}: check {check.name} of {day} gave no result",
-            body=f"It was planned on {check.asset_key.to_user_string()} and not evaluated: {left.reason or 'nothing says why'}.\n"
-            f"Run the day again: gov audit {system} --date {day}",
+            title=f"{_system(key)}: {what} of {day} gave no result",
+            body=f"It was planned and has none: {left.reason or 'nothing says why'}.\n"
+            f"Run the day again: gov audit {_system(key)} --date {day}",
             raised_at=now,
         )
 

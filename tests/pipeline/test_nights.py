@@ -185,6 +185,18 @@ def test_a_check_that_dies_is_told_and_the_snapshot_stands(run, plan, home):
     assert plan.missed == []
 
 
+def test_an_extension_that_fails_is_told_and_the_night_stands(project, home, instance):
+    broken = EXTENSION.replace('decision_log.select(mean=pl.col("score").mean())', "1 / 0")
+    (project.assets / "hiring" / "mine.py").write_text(broken)
+    (done,) = audit("hiring", DAYS[:1], instance, definitions=load(project, {}, home), home=home)
+    assert (done.signed, done.done) == (True, False)
+    assert {(each.transition, each.control) for each in alerts(home)} == {
+        ("missing", "scores"),
+        ("missing", "mean_is_low"),
+    }
+    assert "hiring__scores: ZeroDivisionError" in alerts(home)[0].body
+
+
 def test_the_night_is_judged_on_its_next_morning_unless_told(run, plan):
     run()
     assert plan.nights[0].as_of == datetime(2026, 9, 2, 6, 30, tzinfo=UTC)
