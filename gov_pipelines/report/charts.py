@@ -10,6 +10,7 @@ import hashlib
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from importlib import import_module
 from importlib.util import find_spec
@@ -183,9 +184,13 @@ def _ranked(
 ) -> LayerChart:
     """One row a measurement, worst first: its name, its marks on a common scale, its numbers."""
     alt = _altair()
+    strata = {words.group_words(m.stratum) for m in measurements if m.stratum}
+    if len(strata) == 1 and all(m.stratum for m in measurements):  # said once, not in every label
+        title = f"{title}, among {strata.pop()}"
+        measurements = [replace(m, stratum=None) for m in measurements]
     ordered = sorted(measurements, key=lambda m: (not m.tested, _badness(m, limit_is)))
     rows = [_row(m, domain, limit, limit_is) for m in ordered]
-    axis = alt.Axis(labelLimit=260, labelPadding=8, domain=False, ticks=False)
+    axis = alt.Axis(labelLimit=260, labelPadding=14, domain=False, ticks=False)
     base = alt.Chart(alt.Data(values=rows)).encode(
         y=alt.Y("label:N", sort=[row["label"] for row in rows], title=None, axis=axis)
     )

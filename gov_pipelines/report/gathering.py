@@ -124,7 +124,7 @@ def _control(
     began = max(policy.in_force.from_, declaration.starts)
     turned = {"stale": cell.last_partition, "long insufficient": cell.since}.get(cell.gap or "") or began
     said = cell.sentence.removeprefix(f"{cell.clause} in {cell.system}: ")
-    at_least = getattr(control, "at_least", None)
+    at_least, at_most = getattr(control, "at_least", None), getattr(control, "at_most", None)
     return ControlView(
         policy=cell.policy,
         clause=cell.clause,
@@ -142,8 +142,8 @@ def _control(
         window=str(control.window) if control else None,
         threshold=newest.threshold or None if newest else None,
         metric=getattr(control, "metric", None),
-        limit=at_least if at_least is not None else getattr(control, "at_most", None),
-        limit_is="at_least" if at_least is not None else "at_most",
+        limit=at_least if at_least is not None else at_most,
+        limit_is="at_least" if at_least is not None or at_most is None else "at_most",
         obligation=_owed(clause.obligation) if clause.obligation else None,
         verdict=newest.verdict if newest else None,
         sentence=newest.reason if newest else "",
@@ -157,7 +157,7 @@ def _control(
         breaches=cell.breaches,
         n=newest.n if newest else None,
         measurements=tuple(numbers),
-        history=tuple(PastVerdict(row.partition, row.verdict) for row in history),
+        history=tuple(PastVerdict(row.partition, row.verdict, row.breaches) for row in history),
         synthetic=_synthetic_in(control, declaration) if control else (),
     )
 

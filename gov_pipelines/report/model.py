@@ -15,10 +15,11 @@ RED: frozenset[Verdict] = frozenset({"fail", "missing"})
 
 @dataclass(frozen=True, slots=True)
 class PastVerdict:
-    """The verdict of one control for one partition, of the latest signed revision."""
+    """The verdict of one control for one partition, of the latest signed revision; breaches are decisions outside."""
 
     partition: date
     verdict: Verdict
+    breaches: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,11 @@ class ControlView:
         """A failing control, or one whose result was due and is absent."""
         return self.verdict in RED
 
+    @property
+    def earlier_red(self) -> tuple[PastVerdict, ...]:
+        """Red partitions among the newest 30 of a control that is not red now: what happened then is not undone."""
+        return () if self.red else tuple(past for past in self.history[-30:] if past.verdict in RED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemPage:
@@ -196,6 +202,11 @@ class Report:
         """Failing and missing cells, worst and oldest first."""
         cells = [cell for cell in self.cells if cell[1].red]
         return tuple(sorted(cells, key=lambda cell: (_rank(cell[1].verdict), -(cell[1].days_open or 0))))
+
+    @property
+    def earlier(self) -> tuple[tuple[SystemPage, ControlView], ...]:
+        """Cells that are not red now and were among their newest 30 partitions."""
+        return tuple(cell for cell in self.cells if cell[1].earlier_red)
 
     @property
     def gaps(self) -> tuple[tuple[SystemPage, ControlView], ...]:

@@ -16,7 +16,7 @@ def history(*runs):
     """(first day index, verdict) runs to one verdict a partition; None leaves the partition out."""
     starts = [*runs, (len(DAYS), None)]
     return tuple(
-        PastVerdict(DAYS[i], verdict)
+        PastVerdict(DAYS[i], verdict, int(verdict == "fail"))
         for (begin, verdict), (end, _) in pairwise(starts)
         if verdict
         for i in range(begin, end)

@@ -82,6 +82,15 @@ def test_beyond_differs_by_shape_and_depends_on_the_side(sample):
     assert "A" not in low[0]  # a diamond has no arc
 
 
+def test_a_shared_stratum_is_said_once_in_the_title(sample):
+    rows = [replace(m, stratum={"history": "1"}) for m in sample.RACE[:3]]
+    title, _, texts, _ = drawn(forest(rows, 0.8, "FL-7"))
+    assert title == "FL-7, among history: 1"
+    assert "race: black" in texts
+    _, _, texts, _ = drawn(forest([*rows, replace(sample.RACE[1], stratum={"history": "0"})], 0.8, "FL-7"))
+    assert {"race: black, among history: 1", "race: black, among history: 0"} <= set(texts)
+
+
 def test_psi_bars_name_their_columns_and_the_limit(sample):
     _, description, texts, _ = drawn(psi_bars(sample.DRIFT, 0.25, "FL-10"))
     assert [text for text in texts if text in {"income", "amount", "decision"}] == [

@@ -108,6 +108,16 @@ def test_a_failing_control_with_its_numbers_and_its_days(home):
     assert view.gap is None
 
 
+def test_a_control_without_a_limit_has_its_lowest_group_first(home):
+    clause = HOUSE.clauses[0].model_copy(
+        update={"control": HOUSE.clauses[0].control.model_copy(update={"at_least": None})}
+    )
+    free = HOUSE.model_copy(update={"clauses": [clause]})
+    with open_store(home.store_url).connect() as connection:
+        view = views(gather(connection, home, {"loans": LOANS}, [free], AS_OF))["A-1"]
+    assert (view.limit, view.limit_is, view.gap) == (None, "at_least", "unable to fail")
+
+
 def test_the_deciding_number_stands_in_where_no_file_has_all(home):
     view = views(gathered(home))["A-2"]
     assert [(m.metric, m.value, m.n) for m in view.measurements] == [("decisions_outside", 0.0, 66)]

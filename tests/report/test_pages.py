@@ -110,6 +110,13 @@ def test_red_is_worst_and_oldest_first(sample):
     assert [view.clause for _, view in sample.report().red] == ["FL-5", "FL-1", "FL-2", "FL-11"]
 
 
+def test_what_was_red_lately_is_not_forgotten(sample, pages):
+    assert [view.clause for _, view in sample.report().earlier] == ["FL-4", "FL-10"]
+    earlier = read(pages / "index.html").text.split("Red earlier")[1].split("Gaps:")[0]
+    assert "FL-4 in mortgage_underwriting: fail on 2026-09-06 (1 outside); now pass." in earlier
+    assert "FL-10 in mortgage_underwriting: missing on 2026-09-18; now warn." in earlier
+
+
 def test_gaps_without_anything_behind_them_come_first(sample):
     assert [view.clause for _, view in sample.report().gaps] == ["FL-14", "FL-15", "FL-1", "FL-9"]
 
