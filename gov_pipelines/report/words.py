@@ -83,8 +83,8 @@ KIND_WORDS: Mapping[str, str] = {
 
 METRIC_WORDS: Mapping[str, str] = {
     "adverse_impact_ratio": "selection rate over that of the reference group",
-    "demographic_parity_difference": "largest difference of selection rates",
-    "demographic_parity_ratio": "smallest ratio of selection rates",
+    "demographic_parity_difference": "how far a selection rate lies below that of the best group",
+    "demographic_parity_ratio": "selection rate over that of the best group, the smallest counts",
     "impact_ratio": "selection rate over that of the best group",
     "psi": "population stability index (0 means the reference's distribution)",
     "selection_rate": "share of decisions that were favorable",
