@@ -20,8 +20,8 @@ from gov_pipelines.policy import (
     coverage_matrix,
     in_force,
     last_verdict,
+    newest_due,
 )
-from gov_pipelines.policy.coverage import newest_due
 from gov_pipelines.report.model import ControlView, PastVerdict, Report, RowTotals, SnapshotView, SystemPage
 from gov_pipelines.store import Connection, Home, SnapshotRow, VerdictRow, all_snapshots, verdict_history
 
