@@ -15,7 +15,7 @@ from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.policy import SystemDeclaration
-from gov_pipelines.store import open_store, verdicts_of
+from gov_pipelines.store import open_store, reading, verdicts_of
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -72,6 +72,7 @@ def run_audits(
     days: Sequence[date],
     *,
     as_of: datetime | None = None,
+    report: bool = True,
     quiet: bool = False,
 ) -> list[dict[str, Any]]:
     """Audit days of a system in this process, through Dagster, with a line a day.
@@ -79,47 +80,44 @@ def run_audits(
     Returns:
         One record a day: system, partition, done, signed, unreachable, problem, run_id, verdicts.
     """
-    from gov_pipelines.pipeline import AuditHome, audit  # noqa: PLC0415  (Dagster takes two seconds)
+    from gov_pipelines.definitions import load  # noqa: PLC0415  (Dagster takes two seconds)
+    from gov_pipelines.pipeline import AuditHome, PartitionRun, audit  # noqa: PLC0415  (as above)
+    from gov_pipelines.pipeline.instance import open_instance  # noqa: PLC0415  (as above)
 
-    results = []
-    with dagster_instance(place) as instance:
-        for run in audit(
-            declaration.system, days, instance=instance, home=AuditHome.of(place.project), as_of=as_of
-        ):
-            with open_store(_store_url(place)).connect() as connection:
-                rows = verdicts_of(connection, declaration.system, run.partition)
-            verdicts = {row.control: row.verdict for row in rows}
-            results.append(
-                {
-                    "system": declaration.system,
-                    "partition": run.partition.isoformat(),
-                    "done": run.done,
-                    "signed": run.signed,
-                    "unreachable": run.unreachable,
-                    "problem": run.problem,
-                    "run_id": run.run_id,
-                    "verdicts": verdicts,
-                }
-            )
-            if not quiet:
-                click.echo(_line(results[-1]))
-    return results
+    results: list[dict[str, Any]] = []
 
-
-def dagster_instance(place: Workplace) -> Any:
-    """Dagster's instance in this home, made with the project's dagster.yaml if it is new."""
-    import dagster as dg  # noqa: PLC0415  (as above)
-
-    folder = place.home.dagster_dir
-    settings = folder / "dagster.yaml"
-    if not settings.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        own = place.project.root / "dagster.yaml"
-        settings.write_text(
-            own.read_text("utf-8") if own.is_file() else "telemetry: {enabled: false}\n", "utf-8"
+    def note(run: PartitionRun) -> None:
+        with reading(open_store(_store_url(place))) as connection:
+            rows = verdicts_of(connection, declaration.system, run.partition)
+        results.append(
+            {
+                "system": declaration.system,
+                "partition": run.partition.isoformat(),
+                "done": run.done,
+                "signed": run.signed,
+                "unreachable": run.unreachable,
+                "problem": run.problem,
+                "run_id": run.run_id,
+                "verdicts": {row.control: row.verdict for row in rows},
+            }
         )
-    os.environ["DAGSTER_HOME"] = str(folder)
-    return dg.DagsterInstance.from_config(str(folder))
+        if not quiet:
+            click.echo(_line(results[-1]))
+
+    with open_instance(place.project) as instance:
+        home = AuditHome.of(place.project)
+        definitions = load(place.project, os.environ, home)
+        audit(
+            declaration.system,
+            days,
+            instance,
+            definitions=definitions,
+            home=home,
+            as_of=as_of,
+            report=report,
+            progress=note,
+        )
+    return results
 
 
 def _store_url(place: Workplace) -> str:

@@ -7,6 +7,7 @@ import click
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.report.explanation import explain
+from gov_pipelines.store import reading
 
 
 @click.command("explain")
@@ -22,7 +23,7 @@ def explain_command(decision: str, system: str, as_json: bool) -> None:
     """
     place = workplace()
     declaration = place.system(system)
-    with place.engine.connect() as connection:
+    with reading(place.engine) as connection:
         found = explain(decision, declaration, place.policies, place.home, connection)
     if as_json:
         print_json(found.to_json())

@@ -11,7 +11,7 @@ import click
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.policy import CoverageCell, coverage_matrix, last_verdict
-from gov_pipelines.store import verdict_history
+from gov_pipelines.store import reading, verdict_history
 
 _RED = {"fail", "missing"}
 
@@ -49,7 +49,7 @@ def coverage(place: Workplace, today: date) -> list[CoverageCell]:
     for mistake in mistakes:
         click.echo(f"not shown: {mistake}", err=True)
     last = {}
-    with place.engine.connect() as connection:
+    with reading(place.engine) as connection:
         for system in declarations:
             rows = defaultdict(list)
             for row in verdict_history(connection, system):

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from gov_pipelines.measure import tally as count
 from gov_pipelines.pipeline.records import measurement_from, measurement_record
 from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force
 from gov_pipelines.policy.kinds import Drift, Expectation, Fairness, Freshness, LogQuality, OperatingRange
-from gov_pipelines.store import Home, read_frame, write_atomic, write_frame
+from gov_pipelines.store import Engine, Home, open_store, read_frame, write_atomic, write_frame
 from gov_pipelines.validate import SecondOpinion, second_opinion
 
 TABLE_ROWS = 50
@@ -95,6 +95,11 @@ class Night:
         return self.environ.get("GOV_STORE_URL") or self.home.store_url
 
     @property
+    def store(self) -> Engine:
+        """The store, one engine a process and URL."""
+        return _opened(self.store_url)
+
+    @property
     def folder(self) -> Path:
         """Where this partition's files are."""
         return self.home.partition_dir(self.system, self.partition)
@@ -124,6 +129,11 @@ class Night:
         write_atomic(self.folder / name, text.encode())
 
 
+@cache
+def _opened(url: str) -> Engine:
+    return open_store(url)
+
+
 def read_decisions(night: Night) -> StepResult:
     """`decision_log`: pull the day's decisions, keep what can be judged, quarantine the rest, count everything."""
     extract = read_partition(
@@ -136,6 +146,7 @@ def read_decisions(night: Night) -> StepResult:
         {
             **extract.rows.to_dict(),
             "adds_up": extract.rows.adds_up,
+            "notes": list(extract.notes),
             "inputs": [
                 {"name": each.name, "rows": each.rows, "sha256": each.digest} for each in extract.inputs
             ],
@@ -239,7 +250,7 @@ def measure_fairness(night: Night) -> StepResult:
             continue
         if isinstance(control, Fairness):
             rows = fairness_measurements(counted, control, night.declaration)
-            opinions.append(second_opinion(rows, counted, _rows_of(night, days)))
+            opinions.append(second_opinion(rows, counted, _rows_of(night, days), reference=control.reference))
         elif isinstance(control, LogQuality):
             rows = quality_measurements(counted, control, night.declaration)
         elif isinstance(control, OperatingRange):

@@ -48,9 +48,9 @@ from gov_pipelines.store import (
     enqueue,
     last_snapshot,
     lock,
-    open_store,
     put_verdicts,
     read_frame,
+    reading,
     record_policy,
     record_snapshot,
     snapshot_of,
@@ -99,17 +99,17 @@ def sign(night: Night) -> StepResult:
 
 def sign_missed(night: Night, reason: str) -> StepResult:
     """Sign that this window was not audited, and why. A window that was audited before stays as it was signed."""
-    with open_store(night.store_url).connect() as connection:
+    with reading(night.store) as connection:
         signed = snapshot_of(connection, night.system, night.partition)
     if signed is not None:
-        with open_store(night.store_url).begin() as connection:
+        with night.store.begin() as connection:
             enqueue(connection, [_missed_alert(night, reason)])
         return StepResult(metadata={"revision": signed.revision, "changed": False})
     judged = {
         bound.key: Judgement("missing", f"The window was not audited: {reason}") for bound in night.bound
     }
     rows = verdict_rows_of(night, judged)
-    with open_store(night.store_url).begin() as connection:
+    with night.store.begin() as connection:
         put_verdicts(connection, rows)
     nothing = dict.fromkeys(("sourceCount", "accepted", "quarantined", "duplicate", "undated"), 0)
     findings = {
@@ -125,16 +125,16 @@ def sign_missed(night: Night, reason: str) -> StepResult:
 
 def verdict_rows(night: Night) -> list[VerdictRow]:
     """The verdicts of the latest signed revision of the night's partition."""
-    with open_store(night.store_url).connect() as connection:
+    with reading(night.store) as connection:
         return verdicts_of(connection, night.system, night.partition)
 
 
 def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes]) -> StepResult:
-    engine = open_store(night.store_url)
+    engine = night.store
     with lock(night.home, f"ledger-{night.system}", engine=engine):
         now = datetime.now(UTC)
         content = {**_context(night, engine, now), **findings}
-        with engine.connect() as connection:
+        with reading(engine) as connection:
             signed = snapshot_of(connection, night.system, night.partition)
             last = last_snapshot(connection, night.system)
             revision = signed.revision + 1 if signed else 1

@@ -9,14 +9,14 @@ from gov_pipelines.measure import Judgement, window_bounds
 from gov_pipelines.pipeline.night import Night, StepResult, measurements_of, presence_of
 from gov_pipelines.policy import BoundClause, Policy, control_keys, controls_in_force, in_force
 from gov_pipelines.policy.kinds import Expectation, Freshness
-from gov_pipelines.store import VerdictRow, open_store, put_verdicts, snapshot_of
+from gov_pipelines.store import VerdictRow, put_verdicts, reading, snapshot_of
 from gov_pipelines.validate import compile_suites, run_suite
 
 
 def reach_verdicts(night: Night) -> StepResult:
     """`control_verdicts`: one row per control into the store, as the revision that is about to be signed."""
     rows = verdict_rows_of(night, _judged(night))
-    with open_store(night.store_url).begin() as connection:
+    with night.store.begin() as connection:
         put_verdicts(connection, rows)
     table = [{"control": row.control, "verdict": row.verdict, "reason": row.reason} for row in rows]
     return StepResult(metadata={"verdicts": table})
@@ -51,7 +51,7 @@ def _of_another_version(night: Night, key: str) -> BoundClause:
 
 def next_revision(night: Night) -> int:
     """The revision that a new snapshot of this partition would be."""
-    with open_store(night.store_url).connect() as connection:
+    with reading(night.store) as connection:
         signed = snapshot_of(connection, night.system, night.partition)
     return signed.revision + 1 if signed else 1
 

@@ -170,11 +170,11 @@ def _control(clause: Clause) -> Iterator[tuple[str, str, str]]:
     if control is None:
         return
     on_fail, acts = on_fail_of(control), acts_of(control)
-    if on_fail.startswith("hold_") and control.judges != "decision":
+    if on_fail == "hold_decision" and control.judges != "decision":
         yield (
             "on_fail",
             f"`{on_fail}` needs verdicts of single decisions, which `{control.kind}` does not give",
-            ("Write `on_fail: alert` or `on_fail: suspend`."),
+            ("Write `on_fail: alert`, `hold_all` or `suspend`."),
         )
     elif control.acts is not None and control.acts != acts:
         yield (

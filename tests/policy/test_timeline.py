@@ -122,7 +122,7 @@ def test_acts_follows_from_kind_and_on_fail(declaration, control, acts, on_fail)
         ("{kind: approved_model, acts: prevents}", "declares `prevents`, but `approved_model` with `on_fail: hold_decision` holds"),
         ("{kind: data_access, acts: holds}", "Write `acts: detects`, or leave it out."),
         ("{kind: drift, of: [decision], reference: {from: 2026-09-01, until: 2026-09-02}, on_fail: hold_decision}", "Write `on_fail: alert`"),
-        ("{kind: data_access, on_fail: hold_all, approver: x}", "needs verdicts of single decisions"),
+        ("{kind: data_access, on_fail: hold_decision}", "needs verdicts of single decisions"),
         ('{kind: decision_rule, must: "amount > 1", on_fail: hold_all}', "Name who may, such as `approver: head-of-credit`."),
     ],
 )  # fmt: skip

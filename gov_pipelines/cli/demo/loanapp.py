@@ -35,7 +35,7 @@ class Planted:
     Attributes:
         control: the control's key.
         partition: the day whose audit must report it.
-        breaches: decisions outside, or forbidden fields read.
+        breaches: decisions outside; 0 where the fault is no decision's.
         what: the fault in words.
     """
 
@@ -61,7 +61,7 @@ PLANTED = (
         1,
         "one large denial reviewed by an underwriter who is not senior",
     ),
-    Planted("house-fair-lending/FL-1", _day(21), 1, "the model's role read the applicants' race"),
+    Planted("house-fair-lending/FL-1", _day(21), 0, "the model's role read the applicants' race"),
     Planted(
         "house-fair-lending/FL-2", _day(24), 1, "one large denial reviewed after the applicant had heard"
     ),

@@ -18,7 +18,7 @@ from gov_pipelines.evidence import LEAVES, merkle, read_leaves, read_package
 from gov_pipelines.evidence.verify import verify
 from gov_pipelines.policy import coverage_matrix
 from gov_pipelines.report.explanation import explain
-from gov_pipelines.store import last_verdicts
+from gov_pipelines.store import last_verdicts, reading
 
 FAILING = "house-fair-lending/FL-5"
 REVIEW = "house-fair-lending/FL-2"
@@ -30,7 +30,7 @@ def walk(place: Workplace) -> int:
     Raises:
         WrongUse: the demo was not audited yet.
     """
-    with place.engine.connect() as connection:
+    with reading(place.engine) as connection:
         last = last_verdicts(connection, SYSTEM)
         if (SYSTEM, FAILING) not in last:
             raise WrongUse("The demo was not audited in this home yet. Run `gov demo` first.")

@@ -1,0 +1,123 @@
+"""The demo finds what is known to be true of its data, every planted fault, and nothing else."""
+
+import json
+from collections import Counter
+from datetime import date
+
+import polars as pl
+import pytest
+
+from gov_pipelines.cli.demo.loanapp import DAYS, PLANTED, SYSTEM, applications
+from gov_pipelines.evidence import read_leaves
+from gov_pipelines.store import Home, all_snapshots, open_store, pending, reading, verdict_history, verdicts_of
+
+LAST = date(2026, 9, 30)
+
+
+@pytest.fixture(scope="module")
+def store(demo_home):
+    engine = open_store(Home(demo_home).store_url)
+    yield engine
+    engine.dispose()
+
+
+def last_verdicts(store):
+    with reading(store) as connection:
+        return {row.clause: row for row in verdicts_of(connection, SYSTEM, LAST)}
+
+
+def test_it_finds_every_planted_fault_and_no_other(store):
+    with reading(store) as connection:
+        history = verdict_history(connection, SYSTEM)
+    found = Counter()
+    for row in history:
+        if row.verdict in {"fail", "missing"} and row.clause != "FL-5":
+            found[row.control, row.partition] += row.breaches
+    assert found == {(each.control, each.partition): each.breaches for each in PLANTED}
+
+
+def test_the_known_truth_of_the_data(demo_home):
+    folder = Home(demo_home).partition_dir(SYSTEM, LAST)
+    measured = json.loads((folder / "fairness_metrics.json").read_text())["house-fair-lending/FL-5"]
+    rows = {row["group"]["race"]: row for row in measured if row["group"]}
+    assert rows["Black"]["value"] == pytest.approx(0.743, abs=5e-4)
+    assert rows["Hispanic"]["value"] == pytest.approx(0.843, abs=5e-4)
+    assert (rows["Black"]["lower"], rows["Black"]["upper"]) == pytest.approx((0.66, 0.84), abs=0.015)
+    assert rows["Black"]["n"] == 197
+    assert rows["Black"]["p_value"] == pytest.approx(4e-17, rel=0.5)
+
+
+def test_the_clause_on_race_fails_against_equality(store):
+    row = last_verdicts(store)["FL-5"]
+    assert (row.verdict, row.group, row.n) == ("fail", {"race": "Black"}, 197)
+    assert row.p_adjusted < 1e-15
+    assert row.upper > 0.8  # it is not the interval that fails it: equality is rejected
+
+
+def test_the_demo_shows_every_verdict_but_missing(store):
+    assert {row.verdict for row in last_verdicts(store).values()} == {
+        "pass", "warn", "fail", "insufficient", "report_only", "not_applicable",
+    }  # fmt: skip
+
+
+def test_every_row_is_accounted_for_and_666_is_quarantined(demo_home):
+    home = Home(demo_home)
+    days = sorted((demo_home / "artifacts" / SYSTEM).iterdir())
+    rows = [json.loads((day / "rows.json").read_text()) for day in days]
+    total = {name: sum(row[name] for row in rows) for name in ("source_count", "accepted", "quarantined", "duplicate")}
+    assert len(days) == DAYS
+    assert total == {"source_count": 1989, "accepted": 1987, "quarantined": 2, "duplicate": 0}
+    assert all(row["adds_up"] for row in rows)
+    quarantine = pl.concat([pl.read_parquet(day / "quarantine.parquet") for day in days])
+    assert quarantine.height == 2
+    assert all("666" in row for row in quarantine["source_row"])
+    assert home.partition_dir(SYSTEM, LAST).name == "2026-09-30"
+
+
+def test_one_signed_snapshot_a_day_in_one_chain(store):
+    with reading(store) as connection:
+        chain = all_snapshots(connection, SYSTEM)
+    assert [row.sequence for row in chain] == list(range(1, DAYS + 1))
+    assert [row.previous_sha256 for row in chain] == [None, *(row.payload_sha256 for row in chain[:-1])]
+    assert all(row.retroactive for row in chain)  # the policy was recorded after these days
+
+
+def test_alerts_tell_of_entering_failure_and_of_recovery(store):
+    with reading(store) as connection:
+        waiting = pending(connection)
+    turns = Counter((row.alert.control, row.alert.transition) for row in waiting)
+    assert turns["house-fair-lending/FL-5", "failing"] == 1  # a failure that lasts pages once
+    assert turns["house-fair-lending/FL-3", "failing"] == turns["house-fair-lending/FL-3", "recovered"] == 1
+    assert not any(transition == "missed_window" for _, transition in turns)
+
+
+def test_the_same_data_every_time():
+    assert applications() == applications()
+
+
+def test_no_personal_data_in_evidence_alerts_or_pages(demo_home, store):
+    ids = {row.application_id for row in applications()}
+    evidence = [path for path in (demo_home / "evidence").rglob("*") if path.is_file()]
+    pages = list((demo_home / "report").rglob("*.html"))
+    assert evidence
+    assert pages
+    for path in [*evidence, *pages]:
+        text = path.read_text("utf-8")
+        assert "BF-" not in text, f"a decision id in {path}"
+        assert "officer-" not in text, f"a person in {path}"
+    with reading(store) as connection:
+        told = " ".join(row.alert.title + row.alert.body for row in pending(connection))
+    assert "BF-" not in told
+    assert "officer-" not in told
+    leaves = read_leaves(next(path for path in evidence if path.name == "decision_leaves.jsonl").read_bytes())
+    assert len(leaves) > 60
+    assert not any(each.encode() in leaf for leaf in leaves for each in ids)
+
+
+def test_what_it_prints(demo_found):
+    assert demo_found["exact"] is True
+    assert demo_found["missed"] == demo_found["unexpected"] == []
+    failing = demo_found["found"][0]
+    assert failing["control"] == "house-fair-lending/FL-5"
+    assert "Black" in failing["reason"]
+    assert len(demo_found["found"]) == 1 + len(PLANTED)
