@@ -13,32 +13,34 @@ import struct
 import polars as pl
 
 POSITIVE_INFINITY = 0x7F80
-NEGATIVE_INFINITY = -1 - POSITIVE_INFINITY
+NEGATIVE_INFINITY = -POSITIVE_INFINITY
 NOT_A_NUMBER = 0x7FC0
 MERGED = 0x10000  # beyond every real bin: small bins of a disclosed tally
 
-_LARGEST = 3.4028234663852886e38  # of float32; what is finite stays finite
-_SIGN = 0x8000_0000
 _HALF = 0x10000
+_SIGN = 0x8000  # of the upper half
 
 
-def bin_of(column: str) -> pl.Expr:
-    """The bin of each value, Int64; null stays null.
+def upper_half(column: str) -> pl.Expr:
+    """The raw upper 16 bits of each value as float32; null stays null. Count these, then put them in order."""
+    bits = pl.col(column).cast(pl.Float64).cast(pl.Float32).reinterpret(dtype=pl.UInt32)
+    return bits // _HALF
 
-    Bins rise with the values they hold. Minus zero is zero, infinities and not-a-number have bins of their own, and
-    values beyond float32 fall into the outermost finite bin.
+
+def in_order(half: pl.Expr) -> pl.Expr:
+    """The bin of each raw half, Int64; bins rise with the values they hold.
+
+    Minus zero is zero. Infinities, and finite values beyond float32 (3.4e38), have bins of their own, and so has
+    not-a-number.
     """
-    value = pl.col(column).cast(pl.Float64)
-    narrow = pl.when(value.is_finite()).then(value.clip(-_LARGEST, _LARGEST)).otherwise(value)
-    bits = narrow.cast(pl.Float32).reinterpret(dtype=pl.UInt32).cast(pl.Int64)
-    magnitude = pl.when(bits >= _SIGN).then(bits - _SIGN).otherwise(bits)
-    half = magnitude // _HALF
+    raw = half.cast(pl.Int64)
+    magnitude = raw % _SIGN
     return (
-        pl.when(value.is_nan())
+        pl.when(magnitude > POSITIVE_INFINITY)
         .then(pl.lit(NOT_A_NUMBER, pl.Int64))
-        .when((bits >= _SIGN) & (magnitude > 0))
-        .then(-1 - half)
-        .otherwise(half)
+        .when(raw >= _SIGN)
+        .then(-magnitude)
+        .otherwise(magnitude)
     )
 
 
@@ -49,6 +51,5 @@ def bin_floor(code: int) -> float:
     """
     if not NEGATIVE_INFINITY < code < POSITIVE_INFINITY:
         return math.nan
-    half = code if code >= 0 else -1 - code
-    magnitude: float = struct.unpack(">f", (half * _HALF).to_bytes(4, "big"))[0]
+    magnitude: float = struct.unpack(">f", (abs(code) * _HALF).to_bytes(4, "big"))[0]
     return magnitude if code >= 0 else -magnitude

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure.bins import bin_of
+from gov_pipelines.measure.bins import in_order, upper_half
 
 if TYPE_CHECKING:
     from gov_pipelines.policy.declaration import Range, SystemDeclaration
@@ -132,7 +132,7 @@ def tally(
     count = pl.len().cast(pl.Int64).alias("n")
     queries = [lazy.with_columns(outcome=_outcome(declaration)).group_by([*dimensions, "outcome"]).agg(count)]
     queries += [lazy.group_by(value=pl.col(name).cast(pl.String)).agg(count) for name in categories]
-    queries += [lazy.group_by(bin=bin_of(name)).agg(count) for name in numbers]
+    queries += [lazy.group_by(bin=upper_half(name)).agg(count) for name in numbers]
     queries.append(lazy.select(_scalars(list(present), limits)))
     cells, *marginals, scalars = pl.collect_all(queries, engine="streaming")
     _check(cells, rows, declaration)
@@ -140,11 +140,12 @@ def tally(
     named = zip([*categories, *numbers], marginals, strict=True)
     columns = [frame.select(pl.lit(name).alias("column"), pl.all()) for name, frame in named]
     one = scalars.row(0, named=True)
+    histograms = [frame.with_columns(bin=in_order(pl.col("bin"))) for frame in columns[len(categories) :]]
     return Tally(
         days=pl.DataFrame([{"partition": partition} | {name: rows[name] for name in ACCOUNTS}], schema=DAYS),
         cells=_summed([cells], {**dict.fromkeys([*dimensions, "outcome"], pl.String), "n": pl.Int64}),
         categories=_summed(columns[: len(categories)], TABLES["categories"]),
-        histograms=_summed(columns[len(categories) :], TABLES["histograms"]),
+        histograms=_summed(histograms, TABLES["histograms"]),
         ranges=_summed([_range_rows(one, limits)], TABLES["ranges"]),
         nulls=_summed([_null_rows(one, list(present))], TABLES["nulls"]),
         newest=one["newest"],
