@@ -58,7 +58,9 @@ def find_project(environ: Mapping[str, str], start: Path) -> Project:
 def _root(environ: Mapping[str, str], start: Path) -> Path:
     if named := environ.get(PROJECT_VARIABLE):
         if not (Path(named) / "assets").is_dir():
-            raise WrongUse(f"{PROJECT_VARIABLE} names {named}, which has no folder assets/. Name the folder of your project.")
+            raise WrongUse(
+                f"{PROJECT_VARIABLE} names {named}, which has no folder assets/. Name the folder of your project."
+            )
         return Path(named).resolve()
     for origin in (start.resolve(), Path(__file__).resolve().parent):
         for folder in (origin, *origin.parents):

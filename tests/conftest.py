@@ -13,7 +13,11 @@ from command import ROOT, gov
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory) -> Path:
     """A home in which `gov demo` ran; read it, or copy it, but do not change it. Its output is demo.json."""
-    shared = tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else tmp_path_factory.getbasetemp()
+    shared = (
+        tmp_path_factory.getbasetemp().parent
+        if "PYTEST_XDIST_WORKER" in os.environ
+        else tmp_path_factory.getbasetemp()
+    )
     home = shared / "demo-home"
     with (shared / "demo.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of one run share it; the first one builds it

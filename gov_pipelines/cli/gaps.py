@@ -10,7 +10,7 @@ import click
 
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.place import Workplace, workplace
-from gov_pipelines.policy import CoverageCell, coverage_matrix, last_verdict
+from gov_pipelines.policy import CoverageCell, LastVerdict, coverage_matrix, last_verdict
 from gov_pipelines.store import reading, verdict_history
 
 _RED = {"fail", "missing"}
@@ -48,7 +48,7 @@ def coverage(place: Workplace, today: date) -> list[CoverageCell]:
     declarations, mistakes = place.systems
     for mistake in mistakes:
         click.echo(f"not shown: {mistake}", err=True)
-    last = {}
+    last: dict[tuple[str, str], LastVerdict] = {}
     with reading(place.engine) as connection:
         for system in declarations:
             rows = defaultdict(list)

@@ -13,10 +13,8 @@ from gov_pipelines.pipeline.graph import SystemGraph
 from gov_pipelines.project import Project
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from gov_pipelines.notify import Delivery
-    from gov_pipelines.store import Home
+    from gov_pipelines.store import Engine, Home
 
 
 class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic over itself since 1.13, without meaning here

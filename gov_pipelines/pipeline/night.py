@@ -37,7 +37,15 @@ from gov_pipelines.measure import (
 from gov_pipelines.measure import tally as count
 from gov_pipelines.pipeline.records import measurement_from, measurement_record
 from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force
-from gov_pipelines.policy.kinds import Drift, Expectation, Fairness, Freshness, LogQuality, OperatingRange
+from gov_pipelines.policy.kinds import (
+    DataAccess,
+    Drift,
+    Expectation,
+    Fairness,
+    Freshness,
+    LogQuality,
+    OperatingRange,
+)
 from gov_pipelines.store import Engine, Home, open_store, read_frame, write_atomic, write_frame
 from gov_pipelines.validate import SecondOpinion, second_opinion
 
@@ -202,11 +210,9 @@ def compare_access(night: Night) -> StepResult:
     measured: dict[str, list[Measurement]] = {}
     outside: list[dict[str, Any]] = []
     for bound in night.bound:
-        if bound.control.judges == "access":
-            measured[bound.key] = _placed(
-                night, bound, access_measurements(log, night.declaration, bound.control)
-            )
-            found = access_outside(log, night.declaration, bound.control)
+        if isinstance(control := bound.control, DataAccess):
+            measured[bound.key] = _placed(night, bound, access_measurements(log, night.declaration, control))
+            found = access_outside(log, night.declaration, control)
             outside += [{"control": bound.key, **row} for row in json.loads(found.write_json())]
     night.write_json("access_patterns.json", {"measurements": _records(measured), "outside": outside})
     return StepResult(metadata={"outside": outside[:TABLE_ROWS]})

@@ -69,7 +69,7 @@ def sign(night: Night) -> StepResult:
     tally = tally_from_json((night.folder / "tally.json").read_bytes())
     rows = night.read_json("rows.json")
     leaves = _leaves(night)
-    findings = {
+    findings: dict[str, Any] = {
         "ingest": {
             "sourceCount": rows["source_count"],
             **{name: rows[name] for name in ("accepted", "quarantined", "duplicate", "undated")},
@@ -112,7 +112,7 @@ def sign_missed(night: Night, reason: str) -> StepResult:
     with night.store.begin() as connection:
         put_verdicts(connection, rows)
     nothing = dict.fromkeys(("sourceCount", "accepted", "quarantined", "duplicate", "undated"), 0)
-    findings = {
+    findings: dict[str, Any] = {
         "ingest": {**nothing, "inputs": []},
         "decisions": decisions_section([]),
         "tally": None,

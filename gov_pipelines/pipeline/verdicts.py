@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 from gov_pipelines.measure import Judgement, window_bounds
 from gov_pipelines.pipeline.night import Night, StepResult, measurements_of, presence_of
@@ -89,7 +90,7 @@ def _row(night: Night, bound: BoundClause, judgement: Judgement, revision: int, 
     start, end = window_bounds(
         control.window, night.partition, night.declaration.starts, night.declaration.zone
     )
-    numbers = {}
+    numbers: dict[str, Any] = {}
     if decisive is not None:
         numbers = {
             "metric": decisive.metric,

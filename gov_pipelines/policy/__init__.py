@@ -2,41 +2,62 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from gov_pipelines.policy.columns import CANONICAL, Column, counted_columns, log_schema
+from gov_pipelines.policy.coverage import CoverageCell, LastVerdict, coverage_matrix, last_verdict, newest_due
+from gov_pipelines.policy.declaration import SystemDeclaration
+from gov_pipelines.policy.digests import declaration_digest, policy_digest, policy_text
+from gov_pipelines.policy.document import Clause, Level, Obligation, Policy
+from gov_pipelines.policy.durations import Duration, Window, parse_duration, parse_window
+from gov_pipelines.policy.linter import lint
+from gov_pipelines.policy.loading import load_declaration, load_declarations, load_policies, load_policy
+from gov_pipelines.policy.predicates import Predicate, PredicateError, parse_predicate
+from gov_pipelines.policy.suggest import did_you_mean
+from gov_pipelines.policy.timeline import (
+    BoundClause,
+    acts_of,
+    bound_clauses,
+    control_key,
+    control_keys,
+    controls_in_force,
+    in_force,
+)
 
-# Loaded on first use: `gov --help` and the code location name this room without paying for sqlglot and ruamel.
-_HOMES = {
-    "columns": ("CANONICAL", "Column", "counted_columns", "log_schema"),
-    "coverage": ("CoverageCell", "LastVerdict", "coverage_matrix", "last_verdict", "newest_due"),
-    "declaration": ("SystemDeclaration",),
-    "document": ("Clause", "Level", "Obligation", "Policy"),
-    "durations": ("Duration", "Window", "parse_duration", "parse_window"),
-    "digests": ("declaration_digest", "policy_digest", "policy_text"),
-    "timeline": (
-        "BoundClause",
-        "acts_of",
-        "bound_clauses",
-        "control_key",
-        "control_keys",
-        "controls_in_force",
-        "in_force",
-    ),
-    "linter": ("lint",),
-    "loading": ("load_declaration", "load_declarations", "load_policies", "load_policy"),
-    "predicates": ("Predicate", "PredicateError", "parse_predicate"),
-    "suggest": ("did_you_mean",),
-}
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605  (one table, so that nothing is exported twice or forgotten)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__all__ = [
+    "CANONICAL",
+    "BoundClause",
+    "Clause",
+    "Column",
+    "CoverageCell",
+    "Duration",
+    "LastVerdict",
+    "Level",
+    "Obligation",
+    "Policy",
+    "Predicate",
+    "PredicateError",
+    "SystemDeclaration",
+    "Window",
+    "acts_of",
+    "bound_clauses",
+    "control_key",
+    "control_keys",
+    "controls_in_force",
+    "counted_columns",
+    "coverage_matrix",
+    "declaration_digest",
+    "did_you_mean",
+    "in_force",
+    "last_verdict",
+    "lint",
+    "load_declaration",
+    "load_declarations",
+    "load_policies",
+    "load_policy",
+    "log_schema",
+    "newest_due",
+    "parse_duration",
+    "parse_predicate",
+    "parse_window",
+    "policy_digest",
+    "policy_text",
+]

@@ -106,7 +106,11 @@ def explain(
     day, index, size = _find(decision, declaration.system, home)
     said = _verdicts(decision, home.partition_dir(declaration.system, day) / "decision_verdicts.parquet")
     rows = {row.control: row for row in verdicts_of(connection, declaration.system, day)}
-    judged, idle, population, people, nothing = [], [], [], [], []
+    judged: list[Said] = []
+    idle: list[Said] = []
+    population: list[Said] = []
+    people: list[Said] = []
+    nothing: list[Said] = []
     for bound in controls_in_force(policies, declaration, day):
         clause = Said(bound.key, bound.policy.version, bound.clause.text)
         if bound.control.judges != "decision":
@@ -126,8 +130,17 @@ def explain(
                 (people if each.obligation else nothing).append(clause)
     signed = snapshot_of(connection, declaration.system, day)
     leaf = Leaf(signed.sequence, signed.revision, signed.path, index, size) if signed else None
-    parts = (tuple(each) for each in (judged, idle, population, people, nothing))
-    return Explanation(decision, declaration.system, day, *parts, leaf)
+    return Explanation(
+        decision=decision,
+        system=declaration.system,
+        partition=day,
+        judged=tuple(judged),
+        not_concerned=tuple(idle),
+        population=tuple(population),
+        people=tuple(people),
+        nothing=tuple(nothing),
+        leaf=leaf,
+    )
 
 
 def _find(decision: str, system: str, home: Home) -> tuple[date, int, int]:

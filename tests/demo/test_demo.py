@@ -9,7 +9,15 @@ import pytest
 
 from gov_pipelines.cli.demo.loanapp import DAYS, PLANTED, SYSTEM, applications
 from gov_pipelines.evidence import read_leaves
-from gov_pipelines.store import Home, all_snapshots, open_store, pending, reading, verdict_history, verdicts_of
+from gov_pipelines.store import (
+    Home,
+    all_snapshots,
+    open_store,
+    pending,
+    reading,
+    verdict_history,
+    verdicts_of,
+)
 
 LAST = date(2026, 9, 30)
 
@@ -64,7 +72,10 @@ def test_every_row_is_accounted_for_and_666_is_quarantined(demo_home):
     home = Home(demo_home)
     days = sorted((demo_home / "artifacts" / SYSTEM).iterdir())
     rows = [json.loads((day / "rows.json").read_text()) for day in days]
-    total = {name: sum(row[name] for row in rows) for name in ("source_count", "accepted", "quarantined", "duplicate")}
+    total = {
+        name: sum(row[name] for row in rows)
+        for name in ("source_count", "accepted", "quarantined", "duplicate")
+    }
     assert len(days) == DAYS
     assert total == {"source_count": 1989, "accepted": 1987, "quarantined": 2, "duplicate": 0}
     assert all(row["adds_up"] for row in rows)

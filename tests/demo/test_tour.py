@@ -4,8 +4,8 @@ import json
 import shutil
 
 import pytest
-
 from command import gov
+
 from gov_pipelines.cli.demo.loanapp import LATE_NOTICE, SYSTEM, UNREVIEWED
 from gov_pipelines.evidence import ENVELOPE, verify
 
@@ -19,7 +19,15 @@ def copy(demo_home, tmp_path_factory):
 
 def test_the_tour_walks_from_a_clause_to_tampering(copy):
     text = gov("demo", "--tour", home=copy, check=0).stdout
-    for step in ("A clause", "Its measurement", "One decision", "Its leaf", "verifies", "flipped byte", "control removed"):
+    for step in (
+        "A clause",
+        "Its measurement",
+        "One decision",
+        "Its leaf",
+        "verifies",
+        "flipped byte",
+        "control removed",
+    ):
         assert step in text
     assert "decision_leaves.jsonl" in text
     assert "manifest-sha256" in text
@@ -31,7 +39,11 @@ def test_verify_with_and_without_a_trusted_key(copy):
     evidence = copy / "evidence" / SYSTEM
     alone = gov("verify", evidence, home=copy, check=0).stdout
     assert "nobody vouched for" in alone
-    trusted = json.loads(gov("verify", evidence, "--trust", copy / "keys" / "signing.pub.json", "--json", home=copy, check=0).stdout)
+    trusted = json.loads(
+        gov(
+            "verify", evidence, "--trust", copy / "keys" / "signing.pub.json", "--json", home=copy, check=0
+        ).stdout
+    )
     assert trusted["ok"]
     assert trusted["trusted"]
     assert any("demo (untrusted)" in each for each in trusted["not_proven"])
@@ -47,7 +59,10 @@ def test_a_byte_flipped_in_any_covered_file_is_named(demo_home, tmp_path):
         (broken / name).write_bytes(data)
         result = verify.verify(broken)
         assert not result.ok, name
-        assert any(check.file.endswith(name) and check.rule for check in result.failures), (name, result.failures)
+        assert any(check.file.endswith(name) and check.rule for check in result.failures), (
+            name,
+            result.failures,
+        )
 
 
 def test_the_covered_files_are_what_an_auditor_needs(demo_home):
@@ -58,7 +73,9 @@ def test_the_covered_files_are_what_an_auditor_needs(demo_home):
 
 
 def test_a_decision_explained(demo_home):
-    found = json.loads(gov("explain", UNREVIEWED, "--system", SYSTEM, "--json", home=demo_home, check=0).stdout)
+    found = json.loads(
+        gov("explain", UNREVIEWED, "--system", SYSTEM, "--json", home=demo_home, check=0).stdout
+    )
     judged = {each["clause"]: each["verdict"] for each in found["judged"]}
     assert judged["house-fair-lending/FL-2"] == "outside"
     assert judged["house-fair-lending/FL-3"] == "within"
@@ -84,12 +101,12 @@ def test_decisions_that_cannot_be_explained_say_why(demo_home):
 
 
 def test_gaps_name_clauses_that_nothing_enforces(demo_home):
-    cells = {cell["clause"]: cell for cell in json.loads(gov("gaps", "--json", home=demo_home, check=0).stdout)}
+    cells = {
+        cell["clause"]: cell for cell in json.loads(gov("gaps", "--json", home=demo_home, check=0).stdout)
+    }
     assert cells["FL-14"]["gap"] == "no control"
     assert cells["FL-15"]["gap"] == "human only"
     assert cells["FL-1"]["gap"] == "only detects"
     assert cells["FL-5"]["gap"] is None  # failing is red, not a gap
     assert cells["FL-5"]["verdict"] == "fail"
     gov("gaps", "--strict", home=demo_home, check=1)
-
-

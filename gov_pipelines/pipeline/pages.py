@@ -1,0 +1,53 @@
+"""`report`: the pages over everything a home has signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gov_pipelines.evidence import load_signer
+from gov_pipelines.pipeline.night import Night, StepResult
+from gov_pipelines.policy import Policy, SystemDeclaration, load_declarations
+from gov_pipelines.report import gather, render
+from gov_pipelines.store import Engine, Home, reading
+
+
+def write_report(night: Night) -> StepResult:
+    """Write the pages of all systems of the project; one that cannot be read is named on the first page."""
+    declarations, mistakes = load_declarations(night.project / "assets")
+    pages = pages_of(
+        night.home,
+        night.store,
+        declarations,
+        night.policies,
+        mistakes,
+        now=datetime.now(UTC),
+        out=night.home.report_dir,
+    )
+    return StepResult(metadata={"pages": len(pages), "first page": pages[0]})
+
+
+def pages_of(
+    home: Home,
+    engine: Engine,
+    declarations: Mapping[str, SystemDeclaration],
+    policies: Sequence[Policy],
+    mistakes: Iterable[object],
+    *,
+    now: datetime,
+    out: Path,
+) -> list[Path]:
+    """Write the pages; the first is the one with the gaps."""
+    public = load_signer(home.keys_dir).public
+    with reading(engine) as connection:
+        report = gather(
+            connection,
+            home,
+            declarations,
+            policies,
+            now,
+            key_names={public.keyid: public.name},
+            mistakes=mistakes,
+        )
+    return render(report, out)
