@@ -31,10 +31,7 @@ def load(project: Project, environ: Mapping[str, str], audit: AuditHome | None =
         load_systems(project, environ),
         dg.Definitions(
             sensors=[*sensors(), reports()],
-            resources={
-                "audit": audit or AuditHome.of(project),
-                "io_manager": ArtifactFiles(home=str(project.home)),
-            },
+            resources={"audit": audit or AuditHome.of(project), "io_manager": ArtifactFiles(home=str(project.home))},
             # An audit's small steps share memory and one import of Great Expectations; scale out by runs.
             executor=dg.in_process_executor,
         ),

@@ -20,8 +20,6 @@ def gov(*arguments, home, cwd=ROOT, env=None, check=None):
         check=False,
     )
     if check is not None:
-        assert done.returncode == check, (
-            f"exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-        )
+        assert done.returncode == check, f"exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
     return done

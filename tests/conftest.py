@@ -14,9 +14,7 @@ from command import ROOT, gov
 def demo_home(tmp_path_factory) -> Path:
     """A home in which `gov demo` ran; read it, or copy it, but do not change it. Its output is demo.json."""
     shared = (
-        tmp_path_factory.getbasetemp().parent
-        if "PYTEST_XDIST_WORKER" in os.environ
-        else tmp_path_factory.getbasetemp()
+        tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else tmp_path_factory.getbasetemp()
     )
     home = shared / "demo-home"
     with (shared / "demo.lock").open("w") as lock:

@@ -30,6 +30,5 @@ def denials_ask_for_money(denied_amounts: pl.DataFrame) -> dg.AssetCheckResult:
     """A day with denials has an amount above zero: else the amounts did not arrive."""
     row = denied_amounts.row(0, named=True)
     return dg.AssetCheckResult(
-        passed=row["denied"] == 0 or row["amount"] > 0,
-        metadata={"denied": row["denied"], "amount": row["amount"]},
+        passed=row["denied"] == 0 or row["amount"] > 0, metadata={"denied": row["denied"], "amount": row["amount"]}
     )

@@ -5,9 +5,4 @@ from __future__ import annotations
 from gov_pipelines.access.log import READ_SCHEMA, read_access_log
 from gov_pipelines.access.outside import access_measurements, access_outside
 
-__all__ = [
-    "READ_SCHEMA",
-    "access_measurements",
-    "access_outside",
-    "read_access_log",
-]
+__all__ = ["READ_SCHEMA", "access_measurements", "access_outside", "read_access_log"]

@@ -78,12 +78,7 @@ def read_access_log(
     ).sort(list(READ_SCHEMA))
     undated = pl.DataFrame({"purpose": [UNDATED] * read.undated}, schema={"purpose": pl.String})
     return pl.concat(
-        [
-            reads,
-            undated.select(
-                pl.lit(None, dtype=d).alias(n) if n != "purpose" else n for n, d in READ_SCHEMA.items()
-            ),
-        ]
+        [reads, undated.select(pl.lit(None, dtype=d).alias(n) if n != "purpose" else n for n, d in READ_SCHEMA.items())]
     )
 
 

@@ -70,11 +70,7 @@ def _reads_of_system(log: pl.DataFrame, declaration: SystemDeclaration) -> pl.Da
 
 
 def _permitted(declaration: SystemDeclaration, control: DataAccess | None) -> pl.Expr:
-    may_read = (
-        control.may_read
-        if control is not None and control.may_read is not None
-        else declaration.intake.may_read
-    )
+    may_read = control.may_read if control is not None and control.may_read is not None else declaration.intake.may_read
     never = _spellings(declaration, control.never if control is not None else [])
     allowed = (_spellings(declaration, may_read) | _technical(declaration)) - never
     return _folded("field").is_in(sorted(allowed)).fill_null(value=False)
@@ -82,10 +78,7 @@ def _permitted(declaration: SystemDeclaration, control: DataAccess | None) -> pl
 
 def _technical(declaration: SystemDeclaration) -> set[str]:
     """Ids and times: no read of a decision can do without them."""
-    joined = [
-        *declaration.protected_attributes.values(),
-        *([declaration.reviews] if declaration.reviews else []),
-    ]
+    joined = [*declaration.protected_attributes.values(), *([declaration.reviews] if declaration.reviews else [])]
     keys = {one.key.lower() for one in joined if one.key}
     return keys | _spellings(declaration, ("decision_id", "decided_at"))
 
@@ -95,11 +88,7 @@ def _spellings(declaration: SystemDeclaration, names: Iterable[str]) -> set[str]
     spelt = set()
     for name in names:
         attribute = declaration.protected_attributes.get(name)
-        spelt |= {
-            name,
-            declaration.columns.get(name, name),
-            (attribute.column if attribute else None) or name,
-        }
+        spelt |= {name, declaration.columns.get(name, name), (attribute.column if attribute else None) or name}
     return {name.lower() for name in spelt}
 
 

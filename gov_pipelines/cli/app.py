@@ -73,14 +73,10 @@ class _Commands(click.Group):
         del ctx
         for group in dict.fromkeys(place.group for place in COMMANDS.values()):
             with formatter.section(group):
-                formatter.write_dl(
-                    [(name, place.summary) for name, place in COMMANDS.items() if place.group == group]
-                )
+                formatter.write_dl([(name, place.summary) for name, place in COMMANDS.items() if place.group == group])
 
 
-@click.command(
-    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
-)
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="gov")
 def gov() -> None:
     """Audit AI decisions: every clause a control, every decision a verdict, every day a signed snapshot.
@@ -95,9 +91,7 @@ def gov() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends the process with the documented exit code."""
     try:
-        code = gov.main(
-            args=list(arguments) if arguments is not None else None, prog_name="gov", standalone_mode=False
-        )
+        code = gov.main(args=list(arguments) if arguments is not None else None, prog_name="gov", standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:

@@ -157,7 +157,5 @@ def _line(result: dict[str, Any]) -> str:
 def _exit_code(results: Sequence[dict[str, Any]], *, broken: bool) -> int:
     if any(result["unreachable"] for result in results):
         return 3
-    bad = any(
-        not result["done"] or {"fail", "missing"} & set(result["verdicts"].values()) for result in results
-    )
+    bad = any(not result["done"] or {"fail", "missing"} & set(result["verdicts"].values()) for result in results)
     return 1 if bad or broken else 0

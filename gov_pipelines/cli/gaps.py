@@ -54,12 +54,12 @@ def coverage(place: Workplace, today: date) -> list[CoverageCell]:
             rows = defaultdict(list)
             for row in verdict_history(connection, system):
                 rows[row.control].append(row)
-            last |= {
-                (system, control): found for control, said in rows.items() if (found := last_verdict(said))
-            }
+            last |= {(system, control): found for control, said in rows.items() if (found := last_verdict(said))}
     return coverage_matrix(place.policies, declarations.values(), last, today=today)
 
 
 def _line(cell: CoverageCell) -> str:
     acts = cell.acts or ("people" if cell.obligation else "nothing")
-    return f"{cell.system}  {cell.clause:<6} {cell.level:<8} {acts:<9} {cell.verdict or '-':<15} {cell.gap or ''}".rstrip()
+    return (
+        f"{cell.system}  {cell.clause:<6} {cell.level:<8} {acts:<9} {cell.verdict or '-':<15} {cell.gap or ''}".rstrip()
+    )

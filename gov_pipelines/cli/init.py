@@ -57,18 +57,11 @@ class Answers:
 @click.option("--decision-id", help=_ASKED["decision_id"])
 @click.option("--decided-at", help=_ASKED["decided_at"])
 @click.option("--decision", help=_ASKED["decision"])
-@click.option(
-    "--favorable", multiple=True, help="A value of the decision that the person wants; repeat for more."
-)
+@click.option("--favorable", multiple=True, help="A value of the decision that the person wants; repeat for more.")
 @click.option("--protected", multiple=True, help="A column with a protected attribute; repeat for more.")
 @click.option("--zone", help=_ASKED["zone"])
 @click.option(
-    "--policy",
-    "policies",
-    multiple=True,
-    default=("baseline",),
-    show_default=True,
-    help="A policy in expectations/.",
+    "--policy", "policies", multiple=True, default=("baseline",), show_default=True, help="A policy in expectations/."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print where the declaration was written as JSON.")
 def init_command(file: Path, policies: tuple[str, ...], as_json: bool, **given: Any) -> None:
@@ -100,18 +93,11 @@ def init_command(file: Path, policies: tuple[str, ...], as_json: bool, **given: 
     last = declaration.ends - timedelta(days=1) if declaration.ends else declaration.starts
     if as_json:
         print_json(
-            {
-                "system": answers.system,
-                "file": str(target),
-                "starts": str(declaration.starts),
-                "last": str(last),
-            }
+            {"system": answers.system, "file": str(target), "starts": str(declaration.starts), "last": str(last)}
         )
         return
     click.echo(f"Wrote {target}. Read it: may_read, needs_review and models are yours to fill in.")
-    click.echo(
-        f"Next: gov lint && gov audit {answers.system} --from {declaration.starts} --to {last} && gov report"
-    )
+    click.echo(f"Next: gov lint && gov audit {answers.system} --from {declaration.starts} --to {last} && gov report")
 
 
 def read_columns(file: Path) -> pl.DataFrame:
@@ -126,9 +112,7 @@ def read_columns(file: Path) -> pl.DataFrame:
         if file.suffix.lower() in {".parquet", ".pq"}:
             return pl.read_parquet(file)
         if file.suffix.lower() in {".csv", ".tsv"}:
-            return pl.read_csv(
-                file, infer_schema=False, separator="\t" if file.suffix.lower() == ".tsv" else ","
-            )
+            return pl.read_csv(file, infer_schema=False, separator="\t" if file.suffix.lower() == ".tsv" else ",")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise WrongUse(f"{file} cannot be read: {str(error).splitlines()[0]}") from error
     raise WrongUse(f"{file.name} ends in `{file.suffix}`; expected .csv, .tsv or .parquet.")
@@ -147,9 +131,7 @@ def draft(answers: Answers, data: pl.DataFrame, path: str, policies: tuple[str, 
     values = sorted(str(value) for value in data[answers.decision].drop_nulls().unique())
     unseen = sorted(set(answers.favorable) - set(values))
     if unseen:
-        raise WrongUse(
-            f"{answers.decision} never holds {', '.join(unseen)}. It holds: {', '.join(values[:20])}."
-        )
+        raise WrongUse(f"{answers.decision} never holds {', '.join(unseen)}. It holds: {', '.join(values[:20])}.")
     unfavorable = [value for value in values if value not in answers.favorable]
     if not unfavorable:
         raise WrongUse(f"Every value of {answers.decision} is favorable, so nothing can be compared.")
@@ -171,9 +153,7 @@ def draft(answers: Answers, data: pl.DataFrame, path: str, policies: tuple[str, 
         *(
             []
             if goes_on
-            else [
-                f"  ends: {ends} # the file's last day was {last}; remove this line for a system that goes on"
-            ]
+            else [f"  ends: {ends} # the file's last day was {last}; remove this line for a system that goes on"]
         ),
         f"  source: {{path: {_quoted(path)}}}",
         (
@@ -196,17 +176,13 @@ def _answers(given: dict[str, Any], data: pl.DataFrame) -> Answers:
     missing = [name for name in _ASKED if not given[name]]
     if missing and not sys.stdin.isatty():
         options = "\n".join(f"  --{name.replace('_', '-')}  {_ASKED[name]}" for name in missing)
-        raise WrongUse(
-            f"These must not be guessed; give them:\n{options}\nThe file has: {', '.join(data.columns)}."
-        )
+        raise WrongUse(f"These must not be guessed; give them:\n{options}\nThe file has: {', '.join(data.columns)}.")
     if missing:
         click.echo(f"The file has {data.height} rows and the columns {', '.join(data.columns)}.")
     for name in missing:
         answer = click.prompt(_ASKED[name])
         given[name] = (
-            tuple(part.strip() for part in answer.split(","))
-            if name in {"favorable", "protected"}
-            else answer
+            tuple(part.strip() for part in answer.split(",")) if name in {"favorable", "protected"} else answer
         )
     return Answers(**given)
 

@@ -32,18 +32,12 @@ def lint_command(as_json: bool) -> int:
         for mistake in mistakes:
             click.echo(str(mistake))
         systems = len(list(project.assets.glob("*/defs.yaml")))
-        click.echo(
-            f"{len(mistakes)} mistakes"
-            if mistakes
-            else f"No mistakes in {systems} systems and their policies."
-        )
+        click.echo(f"{len(mistakes)} mistakes" if mistakes else f"No mistakes in {systems} systems and their policies.")
     return 1 if mistakes else 0
 
 
 @click.command("compile")
-@click.option(
-    "--check", is_flag=True, help="Write nothing; exit with 1 if a suite is missing, stale or orphaned."
-)
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a suite is missing, stale or orphaned.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written or found as JSON.")
 def compile_command(check: bool, as_json: bool) -> int:
     """Write the Great Expectations suite of each policy version into expectations/suites/.
@@ -70,9 +64,7 @@ def compile_command(check: bool, as_json: bool) -> int:
     if as_json:
         print_json({"written": written})
     else:
-        click.echo(
-            "\n".join(f"wrote {name}" for name in written) if written else "All suites were up to date."
-        )
+        click.echo("\n".join(f"wrote {name}" for name in written) if written else "All suites were up to date.")
     return 0
 
 

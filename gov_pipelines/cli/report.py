@@ -12,9 +12,7 @@ from gov_pipelines.cli.place import Workplace, workplace
 
 
 @click.command("report")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder to write to; default: report/ in the home."
-)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write to; default: report/ in the home.")
 @click.option("--json", "as_json", is_flag=True, help="Print the files as JSON.")
 def report_command(out: Path | None, as_json: bool) -> None:
     """Write self-contained pages: gaps first, then each control in plain words, with charts.

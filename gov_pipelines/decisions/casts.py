@@ -21,11 +21,7 @@ def as_text(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype.is_float():
         whole = value.is_finite() & (value == value.floor()) & (value.abs() < _EXACT)
         known = pl.when(value.is_not_nan()).then(value)
-        return (
-            pl.when(whole)
-            .then(value.cast(pl.Int64, strict=False).cast(pl.String))
-            .otherwise(known.cast(pl.String))
-        )
+        return pl.when(whole).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(known.cast(pl.String))
     if dtype.is_decimal():
         return value.cast(pl.String).str.replace(_WHOLE, "$1")
     if dtype == pl.String:
@@ -82,9 +78,7 @@ def as_moment(value: pl.Expr, dtype: pl.DataType, zone: str) -> pl.Expr:
     iso = pl.when(text.str.contains(_ISO)).then(padded)
     naive = iso.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
     offset = text.str.extract(_OFFSET, 2).str.replace("Z", "+00").str.replace(":", "")
-    hours, minutes = (
-        offset.str.slice(start, 2).cast(pl.Int64, strict=False).fill_null(0) for start in (1, 3)
-    )
+    hours, minutes = (offset.str.slice(start, 2).cast(pl.Int64, strict=False).fill_null(0) for start in (1, 3))
     east = pl.duration(minutes=60 * hours + minutes)
     utc = pl.when(offset.str.starts_with("-")).then(naive + east).otherwise(naive - east)
     return pl.when(offset.is_null()).then(_in_zone(naive, zone)).otherwise(utc.dt.replace_time_zone("UTC"))

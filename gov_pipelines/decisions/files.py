@@ -58,10 +58,7 @@ def _read_file(path: Path, place: Place, columns: Columns, during: During | None
         dtype = rows.collect_schema()[during.column]
         moment = as_moment(pl.col(during.column), dtype, during.zone)
         kept, undated = pl.collect_all(
-            [
-                rows.filter((moment >= during.start) & (moment < during.end)),
-                rows.select(moment.is_null().sum()),
-            ]
+            [rows.filter((moment >= during.start) & (moment < during.end)), rows.select(moment.is_null().sum())]
         )
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         raise WrongUse(

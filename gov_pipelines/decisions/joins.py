@@ -52,9 +52,7 @@ def digest_of(place: Place, rows: pl.DataFrame) -> InputDigest:
     return InputDigest(place.name, rows.height, frame_digest(rows))
 
 
-def join_attributes(
-    log: pl.DataFrame, declaration: SystemDeclaration, sources: Sources, during: During
-) -> Joined:
+def join_attributes(log: pl.DataFrame, declaration: SystemDeclaration, sources: Sources, during: During) -> Joined:
     """Bring protected attributes that live elsewhere to their decisions.
 
     Unknown values are null. Where several rows of one key contradict each other the attribute is null, and counted in
@@ -67,9 +65,7 @@ def join_attributes(
         return attribute.table or "", attribute.path or "", attribute.key or id_column
 
     elsewhere = [
-        name
-        for name, attribute in declaration.protected_attributes.items()
-        if attribute.table or attribute.path
+        name for name, attribute in declaration.protected_attributes.items() if attribute.table or attribute.path
     ]
     joined = Joined(log)
     for (table, path, key), group in groupby(sorted(elsewhere, key=home), key=home):
@@ -92,8 +88,7 @@ def join_attributes(
         distinct = values.group_by(_KEY).agg(pl.col(names).drop_nulls().unique())
         contradicted = distinct.select((pl.col(names).list.len() > 1).sum()).row(0, named=True)
         single = distinct.with_columns(
-            pl.when(pl.col(name).list.len() == 1).then(pl.col(name).list.first()).alias(name)
-            for name in names
+            pl.when(pl.col(name).list.len() == 1).then(pl.col(name).list.first()).alias(name) for name in names
         )
         notes = [
             f"{place.name} contradicts itself on {name} for {count} decisions; they count as unknown"
@@ -170,11 +165,7 @@ def _keys(log: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with(
-    joined: Joined,
-    declaration: SystemDeclaration,
-    values: pl.DataFrame,
-    read: InputDigest,
-    notes: Iterable[str],
+    joined: Joined, declaration: SystemDeclaration, values: pl.DataFrame, read: InputDigest, notes: Iterable[str]
 ) -> Joined:
     names: Sequence[str] = [name for name in values.columns if name != _KEY]
     log = (

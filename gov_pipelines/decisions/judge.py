@@ -26,12 +26,7 @@ DECISION_VERDICTS = ("within", "outside", "pending", "undecidable")
 
 
 def judge_decisions(
-    log: pl.DataFrame,
-    bound: Sequence[BoundClause],
-    declaration: SystemDeclaration,
-    *,
-    partition: date,
-    as_of: datetime,
+    log: pl.DataFrame, bound: Sequence[BoundClause], declaration: SystemDeclaration, *, partition: date, as_of: datetime
 ) -> pl.DataFrame:
     """Judge each decision of a partition by each clause whose control judges decisions.
 
@@ -65,9 +60,7 @@ def _judged(log: pl.LazyFrame, bound: BoundClause, hearing: Hearing) -> pl.LazyF
     ruling = RULES[bound.control.kind](bound.control, hearing)
     applies = bound.clause.applies
     conditions = [text for text in (ruling.when, applies.when if applies else None) if text is not None]
-    concerned = pl.all_horizontal(
-        pl.lit(value=True), *(hearing.predicate(text).expression() for text in conditions)
-    )
+    concerned = pl.all_horizontal(pl.lit(value=True), *(hearing.predicate(text).expression() for text in conditions))
     known = pl.col("__concerned").is_not_null()
     return (
         log.select(
@@ -81,10 +74,7 @@ def _judged(log: pl.LazyFrame, bound: BoundClause, hearing: Hearing) -> pl.LazyF
         .filter(pl.col("__concerned").fill_null(value=True))
         .with_columns(
             pl.when(known).then("verdict").otherwise(pl.lit("undecidable")).alias("verdict"),
-            pl.when(known)
-            .then("reason")
-            .otherwise(pl.lit("cannot tell whether the rule applies"))
-            .alias("reason"),
+            pl.when(known).then("reason").otherwise(pl.lit("cannot tell whether the rule applies")).alias("reason"),
         )
         .select(*VERDICT_SCHEMA)
     )

@@ -40,16 +40,12 @@ class SourceColumn:
 def source_columns(declaration: SystemDeclaration) -> list[SourceColumn]:
     """The columns to read from the decisions themselves; attributes and reviews kept elsewhere are not among them."""
     elsewhere = {
-        name
-        for name, attribute in declaration.protected_attributes.items()
-        if attribute.table or attribute.path
+        name for name, attribute in declaration.protected_attributes.items() if attribute.table or attribute.path
     }
     if declaration.reviews and (declaration.reviews.table or declaration.reviews.path):
         elsewhere |= {"reviewer", "reviewer_role", "reviewed_at", "review_outcome"}
     return [
-        SourceColumn(name, *_source_of(declaration, name))
-        for name in log_schema(declaration)
-        if name not in elsewhere
+        SourceColumn(name, *_source_of(declaration, name)) for name in log_schema(declaration) if name not in elsewhere
     ]
 
 
@@ -99,9 +95,7 @@ def canonical(rows: pl.DataFrame, declaration: SystemDeclaration) -> Canonical:
                 read[name].alias(name) if name in read else pl.lit(None, dtype=dtype).alias(name)
                 for name, dtype in schema.items()
             ),
-            pl.concat_str(*_faults(columns, read, declaration), separator="; ", ignore_nulls=True).alias(
-                "__reason"
-            ),
+            pl.concat_str(*_faults(columns, read, declaration), separator="; ", ignore_nulls=True).alias("__reason"),
         )
         if rows.height
         else pl.DataFrame(schema=schema | {"__reason": pl.String()})
@@ -152,9 +146,7 @@ def _faults(
     for column in columns:
         if schema[column.name] != pl.String:
             kind = "moment" if schema[column.name].is_temporal() else "number"
-            yield fault(
-                _written(column.source) & read[column.name].is_null(), f"{column.name} is not a {kind}"
-            )
+            yield fault(_written(column.source) & read[column.name].is_null(), f"{column.name} is not a {kind}")
         field = declaration.fields.get(column.name)
         if field is not None and field.values is not None:
             outside = ~read[column.name].is_in(field.values)
@@ -184,9 +176,7 @@ def _original(row: dict[str, Any]) -> str:
     """The values as the source had them, as JSON with sorted names; what JSON has no form for is text."""
     plain = {
         name: value
-        if value is None
-        or isinstance(value, bool | int)
-        or (isinstance(value, float) and abs(value) < float("inf"))
+        if value is None or isinstance(value, bool | int) or (isinstance(value, float) and abs(value) < float("inf"))
         else str(value)
         for name, value in row.items()
     }

@@ -98,9 +98,7 @@ class Database(Protocol):
 class Sources:
     """The tables and files of one declaration; the database is opened when the first table is asked for."""
 
-    def __init__(
-        self, stack: ExitStack, url_env: str | None, project: Path, environ: Mapping[str, str]
-    ) -> None:
+    def __init__(self, stack: ExitStack, url_env: str | None, project: Path, environ: Mapping[str, str]) -> None:
         self._stack, self._url_env, self._project, self._environ = stack, url_env, project, environ
         self._database: Database | None = None
 
@@ -124,9 +122,7 @@ class Sources:
                 )
             from gov_pipelines.decisions.sql import open_database  # noqa: PLC0415  (SQLAlchemy only for tables)
 
-            self._database = self._stack.enter_context(
-                open_database(self._url_env, self._project, self._environ)
-            )
+            self._database = self._stack.enter_context(open_database(self._url_env, self._project, self._environ))
         return self._database.read(place, columns, during, related)
 
 

@@ -72,9 +72,7 @@ def open_database(url_env: str, project: Path, environ: Mapping[str, str]) -> It
     try:
         with engine.connect() as connection:
             if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql(
-                    "BEGIN"
-                )  # the driver begins none for reads: one state for all tables
+                connection.exec_driver_sql("BEGIN")  # the driver begins none for reads: one state for all tables
             yield SqlDatabase(connection)
     except DBAPIError as error:
         # The driver's own text may hold the address, the login or values of rows: its class is all that is told.
@@ -125,8 +123,7 @@ class SqlDatabase:
         names = columns.found_in(table.c.keys(), place)
         # SQLite holds anything in any column: what the driver hands out is taken, the casts of the log judge it.
         chosen = [
-            type_coerce(table.c[name], NullType()).label(name) if self._sqlite else table.c[name]
-            for name in names
+            type_coerce(table.c[name], NullType()).label(name) if self._sqlite else table.c[name] for name in names
         ]
         query = select(*chosen)
         undated = 0
@@ -173,9 +170,7 @@ class SqlDatabase:
     def _count(self, table: Table, condition: ColumnElement[bool]) -> int:
         return int(self._connection.scalar(select(func.count()).select_from(table).where(condition)) or 0)
 
-    def _within(
-        self, table: Table, place: Place, during: During
-    ) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    def _within(self, table: Table, place: Place, during: During) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         """The rows to fetch (a little more than the window where the source is not exact), and those with a moment at all."""
         column = table.c[during.column]
         if not isinstance(column.type, DateTime | Date):
@@ -232,9 +227,7 @@ def _within_text(
     A day on either side allows for offsets written in the values.
     """
     text = type_coerce(column, String)
-    readable = and_(
-        func.typeof(column) == "text", text.op("GLOB")(_DATED), func.datetime(text).is_not(None), true()
-    )
+    readable = and_(func.typeof(column) == "text", text.op("GLOB")(_DATED), func.datetime(text).is_not(None), true())
     first, last = start.date() - timedelta(days=1), end.date() + timedelta(days=2)
     return and_(text >= first.isoformat(), text < last.isoformat()), readable
 

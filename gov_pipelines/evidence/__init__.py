@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gov_pipelines.evidence import canonical, dsse, merkle, verify
-    from gov_pipelines.evidence.keys import (
-        DEMO_KEY_NAME,
-        PublicKey,
-        Signer,
-        generate,
-        load_signer,
-        load_trust,
-    )
+    from gov_pipelines.evidence.keys import DEMO_KEY_NAME, PublicKey, Signer, generate, load_signer, load_trust
     from gov_pipelines.evidence.leaves import (
         decision_leaf,
         decisions_section,
@@ -35,13 +28,7 @@ if TYPE_CHECKING:
         read_package,
         sign_package,
     )
-    from gov_pipelines.evidence.predicate import (
-        LIMITS,
-        PREDICATE_TYPE,
-        build_predicate,
-        content_digest,
-        statement,
-    )
+    from gov_pipelines.evidence.predicate import LIMITS, PREDICATE_TYPE, build_predicate, content_digest, statement
     from gov_pipelines.evidence.verification import Check, Verification
 
 _HOME_OF = {

@@ -43,9 +43,7 @@ def dumps(value: Any) -> bytes:
     try:
         return rfc8785.dumps(value)
     except (ValueError, RecursionError) as error:
-        raise EvidenceError(
-            f"this value has no canonical JSON form: {error}; write it as a string"
-        ) from error
+        raise EvidenceError(f"this value has no canonical JSON form: {error}; write it as a string") from error
 
 
 def loads(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
@@ -68,10 +66,7 @@ def loads(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
         raise EvidenceError(f"the document nests {depth} levels deep; at most {MAX_DEPTH} are read")
     try:
         value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_int=_integer,
+            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer
         )
     except ValueError as error:
         raise EvidenceError(f"not a JSON document: {error}") from error

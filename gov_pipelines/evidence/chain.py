@@ -26,15 +26,11 @@ def find_packages(system: Path, prefix: str, checks: Checklist) -> tuple[list[Pa
     packages, unfinished = [], []
     for partition in sorted(system.iterdir()):
         if not _is_folder(partition, PARTITION):
-            checks.note(
-                prefix + partition.name, "chain-place", False, "no partition", "folders named by date"
-            )
+            checks.note(prefix + partition.name, "chain-place", False, "no partition", "folders named by date")
             continue
         revisions = sorted(partition.iterdir())
         if not revisions:
-            checks.note(
-                prefix + partition.name, "chain-place", False, "an empty partition", "folders r1, r2, ..."
-            )
+            checks.note(prefix + partition.name, "chain-place", False, "an empty partition", "folders r1, r2, ...")
         for revision in revisions:
             place = f"{prefix}{partition.name}/{revision.name}"
             if revision.name.startswith(".r") and UNFINISHED in revision.name:

@@ -42,11 +42,7 @@ class Envelope:
     def to_bytes(self) -> bytes:
         """Write the envelope's one spelling: a line of canonical JSON and a newline."""
         signatures = [{"keyid": item.keyid, "sig": _encode(item.sig)} for item in self.signatures]
-        document = {
-            "payload": _encode(self.payload),
-            "payloadType": self.payload_type,
-            "signatures": signatures,
-        }
+        document = {"payload": _encode(self.payload), "payloadType": self.payload_type, "signatures": signatures}
         return canonical.dumps(document) + b"\n"
 
 
@@ -74,12 +70,9 @@ def parse(data: bytes) -> Envelope:
     """
     document = canonical.loads(data.removesuffix(b"\n"))
     match document:
-        case {
-            "payload": str(payload),
-            "payloadType": str(kind),
-            "signatures": [_, *_] as listed,
-            **others,
-        } if not others:
+        case {"payload": str(payload), "payloadType": str(kind), "signatures": [_, *_] as listed, **others} if (
+            not others
+        ):
             envelope = Envelope(_decode(payload), kind, tuple(map(_signature, listed)))
         case _:
             raise EvidenceError("an envelope holds payload, payloadType and signatures, and nothing else")
@@ -110,9 +103,7 @@ def accepted(envelope: Envelope, keys: Iterable[PublicKey]) -> list[PublicKey]:
     return list(found.values())
 
 
-def verify(
-    data: bytes, keys: Iterable[PublicKey], payload_type: str = PAYLOAD_TYPE, threshold: int = 1
-) -> bytes:
+def verify(data: bytes, keys: Iterable[PublicKey], payload_type: str = PAYLOAD_TYPE, threshold: int = 1) -> bytes:
     """Open an envelope: parse, verify, and hand on the very bytes that were verified.
 
     Args:

@@ -28,9 +28,7 @@ def write_folder(target: Path, files: Mapping[str, bytes], *, file_mode: int = 0
     made = [folder for folder in target.parents if not folder.exists()]
     target.parent.mkdir(parents=True, exist_ok=True)
     for folder in made:
-        flush(
-            folder.parent
-        )  # else a power cut could take the folders around a package that was flushed itself
+        flush(folder.parent)  # else a power cut could take the folders around a package that was flushed itself
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}{UNFINISHED}", dir=target.parent))
     try:
         for name, content in files.items():

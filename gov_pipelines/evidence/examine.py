@@ -43,9 +43,7 @@ class Snapshot:
     signers: tuple[str, ...]
 
 
-def inspect_package(
-    directory: Path, prefix: str, trust: PublicKey | None, checks: Checklist
-) -> Snapshot | None:
+def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, checks: Checklist) -> Snapshot | None:
     """Check one package against every rule that needs nothing but the package.
 
     Args:
@@ -59,10 +57,7 @@ def inspect_package(
     """
     file = prefix + ENVELOPE
     own = checks.attempt(
-        prefix + KEY,
-        "key",
-        "a sound Ed25519 key",
-        lambda: parse_public(_read(directory / KEY, _MAX_KEY_BYTES)),
+        prefix + KEY, "key", "a sound Ed25519 key", lambda: parse_public(_read(directory / KEY, _MAX_KEY_BYTES))
     )
     envelope = checks.attempt(
         file,
@@ -99,9 +94,7 @@ def _signatures(
 
 
 def _statement(file: str, payload: bytes, checks: Checklist) -> dict[str, Any] | None:
-    document = checks.attempt(
-        file, "payload-canonical", "canonical JSON (RFC 8785)", lambda: canonical.loads(payload)
-    )
+    document = checks.attempt(file, "payload-canonical", "canonical JSON (RFC 8785)", lambda: canonical.loads(payload))
     members = {"_type", "subject", "predicateType", "predicate"}
     if not isinstance(document, dict) or document.keys() != members:
         checks.note(file, "statement-type", False, "another shape", f"an object of {sorted(members)}")
@@ -110,9 +103,7 @@ def _statement(file: str, payload: bytes, checks: Checklist) -> dict[str, Any] |
     checks.equal(file, "predicate-type", document["predicateType"], PREDICATE_TYPE)
     predicate = document["predicate"]
     wrong = predicate_misfits(predicate)
-    checks.equal(
-        file, "predicate-fields", "; ".join(wrong) or "every field in its shape", "every field in its shape"
-    )
+    checks.equal(file, "predicate-fields", "; ".join(wrong) or "every field in its shape", "every field in its shape")
     if wrong or not isinstance(predicate, dict):
         return None
     root = {"name": subject_name(predicate), "digest": {"sha256": predicate["decisions"]["rootHash"]}}
@@ -121,9 +112,7 @@ def _statement(file: str, payload: bytes, checks: Checklist) -> dict[str, Any] |
     return predicate
 
 
-def _manifest(
-    directory: Path, prefix: str, manifest: list[dict[str, Any]], checks: Checklist
-) -> dict[str, bytes]:
+def _manifest(directory: Path, prefix: str, manifest: list[dict[str, Any]], checks: Checklist) -> dict[str, bytes]:
     # Each file is read once, never beyond its signed size, and later rules see the bytes that were hashed.
     names = [entry["name"] for entry in manifest]
     safe = all(FILE_NAME.match(name) for name in names) and names == sorted({*names} - {ENVELOPE})
@@ -142,19 +131,14 @@ def _manifest(
     extra = {item.name for item in directory.iterdir()} - {*names, ENVELOPE}
     for name in sorted(extra) or [ENVELOPE]:
         checks.equal(
-            prefix + name,
-            "manifest-complete",
-            "not in the manifest" if name in extra else "complete",
-            "complete",
+            prefix + name, "manifest-complete", "not in the manifest" if name in extra else "complete", "complete"
         )
     return covered
 
 
 def _content(prefix: str, predicate: dict[str, Any], covered: Mapping[str, bytes], checks: Checklist) -> None:
     decisions = predicate["decisions"]
-    checks.equal(
-        prefix + ENVELOPE, "decisions-accepted", decisions["treeSize"], predicate["ingest"]["accepted"]
-    )
+    checks.equal(prefix + ENVELOPE, "decisions-accepted", decisions["treeSize"], predicate["ingest"]["accepted"])
     checks.equal(prefix + ENVELOPE, "leaf-format", decisions["leafFormat"], leaves.LEAF_FORMAT)
     if LEAVES in covered:
         listed = leaves.read_leaves(covered[LEAVES])

@@ -28,9 +28,7 @@ DEMO_KEY_NAME = "demo (untrusted)"
 
 _SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")  # RFC 8410: SubjectPublicKeyInfo of an Ed25519 key
 _FIELD_PRIME = 2**255 - 19
-_ORDER_8 = int.from_bytes(
-    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"
-)
+_ORDER_8 = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")
 # The y coordinates of the eight points of order 1, 2, 4 and 8 (x is either root).
 _SMALL_ORDER_Y = frozenset({0, 1, _FIELD_PRIME - 1, _ORDER_8, _FIELD_PRIME - _ORDER_8})
 
@@ -152,21 +150,15 @@ def load_signer(keys_dir: Path) -> Signer:
     except OSError as error:
         raise WrongUse(f"no signing key in {keys_dir}: {error.strerror}; make one with `gov keys`") from error
     if mode & 0o077:
-        raise EvidenceError(
-            f"{path} has mode {mode:o}, so others can read it; expected 600: `chmod 600 {path}`"
-        )
+        raise EvidenceError(f"{path} has mode {mode:o}, so others can read it; expected 600: `chmod 600 {path}`")
     try:
         private = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise EvidenceError(
-            f"{path} is not an unencrypted PEM private key; restore it or make a new one"
-        ) from error
+        raise EvidenceError(f"{path} is not an unencrypted PEM private key; restore it or make a new one") from error
     if not isinstance(private, Ed25519PrivateKey):
         raise EvidenceError(f"{path} holds a key of another algorithm; expected Ed25519")
     if private.public_key().public_bytes_raw() != public.raw:
-        raise EvidenceError(
-            f"{path} and {PUBLIC_KEY} beside it are of different keys; restore the pair from a backup"
-        )
+        raise EvidenceError(f"{path} and {PUBLIC_KEY} beside it are of different keys; restore the pair from a backup")
     return Signer(private, public)
 
 
@@ -186,9 +178,7 @@ def load_trust(path: Path) -> PublicKey:
     try:
         key = serialization.load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise EvidenceError(
-            f"{path} is not a PEM public key; expected `-----BEGIN PUBLIC KEY-----`"
-        ) from error
+        raise EvidenceError(f"{path} is not a PEM public key; expected `-----BEGIN PUBLIC KEY-----`") from error
     if not isinstance(key, Ed25519PublicKey):
         raise EvidenceError(f"{path} holds a public key of another algorithm; expected Ed25519")
     return PublicKey(path.name, key.public_bytes_raw())
@@ -207,16 +197,12 @@ def parse_public(data: bytes) -> PublicKey:
         or set(document) != names
         or not all(isinstance(item, str) for item in document.values())
     ):
-        raise EvidenceError(
-            f"a public key file holds the strings {', '.join(sorted(names))}, and nothing else"
-        )
+        raise EvidenceError(f"a public key file holds the strings {', '.join(sorted(names))}, and nothing else")
     try:
         spki = base64.b64decode(document["publicKey"], validate=True)
     except ValueError as error:
         raise EvidenceError(f"publicKey is not base64: {error}") from error
     key = PublicKey(document["name"], spki.removeprefix(_SPKI_PREFIX), document["created"])
     if key.to_json() != data.rstrip(b"\r\n"):
-        raise EvidenceError(
-            "algorithm, keyid and publicKey do not belong together; fetch the key again from its owner"
-        )
+        raise EvidenceError("algorithm, keyid and publicKey do not belong together; fetch the key again from its owner")
     return key

@@ -49,10 +49,7 @@ def decision_leaf(decision_id: str, salt: str, verdicts: Mapping[str, str]) -> b
     """
     digest = _base64url(sha256(disclosure(decision_id, salt).encode()).digest())
     # The members are in canonical order already; only `v` needs sorting, and few combinations of verdicts occur.
-    return b'{"_sd":["%b"],"_sd_alg":"sha-256","v":%b}' % (
-        digest.encode(),
-        _verdicts_json(tuple(verdicts.items())),
-    )
+    return b'{"_sd":["%b"],"_sd_alg":"sha-256","v":%b}' % (digest.encode(), _verdicts_json(tuple(verdicts.items())))
 
 
 def leaf_verdicts(leaf: bytes) -> dict[str, str]:
@@ -72,10 +69,7 @@ def leaf_verdicts(leaf: bytes) -> dict[str, str]:
         case {"_sd": [str(digest)], "_sd_alg": "sha-256", "v": dict(verdicts)} if len(document) == 3:
             if set(map(type, verdicts.values())) <= {str}:
                 spelled = b'{"_sd":["%b"],"_sd_alg":"sha-256","v":%b}'
-                if leaf == spelled % (
-                    digest.encode(errors="replace"),
-                    _verdicts_json(tuple(verdicts.items())),
-                ):
+                if leaf == spelled % (digest.encode(errors="replace"), _verdicts_json(tuple(verdicts.items()))):
                     return verdicts
     raise EvidenceError(f"a leaf is not of the format {LEAF_FORMAT}")
 
@@ -120,9 +114,7 @@ def read_leaves(data: bytes) -> list[bytes]:
 @lru_cache(maxsize=4096)
 def _verdicts_json(verdicts: tuple[tuple[str, str], ...]) -> bytes:
     if wrong := {verdict for _, verdict in verdicts} - DECISION_VERDICTS:
-        raise EvidenceError(
-            f"{sorted(wrong)} is no verdict of a decision; expected one of {sorted(DECISION_VERDICTS)}"
-        )
+        raise EvidenceError(f"{sorted(wrong)} is no verdict of a decision; expected one of {sorted(DECISION_VERDICTS)}")
     return canonical.dumps(dict(verdicts))
 
 

@@ -58,9 +58,7 @@ def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
     return path
 
 
-def verify_inclusion(
-    leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected_root: bytes
-) -> bool:
+def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected_root: bytes) -> bool:
     """Tell whether an audit path leads from a leaf hash to a root (RFC 9162 section 2.1.3.2).
 
     Args:

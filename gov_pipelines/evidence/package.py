@@ -41,9 +41,7 @@ class Package:
     key_id: str
 
 
-def sign_package(
-    directory: Path, files: Mapping[str, bytes], predicate: Mapping[str, Any], signer: Signer
-) -> Signed:
+def sign_package(directory: Path, files: Mapping[str, bytes], predicate: Mapping[str, Any], signer: Signer) -> Signed:
     """Sign a predicate and write its package, whole or not at all.
 
     Args:

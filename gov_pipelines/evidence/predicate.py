@@ -117,9 +117,7 @@ def statement(predicate: Mapping[str, Any]) -> dict[str, Any]:
     """Wrap a predicate in an in-toto Statement v1 whose subject is the root over the window's decisions."""
     return {
         "_type": STATEMENT_TYPE,
-        "subject": [
-            {"name": subject_name(predicate), "digest": {"sha256": predicate["decisions"]["rootHash"]}}
-        ],
+        "subject": [{"name": subject_name(predicate), "digest": {"sha256": predicate["decisions"]["rootHash"]}}],
         "predicateType": PREDICATE_TYPE,
         "predicate": dict(predicate),
     }
@@ -142,9 +140,7 @@ def _without(value: Any, name: str) -> Any:
 def _fractions(value: Any, place: str) -> Iterator[str]:
     if isinstance(value, float):
         yield f"{place} is a JSON number with a fraction or exponent; expected a decimal string"
-    for key, item in (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    ):
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
         yield from _fractions(item, f"{place}.{key}")
 
 

@@ -75,12 +75,9 @@ class Verification:
     def to_text(self) -> str:
         """Write the failures, the conclusion, and what is not proven, for a terminal."""
         failed = [
-            f"FAILED {check.file}: {check.rule}: got {check.got}; expected {check.expected}"
-            for check in self.failures
+            f"FAILED {check.file}: {check.rule}: got {check.got}; expected {check.expected}" for check in self.failures
         ]
-        return "\n".join(
-            [*failed, self.conclusion, "Not proven:", *(f"- {item}" for item in self.not_proven)]
-        )
+        return "\n".join([*failed, self.conclusion, "Not proven:", *(f"- {item}" for item in self.not_proven)])
 
 
 @dataclass(slots=True)

@@ -81,9 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 where every check holds, 1 where one fails, 2 for wrong use.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m gov_pipelines.evidence.verify", description="Verify evidence."
-    )
+    parser = argparse.ArgumentParser(prog="python -m gov_pipelines.evidence.verify", description="Verify evidence.")
     parser.add_argument("path", type=Path, help="a package, a system's folder, or the whole evidence folder")
     parser.add_argument("--trust", type=Path, help="a public key you already trust (our JSON or a PEM)")
     parser.add_argument("--last", type=Path, help="what you noted when you looked before")
@@ -130,9 +128,7 @@ def _inspect_system(
     folder: Path, prefix: str, name: str | None, key: PublicKey | None, checks: Checklist
 ) -> tuple[list[Snapshot], list[str]]:
     packages, unfinished = find_packages(folder, prefix, checks)
-    read = [
-        inspect_package(item, f"{prefix}{item.parent.name}/{item.name}/", key, checks) for item in packages
-    ]
+    read = [inspect_package(item, f"{prefix}{item.parent.name}/{item.name}/", key, checks) for item in packages]
     snapshots = [item for item in read if item]
     if not snapshots:
         checks.note(prefix or ".", "chain-sequence", False, "no readable snapshot", "at least one")

@@ -85,16 +85,10 @@ def drift_measurements(current: Tally, reference: Tally, control: Drift) -> list
     compared = {column: _compared(current, reference, column, control.bins) for column in control.of}
     test = control.test
     confidence, adjust = (0.95, "holm") if test == "none" else (test.confidence, test.adjust)
-    defined = [
-        column for column, counts in compared.items() if counts.current.sum() and counts.reference.sum()
-    ]
-    single = np.array(
-        [homogeneity(compared[column].current, compared[column].reference) for column in defined]
-    )
+    defined = [column for column, counts in compared.items() if counts.current.sum() and counts.reference.sum()]
+    single = np.array([homogeneity(compared[column].current, compared[column].reference) for column in defined])
     adjusted = comparisons.holm(single) if adjust == "holm" else comparisons.bonferroni(single)
-    p = {
-        column: (float(one), float(all_)) for column, one, all_ in zip(defined, single, adjusted, strict=True)
-    }
+    p = {column: (float(one), float(all_)) for column, one, all_ in zip(defined, single, adjusted, strict=True)}
     level = (1 - confidence) / max(len(defined), 1)
     over = (
         f", simultaneous (Bonferroni), and {adjust.capitalize()} over {len(defined)} columns"
@@ -143,12 +137,7 @@ def _compared(current: Tally, reference: Tally, column: str, bins: int) -> Compa
     both = (
         (now if now is not None else empty)
         .join(
-            then if then is not None else empty,
-            on="value",
-            how="full",
-            coalesce=True,
-            suffix="_then",
-            nulls_equal=True,
+            then if then is not None else empty, on="value", how="full", coalesce=True, suffix="_then", nulls_equal=True
         )
         .with_columns(pl.col("n", "n_then").fill_null(0))
         .sort("value", nulls_last=True)
@@ -170,9 +159,7 @@ def _table(tally: Tally, column: str) -> pl.DataFrame | None:
         found = tally.categories.filter(pl.col("column") == column).select("value", "n")
     if found.is_empty():
         bins = tally.histograms.filter(pl.col("column") == column)
-        value = pl.when(pl.col("bin") != NOT_A_NUMBER).then(
-            pl.col("bin")
-        )  # not a number is missing, like null
+        value = pl.when(pl.col("bin") != NOT_A_NUMBER).then(pl.col("bin"))  # not a number is missing, like null
         found = bins.group_by(value.alias("value")).agg(pl.col("n").sum())
     return None if found.is_empty() else found
 
@@ -205,14 +192,10 @@ def _detectable(categories: int, level: float) -> float:
 
 def _note(counts: Compared, value: float, level: float, rejected: bool, control: Drift) -> str:
     n, m, categories = int(counts.current.sum()), int(counts.reference.sum()), len(counts.current)
-    notes = [
-        f"without drift about {(categories - 1) * (1 / n + 1 / m):.3g} is expected of {n:,} rows against {m:,}"
-    ]
+    notes = [f"without drift about {(categories - 1) * (1 / n + 1 / m):.3g} is expected of {n:,} rows against {m:,}"]
     pooled = (counts.current + counts.reference) * (min(n, m) / (n + m))
     if categories > 1 and np.min(pooled) < _SMALL_EXPECTED:
-        notes.append(
-            f"a category expects fewer than {_SMALL_EXPECTED} rows: interval and test are approximate"
-        )
+        notes.append(f"a category expects fewer than {_SMALL_EXPECTED} rows: interval and test are approximate")
     if control.at_most is not None and value > control.at_most and not rejected:
         notes.append(_growth(value, categories, level, m))
     return "; ".join(notes)

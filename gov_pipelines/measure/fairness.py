@@ -14,16 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gov_pipelines.measure import comparisons
-from gov_pipelines.measure.family import (
-    Entry,
-    Family,
-    Pair,
-    columns_of,
-    entry_of,
-    family_of,
-    pairs_of,
-    too_few,
-)
+from gov_pipelines.measure.family import Entry, Family, Pair, columns_of, entry_of, family_of, pairs_of, too_few
 from gov_pipelines.measure.groups import Group, worst_of
 from gov_pipelines.measure.intervals import newcombe, ratio_score, wilson
 from gov_pipelines.measure.measurement import Measurement
@@ -37,9 +28,7 @@ _DIFFERENCES = frozenset({"demographic_parity_difference"})
 _WITHOUT_AGGREGATE = frozenset({"adverse_impact_ratio"})  # compared with one named group, each for itself
 
 
-def fairness_measurements(
-    tally: Tally, control: Fairness, declaration: SystemDeclaration
-) -> list[Measurement]:
+def fairness_measurements(tally: Tally, control: Fairness, declaration: SystemDeclaration) -> list[Measurement]:
     """Measure what a fairness control limits.
 
     One row a group (unknown and small groups too, with `tested` False) and, but for `selection_rate` and
@@ -59,9 +48,7 @@ def fairness_measurements(
     Raises:
         WrongUse: `by` or `among` name columns that the tally does not count, or the tally's small cells are merged.
     """
-    named = [
-        (by,) if isinstance(by, str) else tuple(by) for by in control.by or declaration.protected_attributes
-    ]
+    named = [(by,) if isinstance(by, str) else tuple(by) for by in control.by or declaration.protected_attributes]
     undecided = ", ".join(declaration.outcomes.undecided)
     left_out = f"undecided ({undecided}) left out" if undecided else "undecided left out"
     entries = [entry_of(tally, by, control, left_out) for by in named]
@@ -98,11 +85,7 @@ def _row(group: Group, entry: Entry, family: Family, control: Fairness) -> Measu
     if value is None:
         return replace(row, note=_join(row.note, f"undefined: no favorable decision in {base.name}"))
     if group == base:
-        words = (
-            "the group compared with"
-            if control.reference
-            else "the best group, which the others are compared with"
-        )
+        words = "the group compared with" if control.reference else "the best group, which the others are compared with"
         return replace(row, value=value, note=_join(row.note, words))
     low, high = _interval([(group, base)], control, family.confidence)
     p, adjusted = family.p.get(frozenset((group, base)), (None, None)) if row.tested else (None, None)
@@ -190,9 +173,7 @@ def _growth(
     )
     if not beyond or adjusted is None or adjusted <= 1 - family.plain:
         return None
-    times = comparisons.growth_needed(
-        group.favorable, group.decided, base.favorable, base.decided, family.level
-    )
+    times = comparisons.growth_needed(group.favorable, group.decided, base.favorable, base.decided, family.level)
     if times is None:
         return None
     return (
@@ -216,9 +197,7 @@ def _rates(entries: Sequence[Entry], control: Fairness) -> list[Measurement]:
     confidence = 0.95 if control.test == "none" else control.test.confidence
     limited = control.at_least is not None or control.at_most is not None
     size = max(sum(len(entry.tested) for entry in entries), 1) if limited else 1
-    method = (
-        f"Wilson interval, simultaneous (Bonferroni over {size} groups)" if size > 1 else "Wilson interval"
-    )
+    method = f"Wilson interval, simultaneous (Bonferroni over {size} groups)" if size > 1 else "Wilson interval"
     rows = []
     for entry in entries:
         for group in entry.groups:
@@ -234,11 +213,7 @@ def _rates(entries: Sequence[Entry], control: Fairness) -> list[Measurement]:
             if group.decided:
                 lower, upper = wilson(group.favorable, group.decided, 1 - (1 - confidence) / size)
                 row = replace(
-                    row,
-                    value=float(group.rate),
-                    lower=float(lower),
-                    upper=float(upper),
-                    confidence=confidence,
+                    row, value=float(group.rate), lower=float(lower), upper=float(upper), confidence=confidence
                 )
             else:
                 row = replace(row, note=_join(row.note, "no decision"))

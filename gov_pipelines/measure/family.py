@@ -94,7 +94,9 @@ def entry_of(tally: Tally, by: tuple[str, ...], control: Fairness, left_out: str
     key = tuple(control.reference[name] for name in by)
     found = next((group for group in groups if group.key == key), Group(by, key))
     if found not in tested:
-        words = f"the declared reference {found.name} has {found.decided:,} decisions, fewer than {control.min_group_size}"
+        words = (
+            f"the declared reference {found.name} has {found.decided:,} decisions, fewer than {control.min_group_size}"
+        )
         return Entry(by, groups, (), found if found.decided else None, words, left_out)
     return Entry(by, groups, tested, found, None, left_out)
 
@@ -109,9 +111,7 @@ def pairs_of(entry: Entry, control: Fairness) -> list[Pair]:
     """The comparisons of an entry: every pair, or each group with the declared reference."""
     if control.reference is None:
         return list(combinations(entry.tested, 2))
-    return [
-        (group, entry.reference) for group in entry.tested if entry.reference and group != entry.reference
-    ]
+    return [(group, entry.reference) for group in entry.tested if entry.reference and group != entry.reference]
 
 
 def family_of(entries: Sequence[Entry], control: Fairness) -> Family:
@@ -124,8 +124,7 @@ def family_of(entries: Sequence[Entry], control: Fairness) -> Family:
         single = comparisons.fisher(*columns_of(pairs))
         adjusted = comparisons.holm(single) if adjust == "holm" else comparisons.bonferroni(single)
         p = {
-            frozenset(pair): (float(one), float(all_))
-            for pair, one, all_ in zip(pairs, single, adjusted, strict=True)
+            frozenset(pair): (float(one), float(all_)) for pair, one, all_ in zip(pairs, single, adjusted, strict=True)
         }
     size = max(len(pairs), 1)
     return Family(p, 1 - (1 - confidence) / size, confidence, size, control.reference is None, adjust)

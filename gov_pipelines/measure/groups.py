@@ -75,9 +75,7 @@ def groups_of(tally: Tally, by: Sequence[str], among: Mapping[str, str]) -> list
         raise WrongUse(
             f"the tally is not counted by {', '.join(unknown)}, only by {counted}; declare it and audit again"
         )
-    kept = (
-        tally.cells.filter(pl.col(name) == value for name, value in among.items()) if among else tally.cells
-    )
+    kept = tally.cells.filter(pl.col(name) == value for name, value in among.items()) if among else tally.cells
     counts: dict[Key, dict[str, int]] = {}
     for row in kept.group_by([*by, "outcome"]).agg(pl.col("n").sum()).iter_rows():
         counts.setdefault(row[:-2], {})[row[-2]] = row[-1]
@@ -92,9 +90,7 @@ def _unknown_last(key: Key) -> list[tuple[bool, str]]:
 
 def _group(attributes: tuple[str, ...], key: Key, counts: Mapping[str, int]) -> Group:
     favorable = counts.get("favorable", 0)
-    return Group(
-        attributes, key, favorable, favorable + counts.get("unfavorable", 0), counts.get("undecided", 0)
-    )
+    return Group(attributes, key, favorable, favorable + counts.get("unfavorable", 0), counts.get("undecided", 0))
 
 
 def best_of(groups: Sequence[Group]) -> Group:

@@ -38,9 +38,7 @@ def wilson(favorable: ArrayLike, decided: ArrayLike, confidence: ArrayLike = 0.9
     return np.where(n > 0, lower, np.nan), np.where(n > 0, upper, np.nan)
 
 
-def newcombe(
-    x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike, confidence: ArrayLike = 0.95
-) -> Interval:
+def newcombe(x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike, confidence: ArrayLike = 0.95) -> Interval:
     """Interval of the difference of two rates, x1/n1 - x2/n2, from their Wilson limits.
 
     Source: Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
@@ -55,9 +53,7 @@ def newcombe(
     return lower, upper
 
 
-def ratio_score(
-    x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike, confidence: ArrayLike = 0.95
-) -> Interval:
+def ratio_score(x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike, confidence: ArrayLike = 0.95) -> Interval:
     """Score interval of the ratio of two rates, (x1/n1) / (x2/n2).
 
     Works at 0 % and 100 %: no favorable decision in the first group gives a lower limit of 0, none in the second an
@@ -80,9 +76,7 @@ def _root(x1: Floats, n1: Floats, x2: Floats, n2: Floats, score: Floats) -> Floa
     low, high = np.full(score.shape, -_LOG_LIMIT), np.full(score.shape, _LOG_LIMIT)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        above = (
-            _ratio_statistic(x1, n1, x2, n2, np.exp(middle)) > score
-        )  # the statistic falls as the ratio rises
+        above = _ratio_statistic(x1, n1, x2, n2, np.exp(middle)) > score  # the statistic falls as the ratio rises
         low, high = np.where(above, middle, low), np.where(above, high, middle)
     return np.asarray((low + high) / 2, float)
 

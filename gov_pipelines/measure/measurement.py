@@ -9,15 +9,7 @@ from typing import Literal
 
 Verdict = Literal["pass", "warn", "fail", "insufficient", "missing", "report_only", "not_applicable"]
 
-WORST_FIRST: tuple[Verdict, ...] = (
-    "fail",
-    "missing",
-    "insufficient",
-    "warn",
-    "pass",
-    "report_only",
-    "not_applicable",
-)
+WORST_FIRST: tuple[Verdict, ...] = ("fail", "missing", "insufficient", "warn", "pass", "report_only", "not_applicable")
 
 
 @dataclass(frozen=True, slots=True)

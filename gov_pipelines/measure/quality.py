@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 _CONFIDENCE = 0.95
 
 
-def quality_measurements(
-    tally: Tally, control: LogQuality, declaration: SystemDeclaration
-) -> list[Measurement]:
+def quality_measurements(tally: Tally, control: LogQuality, declaration: SystemDeclaration) -> list[Measurement]:
     """The share a log-quality control limits, with Wilson's interval.
 
     `missing_share` is null values over accepted rows, one row a column of `of`; `quarantined_share` and
@@ -33,9 +31,7 @@ def quality_measurements(
     """
     if control.metric != "missing_share":
         counts = tally.accounting
-        return [
-            _share(control.metric, (), counts[control.metric.removesuffix("_share")], counts["source_count"])
-        ]
+        return [_share(control.metric, (), counts[control.metric.removesuffix("_share")], counts["source_count"])]
     return [_share("missing_share", (column,), *_nulls(tally, column, declaration)) for column in control.of]
 
 
@@ -65,9 +61,7 @@ def _share(metric: str, attribute: tuple[str, ...], count: int, n: int) -> Measu
     )
 
 
-def range_measurements(
-    tally: Tally, control: OperatingRange, declaration: SystemDeclaration
-) -> list[Measurement]:
+def range_measurements(tally: Tally, control: OperatingRange, declaration: SystemDeclaration) -> list[Measurement]:
     """Rows outside each range, and days whose number of rows is outside `rows_per_day`.
 
     The control's ranges, else the declaration's. `rows_outside_range` counts rows with a value; missing ones are
@@ -101,9 +95,7 @@ def _rows_outside(tally: Tally, column: str, limits: Range) -> Measurement:
         sum(sides.values()),
         dict(tally.nulls.filter(pl.col("column") == column).select("missing", "n").iter_rows()),
     )
-    row = Measurement(
-        "rows_outside_range", (column,), n=n, method=f"count of rows outside {in_words(limits)}"
-    )
+    row = Measurement("rows_outside_range", (column,), n=n, method=f"count of rows outside {in_words(limits)}")
     if n < due.get(False, 0):
         words = f"{in_words(limits)} was counted in {n:,} of {due[False]:,} rows"
         return Measurement(row.metric, row.attribute, n=n, method=row.method, note=words)
@@ -111,9 +103,7 @@ def _rows_outside(tally: Tally, column: str, limits: Range) -> Measurement:
         return Measurement(row.metric, row.attribute, n=0, method=row.method, note="no rows with a value")
     below, above = sides.get("below", 0), sides.get("above", 0)
     note = f"{below:,} below and {above:,} above {in_words(limits)}"
-    return Measurement(
-        row.metric, row.attribute, value=float(below + above), n=n, method=row.method, note=note
-    )
+    return Measurement(row.metric, row.attribute, value=float(below + above), n=n, method=row.method, note=note)
 
 
 def _days_outside(tally: Tally, limits: Range) -> Measurement:

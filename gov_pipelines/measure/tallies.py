@@ -121,9 +121,7 @@ def tally(
     needed = ["decided_at", *dimensions, *numbers, *categories, *(column for column, _ in limits)]
     absent = sorted(set(needed) - set(present))
     if absent:
-        raise WrongUse(
-            f"the decision log of {declaration.system} lacks {', '.join(absent)}; map it in `columns`"
-        )
+        raise WrongUse(f"the decision log of {declaration.system} lacks {', '.join(absent)}; map it in `columns`")
     if {"outcome", "n"} & set(dimensions):
         raise WrongUse(
             "a protected attribute or stratum cannot be called `outcome` or `n`: the tally's own columns are"
@@ -177,9 +175,7 @@ def total(tallies: Sequence[Tally]) -> Tally:
     return Tally(days=days, newest=max(newest, default=None), merged_below=tallies[0].merged_below, **summed)
 
 
-def _columns(
-    declaration: SystemDeclaration, kind: str, canonical: Iterable[str], present: Iterable[str]
-) -> list[str]:
+def _columns(declaration: SystemDeclaration, kind: str, canonical: Iterable[str], present: Iterable[str]) -> list[str]:
     declared = {name for name, field in declaration.fields.items() if field.type == kind}
     return sorted(declared | (set(canonical) & set(present)))
 
@@ -200,9 +196,7 @@ def _check(cells: pl.DataFrame, rows: Mapping[str, int], declaration: SystemDecl
         )
     counted = int(cells["n"].sum())
     if counted != rows["accepted"]:
-        raise WrongUse(
-            f"the log holds {counted} rows but its accounting says {rows['accepted']} were accepted"
-        )
+        raise WrongUse(f"the log holds {counted} rows but its accounting says {rows['accepted']} were accepted")
 
 
 def _scalars(columns: list[str], limits: list[tuple[str, Range]]) -> list[pl.Expr]:
@@ -212,10 +206,7 @@ def _scalars(columns: list[str], limits: list[tuple[str, Range]]) -> list[pl.Exp
         value = pl.col(column).cast(pl.Float64)
         below = value < low if low is not None else pl.lit(value=False)
         above = value > high if high is not None else pl.lit(value=False)
-        found += [
-            below.cast(pl.Int64).sum().alias(f"below:{at}"),
-            above.cast(pl.Int64).sum().alias(f"above:{at}"),
-        ]
+        found += [below.cast(pl.Int64).sum().alias(f"below:{at}"), above.cast(pl.Int64).sum().alias(f"above:{at}")]
     return found
 
 
@@ -224,10 +215,7 @@ def _range_rows(one: Mapping[str, int], limits: list[tuple[str, Range]]) -> pl.D
     for at, (column, (low, high)) in enumerate(limits):
         below, above = one[f"below:{at}"], one[f"above:{at}"]
         inside = one["rows"] - one[f"null:{column}"] - below - above
-        rows += [
-            (column, low, high, side, n)
-            for side, n in (("below", below), ("inside", inside), ("above", above))
-        ]
+        rows += [(column, low, high, side, n) for side, n in (("below", below), ("inside", inside), ("above", above))]
     return pl.DataFrame(rows, schema=TABLES["ranges"], orient="row")
 
 
@@ -240,13 +228,9 @@ def _null_rows(one: Mapping[str, int], columns: list[str]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=TABLES["nulls"], orient="row")
 
 
-def _summed(
-    frames: Sequence[pl.DataFrame], schema: Mapping[str, type[pl.DataType] | pl.DataType]
-) -> pl.DataFrame:
+def _summed(frames: Sequence[pl.DataFrame], schema: Mapping[str, type[pl.DataType] | pl.DataType]) -> pl.DataFrame:
     """One frame of the given columns, a row a key, in the order of the keys."""
     keys = [name for name in schema if name != "n"]
     typed = [frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items()) for frame in frames]
     everything = pl.concat(typed) if typed else pl.DataFrame(schema=schema)
-    return (
-        everything.group_by(keys).agg(pl.col("n").sum()).filter(pl.col("n") > 0).sort(keys, nulls_last=False)
-    )
+    return everything.group_by(keys).agg(pl.col("n").sum()).filter(pl.col("n") > 0).sort(keys, nulls_last=False)

@@ -46,15 +46,10 @@ def tally_from_json(data: bytes) -> Tally:
             cells=pl.DataFrame(found["cells"], schema=cells, orient="row"),
             newest=datetime.fromisoformat(found["newest"]) if found["newest"] else None,
             merged_below=found["merged_below"],
-            **{
-                name: pl.DataFrame(found[name], schema=schema, orient="row")
-                for name, schema in TABLES.items()
-            },
+            **{name: pl.DataFrame(found[name], schema=schema, orient="row") for name, schema in TABLES.items()},
         )
     except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
-        raise EvidenceError(
-            f"this is not a tally as gov_pipelines writes it ({error}); expected {FORMAT}"
-        ) from error
+        raise EvidenceError(f"this is not a tally as gov_pipelines writes it ({error}); expected {FORMAT}") from error
     if tally_json(tally) != data:
         raise EvidenceError(
             f"the tally is not in canonical form ({FORMAT}, RFC 8785); it was written or edited by hand"
@@ -96,9 +91,7 @@ def disclosed(tally: Tally, minimum: int = 5) -> Tally:
     )
 
 
-def _merged(
-    frame: pl.DataFrame, within: Sequence[str], minimum: int, label: str | int | None
-) -> pl.DataFrame:
+def _merged(frame: pl.DataFrame, within: Sequence[str], minimum: int, label: str | int | None) -> pl.DataFrame:
     keys = [name for name in frame.columns if name != "n"]
     by_size = frame.sort(["n", *keys], nulls_last=False)
     before = pl.col("n").cum_sum() - pl.col("n")

@@ -12,25 +12,13 @@ from gov_pipelines.measure import sentences
 from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement
 
 if TYPE_CHECKING:
-    from gov_pipelines.policy.kinds import (
-        Control,
-        DataAccess,
-        Drift,
-        Fairness,
-        Freshness,
-        LogQuality,
-        OperatingRange,
-    )
+    from gov_pipelines.policy.kinds import Control, DataAccess, Drift, Fairness, Freshness, LogQuality, OperatingRange
 
 _HOURS = {"hours": 1, "days": 24}
 
 
 def judge(
-    control: Control,
-    measurements: Sequence[Measurement],
-    *,
-    partitions_present: int,
-    partitions_expected: int,
+    control: Control, measurements: Sequence[Measurement], *, partitions_present: int, partitions_expected: int
 ) -> Judgement:
     """Hold measurements against a control's limit.
 
@@ -57,16 +45,14 @@ def judge(
         WrongUse: the control is an `expectation`, which Great Expectations judges itself.
     """
     if control.kind == "expectation":
-        raise WrongUse(
-            "an `expectation` control is judged by Great Expectations, not by a limit on measurements"
-        )
+        raise WrongUse("an `expectation` control is judged by Great Expectations, not by a limit on measurements")
     if not measurements:
-        return Judgement(
-            "missing", "Nothing was measured: this control was due and its measurement is absent."
-        )
+        return Judgement("missing", "Nothing was measured: this control was due and its measurement is absent.")
     judgement = _rule(control, measurements)
     if partitions_present < partitions_expected and judgement.verdict != "report_only":
-        words = f"{partitions_present} of the window's {partitions_expected} partitions were audited; the rest are missing."
+        words = (
+            f"{partitions_present} of the window's {partitions_expected} partitions were audited; the rest are missing."
+        )
         return replace(judgement, verdict="insufficient", reason=f"{words} On those: {judgement.reason}")
     return judgement
 
@@ -103,20 +89,14 @@ def _decisions(measurements: Sequence[Measurement]) -> Judgement:
         f"; {count:,} {name}" for name, count in (("undecidable", undecidable), ("pending", pending)) if count
     )
     if outside:
-        verdict = Judgement(
-            "fail", f"{outside:,} of {judged:,} decisions are outside{also}.", rows[0], outside
-        )
+        verdict = Judgement("fail", f"{outside:,} of {judged:,} decisions are outside{also}.", rows[0], outside)
     elif undecidable:
         words = f"{undecidable:,} of {judged:,} decisions cannot be judged: a value the rule needs is missing"
         verdict = _insufficient(rows[1], f"{words}{f'; {pending:,} pending' if pending else ''}")
     elif within:
-        verdict = Judgement(
-            "pass", f"All {within:,} decisions whose clock has run are within{also}.", rows[3]
-        )
+        verdict = Judgement("pass", f"All {within:,} decisions whose clock has run are within{also}.", rows[3])
     else:
-        verdict = _insufficient(
-            rows[2], f"{pending:,} clock{' still runs' if pending == 1 else 's still run'}"
-        )
+        verdict = _insufficient(rows[2], f"{pending:,} clock{' still runs' if pending == 1 else 's still run'}")
     return verdict
 
 
@@ -143,9 +123,7 @@ def _drift(control: Drift, measurements: Sequence[Measurement]) -> Judgement:
     rows = [one for one in measurements if one.metric == control.metric]
     absent = sorted(set(control.of) - {name for one in rows for name in one.attribute})
     if absent:
-        return Judgement(
-            "missing", f"No {sentences.metric(control.metric)} of {', '.join(absent)} was measured."
-        )
+        return Judgement("missing", f"No {sentences.metric(control.metric)} of {', '.join(absent)} was measured.")
     if control.at_most is None:
         return _report_only(rows)
     return _worst([_limit(control, one, rows) for one in rows], rows)
@@ -226,9 +204,7 @@ def _against_equality(row: Measurement, told: str, level: float, *, beyond: bool
     return Judgement("warn", f"{told}, but the interval crosses the limit.", row)
 
 
-def _against_threshold(
-    row: Measurement, told: str, more: str, *, beyond: bool, inside: bool, apart: bool
-) -> Judgement:
+def _against_threshold(row: Measurement, told: str, more: str, *, beyond: bool, inside: bool, apart: bool) -> Judgement:
     if apart or inside:
         return Judgement("fail" if apart else "pass", f"{told}, and so is the whole interval.", row)
     if beyond:
@@ -249,26 +225,16 @@ def _access(_control: DataAccess, measurements: Sequence[Measurement]) -> Judgem
         return Judgement("insufficient", f"Reads cannot be judged: {outside.note or 'undefined'}.", outside)
     if outside.value > 0:
         of = f" of {reads.value:,.0f}" if reads is not None and reads.value is not None else ""
-        return Judgement(
-            "fail", f"{outside.value:,.0f}{of} reads are outside what the intake declares.", outside
-        )
+        return Judgement("fail", f"{outside.value:,.0f}{of} reads are outside what the intake declares.", outside)
     if reads is not None and not reads.value:
-        return Judgement(
-            "insufficient", "The access log holds no read by this system: nothing can be told.", reads
-        )
+        return Judgement("insufficient", "The access log holds no read by this system: nothing can be told.", reads)
     return Judgement("pass", f"None of {outside.n:,} reads is outside what the intake declares.", outside)
 
 
 def _bare(control: LogQuality | OperatingRange | Freshness, measurements: Sequence[Measurement]) -> Judgement:
     metric, limit, worded = _bare_limit(control)
     rows = [one for one in measurements if one.metric in metric]
-    due = (
-        control.ranges
-        if control.kind == "operating_range"
-        else control.of
-        if control.kind == "log_quality"
-        else ()
-    )
+    due = control.ranges if control.kind == "operating_range" else control.of if control.kind == "log_quality" else ()
     absent = _absent(rows, [(name,) for name in due])
     if not rows or absent:
         return _unmeasured(max(metric), absent)

@@ -84,13 +84,7 @@ def alerts_for(
 
 
 def missed_window(
-    system: str,
-    partition: date,
-    *,
-    reason: str,
-    notify: Sequence[str],
-    raised_at: datetime,
-    note: str | None = None,
+    system: str, partition: date, *, reason: str, notify: Sequence[str], raised_at: datetime, note: str | None = None
 ) -> Alert:
     """Tell that a partition was not audited. Told once a partition, however often it is tried.
 

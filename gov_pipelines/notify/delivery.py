@@ -55,10 +55,7 @@ def back_off(attempts: int) -> timedelta:
 
 
 def deliver(
-    engine: Engine,
-    routes: Mapping[str, Sequence[str]],
-    now: datetime,
-    clock: Callable[[], datetime] | None = None,
+    engine: Engine, routes: Mapping[str, Sequence[str]], now: datetime, clock: Callable[[], datetime] | None = None
 ) -> Delivery:
     """Send what waits in the outbox.
 
@@ -139,9 +136,7 @@ def _send(receiver: Receiver, alert: Alert) -> str | None:
     with _unheard() as heard:
         import apprise  # noqa: PLC0415  (loads 180 services; wanted only when something is sent)
 
-        asset = apprise.AppriseAsset(
-            app_id="gov_pipelines", app_desc="gov_pipelines", app_url="", async_mode=False
-        )
+        asset = apprise.AppriseAsset(app_id="gov_pipelines", app_desc="gov_pipelines", app_url="", async_mode=False)
         channel = apprise.Apprise(asset=asset)
         if not channel.add(receiver.url):
             return f"{receiver.name}: Apprise cannot read its URL"

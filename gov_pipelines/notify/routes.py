@@ -44,9 +44,7 @@ def routes_from(environ: Mapping[str, str]) -> dict[str, list[str]]:
     return routes
 
 
-def receivers_of(
-    notify: Sequence[str], routes: Mapping[str, Sequence[str]]
-) -> tuple[dict[str, Receiver], list[str]]:
+def receivers_of(notify: Sequence[str], routes: Mapping[str, Sequence[str]]) -> tuple[dict[str, Receiver], list[str]]:
     """Find who receives an alert.
 
     Args:
@@ -67,9 +65,7 @@ def receivers_of(
             title = f"route {route}, receiver {place} of {len(urls)}"
             found.setdefault(fingerprint, Receiver(title, fingerprint, url))
         if not urls:
-            variables = (
-                VARIABLE if name == DEFAULT_ROUTE else f"{VARIABLE}_{_spelled(name).upper()} or {VARIABLE}"
-            )
+            variables = VARIABLE if name == DEFAULT_ROUTE else f"{VARIABLE}_{_spelled(name).upper()} or {VARIABLE}"
             nowhere.append(f"route {name} has no receiver; set {variables} to an Apprise URL")
     return found, nowhere
 

@@ -17,7 +17,9 @@ _HEADLINE: dict[Transition, str] = {
 
 def title(row: VerdictRow, happened: Transition) -> str:
     """Say in one line what happened."""
-    return f"{row.system} {row.partition.isoformat()}: {_HEADLINE[happened].format(control=row.control)} ({row.severity})"
+    return (
+        f"{row.system} {row.partition.isoformat()}: {_HEADLINE[happened].format(control=row.control)} ({row.severity})"
+    )
 
 
 def body(
@@ -39,10 +41,7 @@ def body(
             ("Limit", row.threshold),
             ("Interval", _interval(row)),
             ("Rows", None if row.n is None else f"n = {row.n:,}"),
-            (
-                "Breaches",
-                f"{row.breaches:,} decision{'s' * (row.breaches != 1)} outside" if row.breaches else None,
-            ),
+            ("Breaches", f"{row.breaches:,} decision{'s' * (row.breaches != 1)} outside" if row.breaches else None),
             ("Window", f"{row.window_start:%Y-%m-%d %H:%M} to {row.window_end:%Y-%m-%d %H:%M} UTC"),
             ("Since", _since(row, happened, before)),
             ("The control", f"{row.acts} ({row.kind}, {row.level})"),
@@ -109,7 +108,9 @@ def _remedy(row: VerdictRow, happened: Transition) -> str:
     if happened == "recovered":
         return "nothing at once; note what was changed where the failure is on record"
     if row.breaches:
-        return "open the control's page, see the decisions outside and run `gov explain` on one; decide who corrects them"
+        return (
+            "open the control's page, see the decisions outside and run `gov explain` on one; decide who corrects them"
+        )
     return "open the control's page, see which group or column moved and in which decisions; `gov gaps` lists all that is red"
 
 

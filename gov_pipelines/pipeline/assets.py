@@ -169,10 +169,7 @@ def _asset(graph: SystemGraph, step: Step) -> dg.AssetsDefinition:
     )
     def run(context: dg.AssetExecutionContext, audit: AuditHome) -> Iterator[Any]:
         night = audit.night(
-            graph,
-            date.fromisoformat(context.partition_key),
-            run_id=context.run.run_id,
-            as_of=_as_of(context.run.tags),
+            graph, date.fromisoformat(context.partition_key), run_id=context.run.run_id, as_of=_as_of(context.run.tags)
         )
         try:
             result = getattr(audit.steps, step.does)(night)

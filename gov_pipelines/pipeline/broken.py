@@ -37,9 +37,7 @@ def stand_in(system: str, mistakes: str) -> dg.Definitions:
         group_name="broken",
         metadata={MISTAKES: mistakes},
         description=f"The files of {system} cannot be read, so it is not audited:\n\n```\n{mistakes}\n```",
-        check_specs=[
-            dg.AssetCheckSpec(CHECK, asset=key, description="The files that declare the system can be read.")
-        ],
+        check_specs=[dg.AssetCheckSpec(CHECK, asset=key, description="The files that declare the system can be read.")],
     )
     def snapshot() -> Iterator[Any]:
         yield dg.AssetCheckResult(

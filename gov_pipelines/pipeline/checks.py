@@ -93,10 +93,7 @@ def control_result(
 def rows_spec(graph: SystemGraph) -> dg.AssetCheckSpec:
     """The check that every source row was accepted, quarantined or a duplicate."""
     return _spec(
-        graph,
-        "decision_log",
-        ROWS_ADD_UP,
-        "Accepted, quarantined and duplicate rows add up to the source's count.",
+        graph, "decision_log", ROWS_ADD_UP, "Accepted, quarantined and duplicate rows add up to the source's count."
     )
 
 
@@ -110,9 +107,7 @@ def rows_result(graph: SystemGraph, rows: Any) -> dg.AssetCheckResult:
 
 def second_opinion_spec(graph: SystemGraph) -> dg.AssetCheckSpec:
     """The check that fairlearn computes the same numbers."""
-    return _spec(
-        graph, "fairness_metrics", SECOND_OPINION, "fairlearn, asked the same, answers the same to 1e-9."
-    )
+    return _spec(graph, "fairness_metrics", SECOND_OPINION, "fairlearn, asked the same, answers the same to 1e-9.")
 
 
 def second_opinion_result(graph: SystemGraph, opinion: "SecondOpinion | None") -> dg.AssetCheckResult:
@@ -156,9 +151,7 @@ def partitioned_checks() -> Iterator[None]:
 
 def _spec(graph: SystemGraph, asset: str, name: str, description: str) -> dg.AssetCheckSpec:
     with partitioned_checks():
-        return dg.AssetCheckSpec(
-            name, asset=graph.key(asset), description=description, partitions_def=graph.partitions
-        )
+        return dg.AssetCheckSpec(name, asset=graph.key(asset), description=description, partitions_def=graph.partitions)
 
 
 def _answer(
@@ -185,8 +178,7 @@ def _clause_text(graph: SystemGraph, control: str, version: int | None) -> str:
     """The clause in the words of one version of its policy, the newest unless one is named."""
     name, _, clause_id = control.partition("/")
     versions = sorted(
-        (p for p in graph.policies if p.policy == name and version in {None, p.version}),
-        key=lambda p: -p.version,
+        (p for p in graph.policies if p.policy == name and version in {None, p.version}), key=lambda p: -p.version
     )
     texts = (clause.text for policy in versions for clause in policy.clauses if clause.id == clause_id)
     return next(texts, "the policy version that holds this clause is not in expectations/")
@@ -204,23 +196,12 @@ def _facts(graph: SystemGraph, row: "VerdictRow", measured: "Sequence[Measuremen
         "revision": row.revision,
     }
     if row.metric:
-        facts |= {
-            "metric": row.metric,
-            "group": _named(row.group),
-            "compared with": _named(row.reference_group),
-        }
+        facts |= {"metric": row.metric, "group": _named(row.group), "compared with": _named(row.reference_group)}
         facts |= {"value": row.value, "lower": row.lower, "upper": row.upper, "sample size": row.n}
     if row.breaches:
         facts["decisions outside"] = row.breaches
     groups = [
-        {
-            "group": _named(m.group),
-            "metric": m.metric,
-            "value": m.value,
-            "lower": m.lower,
-            "upper": m.upper,
-            "n": m.n,
-        }
+        {"group": _named(m.group), "metric": m.metric, "value": m.value, "lower": m.lower, "upper": m.upper, "n": m.n}
         for m in measured
         if m.group is not None
     ]

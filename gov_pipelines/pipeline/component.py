@@ -87,12 +87,9 @@ def _extensions(graph: SystemGraph, context: dg.ComponentLoadContext) -> Sequenc
         try:
             module = context.load_defs_relative_python_module(file)
             found = dg.Definitions(
-                assets=dg.load_assets_from_modules([module]),
-                asset_checks=dg.load_asset_checks_from_modules([module]),
+                assets=dg.load_assets_from_modules([module]), asset_checks=dg.load_asset_checks_from_modules([module])
             )
-        except (
-            Exception
-        ) as error:  # a file of somebody else's can raise anything; it is named, and the cause kept
+        except Exception as error:  # a file of somebody else's can raise anything; it is named, and the cause kept
             problem = f"{type(error).__name__}: {error}"
             raise ConfigurationError(
                 [Mistake(_short(file, context), _line(error, file), "python", problem, "Mend the file.")]

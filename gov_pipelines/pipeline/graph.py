@@ -64,9 +64,7 @@ class SystemGraph:
 
     def as_of(self, partition: date) -> datetime:
         """When the partition is judged unless a run says otherwise: the next day, at the scheduled hour; UTC."""
-        morning = datetime.combine(
-            partition + timedelta(days=1), self.declaration.schedule.at, tzinfo=self.zone
-        )
+        morning = datetime.combine(partition + timedelta(days=1), self.declaration.schedule.at, tzinfo=self.zone)
         return morning.astimezone(UTC)
 
     def has(self, partition: date) -> bool:
@@ -110,8 +108,7 @@ def read_graph(file: Path, expectations: Path) -> SystemGraph:
     if not binding:  # a policy with mistakes is not unknown
         remedy = f"Write it in {expectations.name}/, or remove its name."
         binding += [
-            Mistake(name, 0, "attributes.policies", f"there is no policy {policy!r}", remedy)
-            for policy in unknown
+            Mistake(name, 0, "attributes.policies", f"there is no policy {policy!r}", remedy) for policy in unknown
         ]
     if binding:
         raise ConfigurationError(binding)

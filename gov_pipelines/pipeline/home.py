@@ -52,9 +52,7 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
 
         return steps
 
-    def night(
-        self, graph: SystemGraph, partition: date, *, run_id: str, as_of: datetime | None = None
-    ) -> Any:
+    def night(self, graph: SystemGraph, partition: date, *, run_id: str, as_of: datetime | None = None) -> Any:
         """One partition of one system, ready to be audited.
 
         Args:

@@ -83,9 +83,7 @@ class ArtifactFiles(dg.ConfigurableIOManager):
         system, *name = key.path if len(key.path) > 1 else ("_", *key.path)
         home = Home(Path(self.home))
         folder = (
-            home.partition_dir(system, date.fromisoformat(partition))
-            if partition
-            else home.root / "artifacts" / system
+            home.partition_dir(system, date.fromisoformat(partition)) if partition else home.root / "artifacts" / system
         )
         return folder / name[0] if tuple(name) in GENERATED else folder / "extensions" / "__".join(name)
 

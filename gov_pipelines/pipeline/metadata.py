@@ -56,9 +56,7 @@ def _value(label: str, value: Any) -> dg.MetadataValue[Any]:
         return _table(value[:MOST_ROWS])
     if isinstance(value, list | tuple):
         return dg.MetadataValue.json(list(value))
-    raise TypeError(
-        f"metadata {label!r} is a {type(value).__name__}; give plain values, Markdown or a small table"
-    )
+    raise TypeError(f"metadata {label!r} is a {type(value).__name__}; give plain values, Markdown or a small table")
 
 
 def _text(value: str) -> dg.MetadataValue[Any]:
@@ -83,9 +81,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue[Any]:
     names = list(dict.fromkeys(name for row in rows for name in row))
     return dg.MetadataValue.table(
         records=[dg.TableRecord({name: _scalar(row.get(name)) for name in names}) for row in rows],
-        schema=dg.TableSchema(
-            [dg.TableColumn(name, _column_type([row.get(name) for row in rows])) for name in names]
-        ),
+        schema=dg.TableSchema([dg.TableColumn(name, _column_type([row.get(name) for row in rows])) for name in names]),
     )
 
 

@@ -49,7 +49,5 @@ def check_url(base: str, system: str, control: str, partition: date) -> str:
         control: its key, `<policy>/<clause id>`.
         partition: the day meant. The page lists the check's evaluations by partition, newest first.
     """
-    query = urlencode(
-        {"view": "checks", "checkDetail": check_name(control), "partition": partition.isoformat()}
-    )
+    query = urlencode({"view": "checks", "checkDetail": check_name(control), "partition": partition.isoformat()})
     return f"{base.rstrip('/')}/assets/{quote(system)}/{SNAPSHOT}?{query}"

@@ -37,15 +37,7 @@ from gov_pipelines.measure import (
 from gov_pipelines.measure import tally as count
 from gov_pipelines.pipeline.records import measurement_from, measurement_record
 from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force
-from gov_pipelines.policy.kinds import (
-    DataAccess,
-    Drift,
-    Expectation,
-    Fairness,
-    Freshness,
-    LogQuality,
-    OperatingRange,
-)
+from gov_pipelines.policy.kinds import DataAccess, Drift, Expectation, Fairness, Freshness, LogQuality, OperatingRange
 from gov_pipelines.store import Engine, Home, open_store, read_frame, write_atomic, write_frame
 from gov_pipelines.validate import SecondOpinion, second_opinion
 
@@ -155,9 +147,7 @@ def read_decisions(night: Night) -> StepResult:
             **extract.rows.to_dict(),
             "adds_up": extract.rows.adds_up,
             "notes": list(extract.notes),
-            "inputs": [
-                {"name": each.name, "rows": each.rows, "sha256": each.digest} for each in extract.inputs
-            ],
+            "inputs": [{"name": each.name, "rows": each.rows, "sha256": each.digest} for each in extract.inputs],
         },
     )
     write_frame(night.folder / "decision_log.parquet", extract.log)
@@ -172,11 +162,7 @@ def read_decisions(night: Night) -> StepResult:
 def _keep_salts(night: Night, log: pl.DataFrame) -> None:
     """One salt a decision, drawn when it is first seen and never again: leaves must not change when a night is re-run."""
     file = night.folder / "salts.parquet"
-    kept = (
-        read_frame(file)
-        if file.is_file()
-        else pl.DataFrame(schema={"decision_id": pl.String, "salt": pl.String})
-    )
+    kept = read_frame(file) if file.is_file() else pl.DataFrame(schema={"decision_id": pl.String, "salt": pl.String})
     new = log.select("decision_id").join(kept, on="decision_id", how="anti")
     drawn = new.with_columns(pl.Series("salt", [new_salt() for _ in range(new.height)], dtype=pl.String))
     write_frame(file, pl.concat([kept, drawn]).sort("decision_id"))
@@ -185,23 +171,17 @@ def _keep_salts(night: Night, log: pl.DataFrame) -> None:
 def judge(night: Night) -> StepResult:
     """`decision_verdicts`: every decision under every rule in force on its day."""
     log = read_frame(night.folder / "decision_log.parquet")
-    verdicts = judge_decisions(
-        log, night.bound, night.declaration, partition=night.partition, as_of=night.as_of
-    )
+    verdicts = judge_decisions(log, night.bound, night.declaration, partition=night.partition, as_of=night.as_of)
     write_frame(night.folder / "decision_verdicts.parquet", verdicts)
     counts = verdicts.group_by("control", "verdict").len("decisions").sort("control", "verdict")
-    return StepResult(
-        verdicts, metadata={"decisions": log.height, "verdicts": counts.head(TABLE_ROWS).to_dicts()}
-    )
+    return StepResult(verdicts, metadata={"decisions": log.height, "verdicts": counts.head(TABLE_ROWS).to_dicts()})
 
 
 def read_access(night: Night) -> StepResult:
     """`access_log`: who read what on that day."""
     log = read_access_log(night.declaration, night.partition, project=night.project, environ=night.environ)
     write_frame(night.folder / "access_log.parquet", log)
-    return StepResult(
-        log, metadata={"reads": log.height, "declared": night.declaration.access_log is not None}
-    )
+    return StepResult(log, metadata={"reads": log.height, "declared": night.declaration.access_log is not None})
 
 
 def compare_access(night: Night) -> StepResult:
@@ -222,9 +202,7 @@ def tally(night: Night) -> StepResult:
     """`tally`: the one scan of the rows; everything below computes from it."""
     log = read_frame(night.folder / "decision_log.parquet")
     rows = night.read_json("rows.json")
-    counts = {
-        name: rows[name] for name in ("source_count", "accepted", "quarantined", "duplicate", "undated")
-    }
+    counts = {name: rows[name] for name in ("source_count", "accepted", "quarantined", "duplicate", "undated")}
     ranges = [
         limit
         for bound in night.bound
@@ -232,16 +210,10 @@ def tally(night: Night) -> StepResult:
         for limit in bound.control.ranges.items()
     ]
     counted = count(
-        log,
-        night.declaration,
-        counts,
-        night.partition,
-        [each for each in ranges if each[0] != "rows_per_day"],
+        log, night.declaration, counts, night.partition, [each for each in ranges if each[0] != "rows_per_day"]
     )
     write_atomic(night.folder / "tally.json", tally_json(counted))
-    return StepResult(
-        metadata={"accepted": log.height, "cells": counted.cells.height, "digest": tally_digest(counted)}
-    )
+    return StepResult(metadata={"accepted": log.height, "cells": counted.cells.height, "digest": tally_digest(counted)})
 
 
 def measure_fairness(night: Night) -> StepResult:
@@ -270,9 +242,7 @@ def measure_fairness(night: Night) -> StepResult:
     opinion = _together(opinions)
     night.write_json("second_opinion.json", None if opinion is None else asdict(opinion))
     told = {"measurements": sum(map(len, measured.values()))}
-    return StepResult(
-        data=opinion, metadata=told if opinion is None else told | {"compared": opinion.compared}
-    )
+    return StepResult(data=opinion, metadata=told if opinion is None else told | {"compared": opinion.compared})
 
 
 def _together(opinions: Sequence[SecondOpinion]) -> SecondOpinion | None:
@@ -301,17 +271,13 @@ def measure_shift(night: Night) -> StepResult:
                 continue
             if reference is None or present < len(expected):
                 note = f"the reference has {present} of its {len(expected)} days"
-                rows = [
-                    Measurement(metric=control.metric, attribute=(name,), note=note) for name in control.of
-                ]
+                rows = [Measurement(metric=control.metric, attribute=(name,), note=note) for name in control.of]
             else:
                 rows = drift_measurements(current, reference, control)
             measured[bound.key] = _placed(night, bound, rows)
     night.write_json("distribution_shift.json", _records(measured))
     shown = [
-        {"column": each.attribute[0], "psi": each.value, "n": each.n}
-        for rows in measured.values()
-        for each in rows
+        {"column": each.attribute[0], "psi": each.value, "n": each.n} for rows in measured.values() for each in rows
     ]
     return StepResult(metadata={"psi": shown[:TABLE_ROWS]})
 
@@ -357,9 +323,7 @@ def _about(night: Night) -> dict[str, Any]:
 def _rows_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
     """Accepted decisions of some days, with their outcome."""
     outcomes = night.declaration.outcomes
-    meaning = {
-        value: name for name in ("favorable", "unfavorable", "undecided") for value in getattr(outcomes, name)
-    }
+    meaning = {value: name for name in ("favorable", "unfavorable", "undecided") for value in getattr(outcomes, name)}
     files = [night.home.partition_dir(night.system, day) / "decision_log.parquet" for day in days]
     log = pl.concat([read_frame(file) for file in files if file.is_file()])
     columns = dict.fromkeys([*night.declaration.protected_attributes, *night.declaration.strata])
@@ -373,9 +337,7 @@ def _verdicts_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
 
 def _placed(night: Night, bound: BoundClause, rows: Sequence[Measurement]) -> list[Measurement]:
     """Measurements with the system and the window they speak of."""
-    start, end = window_bounds(
-        bound.control.window, night.partition, night.declaration.starts, night.declaration.zone
-    )
+    start, end = window_bounds(bound.control.window, night.partition, night.declaration.starts, night.declaration.zone)
     return [replace(row, system=night.system, window_start=start, window_end=end) for row in rows]
 
 

@@ -42,12 +42,6 @@ def pages_of(
     public = load_signer(home.keys_dir).public
     with reading(engine) as connection:
         report = gather(
-            connection,
-            home,
-            declarations,
-            policies,
-            now,
-            key_names={public.keyid: public.name},
-            mistakes=mistakes,
+            connection, home, declarations, policies, now, key_names={public.keyid: public.name}, mistakes=mistakes
         )
     return render(report, out)

@@ -76,11 +76,7 @@ def audit(
     if not repository.has_job(job_name(system)):
         raise WrongUse(f"There is no system {system!r}. See the folders in assets/.")
     job = repository.get_job(job_name(system))
-    over = (
-        set(job.partitions_def.get_partition_keys(current_time=datetime.now(UTC)))
-        if job.partitions_def
-        else set()
-    )
+    over = set(job.partitions_def.get_partition_keys(current_time=datetime.now(UTC))) if job.partitions_def else set()
     if strange := [day.isoformat() for day in partitions if day.isoformat() not in over]:
         raise WrongUse(
             f"{', '.join(strange)}: no partition of {system}, or not over yet. "
@@ -90,11 +86,7 @@ def audit(
     runs = []
     for day in partitions:
         result = job.execute_in_process(
-            run_config=_QUIET,
-            partition_key=day.isoformat(),
-            instance=instance,
-            raise_on_error=False,
-            tags=tags,
+            run_config=_QUIET, partition_key=day.isoformat(), instance=instance, raise_on_error=False, tags=tags
         )
         run = _outcome(instance, result.run_id, day)
         settle(instance, result.dagster_run, home, datetime.now(UTC))

@@ -22,9 +22,7 @@ def nightly(graph: SystemGraph, job: UnresolvedAssetJobDefinition) -> dg.Schedul
     at = graph.declaration.schedule.at
     on = graph.declaration.schedule.enabled and graph.goes_on(datetime.now(UTC))
     ended = (
-        ""
-        if graph.goes_on(datetime.now(UTC))
-        else f" Off: the system's last day is before {graph.declaration.ends}."
+        "" if graph.goes_on(datetime.now(UTC)) else f" Off: the system's last day is before {graph.declaration.ends}."
     )
 
     @dg.schedule(

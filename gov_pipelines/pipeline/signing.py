@@ -26,14 +26,7 @@ from gov_pipelines.evidence import (
     sign_package,
     write_leaves,
 )
-from gov_pipelines.measure import (
-    Judgement,
-    disclosed,
-    tally_digest,
-    tally_from_json,
-    tally_json,
-    window_bounds,
-)
+from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json, window_bounds
 from gov_pipelines.notify import alerts_for, missed_window
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.pipeline.night import Night, StepResult, measurements_of
@@ -105,9 +98,7 @@ def sign_missed(night: Night, reason: str) -> StepResult:
         with night.store.begin() as connection:
             enqueue(connection, [_missed_alert(night, reason)])
         return StepResult(metadata={"revision": signed.revision, "changed": False})
-    judged = {
-        bound.key: Judgement("missing", f"The window was not audited: {reason}") for bound in night.bound
-    }
+    judged = {bound.key: Judgement("missing", f"The window was not audited: {reason}") for bound in night.bound}
     rows = verdict_rows_of(night, judged)
     with night.store.begin() as connection:
         put_verdicts(connection, rows)
@@ -143,9 +134,7 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
         content["controls"] = [_control(row, texts) for row in verdicts]
         content |= {
             "revision": revision,
-            "supersedes": {"revision": signed.revision, "payloadSha256": signed.payload_sha256}
-            if signed
-            else None,
+            "supersedes": {"revision": signed.revision, "payloadSha256": signed.payload_sha256} if signed else None,
             "sequence": last.sequence + 1 if last else 1,
             "previous": {"sequence": last.sequence, "payloadSha256": last.payload_sha256} if last else None,
             "timeCreated": now,
@@ -169,18 +158,14 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             record_snapshot(connection, row)
             enqueue(
                 connection,
-                alerts
-                if findings["missed"] is None
-                else [_missed_alert(night, findings["missed"]["reason"])],
+                alerts if findings["missed"] is None else [_missed_alert(night, findings["missed"]["reason"])],
             )
     return _result(row, verdicts, changed=True)
 
 
 def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
     """What was audited, by which policies, known since when."""
-    start, end = window_bounds(
-        Window("partition"), night.partition, night.declaration.starts, night.declaration.zone
-    )
+    start, end = window_bounds(Window("partition"), night.partition, night.declaration.starts, night.declaration.zone)
     policies, late = [], False
     with engine.begin() as connection:
         for policy in policies_in_force(night):
@@ -215,9 +200,7 @@ def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
     }
 
 
-def _package(
-    night: Night, predicate: dict[str, Any], files: Mapping[str, bytes], now: datetime
-) -> SnapshotRow:
+def _package(night: Night, predicate: dict[str, Any], files: Mapping[str, bytes], now: datetime) -> SnapshotRow:
     """Write the signed package, or adopt the one that a crash left between signing and recording."""
     folder = night.home.snapshot_dir(night.system, night.partition, predicate["revision"])
     signer = _signer(night)
@@ -268,9 +251,7 @@ def _leaves(night: Night) -> list[bytes]:
     verdicts = read_frame(night.folder / "decision_verdicts.parquet")
     said = dict(verdicts.group_by("decision_id").agg(pl.struct("control", "verdict")).iter_rows())
     salts = read_frame(night.folder / "salts.parquet")
-    ids = (
-        read_frame(night.folder / "decision_log.parquet").select("decision_id").join(salts, on="decision_id")
-    )
+    ids = read_frame(night.folder / "decision_log.parquet").select("decision_id").join(salts, on="decision_id")
     return [
         decision_leaf(each, salt, {one["control"]: one["verdict"] for one in said.get(each, [])})
         for each, salt in ids.sort("decision_id").iter_rows()
@@ -307,9 +288,7 @@ def _control(row: VerdictRow, texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _policy_files(night: Night) -> dict[str, bytes]:
-    return {
-        f"policy.{each.policy}@{each.version}.json": policy_text(each) for each in policies_in_force(night)
-    }
+    return {f"policy.{each.policy}@{each.version}.json": policy_text(each) for each in policies_in_force(night)}
 
 
 def _producer(night: Night) -> dict[str, Any]:
@@ -324,28 +303,18 @@ def _producer(night: Night) -> dict[str, Any]:
 
 def _links(night: Night, rows: list[VerdictRow]) -> dict[str, str]:
     base = night.environ.get("GOV_UI_URL")
-    return (
-        {row.control: check_url(base, row.system, row.control, row.partition) for row in rows} if base else {}
-    )
+    return {row.control: check_url(base, row.system, row.control, row.partition) for row in rows} if base else {}
 
 
 def _note(night: Night) -> str | None:
-    parts = [
-        night.declaration.about_data,
-        night.declaration.synthetic.note if night.declaration.synthetic else None,
-    ]
+    parts = [night.declaration.about_data, night.declaration.synthetic.note if night.declaration.synthetic else None]
     return " ".join(part for part in parts if part) or None
 
 
 def _missed_alert(night: Night, reason: str) -> Any:
     routes = sorted({route for bound in night.bound for route in bound.control.notify})
     return missed_window(
-        night.system,
-        night.partition,
-        reason=reason,
-        notify=routes,
-        raised_at=datetime.now(UTC),
-        note=_note(night),
+        night.system, night.partition, reason=reason, notify=routes, raised_at=datetime.now(UTC), note=_note(night)
     )
 
 

@@ -35,11 +35,7 @@ def verdict_rows_of(night: Night, judged: dict[str, Judgement]) -> list[VerdictR
             rows.append(_row(night, bound[key], judgement, revision, now))
         else:
             elsewhere = _of_another_version(night, key)
-            rows.append(
-                _row(
-                    night, elsewhere, Judgement("not_applicable", "Not in force on this day."), revision, now
-                )
-            )
+            rows.append(_row(night, elsewhere, Judgement("not_applicable", "Not in force on this day."), revision, now))
     return rows
 
 
@@ -87,18 +83,14 @@ def _nothing_arrived(night: Night) -> str | None:
 
 def _row(night: Night, bound: BoundClause, judgement: Judgement, revision: int, now: datetime) -> VerdictRow:
     control, decisive = bound.control, judgement.decisive
-    start, end = window_bounds(
-        control.window, night.partition, night.declaration.starts, night.declaration.zone
-    )
+    start, end = window_bounds(control.window, night.partition, night.declaration.starts, night.declaration.zone)
     numbers: dict[str, Any] = {}
     if decisive is not None:
         numbers = {
             "metric": decisive.metric,
             "attribute": decisive.attribute,
             "group": dict(decisive.group) if decisive.group is not None else None,
-            "reference_group": dict(decisive.reference_group)
-            if decisive.reference_group is not None
-            else None,
+            "reference_group": dict(decisive.reference_group) if decisive.reference_group is not None else None,
             "value": decisive.value,
             "lower": decisive.lower,
             "upper": decisive.upper,

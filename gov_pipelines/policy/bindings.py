@@ -68,13 +68,9 @@ class _Binding:
     def laxer(self, place: Place, problem: str, allowed: str) -> Mistake:
         clause = f"{self.policy.model.policy}/{self.policy.model.clauses[self.position].id}"
         remedy = f"The clause has {allowed}; declare nothing laxer."
-        return self.system.file.mistake(
-            ("attributes", *place), f"{problem}, which is laxer than {clause}", remedy
-        )
+        return self.system.file.mistake(("attributes", *place), f"{problem}, which is laxer than {clause}", remedy)
 
-    def columns(
-        self, field: str, names: Iterable[tuple[Place, str]], *allowed: pl.DataType
-    ) -> Iterator[Mistake]:
+    def columns(self, field: str, names: Iterable[tuple[Place, str]], *allowed: pl.DataType) -> Iterator[Mistake]:
         """Names that are not columns of the log, or columns of a type the control cannot use."""
         fitting = [name for name, dtype in self.schema.items() if dtype in allowed]
         for place, name in names:
@@ -85,9 +81,7 @@ class _Binding:
             elif name not in fitting:
                 problem = f"`{name}` is a column of another type"
                 yield self.in_clause(
-                    ("control", field, *place),
-                    problem,
-                    did_you_mean("", fitting, otherwise="Fitting columns"),
+                    ("control", field, *place), problem, did_you_mean("", fitting, otherwise="Fitting columns")
                 )
 
 
@@ -114,9 +108,7 @@ def _human_review(binding: _Binding, control: HumanReview) -> Iterator[Mistake]:
         yield from binding.columns("before", [((), control.before)], MOMENT)
     if control.when is None and binding.declaration.intake.needs_review is None:
         yield binding.in_clause(
-            ("control",),
-            "nothing says which decisions need a review",
-            "Add `when`, or declare `intake.needs_review`.",
+            ("control",), "nothing says which decisions need a review", "Add `when`, or declare `intake.needs_review`."
         )
 
     if control.when is not None and binding.declaration.intake.needs_review is not None:
@@ -125,17 +117,13 @@ def _human_review(binding: _Binding, control: HumanReview) -> Iterator[Mistake]:
 
 def _unreviewed(binding: _Binding, asked: str, declared: str) -> Iterator[Mistake]:
     try:
-        rules = [
-            parse_predicate(text, binding.schema, zone=binding.declaration.zone) for text in (asked, declared)
-        ]
+        rules = [parse_predicate(text, binding.schema, zone=binding.declaration.zone) for text in (asked, declared)]
     except PredicateError:
         return  # told where the rule stands
     decision = overlooked(rules[0], rules[1], binding.schema, vocabulary(binding.declaration))
     if decision is not None:
         such = ", ".join(f"{name} {value}" for name, value in decision.items())
-        yield binding.laxer(
-            ("intake", "needs_review"), f"needs no review of a decision with {such}", f"`{asked}`"
-        )
+        yield binding.laxer(("intake", "needs_review"), f"needs no review of a decision with {such}", f"`{asked}`")
 
 
 def _deadline(binding: _Binding, control: Deadline) -> Iterator[Mistake]:
@@ -144,15 +132,9 @@ def _deadline(binding: _Binding, control: Deadline) -> Iterator[Mistake]:
 
 
 def _decision_scope(binding: _Binding, control: DecisionScope) -> Iterator[Mistake]:
-    declared, allowed, place = (
-        binding.declaration.intake.may_decide,
-        control.may_decide,
-        ("intake", "may_decide"),
-    )
+    declared, allowed, place = (binding.declaration.intake.may_decide, control.may_decide, ("intake", "may_decide"))
     if declared is None and allowed is None:
-        yield binding.in_clause(
-            ("control",), "nothing says what may be decided", "Declare `intake.may_decide`."
-        )
+        yield binding.in_clause(("control",), "nothing says what may be decided", "Declare `intake.may_decide`.")
     if declared is None or allowed is None:
         return
     extra = (
@@ -163,9 +145,7 @@ def _decision_scope(binding: _Binding, control: DecisionScope) -> Iterator[Mista
     if extra or (allowed.products is not None and declared.products is None):
         named = ", ".join(allowed.products or ())
         yield binding.laxer((*place, "products"), f"declares {', '.join(extra) or 'every product'}", named)
-    if allowed.amount is not None and (
-        declared.amount is None or declared.amount.up_to > allowed.amount.up_to
-    ):
+    if allowed.amount is not None and (declared.amount is None or declared.amount.up_to > allowed.amount.up_to):
         amount = f"up to {declared.amount.up_to:,.0f}" if declared.amount else "any amount"
         yield binding.laxer((*place, "amount"), f"declares {amount}", f"up to {allowed.amount.up_to:,.0f}")
     if "role" in allowed.model_fields_set and allowed.role == "recommends" and declared.role == "decides":
@@ -178,9 +158,7 @@ def _approved_model(binding: _Binding, control: ApprovedModel) -> Iterator[Mista
         yield binding.in_clause(("control",), "no model version is approved", "Declare `intake.models`.")
     for place, model in enumerate(declared if control.models else ()):
         if not any(_includes(allowed, model) for allowed in control.models):
-            allowed = ", ".join(
-                f"{each.version} from {each.approved_from}{_until(each)}" for each in control.models
-            )
+            allowed = ", ".join(f"{each.version} from {each.approved_from}{_until(each)}" for each in control.models)
             problem = f"approves {model.version} from {model.approved_from}{_until(model)}"
             yield binding.laxer(("intake", "models", place), problem, allowed)
 
@@ -197,16 +175,12 @@ def _until(model: ModelApproval) -> str:
 
 def _data_access(binding: _Binding, control: DataAccess) -> Iterator[Mistake]:
     if binding.declaration.access_log is None:
-        yield binding.in_clause(
-            ("control",), "there is no access log to hold against it", "Declare `access_log`."
-        )
+        yield binding.in_clause(("control",), "there is no access log to hold against it", "Declare `access_log`.")
     for place, name in enumerate(binding.declaration.intake.may_read):
         if name in control.never or (control.may_read is not None and name not in control.may_read):
             allowed = ", ".join(name for name in control.may_read or () if name not in control.never)
             yield binding.laxer(
-                ("intake", "may_read", place),
-                f"declares `{name}`",
-                allowed or "all but " + ", ".join(control.never),
+                ("intake", "may_read", place), f"declares `{name}`", allowed or "all but " + ", ".join(control.never)
             )
 
 
@@ -244,9 +218,7 @@ def _log_quality(binding: _Binding, control: LogQuality) -> Iterator[Mistake]:
 
 def _operating_range(binding: _Binding, control: OperatingRange) -> Iterator[Mistake]:
     declared = binding.declaration.operating_range
-    yield from binding.columns(
-        "ranges", (((), name) for name in control.ranges if name != ROWS_PER_DAY), NUMBER
-    )
+    yield from binding.columns("ranges", (((), name) for name in control.ranges if name != ROWS_PER_DAY), NUMBER)
     if not declared and not control.ranges:
         yield binding.in_clause(("control",), "no range is declared", "Declare `operating_range`.")
     for name, allowed in control.ranges.items():

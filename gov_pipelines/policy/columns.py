@@ -40,10 +40,7 @@ CANONICAL: dict[str, Column] = {
     column.name: column
     for column in (
         Column(
-            "decision_id",
-            TEXT,
-            "Names one decision, the same in every re-run.",
-            "Never null: the row is quarantined.",
+            "decision_id", TEXT, "Names one decision, the same in every re-run.", "Never null: the row is quarantined."
         ),
         Column(
             "decided_at",
@@ -52,10 +49,7 @@ CANONICAL: dict[str, Column] = {
             "Never null: the row is undated and belongs to no partition.",
         ),
         Column(
-            "decision",
-            TEXT,
-            "The decision, one of the declared `outcomes`.",
-            "Never null: the row is quarantined.",
+            "decision", TEXT, "The decision, one of the declared `outcomes`.", "Never null: the row is quarantined."
         ),
         Column("score", NUMBER, "The model's score, in the model's own unit.", _OPTIONAL),
         Column("model_version", TEXT, "The version of the model that decided or recommended.", _OPTIONAL),
@@ -67,9 +61,7 @@ CANONICAL: dict[str, Column] = {
         Column("reviewer_role", TEXT, "The role in which the person reviewed.", _OPTIONAL),
         Column("reviewed_at", MOMENT, "When the review ended.", _NO_REVIEW),
         Column("review_outcome", TEXT, "What the review concluded.", _OPTIONAL),
-        Column(
-            "requester", TEXT, "The person who asked for the decision; never their own reviewer.", _OPTIONAL
-        ),
+        Column("requester", TEXT, "The person who asked for the decision; never their own reviewer.", _OPTIONAL),
         Column("reason_codes", TEXT, "The reasons given, as the source writes them.", _OPTIONAL),
         Column("completed_at", MOMENT, "When the application was complete.", _OPTIONAL),
         Column("notice_sent_at", MOMENT, "When the person was told.", _NOT_YET),
@@ -86,10 +78,7 @@ CANONICAL: dict[str, Column] = {
             "Null where the label is, or where the source keeps no date.",
         ),
         Column(
-            "fields_read",
-            TEXT,
-            "The fields the model read for this decision, as the source writes them.",
-            _OPTIONAL,
+            "fields_read", TEXT, "The fields the model read for this decision, as the source writes them.", _OPTIONAL
         ),
         Column(
             "source_seq",
@@ -107,12 +96,8 @@ def log_schema(declaration: SystemDeclaration) -> dict[str, pl.DataType]:
     Canonical columns first, then protected attributes and strata (text), then the declared fields (`number` is
     Float64, `category` is text). A column of the schema that the source lacks is null throughout.
     """
-    declared: dict[str, pl.DataType] = dict.fromkeys(
-        (*declaration.protected_attributes, *declaration.strata), TEXT
-    )
-    declared |= {
-        name: NUMBER if field.type == "number" else TEXT for name, field in declaration.fields.items()
-    }
+    declared: dict[str, pl.DataType] = dict.fromkeys((*declaration.protected_attributes, *declaration.strata), TEXT)
+    declared |= {name: NUMBER if field.type == "number" else TEXT for name, field in declaration.fields.items()}
     return {name: column.dtype for name, column in CANONICAL.items()} | {
         name: dtype for name, dtype in declared.items() if name not in CANONICAL
     }

@@ -72,11 +72,7 @@ def _columns(declaration: SystemDeclaration) -> _Found:
 def _strata(declaration: SystemDeclaration) -> _Found:
     for name in _TALLY_NAMES & {*declaration.protected_attributes, *declaration.strata}:
         field = "protected_attributes" if name in declaration.protected_attributes else "strata"
-        yield (
-            (field,),
-            f"`{name}` is a name of the tally's own",
-            "Choose another name, and map it under `columns`.",
-        )
+        yield ((field,), f"`{name}` is a name of the tally's own", "Choose another name, and map it under `columns`.")
     known = {*declaration.fields, *declaration.columns}
     for place, name in enumerate(declaration.strata):
         if name not in known and name not in CANONICAL:
@@ -86,20 +82,14 @@ def _strata(declaration: SystemDeclaration) -> _Found:
                 (f"{did_you_mean(name, known)} Declare it under `fields`, with the values it may have."),
             )
         elif log_schema(declaration)[name] != TEXT:
-            yield (
-                ("strata", place),
-                f"`{name}` is not a category",
-                "Declare it under `fields` as `type: category`.",
-            )
+            yield (("strata", place), f"`{name}` is not a category", "Declare it under `fields` as `type: category`.")
     yield from _once(declaration.strata, ("strata",))
 
 
 def _intake(declaration: SystemDeclaration) -> _Found:
     protected = {name: name for name in declaration.protected_attributes}
     protected |= {
-        attribute.column: name
-        for name, attribute in declaration.protected_attributes.items()
-        if attribute.column
+        attribute.column: name for name, attribute in declaration.protected_attributes.items() if attribute.column
     }
     for place, name in enumerate(declaration.intake.may_read):
         if name in protected:
@@ -110,9 +100,7 @@ def _intake(declaration: SystemDeclaration) -> _Found:
             )
     if declaration.intake.needs_review is not None:
         try:
-            rule = parse_predicate(
-                declaration.intake.needs_review, log_schema(declaration), zone=declaration.zone
-            )
+            rule = parse_predicate(declaration.intake.needs_review, log_schema(declaration), zone=declaration.zone)
         except PredicateError as error:
             yield ("intake", "needs_review"), error.problem, error.remedy
         else:
@@ -122,11 +110,7 @@ def _intake(declaration: SystemDeclaration) -> _Found:
 
 def vocabulary(declaration: SystemDeclaration) -> dict[str, frozenset[str]]:
     """The values each column may have, where a system declares them all; a row with another is quarantined."""
-    listed = {
-        name: frozenset(field.values)
-        for name, field in declaration.fields.items()
-        if field.values is not None
-    }
+    listed = {name: frozenset(field.values) for name, field in declaration.fields.items() if field.values is not None}
     outcomes = declaration.outcomes
     return listed | {"decision": frozenset([*outcomes.favorable, *outcomes.unfavorable, *outcomes.undecided])}
 
@@ -135,10 +119,7 @@ def unknown_values(rule: Predicate, known: Mapping[str, frozenset[str]]) -> Iter
     """Texts that a rule compares a column with and that the column never has: the rule could not meet them."""
     for column, values in sorted(rule.compared.items()):
         for value in sorted(values - known.get(column, values)):
-            yield (
-                f"`{column}` is never '{value}'",
-                did_you_mean(value, known[column], otherwise="Declared values"),
-            )
+            yield (f"`{column}` is never '{value}'", did_you_mean(value, known[column], otherwise="Declared values"))
 
 
 def _ranges(declaration: SystemDeclaration) -> _Found:

@@ -155,9 +155,7 @@ def _cells(
     for clause in policy.clauses:
         verdict = last.get((system, control_key(policy, clause))) if clause.control else None
         age = (due - verdict.partition).days if verdict else None
-        gap, why = (
-            _gap(clause, verdict, age) if active else ("not in force", f"no version is in force on {due}")
-        )
+        gap, why = _gap(clause, verdict, age) if active else ("not in force", f"no version is in force on {due}")
         sentence = f"{clause.id} in {system}: {why or _standing(clause, verdict)}."
         yield CoverageCell(
             system=system,
@@ -214,9 +212,7 @@ def _silence(control: Control, verdict: LastVerdict | None, age: int | None) -> 
 def _too_late(clause: Clause) -> _Gap:
     assert clause.control is not None  # asked of clauses with a control only
     if clause.level == "intake" and acts_of(clause.control) == "detects":
-        why = (
-            f"asks for a bar at intake, but its control ({clause.control.kind}) only detects, after the fact"
-        )
+        why = f"asks for a bar at intake, but its control ({clause.control.kind}) only detects, after the fact"
         return "only detects", why
     return None, None
 
@@ -225,6 +221,4 @@ def _standing(clause: Clause, verdict: LastVerdict | None) -> str:
     assert clause.control is not None  # a cell without a control or a verdict is a gap
     assert verdict is not None
     breaches = f", with {verdict.breaches} decisions outside on the last day" if verdict.breaches else ""
-    return (
-        f"{clause.control.kind} {acts_of(clause.control)}; {verdict.verdict} since {verdict.since}{breaches}"
-    )
+    return f"{clause.control.kind} {acts_of(clause.control)}; {verdict.verdict} since {verdict.since}{breaches}"

@@ -16,9 +16,7 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(
-            f"{name!r} is not a time zone; write an IANA name such as `America/New_York`"
-        ) from error
+        raise ValueError(f"{name!r} is not a time zone; write an IANA name such as `America/New_York`") from error
     return name
 
 
@@ -32,9 +30,7 @@ def _lowest_first(ends: tuple[float | None, float | None]) -> tuple[float | None
     return ends
 
 
-Range = Annotated[
-    tuple[float | None, float | None], AfterValidator(_lowest_first), Field(examples=["[0, 100]"])
-]
+Range = Annotated[tuple[float | None, float | None], AfterValidator(_lowest_first), Field(examples=["[0, 100]"])]
 
 
 class Source(Strict):
@@ -125,9 +121,7 @@ class Outcomes(Strict):
         values = [*self.favorable, *self.unfavorable, *self.undecided]
         twice = sorted({value for value in values if values.count(value) > 1})
         if twice:
-            raise ValueError(
-                f"{', '.join(twice)} stands more than once; give each decision value one meaning"
-            )
+            raise ValueError(f"{', '.join(twice)} stands more than once; give each decision value one meaning")
         return self
 
 

@@ -33,9 +33,7 @@ def parse_duration(text: object) -> Duration:
         return text
     match = _SPAN.match(str(text).strip())
     if not match:
-        raise ValueError(
-            f"{text!r} is not a duration; write a count and a unit, such as `30 days` or `5 working days`"
-        )
+        raise ValueError(f"{text!r} is not a duration; write a count and a unit, such as `30 days` or `5 working days`")
     return Duration(int(match[1]), f"{match[2]}s")  # type: ignore[arg-type]  # the pattern admits the five units only
 
 

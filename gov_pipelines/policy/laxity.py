@@ -16,10 +16,7 @@ _MOST = 20_000
 
 
 def overlooked(
-    strict: Predicate,
-    lax: Predicate,
-    schema: Mapping[str, pl.DataType],
-    known: Mapping[str, frozenset[str]],
+    strict: Predicate, lax: Predicate, schema: Mapping[str, pl.DataType], known: Mapping[str, frozenset[str]]
 ) -> dict[str, object] | None:
     """A decision that meets `strict` and not `lax`; None where none was found.
 
@@ -27,9 +24,7 @@ def overlooked(
     while None is no proof: rules that do arithmetic or compare moments are not searched through. `known` are the
     values that a column can only have.
     """
-    numbers = sorted(
-        {0.0, *(value + step for value in strict.numbers | lax.numbers for step in (-1.0, 0.0, 1.0))}
-    )
+    numbers = sorted({0.0, *(value + step for value in strict.numbers | lax.numbers for step in (-1.0, 0.0, 1.0))})
     tried: dict[str, Sequence[object]] = {}
     for name in sorted(strict.columns | lax.columns):
         if schema[name] == TEXT:

@@ -10,14 +10,7 @@ from gov_pipelines.errors import ConfigurationError, Mistake, WrongUse
 from gov_pipelines.policy.bindings import mistakes_in_binding
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Policy
-from gov_pipelines.policy.loading import (
-    Read,
-    declaration_files,
-    policy_files,
-    read_declaration,
-    read_each,
-    read_policy,
-)
+from gov_pipelines.policy.loading import Read, declaration_files, policy_files, read_declaration, read_each, read_policy
 from gov_pipelines.policy.suggest import did_you_mean
 from gov_pipelines.policy.yaml_file import read_yaml
 
@@ -35,9 +28,7 @@ def lint(assets_dir: Path, expectations_dir: Path) -> list[Mistake]:
     found.update(_unused_policies(policies, _named(declared, "attributes", "policies")))
     for policy in policies:
         found.update(
-            mistakes_in_binding(
-                policy, [each for each in systems if policy.model.policy in each.model.policies]
-            )
+            mistakes_in_binding(policy, [each for each in systems if policy.model.policy in each.model.policies])
         )
     return sorted(found)
 
@@ -46,9 +37,7 @@ def _overlapping(policies: Iterable[Read[Policy]]) -> Iterator[Mistake]:
     for one, other in combinations(policies, 2):
         if one.model.policy != other.model.policy:
             continue
-        earlier, later = sorted(
-            (one, other), key=lambda read: (read.model.in_force.from_, read.model.version)
-        )
+        earlier, later = sorted((one, other), key=lambda read: (read.model.in_force.from_, read.model.version))
         until = earlier.model.in_force.until
         if one.model.version == other.model.version:
             yield later.file.mistake(
@@ -64,18 +53,14 @@ def _overlapping(policies: Iterable[Read[Policy]]) -> Iterator[Mistake]:
             )
 
 
-def _unknown_policies(
-    systems: Iterable[Read[SystemDeclaration]], known: set[str] | None
-) -> Iterator[Mistake]:
+def _unknown_policies(systems: Iterable[Read[SystemDeclaration]], known: set[str] | None) -> Iterator[Mistake]:
     if known is None:
         return
     for system in systems:
         for place, name in enumerate(system.model.policies):
             if name not in known:
                 remedy = did_you_mean(name, known, otherwise="Policies in expectations/")
-                yield system.file.mistake(
-                    ("attributes", "policies", place), f"there is no policy `{name}`", remedy
-                )
+                yield system.file.mistake(("attributes", "policies", place), f"there is no policy `{name}`", remedy)
 
 
 def _unused_policies(policies: Iterable[Read[Policy]], used: set[str] | None) -> Iterator[Mistake]:

@@ -22,9 +22,7 @@ T = TypeVar("T")
 class DefsFile(Strict):
     """The shape Dagster gives a `defs.yaml`: the component's type, and what is declared of the system."""
 
-    type: Literal["gov_pipelines.pipeline.AuditedSystem"] = Field(
-        examples=["gov_pipelines.pipeline.AuditedSystem"]
-    )
+    type: Literal["gov_pipelines.pipeline.AuditedSystem"] = Field(examples=["gov_pipelines.pipeline.AuditedSystem"])
     attributes: SystemDeclaration = Field(examples=["{system: hiring, ...}, see docs/systems.md"])
 
 

@@ -92,9 +92,7 @@ _READ = frozenset({"this", "expression", "expressions", "low", "high", "is_strin
 _ALLOWED = "Use columns, numbers, 'texts', = <> < <= > >=, AND, OR, NOT, IN (...), BETWEEN, LIKE, IS NULL, + - * / and parentheses."
 
 
-def parse_predicate(
-    text: str, columns: Mapping[str, pl.DataType] | Iterable[str], *, zone: str = "UTC"
-) -> Predicate:
+def parse_predicate(text: str, columns: Mapping[str, pl.DataType] | Iterable[str], *, zone: str = "UTC") -> Predicate:
     """Parse a rule against the columns it may read.
 
     Args:
@@ -106,9 +104,7 @@ def parse_predicate(
         PredicateError: it does not parse, reads an unknown column, goes beyond the allow-list, or compares
             values of different kinds.
     """
-    types: Mapping[str, pl.DataType | None] = (
-        columns if isinstance(columns, Mapping) else dict.fromkeys(columns)
-    )
+    types: Mapping[str, pl.DataType | None] = columns if isinstance(columns, Mapping) else dict.fromkeys(columns)
     compiler = _Compiler(types, ZoneInfo(zone))
     try:
         tree = parse_one(text, error_level=ErrorLevel.IMMEDIATE)
@@ -116,9 +112,7 @@ def parse_predicate(
     except SqlglotError as error:
         raise PredicateError(f"`{text}` is not a predicate{_where(error)}", _ALLOWED) from error
     except RecursionError as error:
-        raise PredicateError(
-            "the predicate is nested too deeply", "Split it into several clauses."
-        ) from error
+        raise PredicateError("the predicate is nested too deeply", "Split it into several clauses.") from error
     if term.kind not in {"boolean", "unknown"}:
         raise PredicateError(f"`{text}` is a {term.kind}, not a condition", "Compare it with something.")
     if not compiler.read:
@@ -161,9 +155,7 @@ class _Compiler:
         return _Term(pl.lit(node.this), "boolean")
 
     def null(self, node: sql.Expr) -> _Term:
-        raise PredicateError(
-            f"{node.sql()} equals nothing, not even itself", "Write `IS NULL` or `IS NOT NULL`."
-        )
+        raise PredicateError(f"{node.sql()} equals nothing, not even itself", "Write `IS NULL` or `IS NOT NULL`.")
 
     def literal(self, node: sql.Expr) -> _Term:
         value = str(node.this)
@@ -201,8 +193,7 @@ class _Compiler:
         term = self.compile(node)
         if term.kind not in {kind, "unknown"}:
             raise PredicateError(
-                f"`{node.sql()}` is a {term.kind}; {operator} takes a {kind}",
-                "Compare it with something first.",
+                f"`{node.sql()}` is a {term.kind}; {operator} takes a {kind}", "Compare it with something first."
             )
         return term.expression
 
@@ -213,9 +204,7 @@ class _Compiler:
 
     def arithmetic(self, node: sql.Expr) -> _Term:
         symbol, operate = _ARITHMETIC[type(node)]
-        left, right = (
-            self._operand(side, "number", symbol).cast(pl.Float64) for side in (node.this, node.expression)
-        )
+        left, right = (self._operand(side, "number", symbol).cast(pl.Float64) for side in (node.this, node.expression))
         result = operate(left, right)
         # A division by zero or an overflow says nothing about the decision: null, hence undecidable.
         return _Term(pl.when(result.is_finite()).then(result), "number")
@@ -242,17 +231,14 @@ class _Compiler:
         if not node.expressions:
             raise _not_allowed(node)
         term = self.compile(node.this)
-        equal = [
-            self._compared(term, self.compile(item), sql.EQ, node).expression for item in node.expressions
-        ]
+        equal = [self._compared(term, self.compile(item), sql.EQ, node).expression for item in node.expressions]
         return _Term(reduce(pl.Expr.__or__, equal), "boolean")
 
     def like(self, node: sql.Expr) -> _Term:
         subject = self._operand(node.this, "text", "LIKE")
         if type(node.expression) is not sql.Literal or not node.expression.is_string:
             raise PredicateError(
-                f"`{node.sql()}` needs a quoted pattern",
-                "Write it as LIKE 'R1%': % is any text, _ one character.",
+                f"`{node.sql()}` needs a quoted pattern", "Write it as LIKE 'R1%': % is any text, _ one character."
             )
         wild = {"%": ".*", "_": "."}
         pattern = "".join(wild.get(letter, re.escape(letter)) for letter in node.expression.name)
@@ -266,9 +252,7 @@ class _Compiler:
             whole_day = date.fromisoformat(term.literal) if other.kind == "date" else None
         except ValueError as error:
             example = "2026-10-01" if other.kind == "date" else "2026-10-01' or '2026-10-01T09:30:00"
-            raise PredicateError(
-                f"'{term.literal}' is not a {other.kind}", f"Write it as '{example}'."
-            ) from error
+            raise PredicateError(f"'{term.literal}' is not a {other.kind}", f"Write it as '{example}'.") from error
         if whole_day is not None:
             return _Term(pl.lit(whole_day), "date")
         instant = moment if moment.tzinfo else moment.replace(tzinfo=self.zone)

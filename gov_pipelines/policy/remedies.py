@@ -118,9 +118,7 @@ def _resolved(node: _Schema, root: _Schema, value: object) -> _Schema:
 
 def _branch(branches: list[_Schema], value: object) -> _Schema:
     shape = "array" if isinstance(value, list) else "object" if isinstance(value, Mapping) else "scalar"
-    shapes = [
-        "object" if "$ref" in each or "discriminator" in each else each.get("type") for each in branches
-    ]
+    shapes = ["object" if "$ref" in each or "discriminator" in each else each.get("type") for each in branches]
     return branches[shapes.index(shape)] if shape in shapes else branches[-1]
 
 
@@ -138,11 +136,7 @@ def _empty(found: _Found) -> tuple[str, str]:
 
 
 def _add(found: _Found) -> str:
-    return (
-        f"Add it, for example `{found.name}: {found.example}`."
-        if found.example
-        else f"Fill in `{found.name}`."
-    )
+    return f"Add it, for example `{found.name}: {found.example}`." if found.example else f"Fill in `{found.name}`."
 
 
 def _no_kind(found: _Found) -> tuple[str, str]:
@@ -160,9 +154,7 @@ def _unknown_value(found: _Found) -> tuple[str, str]:
 
 
 def _not_text(found: _Found) -> tuple[str, str]:
-    remedy = (
-        "Write a text." if isinstance(found.value, list | dict) else f'Put it in quotes: "{found.value}".'
-    )
+    remedy = "Write a text." if isinstance(found.value, list | dict) else f'Put it in quotes: "{found.value}".'
     return f"expected a text, found {kind_in_words(found.value)}", remedy
 
 

@@ -48,9 +48,7 @@ def in_force(policies: Iterable[Policy], name: str, on: date) -> Policy | None:
     )
 
 
-def controls_in_force(
-    policies: Iterable[Policy], declaration: SystemDeclaration, on: date
-) -> list[BoundClause]:
+def controls_in_force(policies: Iterable[Policy], declaration: SystemDeclaration, on: date) -> list[BoundClause]:
     """The controls on a system for a local date, in the order of its declaration and of the policies."""
     known = list(policies)
     versions = (in_force(known, name, on) for name in declaration.policies)

@@ -46,9 +46,7 @@ class YamlFile:
         value = self.content
         for step in path:
             known = (
-                step in value
-                if isinstance(value, Mapping)
-                else isinstance(value, list) and step in range(len(value))
+                step in value if isinstance(value, Mapping) else isinstance(value, list) and step in range(len(value))
             )
             if not known:
                 return None
@@ -106,9 +104,7 @@ def read_yaml(path: Path, name: str, *, templates: bool = True) -> YamlFile:
             [Mistake(name, 0, "the whole file", "is not UTF-8 text", "Save it as UTF-8.")]
         ) from error
     except OSError as error:
-        raise WrongUse(
-            f"{name} cannot be read: {error.strerror}. Check that it exists and may be read."
-        ) from error
+        raise WrongUse(f"{name} cannot be read: {error.strerror}. Check that it exists and may be read.") from error
     yaml = YAML(typ="safe", pure=True)
     try:
         root = yaml.compose(text)
@@ -140,10 +136,7 @@ class _Walk:
         self.lines.setdefault(path, node.start_mark.line + 1)
         if node.anchor:
             self._wrong(
-                node,
-                path,
-                f"has the anchor `&{node.anchor}`",
-                "Write the value out: a policy is read top to bottom.",
+                node, path, f"has the anchor `&{node.anchor}`", "Write the value out: a policy is read top to bottom."
             )
             return None
         if isinstance(node, MappingNode):
@@ -166,12 +159,7 @@ class _Walk:
                     'Put it in quotes, such as "1".',
                 )
             elif key in first:
-                self._wrong(
-                    key_node,
-                    (*path, key),
-                    f"stands twice, first in line {first[key]}",
-                    "Keep one of the two.",
-                )
+                self._wrong(key_node, (*path, key), f"stands twice, first in line {first[key]}", "Keep one of the two.")
             else:
                 first[key] = line
                 self.lines[*path, key] = line
@@ -182,9 +170,7 @@ class _Walk:
             self._wrong(node, path, f"has the tag `{node.tag}`", "Write a plain value.")
             return None
         if not self.templates and any(opening in node.value for opening in ("{{", "{%")):
-            self._wrong(
-                node, path, "holds a template, which Dagster would run as code", "Write the value itself."
-            )
+            self._wrong(node, path, "holds a template, which Dagster would run as code", "Write the value itself.")
             return None
         try:
             return self.yaml.constructor.construct_object(node)

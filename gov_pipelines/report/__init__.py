@@ -12,14 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gov_pipelines.report.charts import charts_installed, forest, psi_bars, svg, verdict_strip
     from gov_pipelines.report.gathering import gather
-    from gov_pipelines.report.model import (
-        ControlView,
-        PastVerdict,
-        Report,
-        RowTotals,
-        SnapshotView,
-        SystemPage,
-    )
+    from gov_pipelines.report.model import ControlView, PastVerdict, Report, RowTotals, SnapshotView, SystemPage
     from gov_pipelines.report.pages import render
     from gov_pipelines.report.words import LIMITS, VERDICT_WORDS
 
@@ -43,9 +36,7 @@ __all__ = [
 
 _HOME = {
     **dict.fromkeys(("LIMITS", "VERDICT_WORDS"), "words"),
-    **dict.fromkeys(
-        ("ControlView", "PastVerdict", "Report", "RowTotals", "SnapshotView", "SystemPage"), "model"
-    ),
+    **dict.fromkeys(("ControlView", "PastVerdict", "Report", "RowTotals", "SnapshotView", "SystemPage"), "model"),
     **dict.fromkeys(("charts_installed", "forest", "psi_bars", "svg", "verdict_strip"), "charts"),
     "gather": "gathering",
     "render": "pages",

@@ -101,15 +101,11 @@ def forest(
 def psi_bars(measurements: Sequence[Measurement], limit: float | None, title: str) -> LayerChart:
     """How far each column has moved from its reference: one bar a column, its interval, and the limit line."""
     ends = [x for m in measurements for x in (m.value, m.upper) if x is not None]
-    return _ranked(
-        _bar_marks, measurements, limit, title, "at_most", (0.0, max(*ends, limit or 0.0, 0.05) * 1.12)
-    )
+    return _ranked(_bar_marks, measurements, limit, title, "at_most", (0.0, max(*ends, limit or 0.0, 0.05) * 1.12))
 
 
 def verdict_strip(
-    history: Mapping[str, Sequence[PastVerdict]],
-    title: str = "Verdicts by partition",
-    missed: Sequence[date] = (),
+    history: Mapping[str, Sequence[PastVerdict]], title: str = "Verdicts by partition", missed: Sequence[date] = ()
 ) -> LayerChart:
     """One row a control, one square a partition: the verdict by colour and by glyph.
 
@@ -122,37 +118,22 @@ def verdict_strip(
     said = {(name, past.partition): past.verdict for name, line in history.items() for past in line}
     said |= {(name, day): "missing" for name in history for day in missed}
     cells = [
-        {"control": name, "day": day.isoformat(), "verdict": said.get((name, day))}
-        for name in history
-        for day in shown
+        {"control": name, "day": day.isoformat(), "verdict": said.get((name, day))} for name in history for day in shown
     ]
     verdicts, (grounds, inks) = list(_VERDICT_COLOURS), zip(*_VERDICT_COLOURS.values(), strict=True)
 
     def scale(of: Sequence[str]) -> dict[str, Any]:
-        return {
-            "field": "verdict",
-            "type": "nominal",
-            "legend": None,
-            "scale": alt.Scale(domain=verdicts, range=of),
-        }
+        return {"field": "verdict", "type": "nominal", "legend": None, "scale": alt.Scale(domain=verdicts, range=of)}
 
     axis = {"title": None, "domain": False, "ticks": False}
     weekly = [day.isoformat() for day in shown if (shown[-1] - day).days % 7 == 0]
     top = alt.Axis(
-        **axis,
-        values=weekly,
-        labelExpr="slice(datum.label, 5)",
-        orient="top",
-        labelAngle=0,
-        labelOverlap=False,
+        **axis, values=weekly, labelExpr="slice(datum.label, 5)", orient="top", labelAngle=0, labelOverlap=False
     )
     base = alt.Chart(alt.Data(values=cells)).encode(
         x=alt.X("day:O", scale=alt.Scale(paddingInner=0.12), axis=top),
         y=alt.Y(
-            "control:N",
-            sort=list(history),
-            scale=alt.Scale(paddingInner=0.12),
-            axis=alt.Axis(**axis, labelPadding=8),
+            "control:N", sort=list(history), scale=alt.Scale(paddingInner=0.12), axis=alt.Axis(**axis, labelPadding=8)
         ),
     )
     judged = base.transform_filter("isValid(datum.verdict)")
@@ -160,17 +141,13 @@ def verdict_strip(
         base.mark_rect(stroke=_RULE, fill="#ffffff", strokeWidth=1),
         judged.mark_rect().encode(color=alt.Color(**scale(grounds))),
         judged.mark_point(size=95, strokeWidth=1.7, filled=False, opacity=1).encode(
-            stroke=alt.Stroke(**scale(inks)),
-            shape=alt.Shape(**scale([words.GLYPHS[verdict] for verdict in verdicts])),
+            stroke=alt.Stroke(**scale(inks)), shape=alt.Shape(**scale([words.GLYPHS[verdict] for verdict in verdicts]))
         ),
     ).resolve_scale(color="independent", stroke="independent")
     tail = f" The newest {len(shown)} of {len(every)} partitions." if len(every) > len(shown) else ""
     described = " ".join(_strip_words(name, line) for name, line in history.items()) + tail
     return _framed(
-        alt,
-        layers.properties(width=alt.Step(20), height=alt.Step(21)),
-        f"{title}{tail and '.'}{tail}",
-        described,
+        alt, layers.properties(width=alt.Step(20), height=alt.Step(21)), f"{title}{tail and '.'}{tail}", described
     )
 
 
@@ -194,22 +171,13 @@ def _ranked(
     base = alt.Chart(alt.Data(values=rows)).encode(
         y=alt.Y("label:N", sort=[row["label"] for row in rows], title=None, axis=axis)
     )
-    x = alt.X(
-        "value:Q",
-        title=None,
-        axis=alt.Axis(tickCount=6),
-        scale=alt.Scale(domain=domain, nice=False, zero=False),
-    )
+    x = alt.X("value:Q", title=None, axis=alt.Axis(tickCount=6), scale=alt.Scale(domain=domain, nice=False, zero=False))
     colours, _ = zip(*_STATES.values(), strict=True)
     colour = alt.Color("state:N", legend=None, scale=alt.Scale(domain=list(_STATES), range=colours))
-    numbers = base.mark_text(align="left", color=_INK, fontSize=12).encode(
-        x=alt.value(_WIDTH + 14), text="numbers:N"
-    )
+    numbers = base.mark_text(align="left", color=_INK, fontSize=12).encode(x=alt.value(_WIDTH + 14), text="numbers:N")
     line = []
     if limit is not None:
-        at = alt.Chart(
-            alt.Data(values=[{"limit": limit, "label": f"{limit_is.replace('_', ' ')} {limit:g}"}])
-        )
+        at = alt.Chart(alt.Data(values=[{"limit": limit, "label": f"{limit_is.replace('_', ' ')} {limit:g}"}]))
         rule = at.mark_rule(color=_INK, strokeDash=[5, 3], strokeWidth=1.5).encode(x="limit:Q")
         label = at.mark_text(baseline="bottom", fontSize=11, fontWeight="bold", color=_INK, dy=-4)
         line = [rule, label.encode(x="limit:Q", y=alt.value(0), text="label:N")]
@@ -230,9 +198,7 @@ def _forest_marks(base: Any, x: Any, colour: Any) -> list[Any]:
         base.mark_rule(strokeWidth=2).encode(x="from:Q", x2="to:Q", color=colour),
         left.mark_point(shape="triangle-left", **arrow).encode(x="from:Q", color=colour),
         right.mark_point(shape="triangle-right", **arrow).encode(x="to:Q", color=colour),
-        base.mark_point(size=85, strokeWidth=2, opacity=1).encode(
-            x=x, color=colour, shape=shape, fill=hollow
-        ),
+        base.mark_point(size=85, strokeWidth=2, opacity=1).encode(x=x, color=colour, shape=shape, fill=hollow),
     ]
 
 
@@ -247,15 +213,8 @@ def _row(m: Measurement, domain: tuple[float, float], limit: float | None, limit
     lower, upper = m.lower, m.upper
     if lower is None and upper is None:
         lower = upper = m.value
-    low, high = (
-        -inf if lower is None else lower,
-        inf if upper is None else upper,
-    )  # one-sided intervals have no end
-    beyond = (
-        m.value is not None
-        and limit is not None
-        and (m.value - limit) * (-1 if limit_is == "at_least" else 1) > 0
-    )
+    low, high = (-inf if lower is None else lower, inf if upper is None else upper)  # one-sided intervals have no end
+    beyond = m.value is not None and limit is not None and (m.value - limit) * (-1 if limit_is == "at_least" else 1) > 0
     judged = "beyond the limit" if beyond else "inside the limit"
     interval = words.interval_words(m)
     aside = "" if m.tested else ", not judged"
@@ -293,9 +252,7 @@ def _framed(alt: Any, layers: Any, title: str, described: str) -> LayerChart:
         layers.properties(title=heading, description=described, background="#ffffff", padding=padding)
         .configure(font=_FONT, aria=False)
         .configure_view(stroke=None)
-        .configure_axis(
-            labelColor=_INK, labelFontSize=12, gridColor="#e8ecef", tickColor=_RULE, domainColor=_RULE
-        )
+        .configure_axis(labelColor=_INK, labelFontSize=12, gridColor="#e8ecef", tickColor=_RULE, domainColor=_RULE)
     )
     return framed
 

@@ -92,11 +92,7 @@ class Explanation:
 
 
 def explain(
-    decision: str,
-    declaration: SystemDeclaration,
-    policies: Sequence[Policy],
-    home: Home,
-    connection: Connection,
+    decision: str, declaration: SystemDeclaration, policies: Sequence[Policy], home: Home, connection: Connection
 ) -> Explanation:
     """Explain one decision by what was audited.
 
@@ -179,8 +175,5 @@ def _section(title: str, clauses: Sequence[Said]) -> list[str]:
     lines = []
     for each in clauses:
         said = f"{each.verdict}: {each.reason}" if each.verdict else ""
-        lines += [
-            f"  {each.clause} (version {each.version}): {each.text}",
-            *([f"    -> {said}"] if said else []),
-        ]
+        lines += [f"  {each.clause} (version {each.version}): {each.text}", *([f"    -> {said}"] if said else [])]
     return ["", f"{title}:", *lines] if lines else []

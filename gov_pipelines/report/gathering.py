@@ -56,9 +56,7 @@ def gather(
         key_names: names of signing keys by key id; a key without a name shows the start of its id.
         mistakes: files that could not be read, to be named on the first page.
     """
-    pages = (
-        _system(connection, home, each, policies, as_of, key_names or {}) for each in declarations.values()
-    )
+    pages = (_system(connection, home, each, policies, as_of, key_names or {}) for each in declarations.values())
     return Report(as_of=as_of, systems=tuple(pages), mistakes=tuple(str(mistake) for mistake in mistakes))
 
 
@@ -78,14 +76,10 @@ def _system(
     due = newest_due(declaration, today)
     snapshots = all_snapshots(connection, system)
     signed = sorted({row.partition for row in snapshots})
-    expected = (
-        declaration.starts + timedelta(days=day) for day in range((due - declaration.starts).days + 1)
-    )
+    expected = (declaration.starts + timedelta(days=day) for day in range((due - declaration.starts).days + 1))
     measured = cache(lambda day: _measurements(home.partition_dir(system, day)))
     views = (
-        _control(
-            cell, declaration, policies, due, histories.get(f"{cell.policy}/{cell.clause}", []), measured
-        )
+        _control(cell, declaration, policies, due, histories.get(f"{cell.policy}/{cell.clause}", []), measured)
         for cell in coverage_matrix(policies, [declaration], said, today=today)
     )
     made_up = declaration.synthetic
@@ -185,9 +179,7 @@ def _measurements(folder: Path) -> dict[str, tuple[Measurement, ...]]:
 
 
 def _measurement(record: Mapping[str, Any]) -> Measurement:
-    moments = {
-        at: datetime.fromisoformat(record[at]) for at in ("window_start", "window_end") if record.get(at)
-    }
+    moments = {at: datetime.fromisoformat(record[at]) for at in ("window_start", "window_end") if record.get(at)}
     return Measurement(**{**record, "attribute": tuple(record["attribute"]), **moments})
 
 
@@ -195,17 +187,7 @@ def _decisive(row: VerdictRow) -> tuple[Measurement, ...]:
     """The number that decided, where no file holds all of them."""
     if row.metric is None:
         return ()
-    copied = (
-        "metric",
-        "attribute",
-        "group",
-        "reference_group",
-        "value",
-        "lower",
-        "upper",
-        "confidence",
-        "p_adjusted",
-    )
+    copied = ("metric", "attribute", "group", "reference_group", "value", "lower", "upper", "confidence", "p_adjusted")
     return (Measurement(n=row.n or 0, **{name: getattr(row, name) for name in copied}),)
 
 

@@ -167,9 +167,7 @@ class SystemPage:
     @property
     def totals(self) -> RowTotals:
         """Row accounting summed over all partitions, dated by the last."""
-        columns = (
-            (row.source, row.accepted, row.quarantined, row.duplicate, row.undated) for row in self.rows
-        )
+        columns = ((row.source, row.accepted, row.quarantined, row.duplicate, row.undated) for row in self.rows)
         return RowTotals(self.rows[-1].partition, *map(sum, zip(*columns, strict=True)))
 
     @property
@@ -213,10 +211,7 @@ class Report:
         """Cells that count as gaps; those with nothing at all behind them first."""
         order = ("nothing", "people", "detects", "holds", "prevents")
         return tuple(
-            sorted(
-                (cell for cell in self.cells if cell[1].gap),
-                key=lambda cell: order.index(cell[1].enforcement),
-            )
+            sorted((cell for cell in self.cells if cell[1].gap), key=lambda cell: order.index(cell[1].enforcement))
         )
 
     @property

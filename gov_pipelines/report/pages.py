@@ -45,10 +45,7 @@ def render(report: Report, out: Path) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     pages = {
         "index.html": _page("index", report, enforcement=_enforcement(report), verdicts=_verdicts(report)),
-        **{
-            system.page: _page("system", report, system=system, **_figures(system))
-            for system in report.systems
-        },
+        **{system.page: _page("system", report, system=system, **_figures(system)) for system in report.systems},
         "verify.html": _page("verify", report),
     }
     for name, text in pages.items():
@@ -57,9 +54,7 @@ def render(report: Report, out: Path) -> list[Path]:
 
 
 def _page(template: str, report: Report, **shown: Any) -> str:
-    return (
-        _environment().get_template(f"{template}.html.j2").render(report=report, template=template, **shown)
-    )
+    return _environment().get_template(f"{template}.html.j2").render(report=report, template=template, **shown)
 
 
 @cache

@@ -14,27 +14,12 @@ LIMITS = (
 )
 
 VERDICT_WORDS: Mapping[str, tuple[str, str]] = {
-    "fail": (
-        "fail",
-        "Beyond the limit, and the declared test supports it; or decisions were outside the rule.",
-    ),
+    "fail": ("fail", "Beyond the limit, and the declared test supports it; or decisions were outside the rule."),
     "missing": ("missing", "A result was due and is not there. Treated as seriously as a failure."),
-    "insufficient": (
-        "insufficient",
-        "The data cannot tell: too few cases, or a hole in the window. Not a pass.",
-    ),
-    "warn": (
-        "warn",
-        "The value and its interval lie on both sides of the limit: near it, and not shown to be beyond.",
-    ),
-    "pass": (
-        "pass",
-        "The whole interval lies inside the limit, or every decision judged was within the rule.",
-    ),
-    "report_only": (
-        "report only",
-        "Measured and shown. The policy sets no limit, so there is nothing to pass.",
-    ),
+    "insufficient": ("insufficient", "The data cannot tell: too few cases, or a hole in the window. Not a pass."),
+    "warn": ("warn", "The value and its interval lie on both sides of the limit: near it, and not shown to be beyond."),
+    "pass": ("pass", "The whole interval lies inside the limit, or every decision judged was within the rule."),
+    "report_only": ("report only", "Measured and shown. The policy sets no limit, so there is nothing to pass."),
     "not_applicable": ("not applicable", "No decision met the condition under which the clause applies."),
 }
 
@@ -172,9 +157,7 @@ def measurement_sentence(measurement: Measurement) -> str:
         certainty.insert(0, f"{level}interval {interval}")
     if measurement.p_adjusted is not None:
         certainty.append(f"adjusted p {p_words(measurement.p_adjusted)}")
-    against = (
-        f", compared with {group_words(measurement.reference_group)}" if measurement.reference_group else ""
-    )
+    against = f", compared with {group_words(measurement.reference_group)}" if measurement.reference_group else ""
     name = metric_words(measurement.metric)
     sentence = f"{subject_words(measurement)}: {name} {value} ({'; '.join(certainty)}){against}."
     return f"{sentence} {measurement.note}" if measurement.note else sentence

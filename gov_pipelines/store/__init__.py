@@ -25,13 +25,7 @@ if TYPE_CHECKING:
         pending_count,
     )
     from gov_pipelines.store.policies import record_policy
-    from gov_pipelines.store.snapshots import (
-        SnapshotRow,
-        all_snapshots,
-        last_snapshot,
-        record_snapshot,
-        snapshot_of,
-    )
+    from gov_pipelines.store.snapshots import SnapshotRow, all_snapshots, last_snapshot, record_snapshot, snapshot_of
     from gov_pipelines.store.verdicts import (
         VerdictRow,
         drop_verdicts,

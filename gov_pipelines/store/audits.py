@@ -44,13 +44,7 @@ class AuditRow:
 
 
 def start_audit(
-    connection: Connection,
-    system: str,
-    partition: date,
-    *,
-    now: datetime,
-    as_of: datetime,
-    run_id: str | None = None,
+    connection: Connection, system: str, partition: date, *, now: datetime, as_of: datetime, run_id: str | None = None
 ) -> int:
     """Note that an audit begins, and that an earlier one of this partition still `running` was interrupted.
 
@@ -84,9 +78,7 @@ def finish_audit(
         state: how.
         message: why, in words, where it ended badly. No personal data.
     """
-    connection.execute(
-        sa.update(audits).filter_by(id=audit_id).values(state=state, finished_at=now, message=message)
-    )
+    connection.execute(sa.update(audits).filter_by(id=audit_id).values(state=state, finished_at=now, message=message))
 
 
 def miss_audit(

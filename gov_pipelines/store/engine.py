@@ -41,9 +41,7 @@ def open_store(url: str) -> Engine:
     try:
         parsed = sa.make_url(url)
     except ArgumentError:
-        raise WrongUse(
-            f"the store's URL cannot be read; {_URL_EXPECTED}"
-        ) from None  # its text repeats the URL
+        raise WrongUse(f"the store's URL cannot be read; {_URL_EXPECTED}") from None  # its text repeats the URL
     if parsed.get_backend_name() not in _BACK_ENDS:
         raise WrongUse(f"the store does not run on {parsed.get_backend_name()}; {_URL_EXPECTED}")
     try:
@@ -54,9 +52,7 @@ def open_store(url: str) -> Engine:
             "`psycopg[binary]`)"
         ) from error
     # The URL may hold a password: errors name the place by its public parts only.
-    place = (
-        parsed.database if parsed.get_backend_name() == "sqlite" else f"{parsed.database} on {parsed.host}"
-    )
+    place = parsed.database if parsed.get_backend_name() == "sqlite" else f"{parsed.database} on {parsed.host}"
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, parsed.database)
     try:

@@ -123,9 +123,7 @@ def mark_reached(connection: Connection, row_id: int, receiver: str, now: dateti
         receiver: the fingerprint of its address, 8 hex digits.
         now: when.
     """
-    insert_if_absent(
-        connection, outbox_reached, {"outbox_id": row_id, "receiver": receiver, "reached_at": now}
-    )
+    insert_if_absent(connection, outbox_reached, {"outbox_id": row_id, "receiver": receiver, "reached_at": now})
 
 
 def mark_delivered(connection: Connection, row_id: int, now: datetime) -> None:
@@ -142,9 +140,7 @@ def mark_failed(connection: Connection, row_id: int, error: str, next_attempt_at
         error: in words, without addresses or tokens.
         next_attempt_at: not before this.
     """
-    connection.execute(
-        sa.update(outbox).filter_by(id=row_id).values(last_error=error, next_attempt_at=next_attempt_at)
-    )
+    connection.execute(sa.update(outbox).filter_by(id=row_id).values(last_error=error, next_attempt_at=next_attempt_at))
 
 
 def _rows(connection: Connection, query: sa.Select[Any]) -> list[OutboxRow]:

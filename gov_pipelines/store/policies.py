@@ -44,7 +44,5 @@ def record_policy(
         "recorded_at": now,
     }
     insert_if_absent(connection, policy_versions, values)
-    recorded: datetime = connection.execute(
-        sa.select(policy_versions.c.recorded_at).filter_by(**key)
-    ).scalar_one()
+    recorded: datetime = connection.execute(sa.select(policy_versions.c.recorded_at).filter_by(**key)).scalar_one()
     return recorded

@@ -37,9 +37,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(
-                f"{value.isoformat()} has no time zone; the store keeps instants, pass an aware datetime"
-            )
+            raise ValueError(f"{value.isoformat()} has no time zone; the store keeps instants, pass an aware datetime")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002

@@ -97,10 +97,7 @@ def put_verdicts(connection: Connection, rows: Sequence[VerdictRow]) -> None:
     for system, partition, revision in sorted({(row.system, row.partition, row.revision) for row in rows}):
         drop_verdicts(connection, system, partition, revision)
     if rows:
-        values = [
-            {name: getattr(row, name) for name in _FIELDS} | {"attribute": list(row.attribute)}
-            for row in rows
-        ]
+        values = [{name: getattr(row, name) for name in _FIELDS} | {"attribute": list(row.attribute)} for row in rows]
         connection.execute(sa.insert(control_verdicts), values)
 
 
@@ -118,9 +115,7 @@ def drop_verdicts(connection: Connection, system: str, partition: date, revision
     connection.execute(sa.delete(control_verdicts).filter_by(**key))
 
 
-def verdicts_of(
-    connection: Connection, system: str, partition: date, revision: int | None = None
-) -> list[VerdictRow]:
+def verdicts_of(connection: Connection, system: str, partition: date, revision: int | None = None) -> list[VerdictRow]:
     """Read the verdicts of one partition by control.
 
     Args:
@@ -130,10 +125,7 @@ def verdicts_of(
         revision: signed or not; None for the latest signed one.
     """
     query = sa.select(control_verdicts).filter_by(system=system, partition=partition)
-    if revision is None:
-        query = _latest_signed(query)
-    else:
-        query = query.where(control_verdicts.c.revision == revision)
+    query = _latest_signed(query) if revision is None else query.where(control_verdicts.c.revision == revision)
     return _rows(connection, query.order_by(control_verdicts.c.control))
 
 
@@ -169,9 +161,7 @@ def standing_verdicts(connection: Connection, system: str, partition: date) -> d
     Returns:
         By control.
     """
-    signed = sa.and_(
-        *(control_verdicts.c[name] == snapshots.c[name] for name in ("system", "partition", "revision"))
-    )
+    signed = sa.and_(*(control_verdicts.c[name] == snapshots.c[name] for name in ("system", "partition", "revision")))
     query = (
         sa.select(control_verdicts)
         .join(snapshots, signed)
@@ -186,17 +176,12 @@ def standing_verdicts(connection: Connection, system: str, partition: date) -> d
 
 def _latest_signed(query: sa.Select[Any]) -> sa.Select[Any]:
     latest = (
-        sa.select(
-            snapshots.c.system, snapshots.c.partition, sa.func.max(snapshots.c.revision).label("revision")
-        )
+        sa.select(snapshots.c.system, snapshots.c.partition, sa.func.max(snapshots.c.revision).label("revision"))
         .group_by(snapshots.c.system, snapshots.c.partition)
         .subquery()
     )
     return query.join(
-        latest,
-        sa.and_(
-            *(control_verdicts.c[name] == latest.c[name] for name in ("system", "partition", "revision"))
-        ),
+        latest, sa.and_(*(control_verdicts.c[name] == latest.c[name] for name in ("system", "partition", "revision")))
     )
 
 

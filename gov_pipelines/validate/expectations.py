@@ -52,9 +52,7 @@ class ControlJudgement(TableMetricProvider):
         metric_value_kwargs: dict[str, Any],
         **_: Any,
     ) -> dict[str, Any]:
-        frame, _compute, _accessor = execution_engine.get_compute_domain(
-            metric_domain_kwargs, domain_type="table"
-        )
+        frame, _compute, _accessor = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type="table")
         rows = frame[frame["control"] == metric_value_kwargs["control"]].to_dict("records")
         judgement = measure.judge(
             control_of(metric_value_kwargs["parameters"]),
@@ -124,9 +122,7 @@ def ask(questions: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, 
     return {name: answers.get(name, unanswered) for name in questions}
 
 
-def _answers(
-    questions: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
-) -> dict[str, Answer]:
+def _answers(questions: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> dict[str, Answer]:
     """What Great Expectations has to say, of which questions it may."""
     batch = _batch_definition().get_batch(batch_parameters={"dataframe": _frame(rows)})
     answers: dict[str, Answer] = {}
@@ -163,9 +159,7 @@ def _batch_definition() -> BatchDefinition[Any]:
 
 def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """The table with its types set: an empty one has all its columns, and a column of nulls is still a number."""
-    return pd.DataFrame(
-        {name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in _TYPES.items()}
-    )
+    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in _TYPES.items()})
 
 
 def _raised(info: Mapping[str, Any] | None) -> Iterator[str]:

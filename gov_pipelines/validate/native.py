@@ -32,9 +32,7 @@ _COUNTS = {"element_count", "unexpected_count"}
 _NEVER_NULL = "metric"  # what an expectation about the whole table is guarded by: its rows are counted
 
 
-def judge(
-    expectation: Mapping[str, Any], measurements: Sequence[Measurement], presence: tuple[int, int]
-) -> Judgement:
+def judge(expectation: Mapping[str, Any], measurements: Sequence[Measurement], presence: tuple[int, int]) -> Judgement:
     """Run one native expectation over the measurements of its control's window.
 
     The table has the columns of a `Measurement`; `attribute` and the groups are JSON text such as `{"sex": "F"}`,
@@ -54,10 +52,7 @@ def judge(
     name, kwargs = str(expectation.get("type")), dict(expectation.get("kwargs") or {})
     condition = {each: kwargs[each] for each in ("row_condition", "condition_parser") if each in kwargs}
     guards = {
-        f"nulls of {column}": {
-            "type": "expect_column_values_to_not_be_null",
-            "kwargs": {"column": column, **condition},
-        }
+        f"nulls of {column}": {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": column, **condition}}
         for column in _columns(name, kwargs)
     }
     rows = [row_of(each, str(expectation["meta"]["control"])) for each in measurements]
@@ -82,9 +77,7 @@ def _verdict(name: str, answer: Answer, guards: Mapping[str, Answer], presence: 
     return Judgement("pass", f"{name} holds: {_found(answer, seen)}.")
 
 
-def _nothing_tested(
-    name: str, seen: int, unknown: Mapping[str, int], presence: tuple[int, int]
-) -> str | None:
+def _nothing_tested(name: str, seen: int, unknown: Mapping[str, int], presence: tuple[int, int]) -> str | None:
     """Why neither success nor failure would mean anything; None where one does."""
     present, expected = presence
     if present < expected:

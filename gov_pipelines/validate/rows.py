@@ -56,11 +56,7 @@ def measurement_of(row: Mapping[str, Any]) -> Measurement:
         values[name] = values[name] and datetime.fromisoformat(values[name])
     for name in NUMBERS:
         values[name] = None if values[name] is None else float(values[name])
-    values |= {
-        "attribute": tuple(values["attribute"]),
-        "n": int(values["n"]),
-        "tested": bool(values["tested"]),
-    }
+    values |= {"attribute": tuple(values["attribute"]), "n": int(values["n"]), "tested": bool(values["tested"])}
     return Measurement(**{each.name: values[each.name] for each in fields(Measurement)})
 
 
@@ -96,9 +92,7 @@ def judgement_of(observed: Mapping[str, Any]) -> Judgement:
         KeyError, TypeError, ValueError: it is not a judgement of `dict_of`.
     """
     if observed["verdict"] not in get_args(Verdict):
-        raise ValueError(
-            f"{observed['verdict']!r} is no verdict; one of {', '.join(get_args(Verdict))} was expected"
-        )
+        raise ValueError(f"{observed['verdict']!r} is no verdict; one of {', '.join(get_args(Verdict))} was expected")
     decisive = observed["decisive"]
     return Judgement(
         verdict=observed["verdict"],

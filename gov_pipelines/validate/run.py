@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 def run_suite(
-    suite: Mapping[str, Any],
-    measurements: Mapping[str, Sequence[Measurement]],
-    presence: Mapping[str, tuple[int, int]],
+    suite: Mapping[str, Any], measurements: Mapping[str, Sequence[Measurement]], presence: Mapping[str, tuple[int, int]]
 ) -> dict[str, Judgement]:
     """Run a compiled suite with Great Expectations and bring back one judgement for every expectation in it.
 
@@ -79,10 +77,7 @@ def _run_judged(
     for key, expectation in expectations.items():
         present, expected = presence[key]
         given = {"control": key, "partitions_present": present, "partitions_expected": expected}
-        kwargs = {
-            **(expectation.get("kwargs") or {}),
-            **given,
-        }  # its own rows, whatever a suite was edited to say
+        kwargs = {**(expectation.get("kwargs") or {}), **given}  # its own rows, whatever a suite was edited to say
         questions[key] = {"type": expectation.get("type"), "kwargs": kwargs}
     answers = ask(questions, [row_of(each, key) for key in questions for each in measurements[key]])
     return {key: _judgement(answers[key]) for key in questions}
@@ -95,13 +90,9 @@ def _judgement(answer: Answer) -> Judgement:
     try:
         judgement = judgement_of(observed or {})
     except (KeyError, TypeError, ValueError) as error:
-        return _missing(
-            f"Great Expectations answered success={answer.success} without a judgement ({error!r})"
-        )
+        return _missing(f"Great Expectations answered success={answer.success} without a judgement ({error!r})")
     if answer.success != (judgement.verdict in PASSED):
-        return _missing(
-            f"Great Expectations answered success={answer.success} beside the verdict {judgement.verdict}"
-        )
+        return _missing(f"Great Expectations answered success={answer.success} beside the verdict {judgement.verdict}")
     return judgement
 
 

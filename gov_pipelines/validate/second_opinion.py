@@ -110,9 +110,7 @@ def second_opinion(
 
     windows = {(each.window_start, each.window_end) for each in measurements}
     if len(windows) > 1:
-        raise WrongUse(
-            f"A second opinion is about one window; these measurements are of {len(windows)}. Ask for each."
-        )
+        raise WrongUse(f"A second opinion is about one window; these measurements are of {len(windows)}. Ask for each.")
     by_rows = rows is not None and rows.height <= cap
     data = rows.with_columns(n=1) if rows is not None and by_rows else tally.cells
     scopes: dict[tuple[object, ...], _Scope] = {}
@@ -221,9 +219,7 @@ def _scope(ours: Measurement, measurements: Sequence[Measurement], data: pl.Data
         for each in measurements
         if each.group is not None and each.attribute == ours.attribute and (each.stratum or {}) == stratum
     ]
-    tested = frozenset(
-        _group(each, each.group) for each in listed if each.tested and not _unknown(each.group)
-    )
+    tested = frozenset(_group(each, each.group) for each in listed if each.tested and not _unknown(each.group))
     return _Scope(
         groups=groups,
         codes=np.array([position[group] for group in of_rows], dtype=np.int64),

@@ -17,12 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONTROL_TO_HOLD = "expect_control_to_hold"
-_NOT_THE_LIMIT = {
-    "acts",
-    "on_fail",
-    "notify",
-    "severity",
-}  # how a control acts and whom it tells: in the meta data
+_NOT_THE_LIMIT = {"acts", "on_fail", "notify", "severity"}  # how a control acts and whom it tells: in the meta data
 _CONTROL: TypeAdapter[Control] = TypeAdapter(Annotated[Control, Field(discriminator="kind")])
 
 
@@ -49,8 +44,7 @@ def compile_suites(policies: Iterable[Policy]) -> dict[str, bytes]:
         if f"{name}.json" in suites:
             raise WrongUse(f"{name} is written twice. Give one of the two policy documents another version.")
         suites[f"{name}.json"] = (
-            json.dumps(_suite(name, policy), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-            + "\n"
+            json.dumps(_suite(name, policy), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
         ).encode()
     return suites
 
@@ -102,11 +96,7 @@ def stale_suites(policies: Iterable[Policy], directory: Path) -> list[Mistake]:
     }
     return sorted(
         Mistake(
-            str(directory / name),
-            0,
-            name.removesuffix(".json"),
-            problem,
-            "Run `gov compile` and commit the suites",
+            str(directory / name), 0, name.removesuffix(".json"), problem, "Run `gov compile` and commit the suites"
         )
         for name, problem in problems.items()
     )
@@ -156,9 +146,7 @@ def _expectation(bound: BoundClause, digest: str) -> dict[str, Any]:
     else:
         parameters = control.model_dump(by_alias=True, exclude_none=True, exclude=_NOT_THE_LIMIT)
         name, kwargs = CONTROL_TO_HOLD, {"control": bound.key, "parameters": _plain(parameters)}
-        notes = (
-            f"Holds when the verdict over window '{control.window}' is pass, report_only or not_applicable."
-        )
+        notes = f"Holds when the verdict over window '{control.window}' is pass, report_only or not_applicable."
     return {
         "type": name,
         "kwargs": kwargs,

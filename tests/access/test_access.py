@@ -152,9 +152,7 @@ def test_a_day_is_read_from_a_database(tmp_path):
 
 
 def test_a_day_is_read_from_files_with_fewer_columns(tmp_path):
-    (tmp_path / "reads.csv").write_text(
-        "at,principal,tab,field\n2026-09-08 09:00:00,model_role,people,gender\n"
-    )
+    (tmp_path / "reads.csv").write_text("at,principal,tab,field\n2026-09-08 09:00:00,model_role,people,gender\n")
     declaration = declare(access_log={"path": "reads.csv", "columns": COLUMNS})
     log = read_access_log(declaration, DAY, project=tmp_path, environ={})
     assert log.select("principal", "role", "field", "table", "rows").rows() == [
@@ -169,10 +167,7 @@ def test_reads_without_a_time_are_outside_on_every_day(tmp_path):
         log = read_access_log(declare(), day, project=tmp_path, environ=environ)
         assert log["read_at"].null_count() == 1
         assert log.schema == pl.Schema(READ_SCHEMA)
-        assert (
-            "no readable time"
-            in access_outside(log, declare()).filter(pl.col("first").is_null())["purpose"][0]
-        )
+        assert "no readable time" in access_outside(log, declare()).filter(pl.col("first").is_null())["purpose"][0]
 
 
 def test_a_log_that_names_no_reader_is_refused(tmp_path):

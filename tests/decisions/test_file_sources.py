@@ -39,10 +39,7 @@ def test_csv_parquet_and_sql_give_one_log(declare, database, tmp_path):
         decisions=[(int(one), at.isoformat(" "), *rest) for one, at, *rest in rows],
     )
     sources = ({"path": "x.parquet"}, {"path": "x.csv"}, {"url_env": "LOANS_URL", "table": "decisions"})
-    logs = [
-        read_partition(declare(source=source), DAY, project=tmp_path, environ=environ).log
-        for source in sources
-    ]
+    logs = [read_partition(declare(source=source), DAY, project=tmp_path, environ=environ).log for source in sources]
     assert logs[0].height == 2
     assert logs[0].equals(logs[1])
     assert logs[0].equals(logs[2])
@@ -50,9 +47,9 @@ def test_csv_parquet_and_sql_give_one_log(declare, database, tmp_path):
 
 def test_files_of_a_glob_may_differ_in_types(declare, tmp_path):
     at = [datetime(2026, 9, 8, 12)]
-    pl.DataFrame(
-        {"id": [1], "decided_on": at, "action": ["denied"], "sex": ["F"], "amount": [1]}
-    ).write_parquet(tmp_path / "a.parquet")
+    pl.DataFrame({"id": [1], "decided_on": at, "action": ["denied"], "sex": ["F"], "amount": [1]}).write_parquet(
+        tmp_path / "a.parquet"
+    )
     pl.DataFrame(
         {
             "id": ["x"],
@@ -101,9 +98,7 @@ def test_a_missing_column_names_the_nearest(declare, tmp_path):
 def test_an_empty_partition_has_the_schema_of_a_full_one(declare, tmp_path):
     (tmp_path / "a.csv").write_text(CSV)
     declaration = declare(source={"path": "a.csv"})
-    full, empty = (
-        read_partition(declaration, day, project=tmp_path, environ={}) for day in (DAY, date(2026, 9, 20))
-    )
+    full, empty = (read_partition(declaration, day, project=tmp_path, environ={}) for day in (DAY, date(2026, 9, 20)))
     assert empty.log.schema == full.log.schema
     assert empty.quarantine.schema == full.quarantine.schema
     assert empty.rows.adds_up

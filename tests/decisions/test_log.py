@@ -11,10 +11,7 @@ from gov_pipelines.decisions.log import canonical
 from gov_pipelines.policy import log_schema
 
 NOON = datetime(2026, 9, 8, 16, tzinfo=UTC)
-FIELDS = {
-    "income": {"type": "number", "range": [0, 1000]},
-    "grade": {"type": "category", "values": ["0", "1"]},
-}
+FIELDS = {"income": {"type": "number", "range": [0, 1000]}, "grade": {"type": "category", "values": ["0", "1"]}}
 
 
 def rows(**columns) -> pl.DataFrame:
@@ -30,9 +27,7 @@ def rows(**columns) -> pl.DataFrame:
     return pl.DataFrame(base | columns)
 
 
-@pytest.mark.parametrize(
-    "values", [[1, 1, 0], [1.0, 1.0, 0.0], ["1", "1.0", "0"], [True, True, False], [1, None, 0]]
-)
+@pytest.mark.parametrize("values", [[1, 1, 0], [1.0, 1.0, 0.0], ["1", "1.0", "0"], [True, True, False], [1, None, 0]])
 def test_a_category_is_one_text_however_it_is_written(declare, values):
     parts = canonical(rows(grade=values, sex=values), declare(fields=FIELDS))
     written = {True: "true", False: "false"} if isinstance(values[0], bool) else {}
@@ -82,15 +77,9 @@ def test_what_cannot_stand_in_the_log_is_quarantined_with_its_reason(declare, co
 
 
 def test_the_last_row_of_an_id_stands_and_the_earlier_are_duplicates(declare):
-    source = rows(
-        id=["a", "a", "b", "b", "c"], action=["approved", "approved", "approved", "denied", "approved"]
-    )
+    source = rows(id=["a", "a", "b", "b", "c"], action=["approved", "approved", "approved", "denied", "approved"])
     parts = canonical(source, declare(fields=FIELDS))
-    assert parts.log.select("decision_id", "decision").rows() == [
-        ("a", "approved"),
-        ("b", "denied"),
-        ("c", "approved"),
-    ]
+    assert parts.log.select("decision_id", "decision").rows() == [("a", "approved"), ("b", "denied"), ("c", "approved")]
     assert parts.duplicate == 2
 
 
@@ -122,9 +111,7 @@ NASTY = st.one_of(
     data=st.lists(
         st.tuples(
             st.one_of(st.sampled_from(["a", "b", "c"]), NASTY),
-            st.one_of(
-                st.sampled_from(["2026-09-08 10:00:00", "2026-09-08T23:00Z", "2026-09-09 10:00:00"]), NASTY
-            ),
+            st.one_of(st.sampled_from(["2026-09-08 10:00:00", "2026-09-08T23:00Z", "2026-09-09 10:00:00"]), NASTY),
             st.one_of(st.sampled_from(["approved", "denied"]), NASTY),
             NASTY,
             NASTY,
@@ -134,7 +121,9 @@ NASTY = st.one_of(
     )
 )
 def test_every_row_is_accounted_for(declare, database, tmp_path, data):
-    script = "DROP TABLE IF EXISTS decisions; CREATE TABLE decisions (id, decided_on DATETIME, action, sex, income, grade);"
+    script = (
+        "DROP TABLE IF EXISTS decisions; CREATE TABLE decisions (id, decided_on DATETIME, action, sex, income, grade);"
+    )
     storable = [tuple(float(v) if isinstance(v, int) and abs(v) >= 2**63 else v for v in one) for one in data]
     environ = database(script, **({"decisions": storable} if storable else {}))
     declaration = declare(fields=FIELDS)

@@ -23,9 +23,7 @@ def verdict(declare, bind, log_of):
     def judged(control, *, applies=None, as_of=AS_OF, declared=None, **values):
         declaration = declare(**(declared or {}))
         clause = {"control": control} | ({"applies": {"when": applies}} if applies else {})
-        log = log_of(
-            declaration, **{name: [value] for name, value in values.items()} or {"decision": ["denied"]}
-        )
+        log = log_of(declaration, **{name: [value] for name, value in values.items()} or {"decision": ["denied"]})
         rows = judge_decisions(log, bind(declaration, clause), declaration, partition=DAY, as_of=as_of)
         assert rows.height <= 1
         return rows.row(0)[3:] if rows.height else None
@@ -102,13 +100,7 @@ def test_deadline(verdict, limit, start, end, as_of, expected):
 
 
 def test_deadline_takes_only_decisions_that_meet_when(verdict):
-    control = {
-        "kind": "deadline",
-        "from": "completed_at",
-        "to": "notice_sent_at",
-        "within": "1 day",
-        "when": DENIED,
-    }
+    control = {"kind": "deadline", "from": "completed_at", "to": "notice_sent_at", "within": "1 day", "when": DENIED}
     assert verdict(control, decision="approved") is None
 
 
@@ -146,17 +138,10 @@ def test_human_review(verdict, reviewed, role, reviewer, requester, told, expect
     assert said == expected
 
 
-@pytest.mark.parametrize(
-    ("columns", "expected"), [({}, "within"), ({"requester": "asked_by"}, "undecidable")]
-)
+@pytest.mark.parametrize(("columns", "expected"), [({}, "within"), ({"requester": "asked_by"}, "undecidable")])
 def test_an_unknown_requester_matters_where_requesters_are_kept(verdict, columns, expected):
     base = {"decision_id": "id", "decided_at": "decided_on", "decision": "action"}
-    values = {
-        "reviewed_at": at(EARLY),
-        "reviewer_role": "senior",
-        "reviewer": "rita",
-        "notice_sent_at": at(NOTICE),
-    }
+    values = {"reviewed_at": at(EARLY), "reviewer_role": "senior", "reviewer": "rita", "notice_sent_at": at(NOTICE)}
     assert verdict(REVIEW, declared={"columns": base | columns}, **values)[0] == expected
 
 
@@ -207,10 +192,7 @@ def test_approved_model(verdict, version, expected):
     # 02:00 UTC on the 9th is still the 8th in New York.
     moment = datetime(2026, 9, 9, 2, tzinfo=UTC)
     said = verdict(
-        {"kind": "approved_model"},
-        declared={"intake": {"models": models}},
-        model_version=version,
-        decided_at=moment,
+        {"kind": "approved_model"}, declared={"intake": {"models": models}}, model_version=version, decided_at=moment
     )
     assert said[0] == expected
     assert (version or "model_version") in said[1]
@@ -251,9 +233,7 @@ def test_an_empty_day_and_a_policy_without_rules_give_an_empty_table(declare, bi
     full = log_of(declaration, amount=[1.0])
     schema = judge_decisions(full, bind(declaration, rule), declaration, partition=DAY, as_of=AS_OF).schema
     for log, clauses in ((full[:0], [rule]), (full, [])):
-        empty = judge_decisions(
-            log, bind(declaration, *clauses or [{}]), declaration, partition=DAY, as_of=AS_OF
-        )
+        empty = judge_decisions(log, bind(declaration, *clauses or [{}]), declaration, partition=DAY, as_of=AS_OF)
         assert empty.is_empty()
         assert empty.schema == schema
         assert {m.n for m in decision_measurements(empty, "house/C-1")} == {0}
@@ -263,9 +243,7 @@ def test_decisions_of_another_day_are_refused(declare, bind, log_of):
     declaration = declare()
     log = log_of(declaration, amount=[1.0])
     with pytest.raises(ValueError, match="2026-09-09"):
-        judge_decisions(
-            log, bind(declaration, {}), declaration, partition=DAY + timedelta(days=1), as_of=AS_OF
-        )
+        judge_decisions(log, bind(declaration, {}), declaration, partition=DAY + timedelta(days=1), as_of=AS_OF)
 
 
 def test_reasons_hold_no_protected_values(declare, bind, log_of):

@@ -39,9 +39,7 @@ def test_a_partition_is_the_local_day(declare, database, tmp_path):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("day", "hours"), [(date(2026, 3, 8), 23), (date(2026, 11, 1), 25), (date(2026, 9, 8), 24)]
-)
+@pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 8), 23), (date(2026, 11, 1), 25), (date(2026, 9, 8), 24)])
 def test_days_of_changing_clocks_hold_every_instant_once(declare, database, tmp_path, day, hours):
     start = datetime(day.year, day.month, day.day, 4 if day.month != 3 else 5, tzinfo=UTC).timestamp()
     moments = [datetime.fromtimestamp(start + 3600 * n, UTC) for n in range(-2, 28)]
@@ -109,9 +107,7 @@ def test_the_source_is_opened_for_reading_only(declare, database, tmp_path):
 def test_an_unreachable_database_is_named_without_its_password(declare, tmp_path):
     (tmp_path / "text.db").write_text("no database at all, but long enough to be looked at" * 50)
     with pytest.raises(SourceUnreachable) as caught:
-        read_partition(
-            declare(), DAY, project=tmp_path, environ={"LOANS_URL": "sqlite:///text.db?password=hunter2"}
-        )
+        read_partition(declare(), DAY, project=tmp_path, environ={"LOANS_URL": "sqlite:///text.db?password=hunter2"})
     assert "LOANS_URL" in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert caught.value.exit_code == 3

@@ -40,9 +40,7 @@ def test_verify_with_and_without_a_trusted_key(copy):
     alone = gov("verify", evidence, home=copy, check=0).stdout
     assert "nobody vouched for" in alone
     trusted = json.loads(
-        gov(
-            "verify", evidence, "--trust", copy / "keys" / "signing.pub.json", "--json", home=copy, check=0
-        ).stdout
+        gov("verify", evidence, "--trust", copy / "keys" / "signing.pub.json", "--json", home=copy, check=0).stdout
     )
     assert trusted["ok"]
     assert trusted["trusted"]
@@ -59,10 +57,7 @@ def test_a_byte_flipped_in_any_covered_file_is_named(demo_home, tmp_path):
         (broken / name).write_bytes(data)
         result = verify.verify(broken)
         assert not result.ok, name
-        assert any(check.file.endswith(name) and check.rule for check in result.failures), (
-            name,
-            result.failures,
-        )
+        assert any(check.file.endswith(name) and check.rule for check in result.failures), (name, result.failures)
 
 
 def test_the_covered_files_are_what_an_auditor_needs(demo_home):
@@ -73,9 +68,7 @@ def test_the_covered_files_are_what_an_auditor_needs(demo_home):
 
 
 def test_a_decision_explained(demo_home):
-    found = json.loads(
-        gov("explain", UNREVIEWED, "--system", SYSTEM, "--json", home=demo_home, check=0).stdout
-    )
+    found = json.loads(gov("explain", UNREVIEWED, "--system", SYSTEM, "--json", home=demo_home, check=0).stdout)
     judged = {each["clause"]: each["verdict"] for each in found["judged"]}
     assert judged["house-fair-lending/FL-2"] == "outside"
     assert judged["house-fair-lending/FL-3"] == "within"
@@ -101,9 +94,7 @@ def test_decisions_that_cannot_be_explained_say_why(demo_home):
 
 
 def test_gaps_name_clauses_that_nothing_enforces(demo_home):
-    cells = {
-        cell["clause"]: cell for cell in json.loads(gov("gaps", "--json", home=demo_home, check=0).stdout)
-    }
+    cells = {cell["clause"]: cell for cell in json.loads(gov("gaps", "--json", home=demo_home, check=0).stdout)}
     assert cells["FL-14"]["gap"] == "no control"
     assert cells["FL-15"]["gap"] == "human only"
     assert cells["FL-1"]["gap"] == "only detects"

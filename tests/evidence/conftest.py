@@ -46,9 +46,7 @@ def other_signer(tmp_path_factory):
 @pytest.fixture(scope="session")
 def leaves():
     """Five leaves of decisions A-0 to A-4; the third lies outside."""
-    verdicts = [
-        {"house/FL-2": "outside" if number == 2 else "within", "house/FL-3": "pending"} for number in range(5)
-    ]
+    verdicts = [{"house/FL-2": "outside" if number == 2 else "within", "house/FL-3": "pending"} for number in range(5)]
     return [decision_leaf(f"A-{number}", f"salt-{number}", said) for number, said in enumerate(verdicts)]
 
 
@@ -94,9 +92,7 @@ def content(leaves):
             },
             "decisions": decisions_section(leaves),
             "tally": {"sha256": digest, "disclosedSha256": "2" * 64, "discloseMin": 5},
-            "measurements": [
-                {"metric": "impact_ratio", "value": 0.743, "lower": 2 / 3, "upper": None, "n": 1972}
-            ],
+            "measurements": [{"metric": "impact_ratio", "value": 0.743, "lower": 2 / 3, "upper": None, "n": 1972}],
             "controls": [{"control": "house/FL-1", "verdict": "fail", "reason": "0.743 is under 0.8"}],
             "secondOpinion": {"disagreements": 0},
             "missed": None,
@@ -138,12 +134,8 @@ def write_chain(content, files, signer):
             key = FIRST + timedelta(days=day)
             supersedes = {"revision": revision - 1, "payloadSha256": latest[key]} if revision > 1 else None
             previous = {"sequence": sequence - 1, "payloadSha256": before} if before else None
-            found = content(
-                key, revision=revision, supersedes=supersedes, sequence=sequence, previous=previous
-            )
-            signed = sign_package(
-                folder / key.isoformat() / f"r{revision}", files, build_predicate(found), by
-            )
+            found = content(key, revision=revision, supersedes=supersedes, sequence=sequence, previous=previous)
+            signed = sign_package(folder / key.isoformat() / f"r{revision}", files, build_predicate(found), by)
             before = latest[key] = signed.payload_sha256
         return folder
 

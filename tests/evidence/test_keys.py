@@ -63,9 +63,7 @@ def test_trust_reads_our_json_and_pem(keys_dir, tmp_path):
     public = load_signer(keys_dir).public
     assert load_trust(keys_dir / "signing.pub.json") == public
     pem = tmp_path / "key.pem"
-    pem.write_bytes(
-        b"-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(public.spki) + b"\n-----END PUBLIC KEY-----\n"
-    )
+    pem.write_bytes(b"-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(public.spki) + b"\n-----END PUBLIC KEY-----\n")
     assert load_trust(pem).raw == public.raw
     assert load_trust(pem).keyid == public.keyid
 
@@ -133,7 +131,5 @@ def test_wycheproof_signatures(vectors):
     tests = [(group["publicKey"]["pk"], test) for group in suite["testGroups"] for test in group["tests"]]
     assert len(tests) == 151
     for key, test in tests:
-        accepted = PublicKey("w", bytes.fromhex(key)).verifies(
-            bytes.fromhex(test["sig"]), bytes.fromhex(test["msg"])
-        )
+        accepted = PublicKey("w", bytes.fromhex(key)).verifies(bytes.fromhex(test["sig"]), bytes.fromhex(test["msg"]))
         assert accepted is (test["result"] == "valid"), test

@@ -23,10 +23,7 @@ def test_a_leaf_is_canonical_and_says_its_verdicts(decision_id, verdicts):
 def test_the_id_is_hidden_behind_the_published_hashing():
     # RFC 9901 section 4.2.3: the digest of this disclosure.
     published = "WyI2cU1RdlJMNWhhaiIsICJmYW1pbHlfbmFtZSIsICJNw7ZiaXVzIl0"
-    assert (
-        leaves._base64url(sha256(published.encode()).digest())
-        == "uutlBuYeMDyjLLTpf6Jxi7yNkEF35jdyWMn9U7b_RYY"
-    )
+    assert leaves._base64url(sha256(published.encode()).digest()) == "uutlBuYeMDyjLLTpf6Jxi7yNkEF35jdyWMn9U7b_RYY"
     leaf = json.loads(decision_leaf("A-1", "salt", {}))
     hidden = sha256(leaves.disclosure("A-1", "salt").encode()).digest()
     assert leaf["_sd"] == [leaves._base64url(hidden)]
@@ -69,9 +66,7 @@ def test_a_verdict_that_does_not_exist_is_not_written():
 
 
 def test_the_section_sums_up_the_leaves():
-    written = [
-        decision_leaf(str(number), "salt", {"c": "within" if number else "outside"}) for number in range(3)
-    ]
+    written = [decision_leaf(str(number), "salt", {"c": "within" if number else "outside"}) for number in range(3)]
     assert leaves.decisions_section(written) == {
         "treeSize": 3,
         "rootHash": merkle.root(merkle.leaf_hashes(written)).hex(),

@@ -5,14 +5,7 @@ import sys
 import pytest
 
 from gov_pipelines.errors import EvidenceError, WrongUse
-from gov_pipelines.evidence import (
-    ENVELOPE,
-    build_predicate,
-    discard_package,
-    generate,
-    read_package,
-    sign_package,
-)
+from gov_pipelines.evidence import ENVELOPE, build_predicate, discard_package, generate, read_package, sign_package
 from gov_pipelines.evidence.verify import verify
 
 
@@ -31,9 +24,7 @@ def test_what_is_signed_is_read_back(folder, content, files, signer):
 
 
 def test_the_same_audit_signed_twice_is_the_same_package(tmp_path, content, files, signer):
-    one, two = (
-        sign_package(tmp_path / name, files, build_predicate(content()), signer) for name in ("one", "two")
-    )
+    one, two = (sign_package(tmp_path / name, files, build_predicate(content()), signer) for name in ("one", "two"))
     assert one == two
     assert (tmp_path / "one" / ENVELOPE).read_bytes() == (tmp_path / "two" / ENVELOPE).read_bytes()
 
@@ -52,9 +43,7 @@ def test_a_package_is_never_overwritten_but_may_be_discarded(folder, content, fi
     sign_package(folder, files, build_predicate(content(retroactive=False)), signer)
 
 
-@pytest.mark.parametrize(
-    "name", ["../x", "a/b", ".hidden", "", "key.json", "snapshot.intoto.jsonl", "a\x00b", "ü"]
-)
+@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "", "key.json", "snapshot.intoto.jsonl", "a\x00b", "ü"])
 def test_unsafe_file_names_are_refused(folder, content, files, signer, name):
     with pytest.raises(EvidenceError, match="cannot be names"):
         sign_package(folder, {**files, name: b""}, build_predicate(content()), signer)

@@ -11,13 +11,7 @@ from gov_pipelines.measure.measurement import Measurement
 def test_numbers_become_decimal_strings_and_times_instants(content):
     predicate = build_predicate(content())
     measured = predicate["measurements"][0]
-    assert measured == {
-        "metric": "impact_ratio",
-        "value": "0.743",
-        "lower": "0.666666666667",
-        "upper": None,
-        "n": 1972,
-    }
+    assert measured == {"metric": "impact_ratio", "value": "0.743", "lower": "0.666666666667", "upper": None, "n": 1972}
     assert predicate["partition"]["start"] == "2026-10-01T04:00:00Z"
     assert predicate["partition"]["key"] == "2026-10-01"
     assert predicate["limits"] == LIMITS
@@ -25,9 +19,7 @@ def test_numbers_become_decimal_strings_and_times_instants(content):
 
 
 def test_dataclasses_become_objects(content):
-    measurement = Measurement(
-        "selection_rate", attribute=("race",), group={"race": None}, value=0.5, n=7, p_value=1e-9
-    )
+    measurement = Measurement("selection_rate", attribute=("race",), group={"race": None}, value=0.5, n=7, p_value=1e-9)
     said = build_predicate(content(measurements=[measurement]))["measurements"][0]
     assert said["attribute"] == ["race"]
     assert said["group"] == {"race": None}
@@ -94,17 +86,13 @@ def test_a_predicate_with_mistakes_is_not_built(content):
 def test_the_subject_is_the_root_over_the_decisions(content):
     predicate = build_predicate(content(date(2026, 10, 3)))
     (subject,) = statement(predicate)["subject"]
-    assert subject == {
-        "name": "decisions/loans/2026-10-03",
-        "digest": {"sha256": predicate["decisions"]["rootHash"]},
-    }
+    assert subject == {"name": "decisions/loans/2026-10-03", "digest": {"sha256": predicate["decisions"]["rootHash"]}}
 
 
 def test_measurements_may_be_changed_copies(content):
     first = Measurement("impact_ratio", value=0.7, n=10)
     one, two = (
-        build_predicate(content(measurements=[item]))
-        for item in (first, replace(first, value=0.70000000000001))
+        build_predicate(content(measurements=[item])) for item in (first, replace(first, value=0.70000000000001))
     )
     assert one["contentDigest"] == two["contentDigest"]  # twelve digits are signed
     assert content_digest(one) == one["contentDigest"]

@@ -123,11 +123,7 @@ def test_what_was_seen_is_noted_of_sound_evidence_only(chain):
 
 @pytest.mark.parametrize(
     ("plan", "failing"),
-    [
-        ([(0, 1), (0, 3)], "chain-revision"),
-        ([(0, 2), (0, 1)], "chain-revision"),
-        ([(0, 2)], "chain-revision"),
-    ],
+    [([(0, 1), (0, 3)], "chain-revision"), ([(0, 2), (0, 1)], "chain-revision"), ([(0, 2)], "chain-revision")],
 )
 def test_revisions_follow_one_another(tmp_path, content, files, signer, plan, failing):
     before = None

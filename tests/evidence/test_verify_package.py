@@ -90,9 +90,7 @@ def test_a_flipped_bit_in_any_byte_of_the_envelope_fails(package, signer):
         if opened or index % 10 == 0:  # the keyid is a hint to DSSE; our verifier holds it to the key
             (package / ENVELOPE).write_bytes(flipped)
             failed = rules(verify(package))
-            assert failed & {
-                (ENVELOPE, rule) for rule in ("envelope-canonical", "payload-type", "keyid", "signature")
-            }
+            assert failed & {(ENVELOPE, rule) for rule in ("envelope-canonical", "payload-type", "keyid", "signature")}
 
 
 def test_every_bit_of_the_signature_and_the_keyid_counts(package, signer):
@@ -166,9 +164,7 @@ def test_links_and_pipes_are_not_followed(package, tmp_path):
     assert ("tally.json", "manifest-sha256") in rules(verify(package))
 
 
-def test_a_package_signed_again_with_another_key_fails_under_trust(
-    tmp_path, content, files, other_signer, trust
-):
+def test_a_package_signed_again_with_another_key_fails_under_trust(tmp_path, content, files, other_signer, trust):
     forged = tmp_path / "forged"
     sign_package(forged, files, build_predicate(content()), other_signer)
     assert verify(forged).ok
@@ -270,9 +266,7 @@ def test_a_signed_untruth_is_named(sign_again, trust, place, value, rule):
 
 
 def test_another_payload_type_is_refused(sign_again):
-    assert (ENVELOPE, "payload-type") in rules(
-        verify(sign_again(lambda said: None, payload_type="application/json"))
-    )
+    assert (ENVELOPE, "payload-type") in rules(verify(sign_again(lambda said: None, payload_type="application/json")))
 
 
 def test_a_payload_that_reads_two_ways_is_refused(package, signer):
@@ -301,9 +295,7 @@ def test_a_payload_that_reads_two_ways_is_refused(package, signer):
 def test_leaves_other_than_the_signed_ones_are_named(package, change):
     path = package / "decision_leaves.jsonl"
     path.write_bytes(write_leaves(change(read_leaves(path.read_bytes()))))
-    assert {("decision_leaves.jsonl", rule) for rule in ("manifest-sha256", "decisions-root")} <= rules(
-        verify(package)
-    )
+    assert {("decision_leaves.jsonl", rule) for rule in ("manifest-sha256", "decisions-root")} <= rules(verify(package))
 
 
 def test_every_failure_is_listed_not_only_the_first(sign_again, package):

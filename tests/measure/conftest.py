@@ -96,9 +96,7 @@ def of_columns(declare):
 
     def build(day=DAY, decisions=None, **columns):
         numbers = {
-            name
-            for name, values in columns.items()
-            if isinstance(values, pl.Series) and values.dtype.is_numeric()
+            name for name, values in columns.items() if isinstance(values, pl.Series) and values.dtype.is_numeric()
         }
         fields = {name: {"type": "number" if name in numbers else "category"} for name in columns}
         declared = declare(fields=fields, protected_attributes={"race": {}})

@@ -15,11 +15,7 @@ from gov_pipelines.measure.bins import (
 
 
 def codes(values):
-    return (
-        pl.DataFrame({"x": pl.Series(values, dtype=pl.Float64)})
-        .select(x=in_order(upper_half("x")))["x"]
-        .to_list()
-    )
+    return pl.DataFrame({"x": pl.Series(values, dtype=pl.Float64)}).select(x=in_order(upper_half("x")))["x"].to_list()
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

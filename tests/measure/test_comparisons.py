@@ -16,13 +16,9 @@ COUNTS = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.j
 @given(st.lists(st.tuples(COUNTS, COUNTS), min_size=1, max_size=20))
 @settings(deadline=None, max_examples=60)
 def test_fisher_is_scipys(tables):
-    ours = fisher(
-        *(np.array(column) for column in zip(*((*one, *other) for one, other in tables), strict=True))
-    )
+    ours = fisher(*(np.array(column) for column in zip(*((*one, *other) for one, other in tables), strict=True)))
     for p, ((x1, n1), (x2, n2)) in zip(ours, tables, strict=True):
-        assert p == pytest.approx(
-            stats.fisher_exact([[x1, n1 - x1], [x2, n2 - x2]]).pvalue, rel=1e-9, abs=1e-300
-        )
+        assert p == pytest.approx(stats.fisher_exact([[x1, n1 - x1], [x2, n2 - x2]]).pvalue, rel=1e-9, abs=1e-300)
         assert p == pytest.approx(fisher(x2, n2, x1, n1)[0], rel=1e-9)
 
 
@@ -50,9 +46,7 @@ def test_holm_steps_down_and_forgets_the_order(values, random):
     assert holm([values[at] for at in order]) == pytest.approx(adjusted[order])
 
 
-@pytest.mark.parametrize(
-    ("p1", "n1", "p2", "n2", "level"), [(0.6, 80, 0.8, 90, 0.05), (0.7, 60, 0.9, 900, 0.05 / 3)]
-)
+@pytest.mark.parametrize(("p1", "n1", "p2", "n2", "level"), [(0.6, 80, 0.8, 90, 0.05), (0.7, 60, 0.9, 900, 0.05 / 3)])
 def test_power_is_what_a_simulated_exact_test_has(p1, n1, p2, n2, level):
     random, draws = np.random.default_rng(20261123), 4000
     p = fisher(random.binomial(n1, p1, draws), n1, random.binomial(n2, p2, draws), n2)

@@ -15,9 +15,7 @@ from gov_pipelines.policy.kinds import Drift
 
 
 def control(*of, **options):
-    return Drift(
-        kind="drift", of=list(of), reference={"from": "2026-08-01", "until": "2026-09-01"}, **options
-    )
+    return Drift(kind="drift", of=list(of), reference={"from": "2026-08-01", "until": "2026-09-01"}, **options)
 
 
 def numbers(values):
@@ -66,9 +64,7 @@ def exact(current, reference, bins):
 def test_on_whole_numbers_the_histogram_loses_nothing(of_columns, bins):
     random = np.random.default_rng(3)
     then, now = random.poisson(20, 900), random.poisson(22, 700)
-    (row,) = drift_measurements(
-        of_columns(x=numbers(now)), of_columns(x=numbers(then)), control("x", bins=bins)
-    )
+    (row,) = drift_measurements(of_columns(x=numbers(now)), of_columns(x=numbers(then)), control("x", bins=bins))
     assert row.value == pytest.approx(exact(now, then, bins), abs=1e-12)
     assert (row.n, row.attribute) == (700, ("x",))
 
@@ -91,9 +87,7 @@ def test_a_column_does_not_drift_from_itself(of_columns, values, bins):
 
 
 def test_missing_values_and_categories_are_counted(of_columns):
-    now = of_columns(
-        x=numbers([1.0] * 50 + [None] * 30 + [float("nan")] * 20), c=pl.Series(["a"] * 60 + [None] * 40)
-    )
+    now = of_columns(x=numbers([1.0] * 50 + [None] * 30 + [float("nan")] * 20), c=pl.Series(["a"] * 60 + [None] * 40))
     then = of_columns(x=numbers([1.0] * 100), c=pl.Series(["a"] * 60 + ["b"] * 40))
     x, c, decision = drift_measurements(now, then, control("x", "c", "decision"))
     assert x.value == pytest.approx(stability_index([50, 50], [100, 0]))
@@ -140,9 +134,7 @@ def test_the_test_holds_its_level_on_quantile_bins(n, m, bins):
     for _ in range(draws):
         then, now = np.sort(random.random(m)), random.random(n)
         edges = then[ranks]
-        counts = [
-            np.bincount(np.searchsorted(edges, rows, side="left"), minlength=bins) for rows in (now, then)
-        ]
+        counts = [np.bincount(np.searchsorted(edges, rows, side="left"), minlength=bins) for rows in (now, then)]
         rejected += homogeneity(*counts) <= 0.05
     assert rejected / draws == pytest.approx(0.05, abs=0.017)
 

@@ -24,9 +24,7 @@ def measure(declaration):
 
 def row(rows, group, attribute=("race",)):
     values = (
-        None
-        if group is None
-        else dict(zip(attribute, group if isinstance(group, tuple) else (group,), strict=True))
+        None if group is None else dict(zip(attribute, group if isinstance(group, tuple) else (group,), strict=True))
     )
     (found,) = [one for one in rows if one.attribute == attribute and one.group == values]
     return found
@@ -34,11 +32,7 @@ def row(rows, group, attribute=("race",)):
 
 def test_rates_of_the_mortgage_decisions(loans, measure):
     rows = measure(loans, "selection_rate")
-    assert [round(row(rows, race).value, 3) for race in ("white", "Black", "Hispanic")] == [
-        0.908,
-        0.675,
-        0.766,
-    ]
+    assert [round(row(rows, race).value, 3) for race in ("white", "Black", "Hispanic")] == [0.908, 0.675, 0.766]
     assert [row(rows, race).n for race in ("white", "Black", "Hispanic")] == [1679, 197, 111]
 
 
@@ -76,18 +70,14 @@ def test_equal_to_fairlearn(loanapp, loans, measure, by):
     known = loanapp.drop_nulls(names)
     y = (known["decision"] == "approved").cast(pl.Int64).to_numpy()
     groups = known.select(pl.concat_str(names, separator="|")).to_series().to_numpy()
-    frame = fairlearn.MetricFrame(
-        metrics=fairlearn.selection_rate, y_true=y, y_pred=y, sensitive_features=groups
-    )
+    frame = fairlearn.MetricFrame(metrics=fairlearn.selection_rate, y_true=y, y_pred=y, sensitive_features=groups)
     options = {"by": [by if isinstance(by, str) else names], "min_group_size": 1}
     for one in measure(loans, "selection_rate", **options):
         if None not in one.group.values():
             assert one.value == pytest.approx(frame.by_group["|".join(one.group.values())], abs=1e-12)
     for metric in ("demographic_parity_difference", "demographic_parity_ratio"):
         theirs = getattr(fairlearn, metric)(y, y, sensitive_features=groups)
-        assert row(measure(loans, metric, **options), None, tuple(names)).value == pytest.approx(
-            theirs, abs=1e-12
-        )
+        assert row(measure(loans, metric, **options), None, tuple(names)).value == pytest.approx(theirs, abs=1e-12)
 
 
 def test_the_family_is_all_pairs_over_all_entries(loans, measure):
@@ -166,11 +156,7 @@ def test_among_keeps_one_stratum(loans, loanapp, measure):
         ({"a": (50, 50)}, {}, "fewer than two known groups reach 30"),
         ({"a": (50, 50), "b": (1, 2)}, {}, "fewer than two known groups reach 30 decisions (a 100, b 3)"),
         ({}, {}, "none is known"),
-        (
-            {"a": (50, 50), "b": (50, 50)},
-            {"reference": {"race": "c"}},
-            "the declared reference c has 0 decisions",
-        ),
+        ({"a": (50, 50), "b": (50, 50)}, {"reference": {"race": "c"}}, "the declared reference c has 0 decisions"),
         ({"a": (50, 50), "b": (50, 50)}, {"reference": {"sex": "f"}}, "no reference is declared for race"),
     ],
 )
@@ -214,9 +200,7 @@ def test_the_names_and_order_of_groups_do_not_matter(of_groups, measure, groups,
 
 @given(GROUPS, METRICS)
 @settings(max_examples=60, deadline=None)
-def test_aggregates_are_the_extreme_of_their_groups_and_intervals_hold_them(
-    of_groups, measure, groups, metric
-):
+def test_aggregates_are_the_extreme_of_their_groups_and_intervals_hold_them(of_groups, measure, groups, metric):
     rows = measure(of_groups(groups), metric)
     aggregate = row(rows, None)
     values = [one.value for one in rows if one.tested and one.group and one.value is not None]

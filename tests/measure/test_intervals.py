@@ -8,13 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from gov_pipelines.measure.intervals import (
-    newcombe,
-    noncentrality,
-    ratio_score,
-    stability_index_interval,
-    wilson,
-)
+from gov_pipelines.measure.intervals import newcombe, noncentrality, ratio_score, stability_index_interval, wilson
 
 COUNTS = st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 CONFIDENCE = st.sampled_from([0.8, 0.95, 0.99, 1 - 0.05 / 45])
@@ -72,9 +66,7 @@ def constrained_score(x1, n1, x2, n2, ratio):
     return (x1 / n1 - ratio * x2 / n2) / np.sqrt(variance)
 
 
-@pytest.mark.parametrize(
-    "table", [(133, 197, 1525, 1679), (36, 40, 16, 80), (3, 30, 17, 31), (29, 30, 200, 400)]
-)
+@pytest.mark.parametrize("table", [(133, 197, 1525, 1679), (36, 40, 16, 80), (3, 30, 17, 31), (29, 30, 200, 400)])
 def test_ratio_limits_are_where_the_score_meets_the_quantile(table):
     low, high = ratio_score(*table)
     assert constrained_score(*table, float(low)) == pytest.approx(1.959964, abs=2e-4)

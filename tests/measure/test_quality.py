@@ -51,12 +51,7 @@ def test_rows_and_days_outside_the_declared_ranges(ranged, loanapp):
     amount, days = range_measurements(short + full, OperatingRange(kind="operating_range"), declared)
     outside = loanapp["amount"].is_between(10, 400).not_().sum()
     assert (amount.metric, amount.value, amount.n) == ("rows_outside_range", outside, 1987)
-    assert (days.metric, days.value, days.n, days.note) == (
-        "days_outside_range",
-        1,
-        2,
-        "10 rows on 2026-09-01",
-    )
+    assert (days.metric, days.value, days.n, days.note) == ("days_outside_range", 1, 2, "10 rows on 2026-09-01")
     assert range_measurements(full, OperatingRange(kind="operating_range"), declared)[1].note == "1,977 rows"
 
 

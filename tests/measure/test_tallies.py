@@ -77,12 +77,7 @@ def test_canonical_json_goes_there_and_back(count, rows):
 def test_disclosure_leaves_no_small_cell_and_keeps_the_totals(count, rows, minimum):
     counted = count(rows)
     shown = disclosed(counted, minimum)
-    for table, within in (
-        ("cells", []),
-        ("categories", ["column"]),
-        ("histograms", ["column"]),
-        ("nulls", ["column"]),
-    ):
+    for table, within in (("cells", []), ("categories", ["column"]), ("histograms", ["column"]), ("nulls", ["column"])):
         before, after = getattr(counted, table), getattr(shown, table)
         assert after["n"].sum() == before["n"].sum()
         small = after.filter(pl.col("n") < minimum)
@@ -99,10 +94,7 @@ def test_counts_of_the_mortgage_decisions(loans):
     decisions = loans.categories.filter(pl.col("column") == "decision").select("value", "n").rows()
     assert dict(decisions) == {"approved": 1743, "denied": 244}
     assert loans.cells.filter(pl.col("sex").is_null())["n"].sum() == 15
-    assert dict(loans.nulls.filter(pl.col("column") == "sex").select("missing", "n").rows()) == {
-        False: 1972,
-        True: 15,
-    }
+    assert dict(loans.nulls.filter(pl.col("column") == "sex").select("missing", "n").rows()) == {False: 1972, True: 15}
     assert loans.histograms.group_by("column").agg(pl.col("n").sum())["n"].to_list() == [1987, 1987]
 
 
@@ -111,9 +103,7 @@ def test_one_scan_reads_a_lazy_frame_as_well(loanapp, mortgages, loans):
 
 
 def test_rows_outside_ranges_are_counted_with_the_limits_inclusive(count):
-    rows = [
-        {"decided_at": NOON, "decision": "approved", "amount": value} for value in (0.9, 1, 2, 2.1, 3, None)
-    ]
+    rows = [{"decided_at": NOON, "decision": "approved", "amount": value} for value in (0.9, 1, 2, 2.1, 3, None)]
     found = count([{"race": None, "sex": None, "product": None} | row for row in rows])
     assert dict(found.ranges.select("side", "n").rows()) == {"below": 1, "inside": 2, "above": 2}
 

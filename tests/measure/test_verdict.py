@@ -33,19 +33,7 @@ def verdict(control, rows, present=1, expected=1):
 
 def ratio(value, lower=None, upper=None, p=None, **changes):
     base = Measurement(
-        "impact_ratio",
-        ("race",),
-        {"race": "b"},
-        {"race": "a"},
-        None,
-        value,
-        lower,
-        upper,
-        0.95,
-        100,
-        "",
-        p,
-        p,
+        "impact_ratio", ("race",), {"race": "b"}, {"race": "a"}, None, value, lower, upper, 0.95, 100, "", p, p
     )
     return replace(base, **changes)
 
@@ -104,9 +92,7 @@ def test_both_limits_bind():
 def test_the_worst_wins_and_the_reference_and_the_untested_do_not_count():
     itself = ratio(1.0, group={"race": "a"}, n=900)
     passing, failing = ratio(0.95, 0.85, 1.1, 0.9), ratio(0.7, 0.6, 0.79, 0.01, group={"race": "c"})
-    small = ratio(
-        0.2, 0.1, 0.3, 0.001, group={"race": "d"}, tested=False, note="3 of 30 decisions: listed, not tested"
-    )
+    small = ratio(0.2, 0.1, 0.3, 0.001, group={"race": "d"}, tested=False, note="3 of 30 decisions: listed, not tested")
     assert verdict(fairness(), [itself, passing, small]).verdict == "pass"
     found = verdict(fairness(), [itself, small, passing, failing])
     assert (found.verdict, found.decisive) == ("fail", failing)
@@ -158,14 +144,10 @@ def test_the_mortgage_decisions_fail_against_equality(loans, mortgages):
 
 def test_a_verdict_that_the_data_cannot_give_says_what_would(of_groups, declaration):
     control = fairness()
-    found = verdict(
-        control, fairness_measurements(of_groups({"a": (25, 15), "b": (18, 22)}), control, declaration)
-    )
+    found = verdict(control, fairness_measurements(of_groups({"a": (25, 15), "b": (18, 22)}), control, declaration))
     assert found.verdict == "insufficient"
     assert "about 138 decisions on b (now 40)" in found.reason
-    lone = verdict(
-        control, fairness_measurements(of_groups({"a": (25, 15), "b": (1, 1)}), control, declaration)
-    )
+    lone = verdict(control, fairness_measurements(of_groups({"a": (25, 15), "b": (1, 1)}), control, declaration))
     assert lone.verdict == "insufficient"
     assert "fewer than two known groups reach 30 decisions (a 40, b 2)" in lone.reason
 
@@ -174,9 +156,7 @@ def test_a_verdict_that_the_data_cannot_give_says_what_would(of_groups, declarat
     ("favorable", "decided", "expected"),
     [(60, 100, "fail"), (78, 100, "warn"), (88, 100, "insufficient"), (950, 1000, "pass")],
 )
-def test_selection_rates_are_held_against_the_limit_itself(
-    of_groups, declaration, favorable, decided, expected
-):
+def test_selection_rates_are_held_against_the_limit_itself(of_groups, declaration, favorable, decided, expected):
     control = fairness(metric="selection_rate")
     tally = of_groups({"a": (favorable, decided - favorable), "b": (990, 10)})
     found = verdict(control, fairness_measurements(tally, control, declaration))
@@ -189,17 +169,13 @@ def test_selection_rates_are_held_against_the_limit_itself(
 
 def test_a_declared_reference_that_is_not_there_is_insufficient(of_groups, declaration):
     control = fairness(metric="adverse_impact_ratio", reference={"race": "z"})
-    found = verdict(
-        control, fairness_measurements(of_groups({"a": (50, 50), "b": (50, 50)}), control, declaration)
-    )
+    found = verdict(control, fairness_measurements(of_groups({"a": (50, 50), "b": (50, 50)}), control, declaration))
     assert found.verdict == "insufficient"
     assert "declared reference z has 0 decisions" in found.reason
 
 
 def test_drift(of_columns):
-    control = Drift(
-        kind="drift", of=["decision"], at_most=0.1, reference={"from": "2026-08-01", "until": "2026-09-01"}
-    )
+    control = Drift(kind="drift", of=["decision"], at_most=0.1, reference={"from": "2026-08-01", "until": "2026-09-01"})
     then = of_columns(decisions=["approved"] * 800 + ["denied"] * 200)
     for approved, expected in ((800, "pass"), (680, "warn"), (500, "fail")):
         now = of_columns(decisions=["approved"] * approved + ["denied"] * (1000 - approved))
@@ -221,11 +197,7 @@ def decisions(outside=0, undecidable=0, pending=0, within=0):
 @pytest.mark.parametrize(
     ("counts", "expected", "words"),
     [
-        (
-            {"outside": 2, "within": 8, "undecidable": 1},
-            "fail",
-            "2 of 11 decisions are outside; 1 undecidable",
-        ),
+        ({"outside": 2, "within": 8, "undecidable": 1}, "fail", "2 of 11 decisions are outside; 1 undecidable"),
         ({"undecidable": 1, "within": 9, "pending": 2}, "insufficient", "1 of 12 decisions cannot be judged"),
         ({"within": 9, "pending": 1}, "pass", "All 9 decisions whose clock has run are within; 1 pending"),
         ({"pending": 3}, "insufficient", "3 clocks still run"),
@@ -263,11 +235,7 @@ def test_reads_outside_what_is_declared(outside, reads, expected):
 @pytest.mark.parametrize(
     ("control", "metric", "values"),
     [
-        (
-            LogQuality(kind="log_quality", metric="duplicate_share", at_most=0.02),
-            "duplicate_share",
-            (0.02, 0.021),
-        ),
+        (LogQuality(kind="log_quality", metric="duplicate_share", at_most=0.02), "duplicate_share", (0.02, 0.021)),
         (OperatingRange(kind="operating_range"), "rows_outside_range", (0.0, 1.0)),
         (OperatingRange(kind="operating_range"), "days_outside_range", (0.0, 1.0)),
         (Freshness(kind="freshness", within="24 hours"), "hours_since_newest", (24.0, 24.1)),

@@ -39,9 +39,7 @@ def test_windows_are_days_in_a_row(partition, days):
     assert all(later - earlier == timedelta(days=1) for earlier, later in pairwise(found))
 
 
-@pytest.mark.parametrize(
-    ("day", "hours"), [(date(2026, 3, 8), 23), (date(2026, 11, 1), 25), (date(2026, 6, 1), 24)]
-)
+@pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 8), 23), (date(2026, 11, 1), 25), (date(2026, 6, 1), 24)])
 def test_days_on_which_clocks_change_keep_their_length(day, hours):
     start, end = window_bounds(parse_window("partition"), day, STARTS, ZONE)
     assert end - start == timedelta(hours=hours)

@@ -90,9 +90,7 @@ def test_the_words_of_a_failure(verdict):
 
 
 def test_what_is_not_known_has_no_line(verdict):
-    (alert,) = alerts_for(
-        {}, [verdict("missing", reason="The control left no result.")], texts=TEXTS, notify={}
-    )
+    (alert,) = alerts_for({}, [verdict("missing", reason="The control left no result.")], texts=TEXTS, notify={})
     assert [line.split(":")[0] for line in alert.body.splitlines()] == [
         "Clause",
         "Verdict",
@@ -123,9 +121,7 @@ def test_the_words_of_a_recovery(verdict):
 
 def test_the_words_of_a_missed_window():
     day = date(2026, 11, 4)
-    alert = missed_window(
-        "lending", day, reason="the source did not answer", notify=["oncall"], raised_at=NOW
-    )
+    alert = missed_window("lending", day, reason="the source did not answer", notify=["oncall"], raised_at=NOW)
     assert alert.title == "lending: 2026-11-04 was not audited"
     assert "Reason: the source did not answer" in alert.body
     assert alert.key == missed_window("lending", day, reason="again", notify=[], raised_at=NOW).key
@@ -133,14 +129,7 @@ def test_the_words_of_a_missed_window():
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [
-        (0.0, "0"),
-        (0.8, "0.8"),
-        (-0.05, "-0.05"),
-        (100.0, "100"),
-        (1234567.891, "1,234,567.891"),
-        (4e-17, "4.0e-17"),
-    ],
+    [(0.0, "0"), (0.8, "0.8"), (-0.05, "-0.05"), (100.0, "100"), (1234567.891, "1,234,567.891"), (4e-17, "4.0e-17")],
 )
 def test_numbers_are_for_reading(value, words):
     assert number(value) == words

@@ -34,9 +34,7 @@ def test_a_route_without_receiver_falls_to_the_default_and_says_so_in_its_name()
 
 
 def test_an_address_on_two_routes_receives_once():
-    receivers, _ = receivers_of(
-        ["one", "two", "three"], {"one": ["json://a"], "two": ["json://a", "json://b"]}
-    )
+    receivers, _ = receivers_of(["one", "two", "three"], {"one": ["json://a"], "two": ["json://a", "json://b"]})
     assert [receiver.url for receiver in receivers.values()] == ["json://a", "json://b"]
 
 

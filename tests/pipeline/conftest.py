@@ -95,9 +95,7 @@ class Plan:
     verdicts: dict[str, str] = field(default_factory=lambda: dict.fromkeys(CONTROLS, "pass"))
     raises: dict[str, Exception] = field(default_factory=dict)
     rows: Rows | None = field(default_factory=Rows)
-    opinion: SecondOpinion | None = field(
-        default_factory=lambda: SecondOpinion(True, 4, 0.0, (), "accepted rows", "0")
-    )
+    opinion: SecondOpinion | None = field(default_factory=lambda: SecondOpinion(True, 4, 0.0, (), "accepted rows", "0"))
     signed: dict = field(default_factory=dict)
     ran: list = field(default_factory=list)
     missed: list = field(default_factory=list)
@@ -158,10 +156,7 @@ def steps_of(plan: Plan) -> SimpleNamespace:
 
     def log(night):
         frame = pl.DataFrame({"decision_id": ["a", "b", "c"], "score": [0.1, 0.2, 0.6]})
-        write_frame(
-            night.home.partition_dir(night.declaration.system, night.partition) / "decision_log.parquet",
-            frame,
-        )
+        write_frame(night.home.partition_dir(night.declaration.system, night.partition) / "decision_log.parquet", frame)
 
     def sign(night):
         key = night.declaration.system, night.partition
@@ -172,19 +167,8 @@ def steps_of(plan: Plan) -> SimpleNamespace:
             raise plan.raises["verdict_rows"]
         return plan.signed.get((night.declaration.system, night.partition), [])
 
-    groups = [
-        Measurement("selection_rate", ("sex",), {"sex": s}, value=v, n=100)
-        for s, v in (("f", 0.5), ("m", 0.7))
-    ]
-    quiet = (
-        "judge",
-        "read_access",
-        "compare_access",
-        "tally",
-        "measure_shift",
-        "reach_verdicts",
-        "write_report",
-    )
+    groups = [Measurement("selection_rate", ("sex",), {"sex": s}, value=v, n=100) for s, v in (("f", 0.5), ("m", 0.7))]
+    quiet = ("judge", "read_access", "compare_access", "tally", "measure_shift", "reach_verdicts", "write_report")
     return SimpleNamespace(
         Night=StandInNight,
         read_decisions=step("read_decisions", lambda: plan.rows, log),
@@ -192,9 +176,7 @@ def steps_of(plan: Plan) -> SimpleNamespace:
         sign=step("sign", effect=sign),
         verdict_rows=verdict_rows,
         control_measurements=lambda night: {"house/H-1": groups},
-        sign_missed=lambda night, reason: plan.missed.append(
-            (night.declaration.system, night.partition, reason)
-        ),
+        sign_missed=lambda night, reason: plan.missed.append((night.declaration.system, night.partition, reason)),
         **{name: step(name) for name in quiet},
     )
 

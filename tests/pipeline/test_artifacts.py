@@ -16,15 +16,7 @@ DAYS = dg.DailyPartitionsDefinition(start_date="2026-09-01", end_date="2026-09-0
 
 def test_values_become_metadata_of_their_kind():
     found = shown(
-        {
-            "n": 3,
-            "share": 0.5,
-            "ok": True,
-            "none": None,
-            "day": date(2026, 9, 1),
-            "text": "a",
-            "md": "| a |\n| - |",
-        }
+        {"n": 3, "share": 0.5, "ok": True, "none": None, "day": date(2026, 9, 1), "text": "a", "md": "| a |\n| - |"}
     )
     assert [type(value).__name__ for value in found.values()] == [
         "IntMetadataValue",
@@ -37,9 +29,7 @@ def test_values_become_metadata_of_their_kind():
     ]
 
 
-@pytest.mark.parametrize(
-    "value", [np.float64(1), np.bool_(True), np.int64(1), pl.DataFrame({"a": [1]}), object()]
-)
+@pytest.mark.parametrize("value", [np.float64(1), np.bool_(True), np.int64(1), pl.DataFrame({"a": [1]}), object()])
 def test_numpys_scalars_and_frames_are_refused(value):
     with pytest.raises(TypeError, match="'x' is a"):
         shown({"x": value})
@@ -83,10 +73,7 @@ def test_frames_and_json_go_from_asset_to_asset_by_partition(tmp_path):
 
     result = run(tmp_path, frame, counts, last)
     assert result.success
-    assert written(tmp_path) == [
-        "s/2026-09-01/extensions/counts.json",
-        "s/2026-09-01/extensions/frame.parquet",
-    ]
+    assert written(tmp_path) == ["s/2026-09-01/extensions/counts.json", "s/2026-09-01/extensions/frame.parquet"]
     metadata = result.asset_materializations_for_node("s__frame")[0].metadata
     assert set(metadata) == {"dagster/row_count"}, "no sample of rows"
 

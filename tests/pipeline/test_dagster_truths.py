@@ -38,11 +38,7 @@ def run(*checks, instance):
     )
     result = definitions.resolve_job_def("both").execute_in_process(instance=instance, raise_on_error=False)
     made = {event.asset_key.path[-1] for event in result.get_asset_materialization_events()}
-    return (
-        result.success,
-        "downstream" in made,
-        {each.check_name for each in result.get_asset_check_evaluations()},
-    )
+    return (result.success, "downstream" in made, {each.check_name for each in result.get_asset_check_evaluations()})
 
 
 def check(*, blocking, severity=ERROR, raises=False):
@@ -98,11 +94,7 @@ def test_dagster_consults_no_gate_where_downstream_is_selected_alone(instance):
     )
 
     def succeeds(job):
-        return (
-            definitions.resolve_job_def(job)
-            .execute_in_process(instance=instance, raise_on_error=False)
-            .success
-        )
+        return definitions.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False).success
 
     assert not succeeds("first")
     assert succeeds("second")
@@ -118,9 +110,7 @@ def test_dagster_warns_that_partitioned_checks_are_a_preview_and_only_that_is_si
         warnings.warn("another preview", dg.PreviewWarning, stacklevel=1)
 
 
-def test_dagster_shows_the_last_evaluation_of_any_partition_as_the_assets_state(
-    project, home, plan, instance
-):
+def test_dagster_shows_the_last_evaluation_of_any_partition_as_the_assets_state(project, home, plan, instance):
     plan.verdicts["house/H-1"] = "fail"
     definitions = load(project, {}, home)
     audit("hiring", [date(2026, 9, 1)], instance, definitions=definitions, home=home, report=False)
@@ -128,9 +118,7 @@ def test_dagster_shows_the_last_evaluation_of_any_partition_as_the_assets_state(
     audit("hiring", [date(2026, 9, 2)], instance, definitions=definitions, home=home, report=False)
     key = dg.AssetCheckKey(dg.AssetKey(["hiring", "compliance_snapshot"]), "house__H_1")
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
-    assert latest.status.value == "SUCCEEDED", (
-        "the failing first day is out of sight; the store and the report keep it"
-    )
+    assert latest.status.value == "SUCCEEDED", "the failing first day is out of sight; the store and the report keep it"
     found = {
         each.partition_key: each.latest_execution_status.value
         for each in instance.event_log_storage.get_asset_check_partition_info([key])
@@ -141,15 +129,11 @@ def test_dagster_shows_the_last_evaluation_of_any_partition_as_the_assets_state(
 def night(project, home, instance):
     """Audit one day: its run, {check: (passed, severity)} of the controls, alerts by (transition, control)."""
     (done,) = audit("hiring", [DAY], instance, definitions=load(project, {}, home), home=home)
-    records = instance.get_records_for_run(
-        done.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    ).records
+    records = instance.get_records_for_run(done.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
     said = [each.event_log_entry.dagster_event.asset_check_evaluation_data for each in records]
     with reading(home.store()) as connection:
         alerts = {(each.alert.transition, each.alert.control) for each in pending(connection)}
-    checks = {
-        each.check_name: (each.passed, each.severity) for each in said if each.check_name.startswith("house")
-    }
+    checks = {each.check_name: (each.passed, each.severity) for each in said if each.check_name.startswith("house")}
     return done, checks, alerts
 
 
@@ -176,9 +160,7 @@ def test_ours_checks_that_raise_are_told(project, home, plan, instance):
     assert alerts == {("missing", "house__H_1"), ("missing", "house__H_2")}
 
 
-def test_ours_a_verdict_that_is_not_there_is_missing_and_no_check_goes_without_result(
-    project, home, plan, instance
-):
+def test_ours_a_verdict_that_is_not_there_is_missing_and_no_check_goes_without_result(project, home, plan, instance):
     plan.verdicts.clear()
     done, checks, _ = night(project, home, instance)
     assert done.done

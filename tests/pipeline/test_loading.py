@@ -96,20 +96,12 @@ def test_the_address_of_a_check():
 
 BREAKING = {
     "a field": ("defs.yaml", lambda text: text.replace("risk: high", "risk: enormous"), "attributes.risk"),
-    "the YAML": (
-        "defs.yaml",
-        lambda text: text.replace("risk: high", "risk: [high"),
-        "assets/broken/defs.yaml",
-    ),
+    "the YAML": ("defs.yaml", lambda text: text.replace("risk: high", "risk: [high"), "assets/broken/defs.yaml"),
     "the type": ("defs.yaml", lambda text: text.replace("AuditedSystem", "AuditedSistem"), "AuditedSistem"),
     "the owner": ("defs.yaml", lambda text: text.replace("team:people", "people"), "attributes.owner"),
     "the policy's name": ("defs.yaml", lambda text: text.replace("[house]", "[mouse]"), "mouse"),
     "an extension": ("mine.py", lambda _: "import dagster\n1 / 0\n", "assets/broken/mine.py:2"),
-    "an extension's syntax": (
-        "mine.py",
-        lambda _: "import dagster\nthis is not Python\n",
-        "assets/broken/mine.py:2",
-    ),
+    "an extension's syntax": ("mine.py", lambda _: "import dagster\nthis is not Python\n", "assets/broken/mine.py:2"),
     "an extension's key": (
         "mine.py",
         lambda _: "import dagster as dg\n@dg.asset\ndef stray(): ...\n",
@@ -145,9 +137,7 @@ def test_validation_tells_every_mistake_of_every_file_at_once(project, home):
     for system in ("one", "two"):
         path = add_system(project.root, system) / "defs.yaml"
         path.write_text(
-            path.read_text()
-            .replace("risk: high", "risk: enormous")
-            .replace("purpose: Rank", "porpoise: Rank")
+            path.read_text().replace("risk: high", "risk: enormous").replace("purpose: Rank", "porpoise: Rank")
         )
     with pytest.raises(ConfigurationError) as error:
         load(project, {"DAGSTER_IS_DEFS_VALIDATION_CLI": "1"}, home)
@@ -173,11 +163,7 @@ def test_a_broken_system_fails_every_night_and_somebody_is_told(project, home, i
     sensor = definitions.resolve_sensor_def("alerts_on_failure")
     sensor(
         dg.build_run_status_sensor_context(
-            "alerts_on_failure",
-            result.all_events[-1],
-            instance,
-            result.dagster_run,
-            resources={"audit": home},
+            "alerts_on_failure", result.all_events[-1], instance, result.dagster_run, resources={"audit": home}
         )
     )
     with reading(home.store()) as connection:
@@ -206,9 +192,7 @@ def test_a_policy_with_mistakes_breaks_the_systems_that_name_it_and_no_other(pro
     )
     assert graph_of(load(project, {}, home), "hiring") == GRAPH
     # A newer version of the policy in force: its clauses would be gone without a trace.
-    other.write_text(
-        other.read_text().replace("policy: other", "policy: house").replace("version: 1", "version: 2")
-    )
+    other.write_text(other.read_text().replace("policy: other", "policy: house").replace("version: 1", "version: 2"))
     assert graph_of(load(project, {}, home), "hiring") == {"compliance_snapshot": []}
     # A policy whose name cannot be read could be anybody's.
     other.write_text("{")

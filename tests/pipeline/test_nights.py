@@ -43,12 +43,7 @@ def test_a_night_runs_every_step_in_order_and_the_report_once(run, plan):
     assert done.done
     assert done.signed
     order = [name for name, _ in plan.ran]
-    assert (
-        order.index("read_decisions")
-        < order.index("tally")
-        < order.index("reach_verdicts")
-        < order.index("sign")
-    )
+    assert order.index("read_decisions") < order.index("tally") < order.index("reach_verdicts") < order.index("sign")
     assert order.count("write_report") == 1
     assert len(order) == 10
 
@@ -59,9 +54,7 @@ def test_a_backfill_records_each_check_by_partition(run, instance, plan):
     found = results(instance, "house__H_1")
     assert set(found) == {"2026-09-01", "2026-09-02", "2026-09-03"}
     assert set(found.values()) == {(False, "ERROR", "fail: because")}
-    (info,) = instance.event_log_storage.get_asset_check_partition_info(
-        [dg.AssetCheckKey(SNAPSHOT, "house__H_2")]
-    )[:1]
+    (info,) = instance.event_log_storage.get_asset_check_partition_info([dg.AssetCheckKey(SNAPSHOT, "house__H_2")])[:1]
     assert info.partition_key in found
 
 
@@ -110,11 +103,7 @@ def test_rows_that_do_not_add_up_are_an_error_and_do_not_stop_the_night(run, ins
     plan.rows = replace(plan.rows, accepted=2, adds_up=False)
     (done,) = run()
     assert done.signed
-    assert results(instance, "rows_add_up", LOG)["2026-09-01"] == (
-        False,
-        "ERROR",
-        "source_count 3, accepted 2",
-    )
+    assert results(instance, "rows_add_up", LOG)["2026-09-01"] == (False, "ERROR", "source_count 3, accepted 2")
 
 
 def test_no_row_accounting_is_missing(run, instance, plan):
@@ -168,9 +157,7 @@ def test_a_failed_night_is_a_missed_window_signed_and_told_once(run, plan, home)
         ("missed_window", DAYS[0]),
         ("missed_window", DAYS[1]),
     ]
-    assert "Jane" not in "".join(each.body + each.title for each in told), (
-        "another's error text may quote a row"
-    )
+    assert "Jane" not in "".join(each.body + each.title for each in told), "another's error text may quote a row"
 
 
 def test_a_check_that_dies_is_told_and_the_snapshot_stands(run, plan, home):

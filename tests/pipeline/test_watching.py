@@ -28,9 +28,7 @@ def test_the_tick_audits_yesterday_in_the_systems_zone(loaded):
     assert schedule.job_name == "audit_hiring"
 
 
-@pytest.mark.parametrize(
-    "at", [datetime(2026, 9, 1, 6, 30, tzinfo=UTC), datetime(2026, 9, 5, 6, 30, tzinfo=UTC)]
-)
+@pytest.mark.parametrize("at", [datetime(2026, 9, 1, 6, 30, tzinfo=UTC), datetime(2026, 9, 5, 6, 30, tzinfo=UTC)])
 def test_the_tick_requests_nothing_before_the_start_or_after_the_end(loaded, at):
     skipped = tick(loaded, at)
     assert isinstance(skipped, dg.SkipReason)
@@ -73,9 +71,7 @@ def waiting(home):
 
 def run_job(definitions, instance, tags=None):
     job = definitions.resolve_job_def("audit_hiring")
-    return job.execute_in_process(
-        partition_key="2026-09-01", instance=instance, raise_on_error=False, tags=tags
-    ).run_id
+    return job.execute_in_process(partition_key="2026-09-01", instance=instance, raise_on_error=False, tags=tags).run_id
 
 
 def test_a_good_run_leaves_no_alert(loaded, home, instance):
@@ -95,9 +91,7 @@ def test_a_failed_run_is_a_missed_window_and_firing_twice_tells_once(loaded, hom
 
 def test_a_run_that_dagster_will_retry_is_not_told(loaded, home, plan, instance):
     plan.raises["tally"] = ValueError("no")
-    skipped = fire(
-        loaded, instance, home, "failure", run_job(loaded, instance, {"dagster/will_retry": "true"})
-    )
+    skipped = fire(loaded, instance, home, "failure", run_job(loaded, instance, {"dagster/will_retry": "true"}))
     assert isinstance(skipped, dg.SkipReason)
     assert waiting(home) == []
 
@@ -188,14 +182,7 @@ def test_the_report_is_written_once_the_days_in_flight_are_signed(project, home,
 
     count, cursor = requested()
     assert count == 0
-    audit(
-        "hiring",
-        [date(2026, 9, 1), date(2026, 9, 2)],
-        instance,
-        definitions=definitions,
-        home=home,
-        report=False,
-    )
+    audit("hiring", [date(2026, 9, 1), date(2026, 9, 2)], instance, definitions=definitions, home=home, report=False)
     count, cursor = requested(cursor)
     assert count == 1
     count, _ = requested(cursor)

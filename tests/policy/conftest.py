@@ -85,10 +85,7 @@ class Files:
         """Replace the control of H-1."""
         lines = self.policy.read_text().splitlines()
         place = next(n for n, line in enumerate(lines) if "kind: fairness" in line)
-        lines[place : place + 1] = [
-            f"    control: {control}",
-            *(f"    {name}: {text}" for name, text in more.items()),
-        ]
+        lines[place : place + 1] = [f"    control: {control}", *(f"    {name}: {text}" for name, text in more.items())]
         self.policy.write_text("\n".join(lines))
 
     def lint(self) -> list[Mistake]:

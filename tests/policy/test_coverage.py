@@ -65,9 +65,7 @@ def test_nothing_at_all_is_a_gap(files):
 
 
 @pytest.mark.parametrize(
-    ("age", "gap"),
-    [(0, None), (2, None), (3, "stale")],
-    ids=["as due", "two days behind", "three days behind"],
+    ("age", "gap"), [(0, None), (2, None), (3, "stale")], ids=["as due", "two days behind", "three days behind"]
 )
 def test_a_verdict_more_than_two_days_behind_is_stale(files, age, gap):
     partition = DUE - timedelta(days=age)

@@ -12,24 +12,14 @@ from ruamel.yaml import YAML
 
 from gov_pipelines.policy import CANONICAL, SystemDeclaration
 from gov_pipelines.policy import declaration as declared
-from gov_pipelines.policy.document import (
-    Applies,
-    Clause,
-    Escalation,
-    InForce,
-    Obligation,
-    Policy,
-    SourceDocument,
-)
+from gov_pipelines.policy.document import Applies, Clause, Escalation, InForce, Obligation, Policy, SourceDocument
 from gov_pipelines.policy.kinds import BoundControl, Control
 from gov_pipelines.policy.kinds.drift import Reference
 from gov_pipelines.policy.kinds.fairness import Test as FairnessTest
 from gov_pipelines.policy.loading import DefsFile
 
 DOCS = Path(__file__).parents[2] / "docs"
-POLICIES, SYSTEMS, LOG = (
-    (DOCS / f"{name}.md").read_text() for name in ("policies", "systems", "decision-log")
-)
+POLICIES, SYSTEMS, LOG = ((DOCS / f"{name}.md").read_text() for name in ("policies", "systems", "decision-log"))
 KINDS = {get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in get_args(Control)}
 
 

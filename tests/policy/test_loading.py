@@ -9,14 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from gov_pipelines.errors import ConfigurationError, WrongUse
-from gov_pipelines.policy import (
-    Duration,
-    Window,
-    load_declaration,
-    load_declarations,
-    load_policies,
-    load_policy,
-)
+from gov_pipelines.policy import Duration, Window, load_declaration, load_declarations, load_policies, load_policy
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Policy
 from gov_pipelines.policy.loading import DefsFile
@@ -81,10 +74,7 @@ def test_each_mistake_says_where_and_what_to_do(files, old, new, field, words):
     found = [str(mistake) for mistake in refused.value.mistakes if mistake.field == f"attributes.{field}"]
     assert len(found) == 1, str(refused.value)
     assert words.lower() in found[0].lower()
-    assert (
-        f":{line_of(files.defs, '  outcomes:' if field == 'outcomes' else new.splitlines()[-1])}: "
-        in found[0]
-    )
+    assert f":{line_of(files.defs, '  outcomes:' if field == 'outcomes' else new.splitlines()[-1])}: " in found[0]
 
 
 def test_every_mistake_comes_at_once_in_the_order_of_lines(files):

@@ -16,8 +16,7 @@ from gov_pipelines.policy import CANONICAL, PredicateError, parse_predicate
 SCHEMA = {name: column.dtype for name, column in CANONICAL.items()}
 ABC = {"a": pl.Int64(), "b": pl.Int64(), "t": pl.String(), "f": pl.Boolean()}
 ROWS = [
-    dict(zip("abt", row, strict=True))
-    for row in product([None, 0, 1, 2], [None, 0, 2], [None, "", "x", "xy", "a%b"])
+    dict(zip("abt", row, strict=True)) for row in product([None, 0, 1, 2], [None, 0, 2], [None, "", "x", "xy", "a%b"])
 ]
 
 
@@ -50,9 +49,7 @@ def test_an_atom_says_what_sqlite_says(text):
 
 def connected(children: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     pairs = st.tuples(children, st.sampled_from(["AND", "OR"]), children)
-    return st.one_of(
-        pairs.map(lambda three: f"({' '.join(three)})"), children.map(lambda text: f"NOT ({text})")
-    )
+    return st.one_of(pairs.map(lambda three: f"({' '.join(three)})"), children.map(lambda text: f"NOT ({text})"))
 
 
 @settings(max_examples=60, deadline=None)
@@ -74,9 +71,7 @@ def test_boolean_columns_follow_kleene(text, expected):
 
 
 def test_a_predicate_names_its_columns_and_the_texts_it_compares():
-    rule = parse_predicate(
-        "decision IN ('denied', 'withdrawn') AND amount > 500000 OR 'x' <> product", SCHEMA
-    )
+    rule = parse_predicate("decision IN ('denied', 'withdrawn') AND amount > 500000 OR 'x' <> product", SCHEMA)
     assert rule.columns == {"decision", "amount", "product"}
     assert rule.compared == {"decision": {"denied", "withdrawn"}, "product": {"x"}}
 
@@ -98,9 +93,10 @@ def test_a_quoted_date_is_local_midnight(literal, zone, instant):
 
 def test_a_date_column_compares_with_a_quoted_date():
     rule = parse_predicate("day = '2026-10-01'", {"day": pl.Date()})
-    assert pl.DataFrame({"day": [date(2026, 10, 1), date(2026, 10, 2)]}).select(v=rule.expression())[
-        "v"
-    ].to_list() == [True, False]
+    assert pl.DataFrame({"day": [date(2026, 10, 1), date(2026, 10, 2)]}).select(v=rule.expression())["v"].to_list() == [
+        True,
+        False,
+    ]
 
 
 def test_bare_names_leave_types_unchecked():

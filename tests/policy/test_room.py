@@ -32,11 +32,7 @@ def test_the_room_loads_nothing_before_a_name_is_used():
     heavy = "{'polars', 'sqlglot', 'ruamel', 'pydantic'} & {name.split('.')[0] for name in sys.modules}"
     program = f"import sys, gov_pipelines.policy; print({heavy})"
     done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(__file__).parents[2],
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert done.stdout.strip() == "set()"
 

@@ -42,16 +42,11 @@ def version(number, start, until=None, controls=("approved_model",), name="house
 
 
 FIRST = date(2026, 9, 1)
-VERSIONS = [
-    version(1, FIRST, date(2026, 10, 1)),
-    version(2, date(2026, 10, 1)),
-    version(1, FIRST, name="other"),
-]
+VERSIONS = [version(1, FIRST, date(2026, 10, 1)), version(2, date(2026, 10, 1)), version(1, FIRST, name="other")]
 
 
 @pytest.mark.parametrize(
-    ("on", "number"),
-    [("2026-08-31", None), ("2026-09-01", 1), ("2026-09-30", 1), ("2026-10-01", 2), ("2030-01-01", 2)],
+    ("on", "number"), [("2026-08-31", None), ("2026-09-01", 1), ("2026-09-30", 1), ("2026-10-01", 2), ("2030-01-01", 2)]
 )
 def test_from_is_inclusive_and_until_exclusive(on, number):
     found = in_force(VERSIONS, "house-hiring", date.fromisoformat(on))
@@ -65,9 +60,7 @@ def test_on_every_day_at_most_the_one_version_that_covers_it(lengths, offset):
     versions = [version(n, *pair) for n, pair in enumerate(pairwise(starts), start=1)]
     day = FIRST + timedelta(days=offset)
     found = in_force(versions, "house-hiring", day)
-    assert [found] == [
-        each for each in versions if each.in_force.from_ <= day < each.in_force.until
-    ] or found is None
+    assert [found] == [each for each in versions if each.in_force.from_ <= day < each.in_force.until] or found is None
     assert (found is None) == (offset >= sum(lengths))
 
 
@@ -95,17 +88,9 @@ def test_controls_in_force_are_those_of_the_systems_policies_on_that_date(declar
         ({"kind": "human_review", "role": "r"}, "holds", "hold_decision"),
         ({"kind": "human_review", "role": "r", "on_fail": "alert"}, "detects", "alert"),
         ({"kind": "decision_rule", "must": "amount > 1"}, "detects", "alert"),
-        (
-            {"kind": "decision_rule", "must": "amount > 1", "on_fail": "hold_all", "approver": "x"},
-            "holds",
-            "hold_all",
-        ),
+        ({"kind": "decision_rule", "must": "amount > 1", "on_fail": "hold_all", "approver": "x"}, "holds", "hold_all"),
         ({"kind": "fairness", "metric": "impact_ratio", "by": ["sex"]}, "detects", "alert"),
-        (
-            {"kind": "fairness", "metric": "impact_ratio", "by": ["sex"], "on_fail": "suspend"},
-            "holds",
-            "suspend",
-        ),
+        ({"kind": "fairness", "metric": "impact_ratio", "by": ["sex"], "on_fail": "suspend"}, "holds", "suspend"),
         ({"kind": "data_access"}, "detects", "alert"),
     ],
 )
@@ -147,9 +132,7 @@ def test_the_text_is_canonical_and_reads_back_as_the_policy(files):
     text = policy_text(policy)
     assert Policy.model_validate_json(text) == policy
     assert (
-        rfc8785.dumps(
-            Policy.model_validate_json(text).model_dump(mode="json", by_alias=True, exclude_unset=True)
-        )
+        rfc8785.dumps(Policy.model_validate_json(text).model_dump(mode="json", by_alias=True, exclude_unset=True))
         == text
     )
     assert b"min_group_size" not in text  # a default nobody wrote; a later default must not change this text

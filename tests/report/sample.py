@@ -23,9 +23,7 @@ def history(*runs):
     )
 
 
-def rate(
-    group, value, lower, upper, n, *, metric="impact_ratio", p=None, against=None, tested=True, note=None
-):
+def rate(group, value, lower, upper, n, *, metric="impact_ratio", p=None, against=None, tested=True, note=None):
     return Measurement(
         metric=metric, attribute=tuple(group), group=group, reference_group=against, value=value, lower=lower,
         upper=upper, confidence=0.95, n=n, p_adjusted=p, tested=tested, note=note,

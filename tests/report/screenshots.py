@@ -37,10 +37,7 @@ def main(folder):
     sample = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sample)
     render(sample.report(), folder)
-    render(
-        sample.report(sample.system(), sample.system("credit_cards", controls=sample.CONTROLS[3:8])),
-        folder / "two",
-    )
+    render(sample.report(sample.system(), sample.system("credit_cards", controls=sample.CONTROLS[3:8])), folder / "two")
     for name, width, height, extra in SHOTS:
         page = folder / "two" / "index.html" if name == "two_systems" else folder / f"{name}.html"
         photograph(page, width, height, folder / f"{name}-{width}{'-dark' if extra else ''}.png", extra)

@@ -9,9 +9,7 @@ import pytest
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="Chromium is not installed: pages are not opened in a browser"
-    ),
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: pages are not opened in a browser"),
 ]
 
 
@@ -53,8 +51,7 @@ def test_the_policy_of_the_pages_stops_a_smuggled_script(pages, tmp_path):
     text = (pages / "index.html").read_text()
     page.write_text(
         text.replace(
-            "</main>",
-            "<script>document.body.id = 'ran'</script><img src='http://example.invalid/a.png'></main>",
+            "</main>", "<script>document.body.id = 'ran'</script><img src='http://example.invalid/a.png'></main>"
         )
     )
     dom, console, asked = open_page(page, tmp_path)

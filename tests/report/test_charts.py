@@ -24,17 +24,10 @@ def drawn(chart):
 def test_forest_shows_every_group_worst_first_with_its_numbers(sample):
     title, description, texts, _ = drawn(forest(sample.RACE[:4], 0.8, "FL-5"))
     assert title == "FL-5"
-    assert (
-        "race: black: impact ratio 0.743 (95 % interval 0.661 to 0.824; n 197; adjusted p < 0.0001)"
-        in description
-    )
+    assert "race: black: impact ratio 0.743 (95 % interval 0.661 to 0.824; n 197; adjusted p < 0.0001)" in description
     groups = [text for text in texts if text.startswith("race: ")]
     assert groups == ["race: black", "race: hispanic", "race: white", "race: unknown"]
-    assert {
-        "0.743 (0.661 to 0.824), n 197",
-        "0.910 (0.410 to 1.300), n 6, not judged",
-        "at least 0.8",
-    } <= set(texts)
+    assert {"0.743 (0.661 to 0.824), n 197", "0.910 (0.410 to 1.300), n 6, not judged", "at least 0.8"} <= set(texts)
 
 
 def test_undefined_values_keep_their_row(sample):
@@ -46,16 +39,12 @@ def test_undefined_values_keep_their_row(sample):
 
 
 def test_nothing_defined_is_still_a_chart():
-    nothing = [
-        Measurement(metric="impact_ratio", group={"race": "a"}, attribute=("race",), note="no decisions")
-    ]
+    nothing = [Measurement(metric="impact_ratio", group={"race": "a"}, attribute=("race",), note="no decisions")]
     _, _, texts, _ = drawn(forest(nothing, None, "empty"))
     assert "undefined, n 0" in texts
 
 
-@pytest.mark.parametrize(
-    ("lower", "upper", "words"), [(0.7, None, "0.700 or more"), (None, 0.9, "0.900 or less")]
-)
+@pytest.mark.parametrize(("lower", "upper", "words"), [(0.7, None, "0.700 or more"), (None, 0.9, "0.900 or less")])
 def test_a_one_sided_interval_says_so(lower, upper, words):
     one = Measurement(
         metric="impact_ratio", group={"race": "a"}, value=0.8, lower=lower, upper=upper, confidence=0.95, n=9
@@ -67,14 +56,10 @@ def test_a_one_sided_interval_says_so(lower, upper, words):
 def test_beyond_differs_by_shape_and_depends_on_the_side(sample):
     def shapes(limit_is):
         _, _, _, root = drawn(
-            forest(
-                [replace(m, lower=None, upper=None) for m in sample.RACE[1:3]], 0.8, "x", limit_is=limit_is
-            )
+            forest([replace(m, lower=None, upper=None) for m in sample.RACE[1:3]], 0.8, "x", limit_is=limit_is)
         )
         return [
-            path.get("d")
-            for path in root.iter(f"{SVG}path")
-            if "#b3311a" in (path.get("fill"), path.get("stroke"))
+            path.get("d") for path in root.iter(f"{SVG}path") if "#b3311a" in (path.get("fill"), path.get("stroke"))
         ]
 
     low, high = shapes("at_least"), shapes("at_most")
@@ -93,19 +78,13 @@ def test_a_shared_stratum_is_said_once_in_the_title(sample):
 
 def test_psi_bars_name_their_columns_and_the_limit(sample):
     _, description, texts, _ = drawn(psi_bars(sample.DRIFT, 0.25, "FL-10"))
-    assert [text for text in texts if text in {"income", "amount", "decision"}] == [
-        "amount",
-        "income",
-        "decision",
-    ]
+    assert [text for text in texts if text in {"income", "amount", "decision"}] == ["amount", "income", "decision"]
     assert "at most 0.25" in texts
     assert "amount: psi 0.287" in description
 
 
 def test_psi_of_nothing_defined():
-    _, _, texts, _ = drawn(
-        psi_bars([Measurement(metric="psi", attribute=("income",), note="no reference")], None, "x")
-    )
+    _, _, texts, _ = drawn(psi_bars([Measurement(metric="psi", attribute=("income",), note="no reference")], None, "x"))
     assert "undefined, n 0" in texts
 
 
@@ -127,9 +106,7 @@ def test_a_long_history_says_how_much_it_shows(sample):
 
 def test_hostile_names_stay_text():
     bad = "<script>alert(1)</script>&\"'"
-    one = Measurement(
-        metric="impact_ratio", group={"race": bad}, value=0.8, lower=0.7, upper=0.9, n=9, note=bad
-    )
+    one = Measurement(metric="impact_ratio", group={"race": bad}, value=0.8, lower=0.7, upper=0.9, n=9, note=bad)
     for chart in (forest([one, one], 0.8, bad), psi_bars([one], None, bad), verdict_strip({bad: []}, bad)):
         title, _, _, root = drawn(chart)
         assert title.startswith(bad)

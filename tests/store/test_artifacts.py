@@ -25,11 +25,7 @@ def test_the_layout_of_a_home():
     home = Home(Path("h"))
     assert home.partition_dir("lending", DAY) == Path("h/artifacts/lending/2026-11-04")
     assert home.snapshot_dir("lending", DAY, 2) == Path("h/evidence/lending/2026-11-04/r2")
-    assert (home.keys_dir, home.dagster_dir, home.report_dir) == (
-        Path("h/keys"),
-        Path("h/dagster"),
-        Path("h/report"),
-    )
+    assert (home.keys_dir, home.dagster_dir, home.report_dir) == (Path("h/keys"), Path("h/dagster"), Path("h/report"))
     assert home.store_url.startswith("sqlite:////")
 
 

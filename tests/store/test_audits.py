@@ -11,24 +11,14 @@ LATER = NOW + timedelta(minutes=3)
 MON, TUE = date(2026, 11, 2), date(2026, 11, 3)
 
 
-@pytest.mark.parametrize(
-    ("state", "message"), [("done", None), ("failed", "in words"), ("missed", "in words")]
-)
+@pytest.mark.parametrize(("state", "message"), [("done", None), ("failed", "in words"), ("missed", "in words")])
 def test_an_audit_ends_as_it_ended(engine, state, message):
     with engine.begin() as connection:
         number = start_audit(connection, "lending", MON, now=NOW, as_of=NOW, run_id="run")
-        assert [(row.state, row.finished_at) for row in audits_of(connection, "lending")] == [
-            ("running", None)
-        ]
+        assert [(row.state, row.finished_at) for row in audits_of(connection, "lending")] == [("running", None)]
         finish_audit(connection, number, now=LATER, state=state, message=message)
         (row,) = audits_of(connection, "lending", MON)
-    assert (row.id, row.state, row.message, row.finished_at, row.run_id) == (
-        number,
-        state,
-        message,
-        LATER,
-        "run",
-    )
+    assert (row.id, row.state, row.message, row.finished_at, row.run_id) == (number, state, message, LATER, "run")
 
 
 def test_a_killed_audit_is_noted_when_the_partition_is_audited_again(engine):
@@ -37,11 +27,7 @@ def test_a_killed_audit_is_noted_when_the_partition_is_audited_again(engine):
         start_audit(connection, "lending", TUE, now=NOW, as_of=NOW)
         start_audit(connection, "lending", MON, now=LATER, as_of=NOW)
         rows = audits_of(connection, "lending")
-    assert [(row.partition, row.state) for row in rows] == [
-        (MON, "failed"),
-        (TUE, "running"),
-        (MON, "running"),
-    ]
+    assert [(row.partition, row.state) for row in rows] == [(MON, "failed"), (TUE, "running"), (MON, "running")]
     assert rows[0].message == "the process ended before the audit did"
 
 

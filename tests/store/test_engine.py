@@ -87,9 +87,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path):
 
 def test_a_file_that_is_no_database_is_said(home):
     home.root.mkdir()
-    (home.root / "store.db").write_text(
-        "not a database, and longer than the sixteen bytes of SQLite's own header" * 20
-    )
+    (home.root / "store.db").write_text("not a database, and longer than the sixteen bytes of SQLite's own header" * 20)
     with pytest.raises(SourceUnreachable, match="did not answer as a database does"):
         open_store(home.store_url)
 

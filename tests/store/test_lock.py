@@ -35,9 +35,7 @@ for _ in range(50):
 
 @pytest.fixture
 def holder(home):
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(home.root)], stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(home.root)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"
         yield process
         process.kill()
@@ -46,9 +44,7 @@ def holder(home):
 def test_a_second_writer_waits_and_says_for_whom(home, holder):
     began = time.monotonic()
     with (
-        pytest.raises(
-            GovError, match=rf"lending is being written by process {holder.pid}.*within 0.3 seconds"
-        ),
+        pytest.raises(GovError, match=rf"lending is being written by process {holder.pid}.*within 0.3 seconds"),
         lock(home, "lending", wait=0.3),
     ):
         pass
@@ -78,10 +74,7 @@ def test_postgresql_keeps_apart_the_writers_of_two_homes(tmp_path, postgres):
     here, there = Home(tmp_path / "here"), Home(tmp_path / "there")
     engine = open_store(postgres())
     with lock(here, "lending", engine=engine):
-        with (
-            pytest.raises(GovError, match="another machine"),
-            lock(there, "lending", engine=engine, wait=0.1),
-        ):
+        with pytest.raises(GovError, match="another machine"), lock(there, "lending", engine=engine, wait=0.1):
             pass
         with lock(there, "hiring", engine=engine, wait=0):
             pass

@@ -12,14 +12,7 @@ def test_a_text_keeps_the_time_it_was_first_recorded(engine):
     for later in range(3):
         with engine.begin() as connection:
             recorded = record_policy(
-                connection,
-                "house",
-                3,
-                "d" * 64,
-                '{"§":"ü"}'.encode(),
-                FROM,
-                None,
-                NOW + timedelta(days=later),
+                connection, "house", 3, "d" * 64, '{"§":"ü"}'.encode(), FROM, None, NOW + timedelta(days=later)
             )
         assert recorded == NOW
 
@@ -28,7 +21,5 @@ def test_an_edited_text_is_recorded_anew(engine):
     with engine.begin() as connection:
         record_policy(connection, "house", 3, "d" * 64, b"{}", FROM, None, NOW)
         edited = NOW + timedelta(days=9)
-        assert (
-            record_policy(connection, "house", 3, "e" * 64, b"[]", FROM, date(2027, 1, 1), edited) == edited
-        )
+        assert record_policy(connection, "house", 3, "e" * 64, b"[]", FROM, date(2027, 1, 1), edited) == edited
         assert record_policy(connection, "house", 3, "d" * 64, b"{}", FROM, None, edited) == NOW

@@ -66,9 +66,7 @@ def test_every_verdict_has_its_place_and_no_other_word(engine, verdict):
 
 def test_putting_again_replaces_the_revision_and_nothing_else(engine, verdict):
     with engine.begin() as connection:
-        put_verdicts(
-            connection, [verdict(MON, control="house/A"), verdict(MON, control="house/B"), verdict(TUE)]
-        )
+        put_verdicts(connection, [verdict(MON, control="house/A"), verdict(MON, control="house/B"), verdict(TUE)])
         put_verdicts(connection, [verdict(MON, "fail", control="house/A")])
         assert [(row.control, row.verdict) for row in verdicts_of(connection, "lending", MON, 1)] == [
             ("house/A", "fail")
@@ -111,9 +109,7 @@ def test_the_latest_revision_speaks_for_its_partition(engine, verdict, snapshot)
     sign(engine, [verdict(MON, "pass")], snapshot)
     sign(engine, [verdict(MON, "warn", revision=2)], snapshot)
     with reading(engine) as connection:
-        history = [
-            (row.partition, row.revision, row.verdict) for row in verdict_history(connection, "lending")
-        ]
+        history = [(row.partition, row.revision, row.verdict) for row in verdict_history(connection, "lending")]
         assert history == [(MON, 2, "warn"), (TUE, 1, "pass")]
         assert last_verdicts(connection, "lending")["lending", "house/FL-1"].partition == TUE
 

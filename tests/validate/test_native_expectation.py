@@ -35,10 +35,7 @@ def judged(policy_of):
 
 def test_inside_passes(judged):
     judgement = judged(INSIDE)
-    assert (judgement.verdict, judgement.reason) == (
-        "pass",
-        f"{BETWEEN} holds: 0 of 2 measurements are outside.",
-    )
+    assert (judgement.verdict, judgement.reason) == ("pass", f"{BETWEEN} holds: 0 of 2 measurements are outside.")
 
 
 def test_outside_fails(judged):
@@ -95,10 +92,7 @@ def test_a_null_does_not_hide_a_failure(judged, expect):
 @ROW_WISE_AND_AGGREGATE
 def test_a_condition_that_matches_nothing_is_insufficient(judged, expect):
     judgement = judged(INSIDE, expect, **LIMIT, row_condition=where("no such metric"))
-    assert (judgement.verdict, judgement.reason) == (
-        "insufficient",
-        f"{expect} met no row: nothing was tested.",
-    )
+    assert (judgement.verdict, judgement.reason) == ("insufficient", f"{expect} met no row: nothing was tested.")
 
 
 @ROW_WISE_AND_AGGREGATE
@@ -146,10 +140,7 @@ def test_what_cannot_run_is_missing(judged, expect, arguments, words):
 @pytest.mark.parametrize("measurements", [INSIDE, [BEYOND]])
 def test_a_hole_in_the_window_is_insufficient(judged, measurements):
     judgement = judged(measurements, presence=(29, 30))
-    assert (judgement.verdict, judgement.reason) == (
-        "insufficient",
-        "29 of 30 partitions of the window are present.",
-    )
+    assert (judgement.verdict, judgement.reason) == ("insufficient", "29 of 30 partitions of the window are present.")
 
 
 def test_groups_can_be_named_in_a_condition(judged):
@@ -157,12 +148,7 @@ def test_groups_can_be_named_in_a_condition(judged):
         Measurement("selection_rate", attribute=("sex",), group={"sex": "F"}, value=0.2),
         Measurement("selection_rate", attribute=("sex",), group={"sex": "M"}, value=2.0),
     ]
-    only_f = {
-        "type": "comparison",
-        "column": {"name": "group"},
-        "operator": "==",
-        "parameter": '{"sex": "F"}',
-    }
+    only_f = {"type": "comparison", "column": {"name": "group"}, "operator": "==", "parameter": '{"sex": "F"}'}
     assert judged(rows, **LIMIT, row_condition=only_f).verdict == "pass"
 
 
@@ -175,7 +161,4 @@ def test_a_guard_that_did_not_count_is_missing(judged, monkeypatch):
 
     monkeypatch.setattr(expectations, "ask", uncounted)
     judgement = judged(INSIDE)
-    assert (judgement.verdict, judgement.reason) == (
-        "missing",
-        "Not judged: the rows it saw were not counted.",
-    )
+    assert (judgement.verdict, judgement.reason) == ("missing", "Not judged: the rows it saw were not counted.")

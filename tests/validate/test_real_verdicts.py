@@ -8,13 +8,7 @@ from gov_pipelines.measure import Measurement, judge
 from gov_pipelines.validate import compile_suites, outcome, run_suite
 
 RULE = {"kind": "decision_rule", "must": "amount > 0", "severity": "critical"}
-RATIO = {
-    "kind": "fairness",
-    "metric": "impact_ratio",
-    "by": ["race"],
-    "at_least": 0.8,
-    "severity": "critical",
-}
+RATIO = {"kind": "fairness", "metric": "impact_ratio", "by": ["race"], "at_least": 0.8, "severity": "critical"}
 REPORT = {"kind": "fairness", "metric": "impact_ratio", "by": ["race"]}
 SHARE = {"kind": "log_quality", "metric": "duplicate_share", "at_most": 0.01}
 

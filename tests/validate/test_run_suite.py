@@ -84,10 +84,7 @@ def test_one_broken_expectation_leaves_the_others_their_verdict(suite_of, judged
     suite = suite_of(FRESH, SHARE)
     suite["expectations"][0]["kwargs"]["parameters"]["within"] = "soon"
     judgements = run_suite(suite, {key: [Measurement("hours")] for key in HERE}, HERE)
-    assert {key: each.verdict for key, each in judgements.items()} == {
-        "house/A-1": "missing",
-        "house/A-2": "pass",
-    }
+    assert {key: each.verdict for key, each in judgements.items()} == {"house/A-1": "missing", "house/A-2": "pass"}
     assert "not a duration" in judgements["house/A-1"].reason
 
 
@@ -188,23 +185,14 @@ RAISED = {"raised_exception": True, "exception_message": "division by zero", "ex
         ([Result("house/A-9", result={"observed_value": JUDGED})], "no result"),
         ([Result("house/A-1", exception_info=RAISED)], "division by zero"),
         ([Result("house/A-1", exception_info={"MetricConfigurationID(...)": RAISED})], "division by zero"),
-        (
-            [Result("house/A-1", result={"observed_value": JUDGED}, exception_info={"id": RAISED})],
-            "division by zero",
-        ),
+        ([Result("house/A-1", result={"observed_value": JUDGED}, exception_info={"id": RAISED})], "division by zero"),
         ([Result("house/A-1", result={"observed_value": JUDGED})] * 2, "two results"),
         ([Result("house/A-1")], "without a judgement"),
         ([Result("house/A-1", result={})], "without a judgement"),
         ([Result("house/A-1", result={"observed_value": None})], "without a judgement"),
         ([Result("house/A-1", result={"observed_value": True})], "without a judgement"),
-        (
-            [Result("house/A-1", result={"observed_value": JUDGED | {"verdict": "passed"}})],
-            "without a judgement",
-        ),
-        (
-            [Result("house/A-1", result={"observed_value": JUDGED | {"verdict": "fail"}})],
-            "beside the verdict fail",
-        ),
+        ([Result("house/A-1", result={"observed_value": JUDGED | {"verdict": "passed"}})], "without a judgement"),
+        ([Result("house/A-1", result={"observed_value": JUDGED | {"verdict": "fail"}})], "beside the verdict fail"),
         ([Result("house/A-1", success=False, result={"observed_value": JUDGED})], "beside the verdict pass"),
         ([Result("house/A-1", success=None, result={"observed_value": JUDGED})], "beside the verdict pass"),
         (RuntimeError("no batch"), "no batch"),

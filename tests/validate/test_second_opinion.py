@@ -38,13 +38,7 @@ OUTCOME = {"approved": "favorable", "denied": "unfavorable", "withdrawn": "undec
 
 def counted(log):
     """The log as a tally and as accepted rows."""
-    rows = {
-        "source_count": log.height,
-        "accepted": log.height,
-        "quarantined": 0,
-        "duplicate": 0,
-        "undated": 0,
-    }
+    rows = {"source_count": log.height, "accepted": log.height, "quarantined": 0, "duplicate": 0, "undated": 0}
     accepted = log.select("race", "sex", "gdlin", outcome=pl.col("decision").replace_strict(OUTCOME))
     return tally(log, DECLARATION, rows, DAY), accepted
 
@@ -95,9 +89,7 @@ def test_ours_equals_fairlearns_on_loanapp(loanapp, metric, among, cap):
     assert opinion.largest_difference <= 1e-12
     assert opinion.rows == ("accepted rows" if cap > accepted.height else "tally cells")
     assert opinion.fairlearn.startswith("0.15")
-    defined = [
-        each for each in measured if each.value is not None and None not in (each.group or {}).values()
-    ]
+    defined = [each for each in measured if each.value is not None and None not in (each.group or {}).values()]
     assert opinion.compared == len(defined)
     assert opinion.compared >= (11 if metric == "selection_rate" else 14)
 
@@ -212,10 +204,7 @@ def test_without_rows_the_tally_is_asked(loanapp):
 
 def test_metrics_that_fairlearn_does_not_define_are_passed_over(loanapp):
     counts, accepted = loanapp
-    others = [
-        Measurement("psi", attribute=("income",), value=0.1),
-        Measurement("decisions_within", value=3.0),
-    ]
+    others = [Measurement("psi", attribute=("income",), value=0.1), Measurement("decisions_within", value=3.0)]
     assert second_opinion(others, counts, accepted).compared == 0
 
 

@@ -28,9 +28,7 @@ def test_one_suite_a_version_and_one_expectation_a_control(house_policy):
 def test_the_text_is_canonical(house_policy, policy_of):
     other = policy_of({"kind": "freshness", "within": "6 hours"})
     text = compile_suites([house_policy])["house-fair-lending@1.json"]
-    assert (
-        text == (json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
-    )
+    assert text == (json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
     assert compile_suites([house_policy, other]) == compile_suites([other, house_policy])
 
 
@@ -75,12 +73,7 @@ def test_meta_data_say_what_stands_behind(policy_of):
         in_force={"from": "2026-09-01", "until": "2027-01-01"},
     )
     suite = suite_of(policy)
-    assert [each["meta"]["acts"] for each in suite["expectations"]] == [
-        "holds",
-        "detects",
-        "detects",
-        "holds",
-    ]
+    assert [each["meta"]["acts"] for each in suite["expectations"]] == ["holds", "detects", "detects", "holds"]
     assert suite["expectations"][0]["meta"] == {
         "control": "house/A-1",
         "clause": "A-1",
@@ -104,9 +97,7 @@ def test_meta_data_say_what_stands_behind(policy_of):
 def test_a_native_expectation_is_compiled_to_itself(policy_of):
     arguments = {"column": "value", "min_value": 0.1}
     suite = suite_of(
-        policy_of(
-            {"kind": "expectation", "expect": "expect_column_values_to_be_between", "arguments": arguments}
-        )
+        policy_of({"kind": "expectation", "expect": "expect_column_values_to_be_between", "arguments": arguments})
     )
     (expectation,) = suite["expectations"]
     assert (expectation["type"], expectation["kwargs"]) == ("expect_column_values_to_be_between", arguments)
@@ -114,9 +105,7 @@ def test_a_native_expectation_is_compiled_to_itself(policy_of):
 
 
 def test_every_control_reads_back_from_its_suite(house_policy):
-    controls = {
-        f"house-fair-lending/{each.id}": each.control for each in house_policy.clauses if each.control
-    }
+    controls = {f"house-fair-lending/{each.id}": each.control for each in house_policy.clauses if each.control}
     for expectation in suite_of(house_policy)["expectations"]:
         declared = controls[expectation["meta"]["control"]]
         restored = control_of(expectation["kwargs"]["parameters"])
@@ -155,9 +144,7 @@ def test_missing_different_and_orphaned_suites_are_named(policy_of, tmp_path):
     assert found[0].file == str(tmp_path / "house@1.json")
     assert "gov compile" in found[0].remedy
 
-    assert [path.name for path in write_suites(versions[:2], tmp_path)] == [
-        f"house@{n}.json" for n in (1, 2, 3)
-    ]
+    assert [path.name for path in write_suites(versions[:2], tmp_path)] == [f"house@{n}.json" for n in (1, 2, 3)]
     assert stale_suites(versions[:2], tmp_path) == []
     assert (tmp_path / "README.json").exists()
 

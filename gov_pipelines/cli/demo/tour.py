@@ -36,9 +36,7 @@ def walk(place: Workplace) -> int:
             raise WrongUse("The demo was not audited in this home yet. Run `gov demo` first.")
         row = last[SYSTEM, FAILING]
         found = explain(UNREVIEWED, place.system(SYSTEM), place.policies, place.home, connection)
-    policy = next(
-        each for each in place.policies if each.policy == row.policy and each.version == row.policy_version
-    )
+    policy = next(each for each in place.policies if each.policy == row.policy and each.version == row.policy_version)
     clause = next(each for each in policy.clauses if each.id == row.clause)
 
     _heading(1, "A clause, as a person wrote it", "expectations/house-fair-lending.yaml")
@@ -101,9 +99,7 @@ def _without_control(place: Workplace) -> bool:
         policy.model_copy(
             update={
                 "clauses": [
-                    clause.model_copy(update={"control": None})
-                    if f"{policy.policy}/{clause.id}" == REVIEW
-                    else clause
+                    clause.model_copy(update={"control": None}) if f"{policy.policy}/{clause.id}" == REVIEW else clause
                     for clause in policy.clauses
                 ]
             }

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from gov_pipelines.decisions.rules import (
-    approved_model,
-    deadline,
-    decision_rule,
-    decision_scope,
-    human_review,
-)
+from gov_pipelines.decisions.rules import approved_model, deadline, decision_rule, decision_scope, human_review
 from gov_pipelines.decisions.rules.ruling import Hearing, Rule, Ruling
 
 RULES: dict[str, Rule] = {

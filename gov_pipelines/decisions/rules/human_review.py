@@ -26,9 +26,7 @@ def judge(control: HumanReview, hearing: Hearing) -> Ruling:
         else pl.col("reviewer").is_not_null() | pl.lit(None, dtype=pl.Boolean)
     )
     proper = reviewed.is_not_null() & right_role & someone_else
-    told = (
-        hearing.happened(control.before) if control.before else pl.lit(None, dtype=pl.Datetime("us", "UTC"))
-    )
+    told = hearing.happened(control.before) if control.before else pl.lit(None, dtype=pl.Datetime("us", "UTC"))
     missing = "reviewer, role or requester is missing"
     by_role = pl.format("reviewed by {}", pl.col("reviewer_role"))
     verdict, reason = first_of(
@@ -38,11 +36,7 @@ def judge(control: HumanReview, hearing: Hearing) -> Ruling:
         (reviewed.is_null(), "outside", f"not reviewed before {control.before}"),
         (reviewed > told, "outside", f"reviewed after {control.before}"),
         (proper, "within", by_role),
-        (
-            ~right_role,
-            "outside",
-            pl.format("reviewed by {}, not by {}", pl.col("reviewer_role"), pl.lit(control.role)),
-        ),
+        (~right_role, "outside", pl.format("reviewed by {}, not by {}", pl.col("reviewer_role"), pl.lit(control.role))),
         (~someone_else, "outside", "reviewed by the requester"),
         otherwise=("undecidable", missing),
     )
