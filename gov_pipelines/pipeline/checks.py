@@ -8,10 +8,11 @@ checks without evaluation; `watch` raises an alert for those.
 
 # No deferred annotations here: Dagster compares that of `context` with its classes, as it stands.
 import warnings
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 
@@ -19,6 +20,8 @@ from gov_pipelines.pipeline.graph import SystemGraph
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.metadata import markdown_table, shown
 from gov_pipelines.pipeline.names import SNAPSHOT
+from gov_pipelines.policy import controls_in_force
+from gov_pipelines.policy.kinds import Fairness
 
 if TYPE_CHECKING:
     from gov_pipelines.measure.measurement import Measurement
@@ -205,7 +208,31 @@ def _facts(graph: SystemGraph, row: "VerdictRow", measured: "Sequence[Measuremen
         for m in measured
         if m.group is not None
     ]
-    return facts | ({"groups": markdown_table(groups)} if groups else {})
+    if groups:
+        facts["groups"] = markdown_table(groups)
+    if row.verdict in {"fail", "warn"} and (drawn := _chart(graph, row, measured)):
+        facts["chart"] = drawn
+    return facts
+
+
+def _chart(graph: SystemGraph, row: "VerdictRow", measured: "Sequence[Measurement]") -> str | None:
+    """A small chart where somebody must look: groups with intervals and the limit. None without the extra `charts`."""
+    from gov_pipelines.report import charts_installed, forest, svg  # noqa: PLC0415  (Altair takes half a second)
+
+    control = next(
+        (
+            bound.control
+            for bound in controls_in_force(graph.policies, graph.declaration, row.partition)
+            if bound.key == row.control
+        ),
+        None,
+    )
+    if not isinstance(control, Fairness) or not charts_installed():
+        return None
+    limit = control.at_most if control.at_least is None else control.at_least
+    side: Literal["at_least", "at_most"] = "at_most" if control.at_least is None else "at_least"
+    drawn = svg(forest(measured, limit, row.control, limit_is=side))
+    return f"\n![{row.control}](data:image/svg+xml;base64,{b64encode(drawn.encode()).decode()})"
 
 
 def _named(group: Mapping[str, str | None] | None) -> str:

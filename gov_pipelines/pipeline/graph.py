@@ -14,7 +14,14 @@ import dagster as dg
 
 from gov_pipelines.errors import ConfigurationError, Mistake
 from gov_pipelines.pipeline.names import check_names
-from gov_pipelines.policy import Policy, SystemDeclaration, control_keys, load_declaration, load_policies
+from gov_pipelines.policy import (
+    Policy,
+    SystemDeclaration,
+    control_keys,
+    controls_in_force,
+    load_declaration,
+    load_policies,
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,11 @@ class SystemGraph:
     def key(self, name: str) -> dg.AssetKey:
         """The key of one of the system's assets, such as `key("decision_log")`."""
         return dg.AssetKey([self.system, name])
+
+    def routes(self, day: date) -> tuple[str, ...]:
+        """The alert routes that the controls in force on a day name."""
+        bound = controls_in_force(self.policies, self.declaration, day)
+        return tuple(sorted({route for each in bound for route in each.control.notify}))
 
     def owners(self) -> list[str]:
         """The declared owner, as Dagster shows it beside each asset."""

@@ -27,7 +27,7 @@ from gov_pipelines.evidence import (
     write_leaves,
 )
 from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json, window_bounds
-from gov_pipelines.notify import alerts_for, missed_window
+from gov_pipelines.notify import Alert, alerts_for
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.pipeline.night import Night, StepResult, measurements_of
 from gov_pipelines.pipeline.records import measurement_record
@@ -95,8 +95,6 @@ def sign_missed(night: Night, reason: str) -> StepResult:
     with reading(night.store) as connection:
         signed = snapshot_of(connection, night.system, night.partition)
     if signed is not None:
-        with night.store.begin() as connection:
-            enqueue(connection, [_missed_alert(night, reason)])
         return StepResult(metadata={"revision": signed.revision, "changed": False})
     judged = {bound.key: Judgement("missing", f"The window was not audited: {reason}") for bound in night.bound}
     rows = verdict_rows_of(night, judged)
@@ -129,7 +127,8 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             signed = snapshot_of(connection, night.system, night.partition)
             last = last_snapshot(connection, night.system)
             revision = signed.revision + 1 if signed else 1
-            verdicts = verdicts_of(connection, night.system, night.partition, revision)
+            reached = verdicts_of(connection, night.system, night.partition, revision)
+        verdicts = _complete(night, reached)
         texts = {bound.key: bound.clause.text for bound in night.bound}
         content["controls"] = [_control(row, texts) for row in verdicts]
         content |= {
@@ -147,20 +146,35 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             return _result(signed, verdicts, changed=False)
         row = _package(night, predicate, {**files, **_policy_files(night)}, now)
         with engine.begin() as connection:
-            alerts = alerts_for(
-                standing_verdicts(connection, night.system, night.partition),
-                verdicts,
-                texts=texts,
-                notify={bound.key: bound.control.notify for bound in night.bound},
-                links=_links(night, verdicts),
-                note=_note(night),
-            )
+            if findings["missed"] is None:  # a missed window is one alert, raised by who saw the run end
+                before = standing_verdicts(connection, night.system, night.partition)
+                enqueue(connection, _alerts(night, before, verdicts, texts))
             record_snapshot(connection, row)
-            enqueue(
-                connection,
-                alerts if findings["missed"] is None else [_missed_alert(night, findings["missed"]["reason"])],
-            )
     return _result(row, verdicts, changed=True)
+
+
+def _complete(night: Night, reached: list[VerdictRow]) -> list[VerdictRow]:
+    """The verdicts about to be signed: a control without one is `missing`, whatever went wrong before."""
+    said = {row.control for row in reached}
+    absent = [row for row in verdict_rows_of(night, {}) if row.control not in said]
+    verdicts = sorted([*reached, *absent], key=lambda row: row.control)
+    if absent:
+        with night.store.begin() as connection:
+            put_verdicts(connection, verdicts)
+    return verdicts
+
+
+def _alerts(
+    night: Night, before: Mapping[str, VerdictRow], verdicts: list[VerdictRow], texts: Mapping[str, str]
+) -> list[Alert]:
+    return alerts_for(
+        before,
+        verdicts,
+        texts=texts,
+        notify={bound.key: bound.control.notify for bound in night.bound},
+        links=_links(night, verdicts),
+        note=_note(night),
+    )
 
 
 def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
@@ -309,13 +323,6 @@ def _links(night: Night, rows: list[VerdictRow]) -> dict[str, str]:
 def _note(night: Night) -> str | None:
     parts = [night.declaration.about_data, night.declaration.synthetic.note if night.declaration.synthetic else None]
     return " ".join(part for part in parts if part) or None
-
-
-def _missed_alert(night: Night, reason: str) -> Any:
-    routes = sorted({route for bound in night.bound for route in bound.control.notify})
-    return missed_window(
-        night.system, night.partition, reason=reason, notify=routes, raised_at=datetime.now(UTC), note=_note(night)
-    )
 
 
 def _result(row: SnapshotRow, verdicts: list[VerdictRow], *, changed: bool) -> StepResult:

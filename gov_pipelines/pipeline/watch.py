@@ -6,7 +6,7 @@ nothing, and a failed run is a red dot. Verdicts raise their alerts where they a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from gov_pipelines.errors import ConfigurationError, GovError
-from gov_pipelines.pipeline.graph import read_graph
+from gov_pipelines.pipeline.graph import SystemGraph, read_graph
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.names import SNAPSHOT
 
@@ -106,16 +106,28 @@ def settle(instance: dg.DagsterInstance, run: dg.DagsterRun, audit: AuditHome, n
     from gov_pipelines.store import enqueue  # noqa: PLC0415  (SQLAlchemy: not needed to load definitions)
 
     left = unfinished(instance, run)
-    alerts = list(_alerts(run, left, now))
+    graphs = {system: _graph(audit, system) for system in left.missed}
+    alerts = list(_alerts(run, left, graphs, now))
     if alerts:
         with audit.store().begin() as connection:
             enqueue(connection, alerts)
+    partition = run.tags.get(_PARTITION)
     try:
-        for system in left.missed:
-            _sign_missed(audit, run, system, left.reason or NO_SNAPSHOT)
+        for graph in graphs.values():
+            # Of a system whose declaration is broken nobody can say what its window is; its alert is in the outbox.
+            if graph is not None and partition is not None:
+                night = audit.night(graph, date.fromisoformat(partition), run_id=run.run_id)
+                audit.steps.sign_missed(night, left.reason or NO_SNAPSHOT)
     finally:
         delivery = audit.deliver(now)
     return delivery
+
+
+def _graph(audit: AuditHome, system: str) -> SystemGraph | None:
+    try:
+        return read_graph(audit.place.declaration_file(system), audit.place.expectations)
+    except ConfigurationError:
+        return None
 
 
 def sensors() -> list[dg.SensorDefinition]:
@@ -169,13 +181,16 @@ def _day(run: dg.DagsterRun, now: datetime) -> date:
     return date.fromisoformat(named) if named else (now - timedelta(days=1)).date()
 
 
-def _alerts(run: dg.DagsterRun, left: Unfinished, now: datetime) -> Iterator[Alert]:
+def _alerts(
+    run: dg.DagsterRun, left: Unfinished, graphs: Mapping[str, SystemGraph | None], now: datetime
+) -> Iterator[Alert]:
     from gov_pipelines.notify import missed_window  # noqa: PLC0415  (as above)
     from gov_pipelines.store import Alert  # noqa: PLC0415  (as above)
 
     day = _day(run, now)
-    for system in left.missed:
-        yield missed_window(system, day, reason=left.reason or NO_SNAPSHOT, notify=(), raised_at=now)
+    for system, graph in graphs.items():
+        routes = graph.routes(day) if graph else ()
+        yield missed_window(system, day, reason=left.reason or NO_SNAPSHOT, notify=routes, raised_at=now)
     for key in left.undone:
         name, what = (
             (key.name, f"check {key.name}")
@@ -212,14 +227,3 @@ def _told(failure: StepFailureData) -> str:
             return f"{last}: {error.message.strip().removeprefix(f'gov_pipelines.errors.{last}: ')}"
         error = error.cause
     return f"{last}; the run's log has the rest"
-
-
-def _sign_missed(audit: AuditHome, run: dg.DagsterRun, system: str, reason: str) -> None:
-    try:
-        graph = read_graph(audit.place.declaration_file(system), audit.place.expectations)
-    except ConfigurationError:
-        return  # nobody can say what the window of a system with a broken declaration is; its alert is in the outbox
-    partition = run.tags.get(_PARTITION)
-    if partition is not None:
-        day = date.fromisoformat(partition)
-        audit.steps.sign_missed(audit.night(graph, day, run_id=run.run_id), reason)
