@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from gov_pipelines.notify import wording
-from gov_pipelines.store import Alert, VerdictRow
-from gov_pipelines.store.outbox import Transition
+from gov_pipelines.store import Alert, Transition, VerdictRow
 
 __all__ = ["Alert", "alerts_for", "missed_window", "transition"]
 
@@ -58,28 +57,19 @@ def alerts_for(
         if happened is None:
             continue
         key = f"{row.system}|{row.control}|{row.partition.isoformat()}|{row.revision}|{happened}"
-        alerts.append(
-            Alert(
-                key=key,
-                system=row.system,
-                control=row.control,
-                partition=row.partition,
-                transition=happened,
-                severity=row.severity,
-                notify=tuple(notify.get(row.control, ())),
-                title=wording.title(row, happened),
-                body=wording.body(
-                    row,
-                    happened,
-                    before=before,
-                    text=texts[row.control],
-                    link=(links or {}).get(row.control),
-                    note=note,
-                    key=key,
-                ),
-                raised_at=row.recorded_at,
-            )
+        alert = Alert(
+            key=key,
+            system=row.system,
+            control=row.control,
+            partition=row.partition,
+            transition=happened,
+            severity=row.severity,
+            notify=tuple(notify.get(row.control, ())),
+            title=wording.title(row, happened),
+            body=wording.body(row, happened, before, texts[row.control], (links or {}).get(row.control), note, key),
+            raised_at=row.recorded_at,
         )
+        alerts.append(alert)
     return alerts
 
 
@@ -106,6 +96,6 @@ def missed_window(
         severity="critical",
         notify=tuple(notify),
         title=f"{system}: {partition.isoformat()} was not audited",
-        body=wording.missed(system, partition, reason=reason, note=note, key=key),
+        body=wording.missed(system, partition, reason, note, key),
         raised_at=raised_at,
     )

@@ -5,28 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gov_pipelines.notify.routes import Receiver, receivers_of
-from gov_pipelines.store import (
-    Alert,
-    Engine,
-    OutboxRow,
-    claim,
-    mark_delivered,
-    mark_failed,
-    mark_reached,
-    pending,
-    reading,
-)
+from gov_pipelines.store import Alert, Engine, OutboxRow, claim, note, pending, reading
 
-FIRST_BACK_OFF = timedelta(minutes=1)
-LONGEST_BACK_OFF = timedelta(hours=1)
-
-_KIND = {"failing": "failure", "missing": "failure", "recovered": "success", "missed_window": "failure"}
 _TALKATIVE = ("apprise", "urllib3")
 _one_at_a_time = threading.Lock()
 
@@ -50,13 +36,10 @@ class Delivery:
 
 def back_off(attempts: int) -> timedelta:
     """Wait 1, 2, 4 ... minutes after so many rounds, one hour at most."""
-    doubled: timedelta = FIRST_BACK_OFF * 2 ** min(attempts - 1, 10)
-    return min(doubled, LONGEST_BACK_OFF)
+    return timedelta(minutes=min(2 ** min(attempts - 1, 10), 60))
 
 
-def deliver(
-    engine: Engine, routes: Mapping[str, Sequence[str]], now: datetime, clock: Callable[[], datetime] | None = None
-) -> Delivery:
+def deliver(engine: Engine, routes: Mapping[str, Sequence[str]], now: datetime) -> Delivery:
     """Send what waits in the outbox.
 
     Each receiver gets each alert at least once; twice only where a process died between sending and noting it, and then
@@ -67,9 +50,7 @@ def deliver(
         engine: of the store.
         routes: route to Apprise URLs, from `routes_from`.
         now: when the round begins.
-        clock: read again for every alert; None keeps `now` for the whole round.
     """
-    time = clock or (lambda: now)
     with reading(engine) as connection:
         rows = pending(connection)
     counts = {"delivered": 0, "failed": 0, "waiting": 0}
@@ -78,53 +59,41 @@ def deliver(
     for row in rows:
         thread = (row.alert.system, row.alert.control)
         receivers, nowhere = receivers_of(row.alert.notify, routes)
-        problems.update(dict.fromkeys(nowhere))
-        ready = [name for name in receivers if name not in row.reached and (*thread, name) not in behind]
-        reached, refused = row.reached, list[str]()
-        if ready:
-            reached, refused = _round(engine, row, [receivers[name] for name in ready], time)
-        problems.update(dict.fromkeys(refused))
-        left = set(receivers) - reached
+        ready = [receivers[name] for name in receivers if name not in row.reached and (*thread, name) not in behind]
+        reached, refused = _round(engine, row, ready, now) if ready else (row.reached, [])
+        problems.update(dict.fromkeys([*nowhere, *refused]))
+        left = receivers.keys() - reached
         behind.update((*thread, name) for name in left)
-        if not left and not nowhere:
+        if done := not left and not nowhere:
             with engine.begin() as connection:
-                mark_delivered(connection, row.id, time())
-            counts["delivered"] += 1
-        else:
-            counts["failed" if refused else "waiting"] += 1
+                note(connection, row.id, delivered_at=now, last_error=None)
+        counts["delivered" if done else "failed" if refused else "waiting"] += 1
     return Delivery(**counts, problems=tuple(problems))
 
 
 def _round(
-    engine: Engine, row: OutboxRow, receivers: Sequence[Receiver], time: Callable[[], datetime]
+    engine: Engine, row: OutboxRow, receivers: Sequence[Receiver], now: datetime
 ) -> tuple[frozenset[str], list[str]]:
     """Try an alert once with each receiver that may have it.
 
     Returns:
         The fingerprints of all that have it now, and what the others answered.
     """
-    began = time()
-    if not row.is_due(began):
-        return row.reached, []
     with engine.begin() as connection:
-        claimed = claim(connection, row.id, began, began + back_off(row.attempts + 1))
-    if claimed is None:  # another process has it
+        claimed = claim(connection, row.id, now, now + back_off(row.attempts + 1))
+    if claimed is None:  # its time has not come, or another process has it
         return row.reached, []
-    reached, refused = set(claimed.reached), []
+    reached, refused = claimed.reached, list[str]()
     for receiver in receivers:
         if receiver.fingerprint in reached:
             continue
-        refusal = _send(receiver, row.alert)
-        if refusal is None:
-            reached.add(receiver.fingerprint)
-            with engine.begin() as connection:
-                mark_reached(connection, row.id, receiver.fingerprint, time())
-        else:
+        if refusal := _send(receiver, row.alert):
             refused.append(refusal)
-    if refused:
+        else:
+            reached |= {receiver.fingerprint}
         with engine.begin() as connection:
-            mark_failed(connection, row.id, "; ".join(refused), time() + back_off(claimed.attempts))
-    return frozenset(reached), refused
+            note(connection, row.id, reached=sorted(reached), last_error="; ".join(refused) or None)
+    return reached, refused
 
 
 def _send(receiver: Receiver, alert: Alert) -> str | None:
@@ -140,18 +109,12 @@ def _send(receiver: Receiver, alert: Alert) -> str | None:
         channel = apprise.Apprise(asset=asset)
         if not channel.add(receiver.url):
             return f"{receiver.name}: Apprise cannot read its URL"
-        if channel.notify(
-            title=alert.title,
-            body=alert.body,
-            notify_type="warning" if _is_mild(alert) else _KIND[alert.transition],
-            body_format="text",
-        ):
+        kind = "success" if alert.transition == "recovered" else "failure"
+        if kind == "failure" and alert.severity != "critical":
+            kind = "warning"
+        if channel.notify(title=alert.title, body=alert.body, notify_type=kind, body_format="text"):
             return None
     return f"{receiver.name}: {heard.answer}"
-
-
-def _is_mild(alert: Alert) -> bool:
-    return alert.severity != "critical" and _KIND[alert.transition] == "failure"
 
 
 class _Listener(logging.Handler):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from gov_pipelines.store import VerdictRow
-from gov_pipelines.store.outbox import Transition
+from gov_pipelines.store import Transition, VerdictRow
 
 _HEADLINE: dict[Transition, str] = {
     "failing": "{control} fails",
@@ -17,15 +16,13 @@ _HEADLINE: dict[Transition, str] = {
 
 def title(row: VerdictRow, happened: Transition) -> str:
     """Say in one line what happened."""
-    return (
-        f"{row.system} {row.partition.isoformat()}: {_HEADLINE[happened].format(control=row.control)} ({row.severity})"
-    )
+    headline = _HEADLINE[happened].format(control=row.control)
+    return f"{row.system} {row.partition.isoformat()}: {headline} ({row.severity})"
 
 
 def body(
     row: VerdictRow,
     happened: Transition,
-    *,
     before: VerdictRow | None,
     text: str,
     link: str | None,
@@ -53,16 +50,14 @@ def body(
     )
 
 
-def missed(system: str, partition: date, *, reason: str, note: str | None, key: str) -> str:
+def missed(system: str, partition: date, reason: str, note: str | None, key: str) -> str:
     """Say why a partition was not audited, and what to do."""
+    again = f"make the source answer again, then run `gov audit {system} --date {partition.isoformat()}`"
     return _lines(
         [
             ("Verdict", f"none: every control of {partition.isoformat()} is missing"),
             ("Reason", reason),
-            (
-                "What to do",
-                f"make the source answer again, then run `gov audit {system} --date {partition.isoformat()}`",
-            ),
+            ("What to do", again),
             ("About the data", note),
             ("Alert key", key),
         ]
@@ -96,9 +91,8 @@ def _since(row: VerdictRow, happened: Transition, before: VerdictRow | None) -> 
     day = row.partition.isoformat()
     if before is None:
         return f"{day}, the first time this control was judged"
-    if happened == "recovered":
-        return f"{day}; before, it was {before.verdict}, last on {before.partition.isoformat()}"
-    return f"{day}; before, it was {before.verdict} on {before.partition.isoformat()}"
+    last = ", last" if happened == "recovered" else ""
+    return f"{day}; before, it was {before.verdict}{last} on {before.partition.isoformat()}"
 
 
 def _remedy(row: VerdictRow, happened: Transition) -> str:
@@ -109,7 +103,7 @@ def _remedy(row: VerdictRow, happened: Transition) -> str:
         return "nothing at once; note what was changed where the failure is on record"
     if row.breaches:
         return (
-            "open the control's page, see the decisions outside and run `gov explain` on one; decide who corrects them"
+            "see on the control's page which decisions are outside, run `gov explain` on one; decide who corrects them"
         )
     return "open the control's page, see which group or column moved and in which decisions; `gov gaps` lists all that is red"
 

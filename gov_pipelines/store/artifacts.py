@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,6 +22,7 @@ ROW_GROUP = 100_000
 """Rows in a Parquet row group. Fixed, for the bytes of a file depend on it."""
 
 _TEMPORARY = re.compile(r"^\..+\.[0-9a-f]{16}\.tmp$")
+_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Home:
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that at every moment either the old or the new content is there, whole, and survives a crash.
 
-    The folder is made where missing. What killed writers left in it is swept.
+    The folder is made where missing. What killed writers left in it is swept when a day old.
 
     Raises:
         OSError: the disk is full or the folder not writable; the old content stands.
@@ -111,41 +112,24 @@ def read_frame(path: Path) -> pl.DataFrame:
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path.parent)
-    temporary, file = _temporary(path)
-    with file:
-        try:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:  # also on Ctrl-C: the half-written file goes, the error goes on
-            temporary.unlink(missing_ok=True)
-            raise
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)  # also on Ctrl-C: the half-written file goes, the error goes on
     _sync_folder(path.parent)
 
 
-def _temporary(path: Path) -> tuple[Path, IO[bytes]]:
-    """Create a temporary file beside `path` and lock it: the lock dies with its process, and says who is alive."""
-    while True:
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-        file = temporary.open("xb")
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if os.fstat(file.fileno()).st_nlink:
-            return temporary, file
-        file.close()  # another process swept it between creation and lock
-
-
 def _sweep(folder: Path) -> None:
-    """Remove temporary files that no living process holds."""
-    for entry in os.scandir(folder):
-        if not _TEMPORARY.match(entry.name):
-            continue
-        try:
-            with Path(entry.path).open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                Path(entry.path).unlink()
-        except (BlockingIOError, FileNotFoundError):
-            continue  # its writer lives, or has just renamed it
+    """Remove temporary files so old that their writer was killed."""
+    for entry in folder.iterdir():
+        with suppress(FileNotFoundError):  # its writer lives, and has just renamed it
+            if _TEMPORARY.match(entry.name) and entry.stat().st_mtime < time.time() - _DAY:
+                entry.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,32 +40,29 @@ def open_store(url: str) -> Engine:
     """
     try:
         parsed = sa.make_url(url)
-    except ArgumentError:
-        raise WrongUse(f"the store's URL cannot be read; {_URL_EXPECTED}") from None  # its text repeats the URL
-    if parsed.get_backend_name() not in _BACK_ENDS:
-        raise WrongUse(f"the store does not run on {parsed.get_backend_name()}; {_URL_EXPECTED}")
-    try:
+        if parsed.get_backend_name() not in _BACK_ENDS:
+            raise WrongUse(f"the store does not run on {parsed.get_backend_name()}; {_URL_EXPECTED}")
         engine = sa.create_engine(parsed)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise WrongUse(
-            f"the driver of {parsed.drivername} is not installed; install it beside gov-pipelines (for PostgreSQL: "
-            "`psycopg[binary]`)"
-        ) from error
+        raise WrongUse(f"the driver of {parsed.drivername} is not installed; {_URL_EXPECTED}") from error
+    except ArgumentError:
+        raise WrongUse(f"the store's URL cannot be read; {_URL_EXPECTED}") from None  # its text repeats the URL
     # The URL may hold a password: errors name the place by its public parts only.
     place = parsed.database if parsed.get_backend_name() == "sqlite" else f"{parsed.database} on {parsed.host}"
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, parsed.database)
     try:
-        with ExitStack() as if_refused:
-            if_refused.callback(engine.dispose)
-            _settle_schema(engine, place or "memory")
-            if_refused.pop_all()
+        _settle_schema(engine, place or "memory")
     except DatabaseError as error:
+        engine.dispose()
         # `from None`: the driver's text may repeat the connection parameters.
         raise SourceUnreachable(
             f"the store {place} did not answer as a database does ({type(error.orig).__name__}). Check that it is one, "
             "that it runs and that you may write to it"
         ) from None
+    except GovError:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -125,17 +122,14 @@ def _settle_schema(engine: Engine, place: str) -> None:
         found = _tables_in(connection)
     if not found:
         _create(engine)
-    elif store_schema.name not in found:
-        raise GovError(
-            f"the store {place} has a table named {min(found)} but no schema version: it is not a store of "
-            "gov_pipelines. Give the store a database of its own in GOV_STORE_URL"
-        )
     with reading(engine) as connection:
-        version = connection.scalar(sa.select(store_schema.c.version))
+        known = not found or store_schema.name in found
+        version = connection.scalar(sa.select(store_schema.c.version)) if known else None
     if version != SCHEMA_VERSION:
+        said = f"schema version {version}" if known else f"a table named {min(found)} but no schema version"
         raise GovError(
-            f"the store {place} has schema version {version}; this gov_pipelines reads version {SCHEMA_VERSION}. Use "
-            "the gov_pipelines that wrote it, or start a new home (GOV_HOME) and audit the partitions again"
+            f"the store {place} has {said}; this gov_pipelines reads version {SCHEMA_VERSION}. Use the gov_pipelines "
+            "that wrote it, give the store a database of its own in GOV_STORE_URL, or start a new home in GOV_HOME"
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gov_pipelines.store.engine import insert_if_absent
-from gov_pipelines.store.tables import outbox, outbox_reached
+from gov_pipelines.store.tables import UtcDateTime, columns_of, metadata
 
 Transition = Literal["failing", "missing", "recovered", "missed_window"]
 
@@ -65,9 +65,19 @@ class OutboxRow:
     next_attempt_at: datetime | None
     last_error: str | None
 
-    def is_due(self, now: datetime) -> bool:
-        """Tell whether its time to be tried has come."""
-        return self.next_attempt_at is None or self.next_attempt_at <= now
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    *columns_of(Alert),
+    sa.Column("reached", sa.JSON, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_attempt_at", UtcDateTime),
+    sa.Column("delivered_at", UtcDateTime, index=True),
+    sa.Column("last_error", sa.Text),
+    sa.UniqueConstraint("key"),
+)
 
 
 def enqueue(connection: Connection, alerts: Iterable[Alert]) -> int:
@@ -76,10 +86,7 @@ def enqueue(connection: Connection, alerts: Iterable[Alert]) -> int:
     Returns:
         How many are new.
     """
-    return sum(
-        insert_if_absent(connection, outbox, asdict(alert) | {"notify": list(alert.notify), "attempts": 0})
-        for alert in alerts
-    )
+    return sum(insert_if_absent(connection, outbox, asdict(each) | {"reached": [], "attempts": 0}) for each in alerts)
 
 
 def pending(connection: Connection) -> list[OutboxRow]:
@@ -114,65 +121,20 @@ def claim(connection: Connection, row_id: int, now: datetime, until: datetime) -
     return _rows(connection, sa.select(outbox).where(outbox.c.id == row_id))[0] if taken.rowcount else None
 
 
-def mark_reached(connection: Connection, row_id: int, receiver: str, now: datetime) -> None:
-    """Note that one receiver has taken the alert.
-
-    Args:
-        connection: of the store.
-        row_id: of the alert.
-        receiver: the fingerprint of its address, 8 hex digits.
-        now: when.
-    """
-    insert_if_absent(connection, outbox_reached, {"outbox_id": row_id, "receiver": receiver, "reached_at": now})
-
-
-def mark_delivered(connection: Connection, row_id: int, now: datetime) -> None:
-    """Note that every receiver has the alert."""
-    connection.execute(sa.update(outbox).filter_by(id=row_id).values(delivered_at=now, last_error=None))
-
-
-def mark_failed(connection: Connection, row_id: int, error: str, next_attempt_at: datetime) -> None:
-    """Note that a round failed, why, and when the next may begin.
-
-    Args:
-        connection: of the store.
-        row_id: of the alert.
-        error: in words, without addresses or tokens.
-        next_attempt_at: not before this.
-    """
-    connection.execute(sa.update(outbox).filter_by(id=row_id).values(last_error=error, next_attempt_at=next_attempt_at))
+def note(connection: Connection, row_id: int, **values: object) -> None:
+    """Write down how an alert fares: `reached`, `delivered_at`, `last_error` without addresses, `next_attempt_at`."""
+    connection.execute(sa.update(outbox).filter_by(id=row_id).values(**values))
 
 
 def _rows(connection: Connection, query: sa.Select[Any]) -> list[OutboxRow]:
-    rows = connection.execute(query.order_by(outbox.c.id)).mappings().all()
-    reached: dict[int, set[str]] = {row["id"]: set() for row in rows}
-    if rows:
-        took = sa.select(outbox_reached).where(outbox_reached.c.outbox_id.in_(list(reached)))
-        for receipt in connection.execute(took).mappings():
-            reached[receipt["outbox_id"]].add(receipt["receiver"])
     return [
         OutboxRow(
             id=row["id"],
-            alert=_alert(row),
-            reached=frozenset(reached[row["id"]]),
+            alert=Alert(**{each.name: row[each.name] for each in fields(Alert)} | {"notify": tuple(row["notify"])}),
+            reached=frozenset(row["reached"]),
             attempts=row["attempts"],
             next_attempt_at=row["next_attempt_at"],
             last_error=row["last_error"],
         )
-        for row in rows
+        for row in connection.execute(query.order_by(outbox.c.id)).mappings()
     ]
-
-
-def _alert(row: sa.RowMapping) -> Alert:
-    return Alert(
-        key=row["key"],
-        system=row["system"],
-        control=row["control"],
-        partition=row["partition"],
-        transition=row["transition"],
-        severity=row["severity"],
-        notify=tuple(row["notify"]),
-        title=row["title"],
-        body=row["body"],
-        raised_at=row["raised_at"],
-    )

@@ -8,7 +8,19 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gov_pipelines.store.engine import insert_if_absent
-from gov_pipelines.store.tables import policy_versions
+from gov_pipelines.store.tables import UtcDateTime, metadata
+
+policy_versions = sa.Table(
+    "policy_versions",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("digest", sa.String, primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("in_force_from", sa.Date, nullable=False),
+    sa.Column("in_force_until", sa.Date),
+    sa.Column("recorded_at", UtcDateTime, nullable=False),
+)
 
 
 def record_policy(
@@ -37,12 +49,7 @@ def record_policy(
         When this digest was first recorded.
     """
     key = {"name": name, "version": version, "digest": digest}
-    values = key | {
-        "text": text.decode(),
-        "in_force_from": in_force_from,
-        "in_force_until": in_force_until,
-        "recorded_at": now,
-    }
-    insert_if_absent(connection, policy_versions, values)
+    dates = {"in_force_from": in_force_from, "in_force_until": in_force_until, "recorded_at": now}
+    insert_if_absent(connection, policy_versions, key | dates | {"text": text.decode()})
     recorded: datetime = connection.execute(sa.select(policy_versions.c.recorded_at).filter_by(**key)).scalar_one()
     return recorded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from gov_pipelines.errors import EvidenceError
-from gov_pipelines.store.tables import snapshots
+from gov_pipelines.store.tables import columns_of, metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,16 @@ class SnapshotRow:
     retroactive: bool
 
 
+# A snapshot follows one that exists and that no other follows: the chain cannot fork.
+snapshots = sa.Table(
+    "snapshots",
+    metadata,
+    *columns_of(SnapshotRow, "system", "partition", "revision"),
+    *(sa.UniqueConstraint("system", name) for name in ("sequence", "payload_sha256", "previous_sha256")),
+    sa.ForeignKeyConstraint(["system", "previous_sha256"], ["snapshots.system", "snapshots.payload_sha256"]),
+)
+
+
 def record_snapshot(connection: Connection, row: SnapshotRow) -> None:
     """Append a signed snapshot to the ledger.
 
@@ -65,27 +76,19 @@ def record_snapshot(connection: Connection, row: SnapshotRow) -> None:
 
 def last_snapshot(connection: Connection, system: str) -> SnapshotRow | None:
     """Read the snapshot of a system that was signed last, whatever its partition."""
-    query = sa.select(snapshots).filter_by(system=system).order_by(snapshots.c.sequence.desc()).limit(1)
-    return _one(connection, query)
+    return next(_rows(connection, snapshots.c.sequence.desc(), system=system), None)
 
 
 def snapshot_of(connection: Connection, system: str, partition: date) -> SnapshotRow | None:
     """Read the latest revision signed for a partition."""
-    query = (
-        sa.select(snapshots)
-        .filter_by(system=system, partition=partition)
-        .order_by(snapshots.c.revision.desc())
-        .limit(1)
-    )
-    return _one(connection, query)
+    return next(_rows(connection, snapshots.c.revision.desc(), system=system, partition=partition), None)
 
 
 def all_snapshots(connection: Connection, system: str) -> list[SnapshotRow]:
     """Read the ledger of a system in signing order."""
-    query = sa.select(snapshots).filter_by(system=system).order_by(snapshots.c.sequence)
-    return [SnapshotRow(**row) for row in connection.execute(query).mappings()]
+    return [*_rows(connection, snapshots.c.sequence, system=system)]
 
 
-def _one(connection: Connection, query: sa.Select[tuple[object, ...]]) -> SnapshotRow | None:
-    row = connection.execute(query).mappings().first()
-    return None if row is None else SnapshotRow(**row)
+def _rows(connection: Connection, order: sa.ColumnElement[int], **where: object) -> Iterator[SnapshotRow]:
+    found = connection.execute(sa.select(snapshots).filter_by(**where).order_by(order)).mappings().all()
+    return (SnapshotRow(**row) for row in found)

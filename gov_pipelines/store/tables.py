@@ -1,22 +1,18 @@
-"""The tables, as SQLAlchemy Core. Keys and constraints do the guarding; the functions beside them speak the words."""
+"""What all tables share: instants in UTC, and columns that follow from the row's dataclass."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import sqlalchemy as sa
-
-from gov_pipelines.measure.measurement import WORST_FIRST
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Dialect
+from sqlalchemy.schema import SchemaItem
 
 SCHEMA_VERSION = 1
 """Of this layout. A store of another version is refused, never altered in place."""
-
-AUDIT_STATES = ("running", "done", "missed", "failed")
-TRANSITIONS = ("failing", "missing", "recovered", "missed_window")
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -34,22 +30,23 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         Raises:
             ValueError: the datetime is naive, so nobody knows which instant it means.
         """
-        if value is None:
-            return None
-        if value.tzinfo is None:
+        if value is not None and value.tzinfo is None:
             raise ValueError(f"{value.isoformat()} has no time zone; the store keeps instants, pass an aware datetime")
-        return value.astimezone(UTC)
+        return value and value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Give the instant its zone back."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
 
 
-def _one_of(column: str, values: tuple[str, ...]) -> sa.CheckConstraint:
-    return sa.CheckConstraint(sa.column(column).in_(values), name=f"{column}_known")
-
+_KINDS: dict[Any, Any] = {
+    str: sa.String,
+    int: sa.BigInteger,
+    float: sa.Double,
+    bool: sa.Boolean,
+    date: sa.Date,
+    datetime: UtcDateTime,
+}
 
 metadata = sa.MetaData(
     naming_convention={
@@ -62,127 +59,23 @@ metadata = sa.MetaData(
 )
 
 
-def _required(name: str, kind: Any, **more: Any) -> sa.Column[Any]:
-    return sa.Column(name, kind, nullable=False, **more)
+def columns_of(row: type, *key: str) -> Iterator[SchemaItem]:
+    """A column for each field of a dataclass, `key` the primary ones.
+
+    A field that may be None may be null, one of a few words is checked, and what SQL has no type for is JSON.
+    """
+    for name, hint in get_type_hints(row).items():
+        optional = isinstance(hint, UnionType)
+        kind = next(each for each in get_args(hint) if each is not NoneType) if optional else hint
+        words = get_args(kind) if get_origin(kind) is Literal else ()
+        column = sa.String if words else _KINDS.get(kind, sa.JSON(none_as_null=True))
+        yield sa.Column(name, column, primary_key=name in key, nullable=optional, autoincrement=False)
+        if words:
+            yield sa.CheckConstraint(sa.column(name).in_(words), name=f"{name}_known")
+        if name == "revision":
+            yield sa.CheckConstraint(sa.column(name) >= 1, name="revision_from_one")
 
 
 store_schema = sa.Table(
     "store_schema", metadata, sa.Column("version", sa.Integer, primary_key=True, autoincrement=False)
-)
-
-audits = sa.Table(
-    "audits",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    _required("system", sa.String),
-    _required("partition", sa.Date),
-    _required("state", sa.String),
-    _required("started_at", UtcDateTime),
-    sa.Column("finished_at", UtcDateTime),
-    _required("as_of", UtcDateTime),
-    sa.Column("run_id", sa.String),
-    sa.Column("message", sa.Text),
-    _one_of("state", AUDIT_STATES),
-    sa.Index("ix_audits_system_partition", "system", "partition"),
-)
-
-control_verdicts = sa.Table(
-    "control_verdicts",
-    metadata,
-    sa.Column("system", sa.String, primary_key=True),
-    sa.Column("partition", sa.Date, primary_key=True),
-    sa.Column("revision", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("control", sa.String, primary_key=True),
-    _required("policy", sa.String),
-    _required("policy_version", sa.Integer),
-    _required("clause", sa.String),
-    _required("level", sa.String),
-    _required("kind", sa.String),
-    _required("acts", sa.String),
-    _required("severity", sa.String),
-    _required("verdict", sa.String),
-    _required("reason", sa.Text),
-    sa.Column("metric", sa.String),
-    _required("attribute", sa.JSON),
-    sa.Column("group", sa.JSON(none_as_null=True)),
-    sa.Column("reference_group", sa.JSON(none_as_null=True)),
-    sa.Column("value", sa.Double),
-    sa.Column("lower", sa.Double),
-    sa.Column("upper", sa.Double),
-    sa.Column("confidence", sa.Double),
-    sa.Column("n", sa.BigInteger),
-    sa.Column("p_adjusted", sa.Double),
-    _required("threshold", sa.Text),
-    _required("breaches", sa.BigInteger),
-    _required("window_start", UtcDateTime),
-    _required("window_end", UtcDateTime),
-    _required("as_of", UtcDateTime),
-    _required("recorded_at", UtcDateTime),
-    sa.CheckConstraint(sa.column("revision") >= 1, name="revision_from_one"),
-    _one_of("verdict", WORST_FIRST),
-)
-
-# The ledger of signed snapshots. A snapshot follows one that exists and that no other follows: the chain cannot fork.
-snapshots = sa.Table(
-    "snapshots",
-    metadata,
-    sa.Column("system", sa.String, primary_key=True),
-    sa.Column("partition", sa.Date, primary_key=True),
-    sa.Column("revision", sa.Integer, primary_key=True, autoincrement=False),
-    _required("sequence", sa.Integer),
-    sa.Column("previous_sha256", sa.String(64)),
-    _required("payload_sha256", sa.String(64)),
-    _required("content_digest", sa.String(64)),
-    _required("path", sa.Text),
-    _required("key_id", sa.String),
-    _required("signed_at", UtcDateTime),
-    _required("as_of", UtcDateTime),
-    _required("retroactive", sa.Boolean),
-    sa.UniqueConstraint("system", "sequence"),
-    sa.UniqueConstraint("system", "payload_sha256"),
-    sa.UniqueConstraint("system", "previous_sha256"),
-    sa.ForeignKeyConstraint(["system", "previous_sha256"], ["snapshots.system", "snapshots.payload_sha256"]),
-    sa.CheckConstraint(sa.column("revision") >= 1, name="revision_from_one"),
-)
-
-policy_versions = sa.Table(
-    "policy_versions",
-    metadata,
-    sa.Column("name", sa.String, primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("digest", sa.String(64), primary_key=True),
-    _required("text", sa.Text),
-    _required("in_force_from", sa.Date),
-    sa.Column("in_force_until", sa.Date),
-    _required("recorded_at", UtcDateTime),
-)
-
-outbox = sa.Table(
-    "outbox",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    _required("key", sa.String, unique=True),
-    _required("system", sa.String),
-    sa.Column("control", sa.String),
-    _required("partition", sa.Date),
-    _required("transition", sa.String),
-    _required("severity", sa.String),
-    _required("notify", sa.JSON),
-    _required("title", sa.Text),
-    _required("body", sa.Text),
-    _required("raised_at", UtcDateTime),
-    _required("attempts", sa.Integer, default=0),
-    sa.Column("next_attempt_at", UtcDateTime),
-    sa.Column("delivered_at", UtcDateTime, index=True),
-    sa.Column("last_error", sa.Text),
-    _one_of("transition", TRANSITIONS),
-)
-
-# Which receivers have taken an alert: one that failed is tried again without telling the others twice.
-outbox_reached = sa.Table(
-    "outbox_reached",
-    metadata,
-    sa.Column("outbox_id", sa.ForeignKey(outbox.c.id), primary_key=True),
-    sa.Column("receiver", sa.String(8), primary_key=True),
-    _required("reached_at", UtcDateTime),
 )

@@ -5,8 +5,8 @@ A revision is *signed* once it has a row in `snapshots`; only signed revisions a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
@@ -15,7 +15,8 @@ from sqlalchemy import Connection
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.measure.measurement import Verdict
-from gov_pipelines.store.tables import control_verdicts, snapshots
+from gov_pipelines.store.snapshots import snapshots
+from gov_pipelines.store.tables import columns_of, metadata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,9 @@ class VerdictRow:
 
 
 _FIELDS = tuple(field.name for field in fields(VerdictRow))
+_REVISION = ("system", "partition", "revision")
+
+control_verdicts = sa.Table("control_verdicts", metadata, *columns_of(VerdictRow, *_REVISION, "control"))
 
 
 def put_verdicts(connection: Connection, rows: Sequence[VerdictRow]) -> None:
@@ -97,8 +101,7 @@ def put_verdicts(connection: Connection, rows: Sequence[VerdictRow]) -> None:
     for system, partition, revision in sorted({(row.system, row.partition, row.revision) for row in rows}):
         drop_verdicts(connection, system, partition, revision)
     if rows:
-        values = [{name: getattr(row, name) for name in _FIELDS} | {"attribute": list(row.attribute)} for row in rows]
-        connection.execute(sa.insert(control_verdicts), values)
+        connection.execute(sa.insert(control_verdicts), [asdict(row) for row in rows])
 
 
 def drop_verdicts(connection: Connection, system: str, partition: date, revision: int) -> None:
@@ -161,10 +164,9 @@ def standing_verdicts(connection: Connection, system: str, partition: date) -> d
     Returns:
         By control.
     """
-    signed = sa.and_(*(control_verdicts.c[name] == snapshots.c[name] for name in ("system", "partition", "revision")))
     query = (
         sa.select(control_verdicts)
-        .join(snapshots, signed)
+        .join(snapshots, _same_revision(snapshots))
         .where(
             control_verdicts.c.system == system,
             control_verdicts.c.partition <= partition,
@@ -180,29 +182,23 @@ def _latest_signed(query: sa.Select[Any]) -> sa.Select[Any]:
         .group_by(snapshots.c.system, snapshots.c.partition)
         .subquery()
     )
-    return query.join(
-        latest, sa.and_(*(control_verdicts.c[name] == latest.c[name] for name in ("system", "partition", "revision")))
-    )
+    return query.join(latest, _same_revision(latest))
+
+
+def _same_revision(other: sa.FromClause) -> sa.ColumnElement[bool]:
+    return sa.and_(*(control_verdicts.c[name] == other.c[name] for name in _REVISION))
 
 
 def _newest_per_control(query: sa.Select[Any]) -> sa.Select[Any]:
     """Keep of each control the row of the newest partition, and there of the newest revision."""
-    place = (
-        sa.func.row_number()
-        .over(
-            partition_by=(control_verdicts.c.system, control_verdicts.c.control),
-            order_by=(control_verdicts.c.partition.desc(), control_verdicts.c.revision.desc()),
-        )
-        .label("place")
-    )
+    newest = (control_verdicts.c.partition.desc(), control_verdicts.c.revision.desc())
+    of_one = (control_verdicts.c.system, control_verdicts.c.control)
+    place = sa.func.row_number().over(partition_by=of_one, order_by=newest).label("place")
     ranked = query.add_columns(place).subquery()
-    return (
-        sa.select(*(ranked.c[name] for name in _FIELDS))
-        .where(ranked.c.place == 1)
-        .order_by(ranked.c.system, ranked.c.control)
-    )
+    columns = (ranked.c[name] for name in _FIELDS)
+    return sa.select(*columns).where(ranked.c.place == 1).order_by(ranked.c.system, ranked.c.control)
 
 
 def _rows(connection: Connection, query: sa.Select[Any]) -> list[VerdictRow]:
-    rows: Iterable[dict[str, Any]] = (dict(row) for row in connection.execute(query).mappings())
-    return [VerdictRow(**(row | {"attribute": tuple(row["attribute"])})) for row in rows]
+    found = connection.execute(query).mappings()
+    return [VerdictRow(**{**row, "attribute": tuple(row["attribute"])}) for row in found]

@@ -7,8 +7,7 @@ import pytest
 from gov_pipelines.notify import alerts_for, missed_window
 from gov_pipelines.notify.alerts import transition
 from gov_pipelines.notify.wording import number
-from gov_pipelines.store import enqueue, put_verdicts, record_snapshot, standing_verdicts
-from gov_pipelines.store.snapshots import SnapshotRow
+from gov_pipelines.store import SnapshotRow, enqueue, put_verdicts, record_snapshot, standing_verdicts
 
 NOW = datetime(2026, 11, 5, 7, 30, tzinfo=UTC)
 WELL = ["pass", "warn", "report_only", "not_applicable"]

@@ -10,11 +10,20 @@ import sqlalchemy as sa
 from sqlalchemy.exc import StatementError
 
 from gov_pipelines.errors import GovError, SourceUnreachable, WrongUse
-from gov_pipelines.store import Home, audits_of, open_store, reading, start_audit
+from gov_pipelines.store import Home, open_store, reading, record_policy
+from gov_pipelines.store.policies import policy_versions
 from gov_pipelines.store.tables import metadata, store_schema
 
 NOW = datetime(2026, 11, 5, 7, 30, 15, 123456, tzinfo=UTC)
 DAY = NOW.date()
+
+
+def write(connection, name="house", version=1, at=NOW):
+    return record_policy(connection, name, version, "d" * 64, b"{}", DAY, None, at)
+
+
+def names(connection):
+    return list(connection.scalars(sa.select(policy_versions.c.name)))
 
 
 def test_an_empty_store_gets_all_tables_and_a_version(url):
@@ -28,11 +37,11 @@ def test_an_empty_store_gets_all_tables_and_a_version(url):
 def test_an_opened_store_keeps_what_it_holds(url):
     first = open_store(url)
     with first.begin() as connection:
-        start_audit(connection, "lending", DAY, now=NOW, as_of=NOW)
+        write(connection)
     first.dispose()
     second = open_store(url)
     with reading(second) as connection:
-        assert [row.system for row in audits_of(connection, "lending")] == ["lending"]
+        assert names(connection) == ["house"]
     second.dispose()
 
 
@@ -49,16 +58,16 @@ def test_a_database_of_something_else_is_refused(url, home):
     home.root.mkdir()
     engine = sa.create_engine(url)
     with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE audits (id INTEGER)")
+        connection.exec_driver_sql("CREATE TABLE outbox (id INTEGER)")
     engine.dispose()
-    with pytest.raises(GovError, match="table named audits but no schema version"):
+    with pytest.raises(GovError, match="table named outbox but no schema version"):
         open_store(url)
 
 
 def test_the_file_and_what_sqlite_lays_beside_it_are_the_owners_alone(home):
     engine = open_store(home.store_url)
     with engine.begin() as connection:
-        start_audit(connection, "lending", DAY, now=NOW, as_of=NOW)
+        write(connection)
     modes = {path.name: path.stat().st_mode & 0o777 for path in home.root.iterdir()}
     engine.dispose()
     assert modes == {"store.db": 0o600, "store.db-wal": 0o600, "store.db-shm": 0o600}
@@ -102,27 +111,23 @@ def test_a_server_that_does_not_answer_is_named_without_its_password():
 def test_instants_come_back_aware_and_in_utc(engine):
     local = NOW.astimezone(timezone(timedelta(hours=-5)))
     with engine.begin() as connection:
-        start_audit(connection, "lending", DAY, now=local, as_of=local)
-    with reading(engine) as connection:
-        (row,) = audits_of(connection, "lending")
-    assert (row.started_at, row.started_at.tzinfo) == (NOW, UTC)
-    assert row.finished_at is None
+        recorded = write(connection, at=local)
+    assert (recorded, recorded.tzinfo) == (NOW, UTC)
 
 
 def test_a_naive_datetime_is_refused(engine):
-    naive = NOW.replace(tzinfo=None)
     with pytest.raises(StatementError, match="has no time zone"), engine.begin() as connection:
-        start_audit(connection, "lending", DAY, now=naive, as_of=NOW)
+        write(connection, at=NOW.replace(tzinfo=None))
 
 
 def test_a_reader_sees_one_state_and_never_holds_up_a_writer(engine):
     with reading(engine) as reader:
-        assert audits_of(reader, "lending") == []
+        assert names(reader) == []
         with engine.begin() as writer:
-            start_audit(writer, "lending", DAY, now=NOW, as_of=NOW)
-        assert audits_of(reader, "lending") == []
+            write(writer)
+        assert names(reader) == []
     with reading(engine) as reader:
-        assert len(audits_of(reader, "lending")) == 1
+        assert len(names(reader)) == 1
 
 
 def test_transactions_that_read_before_they_write_wait_for_each_other(engine):
@@ -133,10 +138,10 @@ def test_transactions_that_read_before_they_write_wait_for_each_other(engine):
     def read_then_write(system):
         both_have_begun.wait()
         try:
-            for _ in range(20):
+            for version in range(20):
                 with engine.begin() as connection:
-                    audits_of(connection, system)
-                    start_audit(connection, system, DAY, now=NOW, as_of=NOW)
+                    names(connection)
+                    write(connection, system, version)
         except Exception as error:  # noqa: BLE001  # handed to the test's own thread
             failures.append(error)
 
@@ -147,13 +152,13 @@ def test_transactions_that_read_before_they_write_wait_for_each_other(engine):
         thread.join()
     assert failures == []
     with reading(engine) as connection:
-        assert len(audits_of(connection, "one")) == len(audits_of(connection, "two")) == 20
+        assert sorted(names(connection)) == ["one"] * 20 + ["two"] * 20
 
 
 def _open_and_note(url: str, system: str) -> None:
     engine = open_store(url)
     with engine.begin() as connection:
-        start_audit(connection, system, DAY, now=NOW, as_of=NOW)
+        write(connection, system)
     engine.dispose()
 
 
@@ -167,7 +172,7 @@ def test_processes_that_create_one_store_at_once_agree(home: Home):
     assert [process.exitcode for process in processes] == [0] * 4
     engine = open_store(home.store_url)
     with reading(engine) as connection:
-        assert all(audits_of(connection, f"s{i}") for i in range(4))
+        assert sorted(names(connection)) == [f"s{i}" for i in range(4)]
     engine.dispose()
 
 
