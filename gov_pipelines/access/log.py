@@ -9,17 +9,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from gov_pipelines.decisions import (
-    Columns,
-    During,
-    Place,
-    as_integer,
-    as_moment,
-    as_text,
-    open_sources,
-    partition_window,
-)
+from gov_pipelines.decisions import Columns, During, Place, as_integer, as_moment, as_text, open_sources
 from gov_pipelines.errors import WrongUse
+from gov_pipelines.measure import partition_window
 
 if TYPE_CHECKING:
     from gov_pipelines.policy import SystemDeclaration

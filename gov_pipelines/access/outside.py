@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure import Measurement
 
 if TYPE_CHECKING:
     from gov_pipelines.policy import SystemDeclaration

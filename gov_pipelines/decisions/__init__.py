@@ -8,7 +8,6 @@ from gov_pipelines.decisions.extract import Extract, RowAccounting, read_partiti
 from gov_pipelines.decisions.joins import InputDigest
 from gov_pipelines.decisions.judge import DECISION_VERDICTS, decision_measurements, judge_decisions
 from gov_pipelines.decisions.places import Columns, During, Place, open_sources
-from gov_pipelines.decisions.window import partition_window
 
 __all__ = [
     "DECISION_VERDICTS",
@@ -26,6 +25,5 @@ __all__ = [
     "frame_digest",
     "judge_decisions",
     "open_sources",
-    "partition_window",
     "read_partition",
 ]

@@ -13,7 +13,7 @@ import polars as pl
 from gov_pipelines.decisions.joins import InputDigest, digest_of, join_attributes, join_reviews
 from gov_pipelines.decisions.log import canonical, columns_to_read, source_columns
 from gov_pipelines.decisions.places import During, Place, open_sources
-from gov_pipelines.decisions.window import partition_window
+from gov_pipelines.measure import partition_window
 
 if TYPE_CHECKING:
     from gov_pipelines.policy import SystemDeclaration

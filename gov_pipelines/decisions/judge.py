@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gov_pipelines.decisions.rules import RULES, Hearing
-from gov_pipelines.decisions.window import partition_window
-from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure import Measurement, partition_window
 
 if TYPE_CHECKING:
     from gov_pipelines.policy import BoundClause, SystemDeclaration

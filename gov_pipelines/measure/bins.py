@@ -7,13 +7,9 @@ million rows: PSI within 2.2 % of itself, Kolmogorov-Smirnov within 0.0001.
 
 from __future__ import annotations
 
-import math
-import struct
-
 import polars as pl
 
 POSITIVE_INFINITY = 0x7F80
-NEGATIVE_INFINITY = -POSITIVE_INFINITY
 NOT_A_NUMBER = 0x7FC0
 MERGED = 0x10000  # beyond every real bin: small bins of a disclosed tally
 
@@ -42,14 +38,3 @@ def in_order(half: pl.Expr) -> pl.Expr:
         .then(-magnitude)
         .otherwise(magnitude)
     )
-
-
-def bin_floor(code: int) -> float:
-    """The value in the bin that is nearest to zero: its lower edge where positive, its upper where negative.
-
-    Not a number where the bin holds no finite values.
-    """
-    if not NEGATIVE_INFINITY < code < POSITIVE_INFINITY:
-        return math.nan
-    magnitude: float = struct.unpack(">f", (abs(code) * _HALF).to_bytes(4, "big"))[0]
-    return magnitude if code >= 0 else -magnitude

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,15 +22,6 @@ if TYPE_CHECKING:
 Counts = NDArray[np.int64]
 _ZERO_RULE = "0.5 added to every count of both where a category is empty in one"
 _SMALL_EXPECTED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """Counts of the same categories in the current window and in the reference; each category is in at least one."""
-
-    current: Counts
-    reference: Counts
-    how: str
 
 
 def stability_index(current: ArrayLike, reference: ArrayLike) -> float:
@@ -83,32 +73,22 @@ def drift_measurements(current: Tally, reference: Tally, control: Drift) -> list
     if current.merged_below or reference.merged_below:
         raise WrongUse("small cells of a tally are merged; drift needs the full one")
     compared = {column: _compared(current, reference, column, control.bins) for column in control.of}
-    test = control.test
-    confidence, adjust = (0.95, "holm") if test == "none" else (test.confidence, test.adjust)
-    defined = [column for column, counts in compared.items() if counts.current.sum() and counts.reference.sum()]
-    single = np.array([homogeneity(compared[column].current, compared[column].reference) for column in defined])
-    adjusted = comparisons.holm(single) if adjust == "holm" else comparisons.bonferroni(single)
-    p = {column: (float(one), float(all_)) for column, one, all_ in zip(defined, single, adjusted, strict=True)}
-    level = (1 - confidence) / max(len(defined), 1)
-    over = (
-        f", simultaneous (Bonferroni), and {adjust.capitalize()} over {len(defined)} columns"
-        if len(defined) > 1
-        else ""
-    )
+    confidence, adjust = comparisons.demanded(control.test)
+    defined = [column for column, (now, then, _) in compared.items() if now.sum() and then.sum()]
+    single = np.array([homogeneity(*compared[column][:2]) for column in defined])
+    p = dict(zip(defined, zip(single, comparisons.adjusted(single, adjust), strict=True), strict=True))
+    level, over = (1 - confidence) / max(len(defined), 1), ""
+    if len(defined) > 1:
+        over = f", simultaneous (Bonferroni), and {adjust.capitalize()} over {len(defined)} columns"
     rows = []
-    for column, counts in compared.items():
-        n, m = int(counts.current.sum()), int(counts.reference.sum())
-        row = Measurement(
-            metric=control.metric,
-            attribute=(column,),
-            n=n,
-            method=f"{counts.how}; {_ZERO_RULE}; noncentral chi-square interval; chi-square homogeneity test{over}",
-        )
+    for column, (now, then, how) in compared.items():
+        n, m, categories = int(now.sum()), int(then.sum()), len(now)
+        method = f"{how}; {_ZERO_RULE}; noncentral chi-square interval; chi-square homogeneity test{over}"
+        row = Measurement(metric=control.metric, attribute=(column,), n=n, method=method)
         if column not in p:
             rows.append(replace(row, note=f"no rows in the {'window' if not n else 'reference'}"))
             continue
-        value = stability_index(counts.current, counts.reference)
-        categories = len(counts.current)
+        value = stability_index(now, then)
         lower, upper = stability_index_interval(value, categories, n, m, 1 - level)
         rows.append(
             replace(
@@ -117,38 +97,34 @@ def drift_measurements(current: Tally, reference: Tally, control: Drift) -> list
                 lower=float(lower),
                 upper=float(upper),
                 confidence=confidence,
-                p_value=p[column][0],
-                p_adjusted=p[column][1],
+                p_value=float(p[column][0]),
+                p_adjusted=float(p[column][1]),
                 minimum_detectable=_detectable(categories, level) * (1 / n + 1 / m),
-                note=_note(counts, value, level, p[column][1] <= 1 - confidence, control),
+                note=_note(now, then),
             )
         )
     return rows
 
 
-def _compared(current: Tally, reference: Tally, column: str, bins: int) -> Compared:
-    now, then = _table(current, column), _table(reference, column)
-    if now is None and then is None:
+def _compared(current: Tally, reference: Tally, column: str, bins: int) -> tuple[Counts, Counts, str]:
+    """Counts of the same categories in both, each in at least one, and how the categories were made."""
+    tables = [_table(tally, column) for tally in (current, reference)]
+    found = [table for table in tables if table is not None]
+    if not found:
         if current.rows or reference.rows:
             raise WrongUse(f"the tallies count no column {column}; declare it in `fields` and audit again")
-        return Compared(np.zeros(0, np.int64), np.zeros(0, np.int64), "no rows")
-    known = now if now is not None else then
-    empty = known.clear() if known is not None else pl.DataFrame()
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), "no rows"
+    now, then = (found[0].clear() if table is None else table for table in tables)
     both = (
-        (now if now is not None else empty)
-        .join(
-            then if then is not None else empty, on="value", how="full", coalesce=True, suffix="_then", nulls_equal=True
-        )
+        now.join(then, on="value", how="full", coalesce=True, suffix="_then", nulls_equal=True)
         .with_columns(pl.col("n", "n_then").fill_null(0))
         .sort("value", nulls_last=True)
     )
     how = "by category, missing its own"
     if both.schema["value"] == pl.Int64:
-        both, how = (
-            _binned(both, bins),
-            f"{bins} bins at the reference's quantiles (inverted_cdf, right-closed), missing its own",
-        )
-    return Compared(both["n"].to_numpy(), both["n_then"].to_numpy(), how)
+        both = _binned(both, bins)
+        how = f"{bins} bins at the reference's quantiles (inverted_cdf, right-closed), missing its own"
+    return both["n"].to_numpy(), both["n_then"].to_numpy(), how
 
 
 def _table(tally: Tally, column: str) -> pl.DataFrame | None:
@@ -190,19 +166,9 @@ def _detectable(categories: int, level: float) -> float:
     return float(noncentrality(chdtri(freedom, level), freedom, 1 - comparisons.POWER))
 
 
-def _note(counts: Compared, value: float, level: float, rejected: bool, control: Drift) -> str:
-    n, m, categories = int(counts.current.sum()), int(counts.reference.sum()), len(counts.current)
-    notes = [f"without drift about {(categories - 1) * (1 / n + 1 / m):.3g} is expected of {n:,} rows against {m:,}"]
-    pooled = (counts.current + counts.reference) * (min(n, m) / (n + m))
-    if categories > 1 and np.min(pooled) < _SMALL_EXPECTED:
-        notes.append(f"a category expects fewer than {_SMALL_EXPECTED} rows: interval and test are approximate")
-    if control.at_most is not None and value > control.at_most and not rejected:
-        notes.append(_growth(value, categories, level, m))
-    return "; ".join(notes)
-
-
-def _growth(value: float, categories: int, level: float, m: int) -> str:
-    share = value / _detectable(categories, level) - 1 / m
-    if share <= 0:
-        return "no number of rows in the window would tell: the reference is too small"
-    return f"about {math.ceil(1 / share):,} rows in the window would tell with 80 % power"
+def _note(now: Counts, then: Counts) -> str:
+    n, m, categories = int(now.sum()), int(then.sum()), len(now)
+    note = f"without drift about {(categories - 1) * (1 / n + 1 / m):.3g} is expected of {n:,} rows against {m:,}"
+    if categories > 1 and np.min((now + then) * (min(n, m) / (n + m))) < _SMALL_EXPECTED:
+        note += f"; a category expects fewer than {_SMALL_EXPECTED} rows: interval and test are approximate"
+    return note

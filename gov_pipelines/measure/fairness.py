@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from gov_pipelines.measure import comparisons
 from gov_pipelines.measure.family import Entry, Family, Pair, columns_of, entry_of, family_of, pairs_of, too_few
 from gov_pipelines.measure.groups import Group, worst_of
-from gov_pipelines.measure.intervals import newcombe, ratio_score, wilson
+from gov_pipelines.measure.intervals import Interval, newcombe, ratio_score, wilson
 from gov_pipelines.measure.measurement import Measurement
 
 if TYPE_CHECKING:
@@ -89,7 +87,8 @@ def _row(group: Group, entry: Entry, family: Family, control: Fairness) -> Measu
         return replace(row, value=value, note=_join(row.note, words))
     low, high = _interval([(group, base)], control, family.confidence)
     p, adjusted = family.p.get(frozenset((group, base)), (None, None)) if row.tested else (None, None)
-    reachable = comparisons.detectable_rate(float(base.rate), group.decided, base.decided, family.level)
+    base_rate, differs = float(base.rate), control.metric in _DIFFERENCES
+    reachable = comparisons.detectable_rate(base_rate, group.decided, base.decided, family.level)
     return replace(
         row,
         value=value,
@@ -98,8 +97,7 @@ def _row(group: Group, entry: Entry, family: Family, control: Fairness) -> Measu
         confidence=family.plain,
         p_value=p,
         p_adjusted=adjusted,
-        minimum_detectable=None if reachable is None else _in_unit(reachable, base, control),
-        note=_join(row.note, _growth(group, base, value, adjusted, family, control)),
+        minimum_detectable=None if reachable is None else base_rate - reachable if differs else reachable / base_rate,
     )
 
 
@@ -123,11 +121,9 @@ def _aggregate(entry: Entry, rows: Sequence[Measurement], family: Family, contro
     pairs = pairs_of(entry, control)
     both = pairs + [(other, one) for one, other in pairs] if family.chosen else pairs
     low, high = _interval(both, control, family.simultaneous)
-    pick = np.max if control.metric in _DIFFERENCES else np.min
-    bound = (max, 0.0) if control.metric in _DIFFERENCES else (min, 1.0)
-    lower, upper = float(pick(low)), float(pick(high))
-    if family.chosen:  # the best group is at least as good as any other, so the metric ends at equality
-        lower, upper = bound[0](lower, bound[1]), bound[0](upper, bound[1])
+    pick, equality = (max, 0.0) if control.metric in _DIFFERENCES else (min, 1.0)
+    # Where the data choose, the best group is at least as good as any other, so the metric ends at equality.
+    lower, upper = (pick([*limits, equality] if family.chosen else limits) for limits in (low, high))
     return replace(
         row,
         value=own.value,
@@ -148,38 +144,15 @@ def _value(group: Group, base: Group, control: Fairness) -> float | None:
     return float(group.rate / base.rate) if base.favorable else None
 
 
-def _interval(
-    pairs: Sequence[Pair], control: Fairness, confidence: float
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
+def _interval(pairs: Sequence[Pair], control: Fairness, confidence: float) -> Interval:
     x1, n1, x2, n2 = columns_of(pairs)
     if control.metric in _DIFFERENCES:
         return newcombe(x2, n2, x1, n1, confidence)
     return ratio_score(x1, n1, x2, n2, confidence)
 
 
-def _in_unit(rate: float, base: Group, control: Fairness) -> float:
-    return float(base.rate) - rate if control.metric in _DIFFERENCES else rate / float(base.rate)
-
-
 def _finite(number: float) -> float | None:
     return float(number) if math.isfinite(number) else None
-
-
-def _growth(
-    group: Group, base: Group, value: float, adjusted: float | None, family: Family, control: Fairness
-) -> str | None:
-    beyond = (control.at_least is not None and value < control.at_least) or (
-        control.at_most is not None and value > control.at_most
-    )
-    if not beyond or adjusted is None or adjusted <= 1 - family.plain:
-        return None
-    times = comparisons.growth_needed(group.favorable, group.decided, base.favorable, base.decided, family.level)
-    if times is None:
-        return None
-    return (
-        f"about {math.ceil(group.decided * times):,} decisions on {group.name} (now {group.decided:,}), with the others"
-        " growing alike, would tell with 80 % power"
-    )
 
 
 def _method(family: Family, control: Fairness, *, simultaneous: bool) -> str:
@@ -194,7 +167,7 @@ def _method(family: Family, control: Fairness, *, simultaneous: bool) -> str:
 
 def _rates(entries: Sequence[Entry], control: Fairness) -> list[Measurement]:
     """Selection rates. Several groups against one limit are several comparisons: their intervals hold together."""
-    confidence = 0.95 if control.test == "none" else control.test.confidence
+    confidence, _ = comparisons.demanded(control.test)
     limited = control.at_least is not None or control.at_most is not None
     size = max(sum(len(entry.tested) for entry in entries), 1) if limited else 1
     method = f"Wilson interval, simultaneous (Bonferroni over {size} groups)" if size > 1 else "Wilson interval"
@@ -208,15 +181,12 @@ def _rates(entries: Sequence[Entry], control: Fairness) -> list[Measurement]:
                 n=group.decided,
                 tested=group in entry.tested,
                 method=method,
-                note=_listed(group, entry, control),
+                note=_join(_listed(group, entry, control), None if group.decided else "no decision"),
             )
+            low, high = wilson(group.favorable, group.decided, 1 - (1 - confidence) / size)
             if group.decided:
-                lower, upper = wilson(group.favorable, group.decided, 1 - (1 - confidence) / size)
-                row = replace(
-                    row, value=float(group.rate), lower=float(lower), upper=float(upper), confidence=confidence
-                )
-            else:
-                row = replace(row, note=_join(row.note, "no decision"))
+                value, lower, upper = float(group.rate), float(low), float(high)
+                row = replace(row, value=value, lower=lower, upper=upper, confidence=confidence)
             rows.append(row)
     return rows
 

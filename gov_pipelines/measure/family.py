@@ -93,12 +93,10 @@ def entry_of(tally: Tally, by: tuple[str, ...], control: Fairness, left_out: str
         return Entry(by, groups, (), None, f"no reference is declared for {', '.join(missing)}", left_out)
     key = tuple(control.reference[name] for name in by)
     found = next((group for group in groups if group.key == key), Group(by, key))
-    if found not in tested:
-        words = (
-            f"the declared reference {found.name} has {found.decided:,} decisions, fewer than {control.min_group_size}"
-        )
-        return Entry(by, groups, (), found if found.decided else None, words, left_out)
-    return Entry(by, groups, tested, found, None, left_out)
+    if found in tested:
+        return Entry(by, groups, tested, found, None, left_out)
+    why = f"the declared reference {found.name} has {found.decided:,} decisions, fewer than {control.min_group_size}"
+    return Entry(by, groups, (), found if found.decided else None, why, left_out)
 
 
 def too_few(groups: Iterable[Group], control: Fairness) -> str:
@@ -117,24 +115,15 @@ def pairs_of(entry: Entry, control: Fairness) -> list[Pair]:
 def family_of(entries: Sequence[Entry], control: Fairness) -> Family:
     """Test every comparison of a control and adjust over all of them."""
     pairs = [pair for entry in entries for pair in pairs_of(entry, control)]
-    test = control.test
-    confidence, adjust = (0.95, "holm") if test == "none" else (test.confidence, test.adjust)
-    p: dict[frozenset[Group], tuple[float, float]] = {}
-    if pairs:
-        single = comparisons.fisher(*columns_of(pairs))
-        adjusted = comparisons.holm(single) if adjust == "holm" else comparisons.bonferroni(single)
-        p = {
-            frozenset(pair): (float(one), float(all_)) for pair, one, all_ in zip(pairs, single, adjusted, strict=True)
-        }
+    confidence, adjust = comparisons.demanded(control.test)
+    single = comparisons.fisher(*columns_of(pairs))
+    tested = zip(pairs, single.tolist(), comparisons.adjusted(single, adjust).tolist(), strict=True)
+    p = {frozenset(pair): (one, all_) for pair, one, all_ in tested}
     size = max(len(pairs), 1)
     return Family(p, 1 - (1 - confidence) / size, confidence, size, control.reference is None, adjust)
 
 
 def columns_of(pairs: Sequence[Pair]) -> list[list[int]]:
     """Favorable and decided of the first groups, then of the second ones."""
-    return [
-        [one.favorable for one, _ in pairs],
-        [one.decided for one, _ in pairs],
-        [other.favorable for _, other in pairs],
-        [other.decided for _, other in pairs],
-    ]
+    sides = [[pair[side] for pair in pairs] for side in (0, 1)]
+    return [counts for groups in sides for counts in ([g.favorable for g in groups], [g.decided for g in groups])]

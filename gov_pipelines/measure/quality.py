@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import math
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,7 +12,7 @@ import polars as pl
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure.intervals import wilson
 from gov_pipelines.measure.measurement import Measurement
-from gov_pipelines.measure.window import local_midnight
+from gov_pipelines.measure.window import partition_window
 
 if TYPE_CHECKING:
     from gov_pipelines.measure.tallies import Tally
@@ -36,7 +38,7 @@ def quality_measurements(tally: Tally, control: LogQuality, declaration: SystemD
 
 
 def _nulls(tally: Tally, column: str, declaration: SystemDeclaration) -> tuple[int, int]:
-    found = dict(tally.nulls.filter(pl.col("column") == column).select("missing", "n").iter_rows())
+    found = _counted(tally, column)
     if not found and tally.rows:
         raise WrongUse(
             f"the decision log of {declaration.system} has no column {column}; map or declare it, or take it from `of`"
@@ -44,21 +46,18 @@ def _nulls(tally: Tally, column: str, declaration: SystemDeclaration) -> tuple[i
     return found.get(True, 0), sum(found.values())
 
 
+def _counted(tally: Tally, column: str) -> dict[bool, int]:
+    """Rows of a column by whether its value is missing."""
+    return dict(tally.nulls.filter(pl.col("column") == column).select("missing", "n").iter_rows())
+
+
 def _share(metric: str, attribute: tuple[str, ...], count: int, n: int) -> Measurement:
+    row = Measurement(metric, attribute, n=n, method="Wilson interval")
     if not n:
-        return Measurement(metric, attribute, n=0, method="Wilson interval", note="no rows")
-    lower, upper = wilson(count, n, _CONFIDENCE)
-    return Measurement(
-        metric,
-        attribute,
-        value=count / n,
-        lower=float(lower),
-        upper=float(upper),
-        confidence=_CONFIDENCE,
-        n=n,
-        method="Wilson interval",
-        note=f"{count:,} of {n:,} rows",
-    )
+        return replace(row, note="no rows")
+    lower, upper = map(float, wilson(count, n, _CONFIDENCE))
+    note = f"{count:,} of {n:,} rows"
+    return replace(row, value=count / n, lower=lower, upper=upper, confidence=_CONFIDENCE, note=note)
 
 
 def range_measurements(tally: Tally, control: OperatingRange, declaration: SystemDeclaration) -> list[Measurement]:
@@ -84,37 +83,28 @@ def in_words(limits: Range) -> str:
 
 
 def _rows_outside(tally: Tally, column: str, limits: Range) -> Measurement:
-    low, high = limits
-    same = (
-        (pl.col("column") == column)
-        & pl.col("low").eq_missing(pl.lit(low, pl.Float64))
-        & pl.col("high").eq_missing(pl.lit(high, pl.Float64))
-    )
+    low, high = (pl.lit(limit, pl.Float64) for limit in limits)
+    same = (pl.col("column") == column) & pl.col("low").eq_missing(low) & pl.col("high").eq_missing(high)
     sides = dict(tally.ranges.filter(same).select("side", "n").iter_rows())
-    n, due = (
-        sum(sides.values()),
-        dict(tally.nulls.filter(pl.col("column") == column).select("missing", "n").iter_rows()),
+    n, due = sum(sides.values()), _counted(tally, column).get(False, 0)
+    row = Measurement(
+        "rows_outside_range",
+        (column,),
+        n=n,
+        method=f"count of rows outside {in_words(limits)}",
+        note="no rows with a value",
     )
-    row = Measurement("rows_outside_range", (column,), n=n, method=f"count of rows outside {in_words(limits)}")
-    if n < due.get(False, 0):
-        words = f"{in_words(limits)} was counted in {n:,} of {due[False]:,} rows"
-        return Measurement(row.metric, row.attribute, n=n, method=row.method, note=words)
-    if not n:
-        return Measurement(row.metric, row.attribute, n=0, method=row.method, note="no rows with a value")
+    if n < due:
+        return replace(row, note=f"{in_words(limits)} was counted in {n:,} of {due:,} rows")
     below, above = sides.get("below", 0), sides.get("above", 0)
     note = f"{below:,} below and {above:,} above {in_words(limits)}"
-    return Measurement(row.metric, row.attribute, value=float(below + above), n=n, method=row.method, note=note)
+    return replace(row, value=float(below + above), note=note) if n else row
 
 
 def _days_outside(tally: Tally, limits: Range) -> Measurement:
-    low, high = limits
+    low, high = (math.inf * sign if limit is None else limit for sign, limit in zip((-1, 1), limits, strict=True))
     days = tally.days.select("partition", rows=pl.col("accepted") + pl.col("quarantined"))
-    beyond = pl.lit(value=False)
-    if low is not None:
-        beyond = beyond | (pl.col("rows") < low)
-    if high is not None:
-        beyond = beyond | (pl.col("rows") > high)
-    outside = days.filter(beyond)
+    outside = days.filter(~pl.col("rows").is_between(low, high))
     told = [f"{rows:,} rows on {day}" for day, rows in outside.head(3).iter_rows()]
     if days.height == 1 and not told:
         told = [f"{days['rows'][0]:,} rows"]
@@ -132,7 +122,7 @@ def freshness_measurement(
     tally: Tally, control: Freshness, declaration: SystemDeclaration, partition: date
 ) -> Measurement:
     """Hours from the newest decision of the window to the end of its last partition, in the system's zone."""
-    end = local_midnight(partition + timedelta(days=1), declaration.zone)
+    _, end = partition_window(partition, declaration.zone)
     newest = tally.newest
     return Measurement(
         "hours_since_newest",

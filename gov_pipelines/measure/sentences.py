@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from gov_pipelines.measure.measurement import Measurement
@@ -68,25 +67,8 @@ def said(row: Measurement, rows: Sequence[Measurement]) -> str:
     return f"{name(row)} is {number(row.value)} ({certainty})"
 
 
-def needed(row: Measurement) -> str:
-    """The sample that would tell, else what this one could show."""
-    told = [part for part in (row.note or "").split("; ") if part.endswith("would tell with 80 % power")]
-    if told:
-        return f"; {told[0]}"
-    if row.minimum_detectable is not None:
-        return f"; with 80 % power this sample shows {number(row.minimum_detectable)} or worse"
-    return "; this sample is too small to show any departure"
-
-
-def narrower(row: Measurement, at_least: float | None, at_most: float | None) -> str:
-    """The sample whose interval would no longer cross the limit; intervals shrink with the root of n."""
-    assert row.value is not None
-    reaches = []
-    if at_least is not None and row.lower is not None and row.lower < at_least:
-        reaches.append((row.value - row.lower, row.value - at_least))
-    if at_most is not None and row.upper is not None and row.upper > at_most:
-        reaches.append((row.upper - row.value, at_most - row.value))
-    if not reaches or any(distance <= 0 for _, distance in reaches):
-        return "; no larger sample of this value would tell"
-    times = max((half / distance) ** 2 for half, distance in reaches)
-    return f"; about {math.ceil(row.n * times):,} rows at this value (now {row.n:,}) would tell"
+def reachable(row: Measurement) -> str:
+    """What this sample could have shown."""
+    if row.minimum_detectable is None:
+        return "; this sample is too small to show any departure"
+    return f"; with 80 % power this sample shows {number(row.minimum_detectable)} or worse"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -54,11 +55,6 @@ class Tally:
     merged_below: int = 0
 
     @property
-    def partitions(self) -> tuple[date, ...]:
-        """The local days counted, oldest first."""
-        return tuple(self.days["partition"])
-
-    @property
     def accounting(self) -> dict[str, int]:
         """The row accounting summed over the partitions."""
         return {name: int(self.days[name].sum()) for name in ACCOUNTS}
@@ -75,19 +71,6 @@ class Tally:
 
     def __add__(self, other: Tally) -> Tally:
         return total([self, other])
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Tally):
-            return NotImplemented
-        return all(_same(getattr(self, part.name), getattr(other, part.name)) for part in fields(self))
-
-    __hash__ = None  # type: ignore[assignment]  # frames have none; use `tally_digest`
-
-
-def _same(one: object, other: object) -> bool:
-    if isinstance(one, pl.DataFrame) and isinstance(other, pl.DataFrame):
-        return one.schema == other.schema and one.equals(other)
-    return one == other
 
 
 def tally(
@@ -128,25 +111,33 @@ def tally(
         )
 
     count = pl.len().cast(pl.Int64).alias("n")
-    queries = [lazy.with_columns(outcome=_outcome(declaration)).group_by([*dimensions, "outcome"]).agg(count)]
-    queries += [lazy.group_by(value=pl.col(name).cast(pl.String)).agg(count) for name in categories]
-    queries += [lazy.group_by(bin=upper_half(name)).agg(count) for name in numbers]
-    queries.append(lazy.select(_scalars(list(present), limits)))
-    cells, *marginals, scalars = pl.collect_all(queries, engine="streaming")
+    queries = [
+        lazy.with_columns(outcome=_outcome(declaration)).group_by([*dimensions, "outcome"]).agg(count),
+        lazy.null_count(),
+        lazy.select(pl.col("decided_at").max()),
+    ]
+    for name in categories:
+        values = lazy.group_by(value=pl.col(name).cast(pl.String)).agg(count)
+        queries.append(values.with_columns(column=pl.lit(name)))
+    for name in numbers:
+        halves = lazy.group_by(half=upper_half(name)).agg(count)
+        queries.append(halves.select("n", bin=in_order(pl.col("half")), column=pl.lit(name)))
+    for name, (low, high) in limits:
+        sides = lazy.drop_nulls(name).group_by(side=_side(pl.col(name).cast(pl.Float64), low, high)).agg(count)
+        queries.append(sides.with_columns(column=pl.lit(name), low=pl.lit(low), high=pl.lit(high)))
+    cells, empty, newest, *found = pl.collect_all(queries, engine="streaming")
     _check(cells, rows, declaration)
-
-    named = zip([*categories, *numbers], marginals, strict=True)
-    columns = [frame.select(pl.lit(name).alias("column"), pl.all()) for name, frame in named]
-    one = scalars.row(0, named=True)
-    histograms = [frame.with_columns(bin=in_order(pl.col("bin"))) for frame in columns[len(categories) :]]
+    each = iter(found)
+    missing = empty.unpivot(variable_name="column", value_name="n").with_columns(missing=True)
+    nulls = [missing, missing.with_columns(missing=False, n=rows["accepted"] - pl.col("n"))]
     return Tally(
         days=pl.DataFrame([{"partition": partition} | {name: rows[name] for name in ACCOUNTS}], schema=DAYS),
         cells=_summed([cells], {**dict.fromkeys([*dimensions, "outcome"], pl.String), "n": pl.Int64}),
-        categories=_summed(columns[: len(categories)], TABLES["categories"]),
-        histograms=_summed(histograms, TABLES["histograms"]),
-        ranges=_summed([_range_rows(one, limits)], TABLES["ranges"]),
-        nulls=_summed([_null_rows(one, list(present))], TABLES["nulls"]),
-        newest=one["newest"],
+        nulls=_summed(nulls, TABLES["nulls"]),
+        newest=newest.item(),
+        categories=_summed(islice(each, len(categories)), TABLES["categories"]),
+        histograms=_summed(islice(each, len(numbers)), TABLES["histograms"]),
+        ranges=_summed(each, TABLES["ranges"]),
     )
 
 
@@ -186,9 +177,6 @@ def _outcome(declaration: SystemDeclaration) -> pl.Expr:
 
 
 def _check(cells: pl.DataFrame, rows: Mapping[str, int], declaration: SystemDeclaration) -> None:
-    missing = [name for name in ACCOUNTS if name not in rows]
-    if missing:
-        raise WrongUse(f"the row accounting lacks {', '.join(missing)}")
     unknown = int(cells.filter(pl.col("outcome").is_null())["n"].sum())
     if unknown:
         raise WrongUse(
@@ -199,36 +187,13 @@ def _check(cells: pl.DataFrame, rows: Mapping[str, int], declaration: SystemDecl
         raise WrongUse(f"the log holds {counted} rows but its accounting says {rows['accepted']} were accepted")
 
 
-def _scalars(columns: list[str], limits: list[tuple[str, Range]]) -> list[pl.Expr]:
-    found = [pl.col("decided_at").max().alias("newest"), pl.len().alias("rows")]
-    found += [pl.col(name).null_count().alias(f"null:{name}") for name in columns]
-    for at, (column, (low, high)) in enumerate(limits):
-        value = pl.col(column).cast(pl.Float64)
-        below = value < low if low is not None else pl.lit(value=False)
-        above = value > high if high is not None else pl.lit(value=False)
-        found += [below.cast(pl.Int64).sum().alias(f"below:{at}"), above.cast(pl.Int64).sum().alias(f"above:{at}")]
-    return found
+def _side(value: pl.Expr, low: float | None, high: float | None) -> pl.Expr:
+    below = value < low if low is not None else pl.lit(value=False)
+    above = value > high if high is not None else pl.lit(value=False)
+    return pl.when(below).then(pl.lit("below")).when(above).then(pl.lit("above")).otherwise(pl.lit("inside"))
 
 
-def _range_rows(one: Mapping[str, int], limits: list[tuple[str, Range]]) -> pl.DataFrame:
-    rows = []
-    for at, (column, (low, high)) in enumerate(limits):
-        below, above = one[f"below:{at}"], one[f"above:{at}"]
-        inside = one["rows"] - one[f"null:{column}"] - below - above
-        rows += [(column, low, high, side, n) for side, n in (("below", below), ("inside", inside), ("above", above))]
-    return pl.DataFrame(rows, schema=TABLES["ranges"], orient="row")
-
-
-def _null_rows(one: Mapping[str, int], columns: list[str]) -> pl.DataFrame:
-    rows = [
-        (name, missing, one[f"null:{name}"] if missing else one["rows"] - one[f"null:{name}"])
-        for name in columns
-        for missing in (False, True)
-    ]
-    return pl.DataFrame(rows, schema=TABLES["nulls"], orient="row")
-
-
-def _summed(frames: Sequence[pl.DataFrame], schema: Mapping[str, type[pl.DataType] | pl.DataType]) -> pl.DataFrame:
+def _summed(frames: Iterable[pl.DataFrame], schema: Mapping[str, type[pl.DataType] | pl.DataType]) -> pl.DataFrame:
     """One frame of the given columns, a row a key, in the order of the keys."""
     keys = [name for name in schema if name != "n"]
     typed = [frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items()) for frame in frames]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import sentences
 from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement
 
 if TYPE_CHECKING:
-    from gov_pipelines.policy.kinds import Control, DataAccess, Drift, Fairness, Freshness, LogQuality, OperatingRange
+    from gov_pipelines.policy.kinds import Control, Drift, Fairness, Freshness, LogQuality, OperatingRange, Test
 
 _HOURS = {"hours": 1, "days": 24}
 
@@ -61,12 +61,10 @@ def _rule(control: Control, measurements: Sequence[Measurement]) -> Judgement:
     if control.judges == "decision":
         return _decisions(measurements)
     match control.kind:
-        case "fairness":
-            return _fairness(control, measurements)
-        case "drift":
-            return _drift(control, measurements)
+        case "fairness" | "drift":
+            return _compared(control, measurements)
         case "data_access":
-            return _access(control, measurements)
+            return _access(measurements)
         case "log_quality" | "operating_range" | "freshness":
             return _bare(control, measurements)
     raise WrongUse(f"no verdict rule for controls of kind {control.kind}")
@@ -85,48 +83,36 @@ def _decisions(measurements: Sequence[Measurement]) -> Judgement:
     judged = outside + undecidable + pending + within
     if not judged:
         return Judgement("not_applicable", "The rule applied to no decision.", rows[3])
-    also = "".join(
-        f"; {count:,} {name}" for name, count in (("undecidable", undecidable), ("pending", pending)) if count
-    )
+    also = f"; {undecidable:,} undecidable" if undecidable else ""
+    open_ = f"; {pending:,} pending" if pending else ""
     if outside:
-        verdict = Judgement("fail", f"{outside:,} of {judged:,} decisions are outside{also}.", rows[0], outside)
-    elif undecidable:
-        words = f"{undecidable:,} of {judged:,} decisions cannot be judged: a value the rule needs is missing"
-        verdict = _insufficient(rows[1], f"{words}{f'; {pending:,} pending' if pending else ''}")
-    elif within:
-        verdict = Judgement("pass", f"All {within:,} decisions whose clock has run are within{also}.", rows[3])
-    else:
-        verdict = _insufficient(rows[2], f"{pending:,} clock{' still runs' if pending == 1 else 's still run'}")
-    return verdict
+        return Judgement("fail", f"{outside:,} of {judged:,} decisions are outside{also}{open_}.", rows[0], outside)
+    if within and not undecidable:
+        return Judgement("pass", f"All {within:,} decisions whose clock has run are within{open_}.", rows[3])
+    words = f"{pending:,} clock{' still runs' if pending == 1 else 's still run'}"
+    if undecidable:
+        words = f"{undecidable:,} of {judged:,} decisions cannot be judged: a value the rule needs is missing{open_}"
+    return _insufficient(rows[1] if undecidable else rows[2], words)
 
 
-def _fairness(control: Fairness, measurements: Sequence[Measurement]) -> Judgement:
+def _compared(control: Fairness | Drift, measurements: Sequence[Measurement]) -> Judgement:
     rows = [one for one in measurements if one.metric == control.metric]
-    due = [(by,) if isinstance(by, str) else tuple(by) for by in control.by]
-    absent = _absent(rows, due)
+    named = control.by if control.kind == "fairness" else control.of
+    absent = _absent(rows, [(name,) if isinstance(name, str) else tuple(name) for name in named])
     if not rows or absent:
         return _unmeasured(control.metric, absent)
-    if control.at_least is None and control.at_most is None:
+    at_least = control.at_least if control.kind == "fairness" else None
+    if at_least is None and control.at_most is None:
         return _report_only(rows)
     # The group compared with is its own reference: always equal, so never a reason to pass.
     judged = [one for one in rows if one.tested and (one.group is None or one.group != one.reference_group)]
-    found = [_limit(control, one, rows) for one in judged]
+    found = [_limit(control.test, at_least, control.at_most, one, rows) for one in judged]
     for attribute in dict.fromkeys(one.attribute for one in rows):
         if not any(one.attribute == attribute for one in judged):
             row = next(one for one in rows if one.attribute == attribute)
             why = row.note or "no group is large enough"
             found.append(_insufficient(row, f"{sentences.name(row)} cannot be compared: {why}"))
     return _worst(found, rows)
-
-
-def _drift(control: Drift, measurements: Sequence[Measurement]) -> Judgement:
-    rows = [one for one in measurements if one.metric == control.metric]
-    absent = sorted(set(control.of) - {name for one in rows for name in one.attribute})
-    if absent:
-        return Judgement("missing", f"No {sentences.metric(control.metric)} of {', '.join(absent)} was measured.")
-    if control.at_most is None:
-        return _report_only(rows)
-    return _worst([_limit(control, one, rows) for one in rows], rows)
 
 
 def _absent(rows: Sequence[Measurement], due: Iterable[tuple[str, ...]]) -> list[str]:
@@ -170,97 +156,84 @@ def _severity(judgement: Judgement) -> tuple[int, bool, float, float]:
     return WORST_FIRST.index(judgement.verdict), row.group is None, p, row.value if falls else -row.value
 
 
-def _limit(control: Fairness | Drift, row: Measurement, rows: Sequence[Measurement]) -> Judgement:
-    at_least = getattr(control, "at_least", None)  # a drift control has an upper limit only
-    at_most = control.at_most
+def _limit(
+    test: Test | Literal["none"],
+    at_least: float | None,
+    at_most: float | None,
+    row: Measurement,
+    rows: Sequence[Measurement],
+) -> Judgement:
     if row.value is None:
         return _insufficient(row, f"{sentences.name(row)} cannot be judged: {row.note or 'undefined'}")
-    too_low = at_least is not None and row.value < at_least
-    too_high = at_most is not None and row.value > at_most
-    limits = [f"below {at_least:g}"] if too_low else [f"above {at_most:g}"] if too_high else []
-    told = f"{sentences.said(row, rows)}, {''.join(limits) or sentences.inside(at_least, at_most)}"
+    least, most = -math.inf if at_least is None else at_least, math.inf if at_most is None else at_most
+    beyond = f"below {least:g}" if row.value < least else f"above {most:g}" if row.value > most else ""
+    told = f"{sentences.said(row, rows)}, {beyond or sentences.inside(at_least, at_most)}"
+    if test == "none":
+        return Judgement("fail" if beyond else "pass", f"{told}; the bare point, not tested.", row)
     low = -math.inf if row.lower is None else row.lower
     high = math.inf if row.upper is None else row.upper
-    beyond = too_low or too_high
-    inside = (at_least is None or low >= at_least) and (at_most is None or high <= at_most)
-    if control.test == "none":
-        return Judgement("fail" if beyond else "pass", f"{told}; the bare point, not tested.", row)
-    if control.test.against == "threshold" or row.metric == "selection_rate":
-        apart = (at_least is not None and high < at_least) or (at_most is not None and low > at_most)
-        more = sentences.narrower(row, at_least, at_most)
-        return _against_threshold(row, told, more, beyond=beyond, inside=inside, apart=apart)
-    return _against_equality(row, told, 1 - control.test.confidence, beyond=beyond, inside=inside)
-
-
-def _against_equality(row: Measurement, told: str, level: float, *, beyond: bool, inside: bool) -> Judgement:
-    if beyond and row.p_adjusted is not None and row.p_adjusted <= level:
-        words = f"{told}, and equality is rejected (adjusted p = {row.p_adjusted:.1g})."
-        return Judgement("fail", words, row)
-    if beyond:
-        p = "not tested" if row.p_adjusted is None else f"adjusted p = {row.p_adjusted:.2g}"
-        return _insufficient(row, f"{told}, but equality is not rejected ({p}){sentences.needed(row)}")
-    if inside:
-        return Judgement("pass", f"{told}, and so is the whole interval.", row)
-    return Judgement("warn", f"{told}, but the interval crosses the limit.", row)
-
-
-def _against_threshold(row: Measurement, told: str, more: str, *, beyond: bool, inside: bool, apart: bool) -> Judgement:
-    if apart or inside:
-        return Judgement("fail" if apart else "pass", f"{told}, and so is the whole interval.", row)
-    if beyond:
+    inside, apart = not beyond and low >= least and high <= most, high < least or low > most
+    by_limit = test.against == "threshold" or row.metric == "selection_rate"
+    if inside or (by_limit and apart):
+        return Judgement("pass" if inside else "fail", f"{told}, and so is the whole interval.", row)
+    if bool(beyond) == by_limit:  # a point beyond, or one inside that is only held against equality
         return Judgement("warn", f"{told}, but the interval crosses the limit.", row)
-    return _insufficient(row, f"{told}, but the interval crosses the limit{more}")
+    why = "the interval crosses the limit"
+    if not by_limit:
+        p = row.p_adjusted
+        if p is not None and p <= 1 - test.confidence:
+            return Judgement("fail", f"{told}, and equality is rejected (adjusted p = {p:.1g}).", row)
+        tested = "not tested" if p is None else f"adjusted p = {p:.2g}"
+        why = f"equality is not rejected ({tested}){sentences.reachable(row)}"
+    return _insufficient(row, f"{told}, but {why}")
 
 
 def _insufficient(row: Measurement, words: str) -> Judgement:
     return Judgement("insufficient", f"{words}.", row)
 
 
-def _access(_control: DataAccess, measurements: Sequence[Measurement]) -> Judgement:
+def _access(measurements: Sequence[Measurement]) -> Judgement:
     found = {one.metric: one for one in measurements}
-    outside, reads = found.get("reads_outside"), found.get("reads")
-    if outside is None:
+    if not {"reads_outside", "reads"} <= found.keys():
         return Judgement("missing", "Reads outside the declared ones were not measured.")
-    if outside.value is None:
-        return Judgement("insufficient", f"Reads cannot be judged: {outside.note or 'undefined'}.", outside)
+    outside, reads = found["reads_outside"], found["reads"]
+    if outside.value is None or reads.value is None:
+        return _insufficient(outside, f"Reads cannot be judged: {outside.note or 'undefined'}")
     if outside.value > 0:
-        of = f" of {reads.value:,.0f}" if reads is not None and reads.value is not None else ""
-        return Judgement("fail", f"{outside.value:,.0f}{of} reads are outside what the intake declares.", outside)
-    if reads is not None and not reads.value:
-        return Judgement("insufficient", "The access log holds no read by this system: nothing can be told.", reads)
+        words = f"{outside.value:,.0f} of {reads.value:,.0f} reads are outside what the intake declares."
+        return Judgement("fail", words, outside)
+    if not reads.value:
+        return _insufficient(reads, "The access log holds no read by this system: nothing can be told")
     return Judgement("pass", f"None of {outside.n:,} reads is outside what the intake declares.", outside)
 
 
 def _bare(control: LogQuality | OperatingRange | Freshness, measurements: Sequence[Measurement]) -> Judgement:
-    metric, limit, worded = _bare_limit(control)
-    rows = [one for one in measurements if one.metric in metric]
-    due = control.ranges if control.kind == "operating_range" else control.of if control.kind == "log_quality" else ()
+    metrics, due, limit, form = _bare_limit(control)
+    rows = [one for one in measurements if one.metric in metrics]
     absent = _absent(rows, [(name,) for name in due])
     if not rows or absent:
-        return _unmeasured(max(metric), absent)
-    if limit is None:
-        return _report_only(rows)
-    return _worst([_held(one, limit, worded) for one in rows], rows)
+        return _unmeasured(metrics[0], absent)
+    return _report_only(rows) if limit is None else _worst([_held(one, limit, form) for one in rows], rows)
 
 
 def _bare_limit(
     control: LogQuality | OperatingRange | Freshness,
-) -> tuple[frozenset[str], float | None, Callable[[float], str]]:
+) -> tuple[tuple[str, ...], Iterable[str], float | None, str]:
+    """The metrics that are judged, the attributes that are due, the upper limit, and how numbers are written."""
     if control.kind == "log_quality":
-        return frozenset({control.metric}), control.at_most, lambda share: f"{share:.2%}"
+        return (control.metric,), control.of, control.at_most, ".2%"
     if control.kind == "operating_range":
-        return frozenset({"rows_outside_range", "days_outside_range"}), 0.0, lambda count: f"{count:,.0f}"
+        return ("rows_outside_range", "days_outside_range"), control.ranges or (), 0.0, ",.0f"
     if control.within.unit not in _HOURS:
         raise WrongUse(f"freshness is counted in hours or days; `within: {control.within}` is neither")
-    hours = float(control.within.count * _HOURS[control.within.unit])
-    return frozenset({"hours_since_newest"}), hours, lambda count: f"{count:,.1f}"
+    return ("hours_since_newest",), (), float(control.within.count * _HOURS[control.within.unit]), ",.1f"
 
 
-def _held(row: Measurement, limit: float, worded: Callable[[float], str]) -> Judgement:
+def _held(row: Measurement, limit: float, form: str) -> Judgement:
     name = sentences.name(row)
     if row.value is None:
         return _insufficient(row, f"{name} cannot be judged: {row.note or 'undefined'}")
-    told = f"{name} is {worded(row.value)}{f' ({row.note})' if row.note else ''}"
+    told = f"{name} is {row.value:{form}}{f' ({row.note})' if row.note else ''}"
     if row.value > limit:
-        return Judgement("fail", f"{told}, above {worded(limit)}.", row)
-    return Judgement("pass", f"{told}, at most {worded(limit)}.", row)
+        return Judgement("fail", f"{told}, above {limit:{form}}.", row)
+    return Judgement("pass", f"{told}, at most {limit:{form}}.", row)

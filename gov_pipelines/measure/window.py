@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def _first_day(window: Window, partition: date) -> date:
-    if window.span == "days" and window.days is not None:
-        return partition - timedelta(days=window.days - 1)
-    if window.span == "calendar month":
-        return partition.replace(day=1)
-    if window.span == "calendar year":
-        return partition.replace(month=1, day=1)
-    return date.min if window.span == "all" else partition
+    firsts = {
+        "partition": partition,
+        "days": partition - timedelta(days=(window.days or 1) - 1),
+        "calendar month": partition.replace(day=1),
+        "calendar year": partition.replace(month=1, day=1),
+    }
+    return firsts.get(window.span, date.min)
 
 
 def window_partitions(window: Window, partition: date, starts: date) -> list[date]:
@@ -35,12 +35,14 @@ def window_partitions(window: Window, partition: date, starts: date) -> list[dat
     return [first + timedelta(days=day) for day in range((partition - first).days + 1)]
 
 
-def local_midnight(day: date, zone: str) -> datetime:
-    """The first instant of a local day, in UTC.
+def partition_window(partition: date, zone: str) -> tuple[datetime, datetime]:
+    """The half-open UTC window of a local day, which has 23 or 25 hours where clocks change.
 
     Where clocks skip midnight the day begins at the skip; where midnight comes twice, at the first.
     """
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+    days = (partition, partition + timedelta(days=1))
+    start, end = (datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC) for day in days)
+    return start, end
 
 
 def window_bounds(window: Window, partition: date, starts: date, zone: str) -> tuple[datetime, datetime]:
@@ -53,4 +55,4 @@ def window_bounds(window: Window, partition: date, starts: date, zone: str) -> t
         zone: IANA name of the system's time zone; local days of 23 or 25 hours keep their length.
     """
     first = max(_first_day(window, partition), min(starts, partition))
-    return local_midnight(first, zone), local_midnight(partition + timedelta(days=1), zone)
+    return partition_window(first, zone)[0], partition_window(partition, zone)[1]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure import disclosed, drift_measurements, stability_index
-from gov_pipelines.measure.drift import homogeneity
+from gov_pipelines.measure import disclosed, drift_measurements
+from gov_pipelines.measure.drift import homogeneity, stability_index
 from gov_pipelines.measure.intervals import stability_index_interval
 from gov_pipelines.policy.kinds import Drift
 
@@ -117,14 +117,16 @@ def test_columns_nobody_counts_are_refused(loans):
         drift_measurements(loans, disclosed(loans), control("amount"))
 
 
-def test_a_departure_not_shown_names_the_rows_that_would(of_columns):
+def test_few_rows_say_what_they_cannot_show(of_columns):
     now, then = (
         of_columns(decisions=["approved"] * 12 + ["denied"] * 8),
         of_columns(decisions=["approved"] * 300 + ["denied"] * 100),
     )
     (row,) = drift_measurements(now, then, control("decision", at_most=0.05))
     assert row.p_adjusted > 0.05
-    assert "rows in the window would tell with 80 % power" in row.note
+    assert row.minimum_detectable > row.value > 0.05
+    few = of_columns(decisions=["approved"] * 4)
+    assert "interval and test are approximate" in drift_measurements(few, then, control("decision"))[0].note
 
 
 @pytest.mark.parametrize(("n", "m", "bins"), [(200, 200, 5), (300, 3000, 10), (1000, 1000, 20)])

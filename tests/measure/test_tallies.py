@@ -1,8 +1,10 @@
 import json
 import math
+from dataclasses import fields
 from datetime import date, timedelta
 
 import polars as pl
+import polars.testing
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,10 +48,10 @@ def count(declare):
 @settings(max_examples=25, deadline=None)
 def test_adding_is_exact_commutative_and_associative(count, first, second, third):
     a, b, c = count(first), count(second, DAY + timedelta(days=1)), count(third, DAY + timedelta(days=2))
-    assert a + b == b + a
-    assert (a + b) + c == a + (b + c) == total([c, a, b])
+    assert tally_json(a + b) == tally_json(b + a)
+    assert tally_json((a + b) + c) == tally_json(a + (b + c)) == tally_json(total([c, a, b]))
     assert (a + b).rows == a.rows + b.rows
-    assert (a + b).partitions == (DAY, DAY + timedelta(days=1))
+    assert (a + b).days["partition"].to_list() == [DAY, DAY + timedelta(days=1)]
 
 
 @given(st.lists(ROW, max_size=20), st.randoms(), st.data())
@@ -68,8 +70,14 @@ def test_parts_in_any_order_add_up_to_the_tally_of_the_whole(count, rows, random
 @settings(max_examples=25, deadline=None)
 def test_canonical_json_goes_there_and_back(count, rows):
     counted = count(rows)
-    assert tally_from_json(tally_json(counted)) == counted
-    assert tally_digest(tally_from_json(tally_json(counted))) == tally_digest(counted)
+    read = tally_from_json(tally_json(counted))
+    for part in fields(counted):
+        ours, theirs = getattr(counted, part.name), getattr(read, part.name)
+        if isinstance(ours, pl.DataFrame):
+            pl.testing.assert_frame_equal(theirs, ours)
+        else:
+            assert theirs == ours
+    assert tally_digest(read) == tally_digest(counted)
 
 
 @given(st.lists(ROW, max_size=40), st.integers(2, 6))
@@ -84,7 +92,7 @@ def test_disclosure_leaves_no_small_cell_and_keeps_the_totals(count, rows, minim
         # only where all of it together is small
         per = before.group_by(within or [pl.lit(1)]).agg(pl.col("n").sum())["n"].to_list()
         assert small.height <= sum(n < minimum for n in per), table
-    assert tally_from_json(tally_json(shown)) == shown
+    assert tally_json(tally_from_json(tally_json(shown))) == tally_json(shown)
 
 
 def test_counts_of_the_mortgage_decisions(loans):
@@ -99,7 +107,7 @@ def test_counts_of_the_mortgage_decisions(loans):
 
 
 def test_one_scan_reads_a_lazy_frame_as_well(loanapp, mortgages, loans):
-    assert tally(loanapp.lazy(), mortgages, accounting(1987, quarantined=2), DAY) == loans
+    assert tally_json(tally(loanapp.lazy(), mortgages, accounting(1987, quarantined=2), DAY)) == tally_json(loans)
 
 
 def test_rows_outside_ranges_are_counted_with_the_limits_inclusive(count):
@@ -166,4 +174,4 @@ def test_a_merged_tally_says_so_and_merges_once(loans):
 
 def test_partitions_come_in_order(count):
     later, earlier = count([], date(2026, 9, 3)), count([], date(2026, 9, 2))
-    assert (later + earlier).partitions == (date(2026, 9, 2), date(2026, 9, 3))
+    assert (later + earlier).days["partition"].to_list() == [date(2026, 9, 2), date(2026, 9, 3)]

@@ -146,7 +146,7 @@ def test_a_verdict_that_the_data_cannot_give_says_what_would(of_groups, declarat
     control = fairness()
     found = verdict(control, fairness_measurements(of_groups({"a": (25, 15), "b": (18, 22)}), control, declaration))
     assert found.verdict == "insufficient"
-    assert "about 138 decisions on b (now 40)" in found.reason
+    assert "but equality is not rejected (adjusted p = 0.18); with 80 % power this sample shows 0.469" in found.reason
     lone = verdict(control, fairness_measurements(of_groups({"a": (25, 15), "b": (1, 1)}), control, declaration))
     assert lone.verdict == "insufficient"
     assert "fewer than two known groups reach 30 decisions (a 40, b 2)" in lone.reason
@@ -161,10 +161,6 @@ def test_selection_rates_are_held_against_the_limit_itself(of_groups, declaratio
     tally = of_groups({"a": (favorable, decided - favorable), "b": (990, 10)})
     found = verdict(control, fairness_measurements(tally, control, declaration))
     assert found.verdict == expected
-    if expected == "insufficient":
-        assert "about 131 rows at this value (now 100) would tell" in found.reason
-        more = of_groups({"a": (116, 15), "b": (990, 10)})
-        assert verdict(control, fairness_measurements(more, control, declaration)).verdict == "pass"
 
 
 def test_a_declared_reference_that_is_not_there_is_insufficient(of_groups, declaration):
@@ -183,7 +179,7 @@ def test_drift(of_columns):
     few = of_columns(decisions=["approved"] * 6 + ["denied"] * 4)
     found = verdict(control, drift_measurements(few, then, control))
     assert found.verdict == "insufficient"
-    assert "rows in the window would tell" in found.reason
+    assert "with 80 % power this sample shows" in found.reason
     two = control.model_copy(update={"of": ["decision", "income"]})
     assert verdict(two, drift_measurements(few, then, control)).verdict == "missing"
 
