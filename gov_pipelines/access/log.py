@@ -63,14 +63,12 @@ def read_access_log(
             "read. Name the column of the reader in `access_log.columns`."
         )
     reads = rows.select(
-        _value(name, source[name], rows, zone).alias(name)
-        if source[name] in rows.columns
-        else pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in READ_SCHEMA.items()
-    ).sort(list(READ_SCHEMA))
+        _value(name, source[name], rows, zone).alias(name) for name in READ_SCHEMA if source[name] in rows.columns
+    )
     undated = pl.DataFrame({"purpose": [UNDATED] * read.undated}, schema={"purpose": pl.String})
+    empty = pl.DataFrame(schema=READ_SCHEMA)
     return pl.concat(
-        [reads, undated.select(pl.lit(None, dtype=d).alias(n) if n != "purpose" else n for n, d in READ_SCHEMA.items())]
+        [empty, reads.sort([name for name in READ_SCHEMA if name in reads.columns]), undated], how="diagonal"
     )
 
 

@@ -32,11 +32,7 @@ def access_outside(
     outside = _reads_of_system(log, declaration).filter(~_permitted(declaration, control))
     return (
         outside.group_by(_READ)
-        .agg(
-            pl.col("read_at").min().alias("first"),
-            pl.col("read_at").max().alias("last"),
-            pl.len().cast(pl.Int64).alias("reads"),
-        )
+        .agg(first=pl.col("read_at").min(), last=pl.col("read_at").max(), reads=pl.len().cast(pl.Int64))
         .sort(_READ)
     )
 
@@ -64,9 +60,8 @@ def _reads_of_system(log: pl.DataFrame, declaration: SystemDeclaration) -> pl.Da
         return log
     # A read by nobody named may be the system's: it is not excused by its silence.
     unnamed = pl.col("principal").is_null() & pl.col("role").is_null()
-    return log.filter(
-        _folded("principal").eq_missing(role.lower()) | _folded("role").eq_missing(role.lower()) | unnamed
-    )
+    by_role = pl.any_horizontal(_folded(name).eq_missing(role.lower()) for name in ("principal", "role"))
+    return log.filter(by_role | unnamed)
 
 
 def _permitted(declaration: SystemDeclaration, control: DataAccess | None) -> pl.Expr:

@@ -116,29 +116,21 @@ def _all_decoded(values: pl.Series) -> pl.Series:
 
 def stacked(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Frames of one table, one below the other. A column whose types differ between them becomes text; it loses nothing."""
-    names = list(dict.fromkeys(name for frame in frames for name in frame.columns))
-    empty = {
-        (position, name)
-        for position, frame in enumerate(frames)
-        for name in names
-        if name not in frame.columns or frame[name].null_count() == frame.height
-    }
-    types = {
-        name: {frame.schema[name] for position, frame in enumerate(frames) if (position, name) not in empty}
-        for name in names
-    }
+    types: dict[str, set[pl.DataType]] = {}
+    for column in (column for frame in frames for column in frame):
+        types.setdefault(column.name, set()).update([] if _is_empty(column) else [column.dtype])
 
-    def column(position: int, name: str) -> pl.Expr:
-        wanted = next(iter(types[name])) if len(types[name]) == 1 else pl.String()
-        if (position, name) in empty:
-            return pl.lit(None, dtype=wanted).alias(name)
-        dtype = frames[position].schema[name]
-        return pl.col(name) if dtype == wanted else _written(pl.col(name), dtype)
+    def alike(column: pl.Series) -> pl.Expr:
+        if _is_empty(column):
+            return pl.lit(None).alias(column.name)
+        return pl.col(column.name) if len(types[column.name]) == 1 else _written(pl.col(column.name), column.dtype)
 
-    return pl.concat(
-        frame.with_columns(column(position, name) for name in names).select(names)
-        for position, frame in enumerate(frames)
-    )
+    stack = pl.concat((frame.with_columns(map(alike, frame)) for frame in frames), how="diagonal_relaxed")
+    return stack.with_columns(pl.col(pl.Null).cast(pl.String))
+
+
+def _is_empty(column: pl.Series) -> bool:
+    return column.null_count() == len(column)
 
 
 def _written(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:

@@ -21,21 +21,15 @@ def frame_digest(frame: pl.DataFrame) -> str:
         TypeError: a column is nested; logs hold none.
     """
     names = sorted(frame.columns)
-    ordered = frame.select(names).sort(_order(frame, names)) if names else frame
+    unique = "decision_id" in names and frame["decision_id"].n_unique() == frame.height
+    by = ["decision_id"] if unique else sorted(names, key=lambda name: (name != "decision_id", name))
+    ordered = frame.select(names).sort(by) if names else frame
     kinds = [[name, _kind(ordered.schema[name])] for name in names]
     digest = sha256(json.dumps([frame.height, kinds]).encode())
     for name, kind in kinds:
         for block in _blocks(ordered[name], kind):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _order(frame: pl.DataFrame, names: list[str]) -> list[str]:
-    if "decision_id" not in names:
-        return names
-    if frame["decision_id"].n_unique() == frame.height:
-        return ["decision_id"]
-    return ["decision_id", *(name for name in names if name != "decision_id")]
 
 
 def _kind(dtype: pl.DataType) -> str:
@@ -46,11 +40,14 @@ def _kind(dtype: pl.DataType) -> str:
         return "number"
     if isinstance(dtype, pl.Datetime):
         return "moment" if dtype.time_zone else "local time"
-    if isinstance(dtype, pl.Categorical | pl.Enum | pl.Null):
-        return "text"
-    known = {pl.String: "text", pl.Boolean: "boolean", pl.Date: "date", pl.Decimal: "decimal"}
-    for known_type, kind in known.items():
-        if dtype == known_type:
+    known = {
+        "text": pl.String | pl.Categorical | pl.Enum | pl.Null,
+        "boolean": pl.Boolean,
+        "date": pl.Date,
+        "decimal": pl.Decimal,
+    }
+    for kind, types in known.items():
+        if isinstance(dtype, types):
             return kind
     raise TypeError(f"a column of type {dtype} has no canonical bytes; cast it to text first")
 

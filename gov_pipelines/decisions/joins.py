@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from gov_pipelines.decisions.casts import as_category, as_moment, as_text
 from gov_pipelines.decisions.digest import frame_digest
-from gov_pipelines.decisions.log import known
+from gov_pipelines.decisions.log import REVIEW, known
 from gov_pipelines.decisions.places import Columns, During, Place, Related, Sources
 from gov_pipelines.policy import log_schema
 
 if TYPE_CHECKING:
     from gov_pipelines.policy import SystemDeclaration
 
-_REVIEW = ("reviewer", "reviewer_role", "reviewed_at", "review_outcome")
 _KEY = "__key"
 
 
@@ -58,38 +56,25 @@ def join_attributes(log: pl.DataFrame, declaration: SystemDeclaration, sources: 
     Unknown values are null. Where several rows of one key contradict each other the attribute is null, and counted in
     a note: nobody here can say which is true.
     """
-    id_column = declaration.columns.get("decision_id", "decision_id")
-
-    def home(name: str) -> tuple[str, str, str]:
-        attribute = declaration.protected_attributes[name]
-        return attribute.table or "", attribute.path or "", attribute.key or id_column
-
-    elsewhere = [
-        name for name, attribute in declaration.protected_attributes.items() if attribute.table or attribute.path
-    ]
+    declared = declaration.protected_attributes
+    together: dict[tuple[Place, str | None], list[str]] = {}
+    for name, attribute in declared.items():
+        if place := Place.of(attribute):
+            together.setdefault((place, attribute.key), []).append(name)
     joined = Joined(log)
-    for (table, path, key), group in groupby(sorted(elsewhere, key=home), key=home):
-        names = list(group)
-        source = {name: declaration.protected_attributes[name].column or name for name in names}
-        place = Place(table or None, path or None)
-        rows = _rows_of(
-            joined.log, sources, place, Columns([key, *source.values()]), _related(key, declaration, during)
-        )
+    for (place, key), names in together.items():
+        source = {name: declared[name].column or name for name in names}
+        rows = _rows_of(joined.log, declaration, sources, during, place, key, Columns(list(source.values())))
         values = rows.select(
             _KEY,
-            *(
-                known(
-                    as_category(pl.col(source[name]), rows.schema[source[name]]),
-                    declaration.protected_attributes[name].unknown,
-                ).alias(name)
-                for name in names
-            ),
+            **{
+                name: known(as_category(pl.col(column), rows.schema[column]), declared[name].unknown)
+                for name, column in source.items()
+            },
         )
         distinct = values.group_by(_KEY).agg(pl.col(names).drop_nulls().unique())
         contradicted = distinct.select((pl.col(names).list.len() > 1).sum()).row(0, named=True)
-        single = distinct.with_columns(
-            pl.when(pl.col(name).list.len() == 1).then(pl.col(name).list.first()).alias(name) for name in names
-        )
+        single = distinct.with_columns(pl.when(pl.col(names).list.len() == 1).then(pl.col(names).list.first()))
         notes = [
             f"{place.name} contradicts itself on {name} for {count} decisions; they count as unknown"
             for name, count in contradicted.items()
@@ -108,24 +93,21 @@ def join_reviews(
     as_of: datetime | None = None,
 ) -> Joined:
     """Bring the last review (by `reviewed_at`) to each decision; reviews after `as_of` have not happened yet."""
-    reviews = declaration.reviews
-    if reviews is None or not (reviews.table or reviews.path):
+    reviews, place = declaration.reviews, Place.of(declaration.reviews)
+    if reviews is None or place is None:
         return Joined(log)
-    place = Place(reviews.table, reviews.path)
-    key = reviews.key or declaration.columns.get("decision_id", "decision_id")
-    source = {name: reviews.columns.get(name, name) for name in _REVIEW}
-    columns = Columns(
-        [key, *(source[name] for name in _REVIEW if name in reviews.columns or name == "reviewed_at")],
-        list(source.values()),
-    )
-    rows = _rows_of(log, sources, place, columns, _related(key, declaration, during))
+    source = {name: reviews.columns.get(name, name) for name in REVIEW}
+    required = [source[name] for name in REVIEW if name in reviews.columns or name == "reviewed_at"]
+    columns = Columns(required, list(source.values()))
+    rows = _rows_of(log, declaration, sources, during, place, reviews.key, columns)
+    readers = {"reviewed_at": lambda value, dtype: as_moment(value, dtype, during.zone), "review_outcome": as_category}
     typed = rows.select(
         _KEY,
-        *(
-            _review_value(name, source[name], rows, during.zone).alias(name)
-            for name in _REVIEW
-            if source[name] in rows.columns
-        ),
+        **{
+            name: readers.get(name, as_text)(pl.col(column), rows.schema[column])
+            for name, column in source.items()
+            if column in rows.columns
+        },
     )
     unreadable = int((rows[source["reviewed_at"]].is_not_null() & typed["reviewed_at"].is_null()).sum())
     if as_of is not None:
@@ -136,26 +118,20 @@ def join_reviews(
     return _with(Joined(log), declaration, last, digest_of(place, rows.drop(_KEY)), notes)
 
 
-def _review_value(name: str, source: str, rows: pl.DataFrame, zone: str) -> pl.Expr:
-    value, dtype = pl.col(source), rows.schema[source]
-    if name == "reviewed_at":
-        return as_moment(value, dtype, zone)
-    return as_category(value, dtype) if name == "review_outcome" else as_text(value, dtype)
-
-
-def _related(key: str, declaration: SystemDeclaration, during: During) -> Related | None:
-    if declaration.source.table is None:
-        return None
-    id_column = declaration.columns.get("decision_id", "decision_id")
-    return Related(key, Place(table=declaration.source.table), id_column, during)
-
-
 def _rows_of(
-    log: pl.DataFrame, sources: Sources, place: Place, columns: Columns, related: Related | None
+    log: pl.DataFrame,
+    declaration: SystemDeclaration,
+    sources: Sources,
+    during: During,
+    place: Place,
+    key: str | None,
+    columns: Columns,
 ) -> pl.DataFrame:
     """The rows of a place that belong to decisions of the log, with their key as text in `__key`."""
-    rows = sources.read(place, columns, related=related).frame
-    key = columns.required[0]
+    id_column = declaration.columns.get("decision_id", "decision_id")
+    key, table = key or id_column, declaration.source.table
+    related = Related(key, Place(table=table), id_column, during) if table else None
+    rows = sources.read(place, Columns([key, *columns.required], columns.optional), related=related).frame
     keyed = rows.with_columns(as_category(pl.col(key), rows.schema[key]).alias(_KEY))
     return keyed.join(_keys(log), on=_KEY, how="semi")
 
@@ -167,11 +143,6 @@ def _keys(log: pl.DataFrame) -> pl.DataFrame:
 def _with(
     joined: Joined, declaration: SystemDeclaration, values: pl.DataFrame, read: InputDigest, notes: Iterable[str]
 ) -> Joined:
-    names: Sequence[str] = [name for name in values.columns if name != _KEY]
-    log = (
-        joined.log.drop(names)
-        .with_columns(_keys(joined.log)[_KEY])
-        .join(values, on=_KEY, how="left", maintain_order="left")
-        .select(*log_schema(declaration))
-    )
+    log = joined.log.drop(values.columns, strict=False).hstack(_keys(joined.log))
+    log = log.join(values, on=_KEY, how="left", maintain_order="left").select(*log_schema(declaration))
     return Joined(log, (*joined.inputs, read), (*joined.notes, *notes))

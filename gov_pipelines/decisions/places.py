@@ -7,12 +7,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.policy import did_you_mean
+
+if TYPE_CHECKING:
+    from gov_pipelines.decisions.sql import SqlDatabase
+    from gov_pipelines.policy.declaration import AccessLog, ProtectedAttribute, Reviews
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,11 @@ class Place:
     def name(self) -> str:
         """As declared; what error texts and input digests call it."""
         return self.table or self.path or ""
+
+    @classmethod
+    def of(cls, declared: ProtectedAttribute | Reviews | AccessLog | None) -> Place | None:
+        """Where something lies that is declared with a table or path of its own; None where it has none."""
+        return cls(declared.table, declared.path) if declared and (declared.table or declared.path) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +95,12 @@ class Rows:
     undated: int = 0
 
 
-class Database(Protocol):
-    """What `Sources` asks of a database."""
-
-    def read(
-        self, place: Place, columns: Columns, during: During | None = None, related: Related | None = None
-    ) -> Rows:
-        """Read a table."""
-
-
 class Sources:
     """The tables and files of one declaration; the database is opened when the first table is asked for."""
 
     def __init__(self, stack: ExitStack, url_env: str | None, project: Path, environ: Mapping[str, str]) -> None:
         self._stack, self._url_env, self._project, self._environ = stack, url_env, project, environ
-        self._database: Database | None = None
+        self._database: SqlDatabase | None = None
 
     def read(
         self, place: Place, columns: Columns, during: During | None = None, related: Related | None = None

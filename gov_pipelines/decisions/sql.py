@@ -5,36 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from sqlalchemy import (
-    URL,
-    Column,
-    ColumnElement,
-    Connection,
-    MetaData,
-    String,
-    Table,
-    and_,
-    cast,
-    create_engine,
-    func,
-    inspect,
-    literal_column,
-    make_url,
-    not_,
-    select,
-    true,
-    type_coerce,
-)
+import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, SAWarning
 from sqlalchemy.pool import NullPool
-from sqlalchemy.types import Date, DateTime, Float, Integer, NullType, Numeric
 
 from gov_pipelines.decisions.casts import as_moment, decoded, plain, stacked
 from gov_pipelines.decisions.places import Columns, During, Place, Related, Rows
@@ -57,12 +36,12 @@ def open_database(url_env: str, project: Path, environ: Mapping[str, str]) -> It
         environ: the environment.
 
     Raises:
-        WrongUse: the variable is not set, is no SQLAlchemy URL, or needs a driver that is not installed.
+        WrongUse: the variable is not set, is no SQLAlchemy sa.URL, or needs a driver that is not installed.
         SourceUnreachable: the database did not answer.
     """
     url = _url(url_env, project, environ)
     try:
-        engine = create_engine(url, poolclass=NullPool)
+        engine = sa.create_engine(url, poolclass=NullPool)
     except ImportError as error:
         raise WrongUse(
             f"{url_env} names a {url.get_backend_name()} database, whose driver {error.name} is not installed. Install it."
@@ -84,13 +63,13 @@ def open_database(url_env: str, project: Path, environ: Mapping[str, str]) -> It
         engine.dispose()
 
 
-def _url(url_env: str, project: Path, environ: Mapping[str, str]) -> URL:
+def _url(url_env: str, project: Path, environ: Mapping[str, str]) -> sa.URL:
     if not environ.get(url_env):
         raise WrongUse(
-            f"The environment variable {url_env} is not set. Set it to the source's SQLAlchemy URL, such as sqlite:///file.db."
+            f"The environment variable {url_env} is not set. Set it to the source's SQLAlchemy sa.URL, such as sqlite:///file.db."
         )
     try:
-        url = make_url(environ[url_env])
+        url = sa.make_url(environ[url_env])
         url.get_dialect()
     except ArgumentError:
         raise WrongUse(
@@ -106,10 +85,10 @@ def _url(url_env: str, project: Path, environ: Mapping[str, str]) -> URL:
 class SqlDatabase:
     """Tables of one open transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
         self._sqlite = connection.dialect.name == "sqlite"
-        self._tables: dict[str, Table] = {}
+        self._tables: dict[str, sa.Table] = {}
 
     def read(
         self, place: Place, columns: Columns, during: During | None = None, related: Related | None = None
@@ -123,14 +102,16 @@ class SqlDatabase:
         names = columns.found_in(table.c.keys(), place)
         # SQLite holds anything in any column: what the driver hands out is taken, the casts of the log judge it.
         chosen = [
-            type_coerce(table.c[name], NullType()).label(name) if self._sqlite else table.c[name] for name in names
+            sa.type_coerce(table.c[name], sa.types.NullType()).label(name) if self._sqlite else table.c[name]
+            for name in names
         ]
-        query = select(*chosen)
+        query = sa.select(*chosen)
         undated = 0
         if during is not None:
             within, readable = self._within(table, place, during)
             query = query.where(within, readable)
-            undated = self._count(table, not_(readable))
+            count = sa.select(sa.func.count()).select_from(table).where(sa.not_(readable))
+            undated = int(self._connection.scalar(count) or 0)
         if related is not None:
             query = query.where(self._belongs(table, related))
         result = self._connection.execution_options(stream_results=True).execute(
@@ -146,7 +127,7 @@ class SqlDatabase:
             batches.append(batch)
         return Rows(stacked(batches), undated)
 
-    def _table(self, place: Place) -> Table:
+    def _table(self, place: Place) -> sa.Table:
         if place.name in self._tables:
             return self._tables[place.name]
         schema, _, name = place.name.rpartition(".")
@@ -154,26 +135,23 @@ class SqlDatabase:
             # A type that SQLAlchemy does not know is read as the driver hands it out: nothing to warn of.
             warnings.simplefilter("ignore", SAWarning)
             try:
-                table = Table(
-                    name, MetaData(), schema=schema or None, autoload_with=self._connection, resolve_fks=False
+                table = sa.Table(
+                    name, sa.MetaData(), schema=schema or None, autoload_with=self._connection, resolve_fks=False
                 )
             except NoSuchTableError:
-                raise WrongUse(self._no_such_table(place, name, schema or None)) from None
+                found = sa.inspect(self._connection)
+                known = [*found.get_table_names(schema or None), *found.get_view_names(schema or None)]
+                words = f"The database has no table `{place.name}`. {did_you_mean(name, known)}"
+                raise WrongUse(words) from None
         self._tables[place.name] = table
         return table
 
-    def _no_such_table(self, place: Place, name: str, schema: str | None) -> str:
-        inspector = inspect(self._connection)
-        known = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
-        return f"The database has no table `{place.name}`. {did_you_mean(name, known)}"
-
-    def _count(self, table: Table, condition: ColumnElement[bool]) -> int:
-        return int(self._connection.scalar(select(func.count()).select_from(table).where(condition)) or 0)
-
-    def _within(self, table: Table, place: Place, during: During) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    def _within(
+        self, table: sa.Table, place: Place, during: During
+    ) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
         """The rows to fetch (a little more than the window where the source is not exact), and those with a moment at all."""
         column = table.c[during.column]
-        if not isinstance(column.type, DateTime | Date):
+        if not isinstance(column.type, sa.DateTime | sa.Date):
             raise WrongUse(
                 f"`{place.name}.{during.column}` is {column.type}; a window of time is cut from a DATETIME, TIMESTAMP or "
                 "DATE column. Change the column's type, or export the table to CSV or Parquet and declare `source.path`."
@@ -181,55 +159,54 @@ class SqlDatabase:
         start, end = (moment.astimezone(ZoneInfo(during.zone)) for moment in (during.start, during.end))
         if self._sqlite:
             return _within_text(column, start, end)
-        if isinstance(column.type, Date):
-            return and_(column >= start.date(), column <= end.date()), column.is_not(None)
-        if column.type.timezone:
-            return and_(column >= during.start, column < during.end), column.is_not(None)
-        naive = [moment.replace(tzinfo=None) for moment in (start - _SLACK, end + _SLACK)]
-        return and_(column >= naive[0], column < naive[1]), column.is_not(None)
+        low, high = start - _SLACK, end + _SLACK
+        if isinstance(column.type, sa.Date):
+            return column.between(start.date(), end.date()), column.is_not(None)
+        if not column.type.timezone:
+            low, high = low.replace(tzinfo=None), high.replace(tzinfo=None)
+        return column.between(low, high), column.is_not(None)
 
-    def _belongs(self, table: Table, related: Related) -> ColumnElement[bool]:
+    def _belongs(self, table: sa.Table, related: Related) -> sa.ColumnElement[bool]:
         parent = self._table(related.place)
         within, readable = self._within(parent, related.place, related.during)
         key, ids = table.c[related.key], parent.c[related.id_column]
         kinds = {_kind(key), _kind(ids)}
-        if kinds in ({"text"}, {"whole"}, {"number"}, {"whole", "number"}):
-            return key.in_(select(ids).where(within, readable))
+        if len(kinds) == 1 and kinds != {"other"}:
+            return key.in_(sa.select(ids).where(within, readable))
         if kinds == {"text", "whole"}:
             # Whole numbers here and texts there are the same ids; databases compare them only as text.
-            return cast(key, String).in_(select(cast(ids, String)).where(within, readable))
-        return true()  # no database compares these alike: all is read, and matched as text by the caller
+            return sa.cast(key, sa.String).in_(sa.select(sa.cast(ids, sa.String)).where(within, readable))
+        return sa.true()  # no database compares these alike: all is read, and matched as text by the caller
 
-    def _order(self, table: Table, names: Sequence[str], during: During | None) -> list[ColumnElement[Any]]:
+    def _order(self, table: sa.Table, names: Sequence[str], during: During | None) -> list[sa.ColumnElement[Any]]:
         key = list(table.primary_key)
-        if len(key) == 1 and isinstance(key[0].type, Integer):
+        if len(key) == 1 and isinstance(key[0].type, sa.Integer):
             return [key[0]]
-        if self._sqlite and not key and not self._is_view(table):
-            return [literal_column("rowid")]
+        if self._sqlite and not key and table.name not in sa.inspect(self._connection).get_view_names():
+            return [sa.literal_column("rowid")]
         # No order of writing is kept: by time, then by content, the same at every reading.
         first = [table.c[during.column]] if during is not None else []
         return [*first, *(table.c[name] for name in names)]
 
-    def _is_view(self, table: Table) -> bool:
-        return table.name in inspect(self._connection).get_view_names(table.schema)
 
-
-def _kind(column: Column[Any]) -> str:
-    known = (("text", String), ("whole", Integer), ("number", Numeric), ("number", Float))
+def _kind(column: sa.Column[Any]) -> str:
+    known = (("text", sa.String), ("whole", sa.Integer), ("number", sa.Numeric), ("number", sa.Float))
     return next((kind for kind, type_ in known if isinstance(column.type, type_)), "other")
 
 
 def _within_text(
-    column: Column[Any], start: datetime, end: datetime
-) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    column: sa.Column[Any], start: datetime, end: datetime
+) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
     """SQLite keeps moments as text, with `T` or a blank, with or without seconds and offset; dates compare alike in all.
 
     A day on either side allows for offsets written in the values.
     """
-    text = type_coerce(column, String)
-    readable = and_(func.typeof(column) == "text", text.op("GLOB")(_DATED), func.datetime(text).is_not(None), true())
+    text = sa.type_coerce(column, sa.String)
+    readable = sa.and_(
+        sa.func.typeof(column) == "text", text.op("GLOB")(_DATED), sa.func.datetime(text).is_not(None), sa.true()
+    )
     first, last = start.date() - timedelta(days=1), end.date() + timedelta(days=2)
-    return and_(text >= first.isoformat(), text < last.isoformat()), readable
+    return sa.and_(text >= first.isoformat(), text < last.isoformat()), readable
 
 
 def _frame(names: Sequence[str], rows: Sequence[Any]) -> pl.DataFrame:
@@ -250,12 +227,8 @@ def _series(name: str, values: list[Any]) -> pl.Series:
 
 
 def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bytes):
-        return decoded(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float | Decimal):
-        return str(value)
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    if value is None or isinstance(value, bytes):
+        return None if value is None else decoded(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value).lower() if isinstance(value, bool) else str(value)
