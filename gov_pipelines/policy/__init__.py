@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from gov_pipelines.policy.columns import CANONICAL, Column, counted_columns, log_schema
+from gov_pipelines.policy.columns import CANONICAL, log_schema
 from gov_pipelines.policy.coverage import CoverageCell, LastVerdict, coverage_matrix, last_verdict, newest_due
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.digests import declaration_digest, policy_digest, policy_text
-from gov_pipelines.policy.document import Clause, Level, Obligation, Policy
-from gov_pipelines.policy.durations import Duration, Window, parse_duration, parse_window
+from gov_pipelines.policy.document import Clause, Obligation, Policy
+from gov_pipelines.policy.durations import Duration, Window
 from gov_pipelines.policy.linter import lint
 from gov_pipelines.policy.loading import load_declaration, load_declarations, load_policies, load_policy
 from gov_pipelines.policy.predicates import Predicate, PredicateError, parse_predicate
 from gov_pipelines.policy.suggest import did_you_mean
 from gov_pipelines.policy.timeline import (
     BoundClause,
-    acts_of,
     bound_clauses,
     control_key,
     control_keys,
@@ -26,23 +25,19 @@ __all__ = [
     "CANONICAL",
     "BoundClause",
     "Clause",
-    "Column",
     "CoverageCell",
     "Duration",
     "LastVerdict",
-    "Level",
     "Obligation",
     "Policy",
     "Predicate",
     "PredicateError",
     "SystemDeclaration",
     "Window",
-    "acts_of",
     "bound_clauses",
     "control_key",
     "control_keys",
     "controls_in_force",
-    "counted_columns",
     "coverage_matrix",
     "declaration_digest",
     "did_you_mean",
@@ -55,9 +50,7 @@ __all__ = [
     "load_policy",
     "log_schema",
     "newest_due",
-    "parse_duration",
     "parse_predicate",
-    "parse_window",
     "policy_digest",
     "policy_text",
 ]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any
+from itertools import product
+from math import prod
+from operator import attrgetter
 
 import polars as pl
 
 from gov_pipelines.errors import Mistake
-from gov_pipelines.policy.columns import MOMENT, NUMBER, counted_columns, log_schema
-from gov_pipelines.policy.consistency import ROWS_PER_DAY, unknown_values, vocabulary
+from gov_pipelines.policy.columns import MOMENT, NUMBER, TEXT, counted_columns, log_schema
+from gov_pipelines.policy.consistency import ROWS_PER_DAY, mistakes_in_rule, vocabulary
 from gov_pipelines.policy.declaration import ApprovedModel as ModelApproval
-from gov_pipelines.policy.declaration import Range, SystemDeclaration
+from gov_pipelines.policy.declaration import MayDecide, Range, SystemDeclaration
 from gov_pipelines.policy.document import Clause, Policy
 from gov_pipelines.policy.kinds import (
     ApprovedModel,
+    Control,
     DataAccess,
     Deadline,
     DecisionScope,
@@ -26,141 +28,148 @@ from gov_pipelines.policy.kinds import (
     LogQuality,
     OperatingRange,
 )
-from gov_pipelines.policy.laxity import overlooked
 from gov_pipelines.policy.loading import Read
 from gov_pipelines.policy.predicates import PredicateError, parse_predicate
 from gov_pipelines.policy.suggest import did_you_mean
 from gov_pipelines.policy.yaml_file import Place
 
+# Kind to its own parameter and to what the declaration gives instead; an access log nothing can stand in for.
+_GIVEN = {
+    "human_review": ("when", "intake.needs_review"),
+    "decision_scope": ("may_decide", "intake.may_decide"),
+    "approved_model": ("models", "intake.models"),
+    "operating_range": ("ranges", "operating_range"),
+    "data_access": ("", "access_log"),
+}
+_MOST_TRIED = 20_000
 
-def mistakes_in_binding(policy: Read[Policy], systems: Sequence[Read[SystemDeclaration]]) -> list[Mistake]:
+
+def mistakes_in_binding(policy: Read[Policy], systems: Sequence[Read[SystemDeclaration]]) -> Iterator[Mistake]:
     """Mistakes of one policy in each system that names it.
 
     A text in a rule is a mistake only where no system has it: systems may call the same decision differently.
     """
-    mistakes: list[Mistake] = []
+    words = [vocabulary(system.model) for system in systems]
+    shared = set.intersection(*(set(each) for each in words)) if words else set()
+    known = {name: frozenset[str]().union(*(each[name] for each in words)) for name in shared}
     for position, clause in enumerate(policy.model.clauses):
         for system in systems:
-            binding = _Binding(policy, system, position, log_schema(system.model))
-            mistakes += _rules(binding, clause, [each.model for each in systems])
-            check = _CHECKS.get(type(clause.control))
-            mistakes += check(binding, clause.control) if check else ()
-    return mistakes
+            declaration = system.model
+            for place, problem, remedy in _unmet(clause, declaration, known):
+                said = f"for `{declaration.system}`, {problem}"
+                yield policy.file.mistake(("clauses", position, *place), said, remedy)
+            for place, problem, allowed in _laxer(clause.control, declaration):
+                said = f"{problem}, which is laxer than {policy.model.policy}/{clause.id}"
+                remedy = f"The clause has {allowed}; declare nothing laxer."
+                yield system.file.mistake(("attributes", *place), said, remedy)
 
 
-@dataclass(frozen=True, slots=True)
-class _Binding:
-    """One clause met with one system."""
-
-    policy: Read[Policy]
-    system: Read[SystemDeclaration]
-    position: int
-    schema: Mapping[str, pl.DataType]
-
-    @property
-    def declaration(self) -> SystemDeclaration:
-        return self.system.model
-
-    def in_clause(self, place: Place, problem: str, remedy: str) -> Mistake:
-        said = f"for `{self.declaration.system}`, {problem}"
-        return self.policy.file.mistake(("clauses", self.position, *place), said, remedy)
-
-    def laxer(self, place: Place, problem: str, allowed: str) -> Mistake:
-        clause = f"{self.policy.model.policy}/{self.policy.model.clauses[self.position].id}"
-        remedy = f"The clause has {allowed}; declare nothing laxer."
-        return self.system.file.mistake(("attributes", *place), f"{problem}, which is laxer than {clause}", remedy)
-
-    def columns(self, field: str, names: Iterable[tuple[Place, str]], *allowed: pl.DataType) -> Iterator[Mistake]:
-        """Names that are not columns of the log, or columns of a type the control cannot use."""
-        fitting = [name for name, dtype in self.schema.items() if dtype in allowed]
-        for place, name in names:
-            if name not in self.schema:
-                yield self.in_clause(
-                    ("control", field, *place), f"`{name}` is not a column", did_you_mean(name, fitting)
-                )
-            elif name not in fitting:
-                problem = f"`{name}` is a column of another type"
-                yield self.in_clause(
-                    ("control", field, *place), problem, did_you_mean("", fitting, otherwise="Fitting columns")
-                )
+_Found = Iterator[tuple[Place, str, str]]
 
 
-def _rules(binding: _Binding, clause: Clause, systems: Sequence[SystemDeclaration]) -> Iterator[Mistake]:
-    rules = {("applies", "when"): clause.applies.when if clause.applies else None}
+def _unmet(clause: Clause, declaration: SystemDeclaration, known: Mapping[str, frozenset[str]]) -> _Found:
+    """What a clause names and the system does not have: place, problem and remedy."""
+    rules: dict[Place, str | None] = {("applies", "when"): clause.applies.when if clause.applies else None}
     rules |= {("control", field): getattr(clause.control, field, None) for field in ("when", "must")}
-    words = [vocabulary(system) for system in systems]
-    shared = set.intersection(*(set(each) for each in words))
-    known = {name: frozenset[str]().union(*(each[name] for each in words)) for name in shared}
     for place, text in rules.items():
-        if text is None:
-            continue
-        try:
-            rule = parse_predicate(text, binding.schema, zone=binding.declaration.zone)
-        except PredicateError as error:
-            yield binding.in_clause(place, error.problem, error.remedy)
-            continue
-        for problem, remedy in unknown_values(rule, known):
-            yield binding.in_clause(place, problem, remedy)
+        for problem, remedy in mistakes_in_rule(text, declaration, known) if text is not None else ():
+            yield place, problem, remedy
+    if clause.control is not None:
+        own, given = _GIVEN.get(clause.control.kind, ("kind", "system"))
+        if not getattr(clause.control, own, None) and not attrgetter(given)(declaration):
+            yield ("control",), f"nothing says what to hold it against: no `{given}`", f"Declare `{given}`."
+        named, fitting, what = _named(clause.control, declaration)
+        for place, name in named:
+            if name not in fitting:
+                yield ("control", *place), f"`{name}` is not {what}", did_you_mean(name, fitting)
+    if isinstance(clause.control, Fairness):
+        yield from _unknown_groups(clause.control, vocabulary(declaration))
 
 
-def _human_review(binding: _Binding, control: HumanReview) -> Iterator[Mistake]:
-    if control.before is not None:
-        yield from binding.columns("before", [((), control.before)], MOMENT)
-    if control.when is None and binding.declaration.intake.needs_review is None:
-        yield binding.in_clause(
-            ("control",), "nothing says which decisions need a review", "Add `when`, or declare `intake.needs_review`."
-        )
-
-    if control.when is not None and binding.declaration.intake.needs_review is not None:
-        yield from _unreviewed(binding, control.when, binding.declaration.intake.needs_review)
+def _unknown_groups(control: Fairness, values: Mapping[str, frozenset[str]]) -> _Found:
+    for field, wanted in (("among", control.among), ("reference", control.reference or {})):
+        for name, value in wanted.items():
+            if value not in values.get(name, {value}):
+                yield ("control", field, name), f"`{name}` is never '{value}'", did_you_mean(value, values[name])
 
 
-def _unreviewed(binding: _Binding, asked: str, declared: str) -> Iterator[Mistake]:
-    try:
-        rules = [parse_predicate(text, binding.schema, zone=binding.declaration.zone) for text in (asked, declared)]
-    except PredicateError:
-        return  # told where the rule stands
-    decision = overlooked(rules[0], rules[1], binding.schema, vocabulary(binding.declaration))
-    if decision is not None:
-        such = ", ".join(f"{name} {value}" for name, value in decision.items())
-        yield binding.laxer(("intake", "needs_review"), f"needs no review of a decision with {such}", f"`{asked}`")
+def _named(control: Control, declaration: SystemDeclaration) -> tuple[list[tuple[Place, str]], Collection[str], str]:
+    """The names in a control and where they stand, the names that fit, and what those are."""
+    schema = log_schema(declaration)
+    named: list[tuple[Place, str]] = []
+    fitting: Collection[str] = [name for name, dtype in schema.items() if dtype == MOMENT]
+    what = "a column of moments"
+    match control:
+        case Deadline():
+            named = [(("from",), control.from_), (("to",), control.to)]
+        case HumanReview(before=str(before)):
+            named = [(("before",), before)]
+        case OperatingRange():
+            named = [(("ranges",), name) for name in control.ranges]
+            fitting = [ROWS_PER_DAY, *(name for name, dtype in schema.items() if dtype == NUMBER)]
+            what = "a column of numbers"
+        case LogQuality():
+            named = [(("of", place), name) for place, name in enumerate(control.of)]
+            fitting, what = schema, "a column"
+        case Drift():
+            named = [(("of", place), name) for place, name in enumerate(control.of)]
+            fitting = counted_columns(declaration)
+            what = "a counted column (those of your own stand under `fields`)"
+        case Fairness():
+            named = [
+                ((field, name), name) for field in ("reference", "among") for name in getattr(control, field) or ()
+            ]
+            for place, entry in enumerate(control.by):
+                named += [(("by", place), name) for name in ([entry] if isinstance(entry, str) else entry)]
+            fitting = (*declaration.protected_attributes, *declaration.strata)
+            what = "a protected attribute or a stratum"
+    return named, fitting, what
 
 
-def _deadline(binding: _Binding, control: Deadline) -> Iterator[Mistake]:
-    yield from binding.columns("from", [((), control.from_)], MOMENT)
-    yield from binding.columns("to", [((), control.to)], MOMENT)
+def _laxer(control: Control | None, declaration: SystemDeclaration) -> _Found:
+    """What a system declares laxer than the control: place, what it declares, and what the control allows."""
+    intake = declaration.intake
+    match control:
+        case HumanReview(when=str(asked)) if intake.needs_review is not None:
+            for decision in _overlooked(asked, intake.needs_review, declaration):
+                such = ", ".join(f"{name} {value}" for name, value in decision.items())
+                yield ("intake", "needs_review"), f"needs no review of a decision with {such}", f"`{asked}`"
+        case DecisionScope(may_decide=MayDecide() as allowed) if intake.may_decide is not None:
+            yield from _laxer_scope(intake.may_decide, allowed)
+        case ApprovedModel(models=[_, *_] as models):
+            for place, model in enumerate(intake.models):
+                if not any(_includes(each, model) for each in models):
+                    yield ("intake", "models", place), f"approves {_dated(model)}", ", ".join(map(_dated, models))
+        case DataAccess():
+            yield from _laxer_access(intake.may_read, control)
+        case OperatingRange():
+            yield from _laxer_ranges(declaration.operating_range, control.ranges)
 
 
-def _decision_scope(binding: _Binding, control: DecisionScope) -> Iterator[Mistake]:
-    declared, allowed, place = (binding.declaration.intake.may_decide, control.may_decide, ("intake", "may_decide"))
-    if declared is None and allowed is None:
-        yield binding.in_clause(("control",), "nothing says what may be decided", "Declare `intake.may_decide`.")
-    if declared is None or allowed is None:
-        return
-    extra = (
-        []
-        if allowed.products is None or declared.products is None
-        else sorted({*declared.products} - {*allowed.products})
-    )
-    if extra or (allowed.products is not None and declared.products is None):
-        named = ", ".join(allowed.products or ())
-        yield binding.laxer((*place, "products"), f"declares {', '.join(extra) or 'every product'}", named)
+def _laxer_access(declared: Sequence[str], control: DataAccess) -> _Found:
+    for place, name in enumerate(declared):
+        if name in control.never or (control.may_read is not None and name not in control.may_read):
+            allowed = ", ".join(each for each in control.may_read or () if each not in control.never)
+            yield ("intake", "may_read", place), f"declares `{name}`", allowed or f"all but {', '.join(control.never)}"
+
+
+def _laxer_ranges(declared: Mapping[str, Range], allowed: Mapping[str, Range]) -> _Found:
+    for name in declared.keys() & allowed.keys():
+        (low, high), (least, most) = declared[name], allowed[name]
+        if (least is not None and (low is None or low < least)) or (most is not None and (high is None or high > most)):
+            yield ("operating_range", name), "is wider", f"[{least}, {most}]"
+
+
+def _laxer_scope(declared: MayDecide, allowed: MayDecide) -> _Found:
+    place = ("intake", "may_decide")
+    products = declared.products or ["every product"]
+    if allowed.products is not None and not {*products} <= {*allowed.products}:
+        yield (*place, "products"), f"declares {', '.join(products)}", ", ".join(allowed.products)
     if allowed.amount is not None and (declared.amount is None or declared.amount.up_to > allowed.amount.up_to):
         amount = f"up to {declared.amount.up_to:,.0f}" if declared.amount else "any amount"
-        yield binding.laxer((*place, "amount"), f"declares {amount}", f"up to {allowed.amount.up_to:,.0f}")
-    if "role" in allowed.model_fields_set and allowed.role == "recommends" and declared.role == "decides":
-        yield binding.laxer((*place, "role"), "declares `decides`", "`recommends`")
-
-
-def _approved_model(binding: _Binding, control: ApprovedModel) -> Iterator[Mistake]:
-    declared = binding.declaration.intake.models
-    if not declared and not control.models:
-        yield binding.in_clause(("control",), "no model version is approved", "Declare `intake.models`.")
-    for place, model in enumerate(declared if control.models else ()):
-        if not any(_includes(allowed, model) for allowed in control.models):
-            allowed = ", ".join(f"{each.version} from {each.approved_from}{_until(each)}" for each in control.models)
-            problem = f"approves {model.version} from {model.approved_from}{_until(model)}"
-            yield binding.laxer(("intake", "models", place), problem, allowed)
+        yield (*place, "amount"), f"declares {amount}", f"up to {allowed.amount.up_to:,.0f}"
+    if allowed.role == "recommends" and declared.role == "decides":
+        yield (*place, "role"), "declares `decides`", "`recommends`"
 
 
 def _includes(allowed: ModelApproval, model: ModelApproval) -> bool:
@@ -169,78 +178,32 @@ def _includes(allowed: ModelApproval, model: ModelApproval) -> bool:
     return allowed.version == model.version and starts_later and ends_sooner
 
 
-def _until(model: ModelApproval) -> str:
-    return f" until {model.approved_until}" if model.approved_until else ""
+def _dated(model: ModelApproval) -> str:
+    until = f" until {model.approved_until}" if model.approved_until else ""
+    return f"{model.version} from {model.approved_from}{until}"
 
 
-def _data_access(binding: _Binding, control: DataAccess) -> Iterator[Mistake]:
-    if binding.declaration.access_log is None:
-        yield binding.in_clause(("control",), "there is no access log to hold against it", "Declare `access_log`.")
-    for place, name in enumerate(binding.declaration.intake.may_read):
-        if name in control.never or (control.may_read is not None and name not in control.may_read):
-            allowed = ", ".join(name for name in control.may_read or () if name not in control.never)
-            yield binding.laxer(
-                ("intake", "may_read", place), f"declares `{name}`", allowed or "all but " + ", ".join(control.never)
-            )
+def _overlooked(asked: str, declared: str, declaration: SystemDeclaration) -> list[dict[str, object]]:
+    """The first decision that meets the rule `asked` and not the `declared` one, where one was found.
 
-
-def _fairness(binding: _Binding, control: Fairness) -> Iterator[Mistake]:
-    groups = {*binding.declaration.protected_attributes, *binding.declaration.strata}
-    named: list[tuple[Place, str]] = [(("reference", name), name) for name in control.reference or {}]
-    named += [(("among", name), name) for name in control.among]
-    for place, entry in enumerate(control.by):
-        names = [entry] if isinstance(entry, str) else entry
-        named += [(("by", place), name) for name in names]
-    for inner, name in named:
-        if name not in groups:
-            problem = f"`{name}` is neither a protected attribute nor a stratum"
-            yield binding.in_clause(("control", *inner), problem, did_you_mean(name, groups))
-    values = vocabulary(binding.declaration)
-    for field, wanted in (("among", control.among), ("reference", control.reference or {})):
-        for column, value in wanted.items():
-            if value not in values.get(column, {value}):
-                problem, remedy = f"`{column}` is never '{value}'", did_you_mean(value, values[column])
-                yield binding.in_clause(("control", field, column), problem, remedy)
-
-
-def _drift(binding: _Binding, control: Drift) -> Iterator[Mistake]:
-    counted = counted_columns(binding.declaration)
-    for place, name in enumerate(control.of):
-        if name not in counted:
-            remedy = f"{did_you_mean(name, counted)} A column of your own is counted once it stands under `fields`."
-            yield binding.in_clause(("control", "of", place), f"`{name}` is not a counted column", remedy)
-
-
-def _log_quality(binding: _Binding, control: LogQuality) -> Iterator[Mistake]:
-    names = (((place,), name) for place, name in enumerate(control.of))
-    yield from binding.columns("of", names, *set(binding.schema.values()))
-
-
-def _operating_range(binding: _Binding, control: OperatingRange) -> Iterator[Mistake]:
-    declared = binding.declaration.operating_range
-    yield from binding.columns("ranges", (((), name) for name in control.ranges if name != ROWS_PER_DAY), NUMBER)
-    if not declared and not control.ranges:
-        yield binding.in_clause(("control",), "no range is declared", "Declare `operating_range`.")
-    for name, allowed in control.ranges.items():
-        if name in declared and _wider(declared[name], allowed):
-            low, high = allowed
-            yield binding.laxer(("operating_range", name), "is wider", f"[{low}, {high}]")
-
-
-def _wider(declared: Range, allowed: Range) -> bool:
-    below = allowed[0] is not None and (declared[0] is None or declared[0] < allowed[0])
-    above = allowed[1] is not None and (declared[1] is None or declared[1] > allowed[1])
-    return below or above
-
-
-_CHECKS: dict[type, Callable[[_Binding, Any], Iterable[Mistake]]] = {
-    HumanReview: _human_review,
-    Deadline: _deadline,
-    DecisionScope: _decision_scope,
-    ApprovedModel: _approved_model,
-    DataAccess: _data_access,
-    Fairness: _fairness,
-    Drift: _drift,
-    LogQuality: _log_quality,
-    OperatingRange: _operating_range,
-}
+    Tried are the values that the two rules name and their neighbours, so what is returned is a true counterexample,
+    while nothing is no proof: rules that do arithmetic or compare moments are not searched through.
+    """
+    schema, known = log_schema(declaration), vocabulary(declaration)
+    try:
+        strict, lax = (parse_predicate(text, schema, zone=declaration.zone) for text in (asked, declared))
+    except PredicateError:
+        return []  # told where the rule stands
+    types = {name: schema[name] for name in sorted(strict.columns | lax.columns)}
+    if not all(dtype == TEXT or dtype.is_numeric() for dtype in types.values()):
+        return []
+    numbers = sorted({0.0, *(value + step for value in strict.numbers | lax.numbers for step in (-1.0, 0.0, 1.0))})
+    texts = {name: strict.compared.get(name, set()) | lax.compared.get(name, set()) for name in types}
+    tried: list[Sequence[object]] = [
+        sorted(known.get(name, texts[name] | {"something else"})) if dtype == TEXT else numbers
+        for name, dtype in types.items()
+    ]
+    if prod(map(len, tried)) > _MOST_TRIED:
+        return []
+    decisions = pl.DataFrame(list(product(*tried)), schema=types, orient="row")
+    return decisions.filter(strict.expression() & ~lax.expression().fill_null(value=False)).head(1).to_dicts()

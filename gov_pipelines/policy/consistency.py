@@ -8,104 +8,69 @@ from gov_pipelines.errors import Mistake
 from gov_pipelines.policy.columns import CANONICAL, NUMBER, TEXT, log_schema
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Clause, Policy
-from gov_pipelines.policy.predicates import Predicate, PredicateError, parse_predicate
+from gov_pipelines.policy.predicates import PredicateError, parse_predicate
 from gov_pipelines.policy.suggest import did_you_mean
 from gov_pipelines.policy.timeline import acts_of, on_fail_of
 from gov_pipelines.policy.yaml_file import Place, YamlFile
 
 ROWS_PER_DAY = "rows_per_day"
 _TALLY_NAMES = frozenset({"outcome", "n"})
-_ROOT: Place = ("attributes",)
-
-
-def mistakes_in_declaration(declaration: SystemDeclaration, file: YamlFile, folder: str) -> list[Mistake]:
-    """Names that must be declared elsewhere in the file, and the folder's name."""
-    return [
-        file.mistake(_ROOT + place, problem, remedy)
-        for place, problem, remedy in (
-            *_folder(declaration, folder),
-            *_columns(declaration),
-            *_strata(declaration),
-            *_intake(declaration),
-            *_ranges(declaration),
-            *_once(declaration.policies, ("policies",)),
-        )
-    ]
 
 
 _Found = Iterator[tuple[Place, str, str]]
 
 
-def _folder(declaration: SystemDeclaration, folder: str) -> _Found:
+def mistakes_in_declaration(declaration: SystemDeclaration, file: YamlFile, folder: str) -> list[Mistake]:
+    """Names that must be declared elsewhere in the file, and the folder's name."""
+    found = [*_columns(declaration), *_strata(declaration), *_intake(declaration), *_ranges(declaration)]
+    found += _once(declaration.policies, ("policies",))
     if declaration.system != folder:
-        yield ("system",), f"`{declaration.system}` is in the folder `{folder}`", "Give both the same name."
+        found.append((("system",), f"`{declaration.system}` is in the folder `{folder}`", "Give both the same name."))
+    return [file.mistake(("attributes", *place), problem, remedy) for place, problem, remedy in found]
 
 
 def _columns(declaration: SystemDeclaration) -> _Found:
     schema = log_schema(declaration)
     for name in declaration.columns:
         if name not in schema:
-            yield (
-                ("columns", name),
-                "is neither canonical nor declared",
-                (f"{did_you_mean(name, schema)} A column of your own stands under `fields` too."),
-            )
+            remedy = f"{did_you_mean(name, schema)} A column of your own stands under `fields` too."
+            yield ("columns", name), "is neither canonical nor declared", remedy
     for name, field in declaration.fields.items():
-        dtype = NUMBER if field.type == "number" else TEXT
-        if name in CANONICAL and CANONICAL[name].dtype != dtype:
-            yield (
-                ("fields", name, "type"),
-                "the canonical column is of another type",
-                ("Remove it; its type is in docs/decision-log.md."),
-            )
+        if name in CANONICAL and CANONICAL[name].dtype != (NUMBER if field.type == "number" else TEXT):
+            remedy = "Remove it; its type is in docs/decision-log.md."
+            yield ("fields", name, "type"), "the canonical column is of another type", remedy
     for name in declaration.protected_attributes:
         if name in CANONICAL:
-            yield (
-                ("protected_attributes", name),
-                "is the name of a canonical column",
-                "Choose another name, and `column:`.",
-            )
+            remedy = "Choose another name, and `column:`."
+            yield ("protected_attributes", name), "is the name of a canonical column", remedy
         if name in declaration.fields and declaration.fields[name].type == "number":
             yield ("fields", name, "type"), "a protected attribute is a category", "Write `type: category`."
 
 
 def _strata(declaration: SystemDeclaration) -> _Found:
-    for name in _TALLY_NAMES & {*declaration.protected_attributes, *declaration.strata}:
-        field = "protected_attributes" if name in declaration.protected_attributes else "strata"
-        yield ((field,), f"`{name}` is a name of the tally's own", "Choose another name, and map it under `columns`.")
+    for field in ("protected_attributes", "strata"):
+        for name in _TALLY_NAMES.intersection(getattr(declaration, field)):
+            yield (field,), f"`{name}` is a name of the tally's own", "Choose another, and map it under `columns`."
     known = {*declaration.fields, *declaration.columns}
     for place, name in enumerate(declaration.strata):
         if name not in known and name not in CANONICAL:
-            yield (
-                ("strata", place),
-                f"`{name}` is not declared",
-                (f"{did_you_mean(name, known)} Declare it under `fields`, with the values it may have."),
-            )
+            remedy = f"{did_you_mean(name, known)} Declare it under `fields`, with the values it may have."
+            yield ("strata", place), f"`{name}` is not declared", remedy
         elif log_schema(declaration)[name] != TEXT:
-            yield (("strata", place), f"`{name}` is not a category", "Declare it under `fields` as `type: category`.")
+            yield ("strata", place), f"`{name}` is not a category", "Declare it under `fields` as `type: category`."
     yield from _once(declaration.strata, ("strata",))
 
 
 def _intake(declaration: SystemDeclaration) -> _Found:
-    protected = {name: name for name in declaration.protected_attributes}
-    protected |= {
-        attribute.column: name for name, attribute in declaration.protected_attributes.items() if attribute.column
-    }
+    attributes = declaration.protected_attributes
+    protected = {attribute.column or name: name for name, attribute in attributes.items()} | {n: n for n in attributes}
     for place, name in enumerate(declaration.intake.may_read):
         if name in protected:
-            yield (
-                ("intake", "may_read", place),
-                f"`{name}` is the protected attribute `{protected[name]}`",
-                ("Remove it: the audit joins protected attributes, the system must not read them."),
-            )
-    if declaration.intake.needs_review is not None:
-        try:
-            rule = parse_predicate(declaration.intake.needs_review, log_schema(declaration), zone=declaration.zone)
-        except PredicateError as error:
-            yield ("intake", "needs_review"), error.problem, error.remedy
-        else:
-            for problem, remedy in unknown_values(rule, vocabulary(declaration)):
-                yield ("intake", "needs_review"), problem, remedy
+            remedy = "Remove it: the audit joins protected attributes, the system must not read them."
+            yield ("intake", "may_read", place), f"`{name}` is the protected attribute `{protected[name]}`", remedy
+    if (review := declaration.intake.needs_review) is not None:
+        for problem, remedy in mistakes_in_rule(review, declaration, vocabulary(declaration)):
+            yield ("intake", "needs_review"), problem, remedy
 
 
 def vocabulary(declaration: SystemDeclaration) -> dict[str, frozenset[str]]:
@@ -115,11 +80,18 @@ def vocabulary(declaration: SystemDeclaration) -> dict[str, frozenset[str]]:
     return listed | {"decision": frozenset([*outcomes.favorable, *outcomes.unfavorable, *outcomes.undecided])}
 
 
-def unknown_values(rule: Predicate, known: Mapping[str, frozenset[str]]) -> Iterator[tuple[str, str]]:
-    """Texts that a rule compares a column with and that the column never has: the rule could not meet them."""
+def mistakes_in_rule(
+    text: str, declaration: SystemDeclaration, known: Mapping[str, frozenset[str]]
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with a rule, also a text compared with a column that never has it: no decision could meet that."""
+    try:
+        rule = parse_predicate(text, log_schema(declaration), zone=declaration.zone)
+    except PredicateError as error:
+        yield error.problem, error.remedy
+        return
     for column, values in sorted(rule.compared.items()):
         for value in sorted(values - known.get(column, values)):
-            yield (f"`{column}` is never '{value}'", did_you_mean(value, known[column], otherwise="Declared values"))
+            yield f"`{column}` is never '{value}'", did_you_mean(value, known[column], otherwise="Declared values")
 
 
 def _ranges(declaration: SystemDeclaration) -> _Found:
@@ -152,20 +124,11 @@ def _control(clause: Clause) -> Iterator[tuple[str, str, str]]:
         return
     on_fail, acts = on_fail_of(control), acts_of(control)
     if on_fail == "hold_decision" and control.judges != "decision":
-        yield (
-            "on_fail",
-            f"`{on_fail}` needs verdicts of single decisions, which `{control.kind}` does not give",
-            ("Write `on_fail: alert`, `hold_all` or `suspend`."),
-        )
+        problem = f"`{on_fail}` needs verdicts of single decisions, which `{control.kind}` does not give"
+        yield "on_fail", problem, "Write `on_fail: alert`, `hold_all` or `suspend`."
     elif control.acts is not None and control.acts != acts:
-        yield (
-            "acts",
-            f"declares `{control.acts}`, but `{control.kind}` with `on_fail: {on_fail}` {acts}",
-            (f"Write `acts: {acts}`, or leave it out."),
-        )
+        problem = f"declares `{control.acts}`, but `{control.kind}` with `on_fail: {on_fail}` {acts}"
+        yield "acts", problem, f"Write `acts: {acts}`, or leave it out."
     if on_fail == "hold_all" and control.approver is None:
-        yield (
-            "approver",
-            "`hold_all` holds every decision until someone releases them",
-            ("Name who may, such as `approver: head-of-credit`."),
-        )
+        problem = "`hold_all` holds every decision until someone releases them"
+        yield "approver", problem, "Name who may, such as `approver: head-of-credit`."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from gov_pipelines.policy.declaration import SystemDeclaration
@@ -17,6 +17,7 @@ from gov_pipelines.policy.timeline import acts_of, control_key, in_force
 
 STALE_AFTER_DAYS = 2
 LONG_INSUFFICIENT = 30
+_LONGEST_DAY = timedelta(hours=25)
 
 
 class RecordedVerdict(Protocol):
@@ -34,6 +35,14 @@ class RecordedVerdict(Protocol):
     def breaches(self) -> int:
         """Decisions outside."""
 
+    @property
+    def window_start(self) -> datetime:
+        """First instant of the window."""
+
+    @property
+    def window_end(self) -> datetime:
+        """Last instant, exclusive."""
+
 
 @dataclass(frozen=True, slots=True)
 class LastVerdict:
@@ -44,7 +53,10 @@ class LastVerdict:
         partition: that partition.
         since: the first partition of the unbroken run of this verdict.
         partitions: how many audited partitions that run has.
-        breaches: decisions outside in the newest partition.
+        breaches: decisions outside on all audited days where the window is the day itself, for a clean day after it does
+            not heal a breach; in the newest window where windows are longer.
+        last_breach: the newest partition counted in `breaches` that has one.
+        breach_days: how many partitions `breaches` come from.
     """
 
     verdict: str
@@ -52,6 +64,8 @@ class LastVerdict:
     since: date
     partitions: int = 1
     breaches: int = 0
+    last_breach: date | None = None
+    breach_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +85,8 @@ class CoverageCell:
         since: the first partition of the unbroken run of that verdict.
         last_partition: the newest partition it was given for.
         age_days: days from that partition to the newest one due.
-        breaches: decisions outside in that partition.
+        breaches: decisions outside, as of `LastVerdict`: of all audited days, or of the newest longer window.
+        last_breach: the newest partition that has one of them.
         gap: why this is a gap, in a few words; None where it is none.
         sentence: the cell in one sentence.
     """
@@ -89,6 +104,7 @@ class CoverageCell:
     last_partition: date | None
     age_days: int | None
     breaches: int
+    last_breach: date | None
     gap: str | None
     sentence: str
 
@@ -102,8 +118,17 @@ def last_verdict(history: Sequence[RecordedVerdict]) -> LastVerdict | None:
     changed = next(
         (place for place, row in enumerate(newest_first) if row.verdict != newest.verdict), len(newest_first)
     )
-    since = newest_first[changed - 1].partition
-    return LastVerdict(newest.verdict, newest.partition, since, changed, newest.breaches)
+    counted = newest_first if newest.window_end - newest.window_start <= _LONGEST_DAY else newest_first[:1]
+    breached = [row for row in counted if row.breaches]
+    return LastVerdict(
+        verdict=newest.verdict,
+        partition=newest.partition,
+        since=newest_first[changed - 1].partition,
+        partitions=changed,
+        breaches=sum(row.breaches for row in breached),
+        last_breach=breached[0].partition if breached else None,
+        breach_days=len(breached),
+    )
 
 
 def coverage_matrix(
@@ -156,7 +181,7 @@ def _cells(
         verdict = last.get((system, control_key(policy, clause))) if clause.control else None
         age = (due - verdict.partition).days if verdict else None
         gap, why = _gap(clause, verdict, age) if active else ("not in force", f"no version is in force on {due}")
-        sentence = f"{clause.id} in {system}: {why or _standing(clause, verdict)}."
+        sentence = f"{clause.id} in {system}: {why or _standing(clause, verdict)}{_breaches(clause, verdict)}."
         yield CoverageCell(
             system=system,
             policy=policy.policy,
@@ -171,6 +196,7 @@ def _cells(
             last_partition=verdict.partition if verdict else None,
             age_days=age,
             breaches=verdict.breaches if verdict else 0,
+            last_breach=verdict.last_breach if verdict else None,
             gap=gap,
             sentence=sentence,
         )
@@ -220,5 +246,15 @@ def _too_late(clause: Clause) -> _Gap:
 def _standing(clause: Clause, verdict: LastVerdict | None) -> str:
     assert clause.control is not None  # a cell without a control or a verdict is a gap
     assert verdict is not None
-    breaches = f", with {verdict.breaches} decisions outside on the last day" if verdict.breaches else ""
-    return f"{clause.control.kind} {acts_of(clause.control)}; {verdict.verdict} since {verdict.since}{breaches}"
+    return f"{clause.control.kind} {acts_of(clause.control)}; {verdict.verdict} since {verdict.since}"
+
+
+def _breaches(clause: Clause, verdict: LastVerdict | None) -> str:
+    if clause.control is None or verdict is None or not verdict.breaches:
+        return ""
+    outside = f"; {verdict.breaches} decision{'s' * (verdict.breaches != 1)} outside"
+    if clause.control.window.span != "partition":
+        return f"{outside} in the window ({clause.control.window}) that ends with {verdict.partition}"
+    if verdict.breach_days == 1:
+        return f"{outside}, on {verdict.last_breach}"
+    return f"{outside} on {verdict.breach_days} days, the last on {verdict.last_breach}"

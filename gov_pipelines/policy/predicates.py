@@ -8,9 +8,9 @@ cannot depend on when it is asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, datetime
 from functools import reduce
 from math import isfinite
 from typing import Literal
@@ -24,7 +24,7 @@ from sqlglot.errors import SqlglotError
 from gov_pipelines.errors import GovError
 from gov_pipelines.policy.suggest import did_you_mean
 
-_Kind = Literal["text", "number", "boolean", "moment", "date", "unknown"]
+_Kind = Literal["text", "number", "boolean", "moment"]
 
 
 class PredicateError(GovError):
@@ -92,46 +92,40 @@ _READ = frozenset({"this", "expression", "expressions", "low", "high", "is_strin
 _ALLOWED = "Use columns, numbers, 'texts', = <> < <= > >=, AND, OR, NOT, IN (...), BETWEEN, LIKE, IS NULL, + - * / and parentheses."
 
 
-def parse_predicate(text: str, columns: Mapping[str, pl.DataType] | Iterable[str], *, zone: str = "UTC") -> Predicate:
+def parse_predicate(text: str, columns: Mapping[str, pl.DataType], *, zone: str = "UTC") -> Predicate:
     """Parse a rule against the columns it may read.
 
     Args:
         text: the SQL predicate, such as `decision = 'denied' AND amount > 500000`.
-        columns: the columns with their types (`log_schema`); bare names leave types unchecked.
+        columns: the columns with their types (`log_schema`).
         zone: the system's time zone: a quoted date is its local midnight, a quoted time without offset is local.
 
     Raises:
         PredicateError: it does not parse, reads an unknown column, goes beyond the allow-list, or compares
             values of different kinds.
     """
-    types: Mapping[str, pl.DataType | None] = columns if isinstance(columns, Mapping) else dict.fromkeys(columns)
-    compiler = _Compiler(types, ZoneInfo(zone))
+    compiler = _Compiler(columns, ZoneInfo(zone))
     try:
-        tree = parse_one(text, error_level=ErrorLevel.IMMEDIATE)
-        term = compiler.compile(tree)
+        term = compiler.compile(parse_one(text, error_level=ErrorLevel.IMMEDIATE))
     except SqlglotError as error:
-        raise PredicateError(f"`{text}` is not a predicate{_where(error)}", _ALLOWED) from error
+        details = getattr(error, "errors", None)
+        where = f" (at character {details[0]['col']})" if details else ""
+        raise PredicateError(f"`{text}` is not a predicate{where}", _ALLOWED) from error
     except RecursionError as error:
         raise PredicateError("the predicate is nested too deeply", "Split it into several clauses.") from error
-    if term.kind not in {"boolean", "unknown"}:
+    if term.kind != "boolean":
         raise PredicateError(f"`{text}` is a {term.kind}, not a condition", "Compare it with something.")
     if not compiler.read:
-        raise PredicateError(
-            f"`{text}` reads no column, so no decision could change it", "Name the column the rule is about."
-        )
+        problem = f"`{text}` reads no column, so no decision could change it"
+        raise PredicateError(problem, "Name the column the rule is about.")
     compared = {name: frozenset(values) for name, values in compiler.compared.items()}
     return Predicate(text, frozenset(compiler.read), compared, frozenset(compiler.numbers), term.expression)
-
-
-def _where(error: SqlglotError) -> str:
-    details = getattr(error, "errors", None)
-    return f" (at character {details[0]['col']})" if details else ""
 
 
 class _Compiler:
     """Walks a parsed predicate once; remembers which columns it read and with what it compared them."""
 
-    def __init__(self, types: Mapping[str, pl.DataType | None], zone: ZoneInfo) -> None:
+    def __init__(self, types: Mapping[str, pl.DataType], zone: ZoneInfo) -> None:
         self.types = types
         self.zone = zone
         self.read: set[str] = set()
@@ -191,10 +185,9 @@ class _Compiler:
 
     def _operand(self, node: sql.Expr, kind: _Kind, operator: str) -> pl.Expr:
         term = self.compile(node)
-        if term.kind not in {kind, "unknown"}:
-            raise PredicateError(
-                f"`{node.sql()}` is a {term.kind}; {operator} takes a {kind}", "Compare it with something first."
-            )
+        if term.kind != kind:
+            problem = f"`{node.sql()}` is a {term.kind}; {operator} takes a {kind}"
+            raise PredicateError(problem, "Compare it with something first.")
         return term.expression
 
     def connected(self, node: sql.Expr) -> _Term:
@@ -211,13 +204,11 @@ class _Compiler:
 
     def _compared(self, left: _Term, right: _Term, operator: type[sql.Expr], node: sql.Expr) -> _Term:
         left, right = self._as_moment(left, right), self._as_moment(right, left)
-        if left.kind != right.kind and "unknown" not in {left.kind, right.kind}:
-            raise PredicateError(
-                f"`{node.sql()}` compares a {left.kind} with a {right.kind}",
-                "Texts stand in single quotes, numbers do not; see the column's type in docs/decision-log.md.",
-            )
+        if left.kind != right.kind:
+            remedy = "Texts stand in single quotes, numbers do not; see the column's type in docs/decision-log.md."
+            raise PredicateError(f"`{node.sql()}` compares a {left.kind} with a {right.kind}", remedy)
         for one, other in ((left, right), (right, left)):
-            if one.column is not None and other.literal is not None and one.kind == "text":
+            if one.column is not None and other.literal is not None:
                 self.compared.setdefault(one.column, set()).add(other.literal)
         return _Term(_COMPARISONS[operator](left.expression, right.expression), "boolean")
 
@@ -237,26 +228,22 @@ class _Compiler:
     def like(self, node: sql.Expr) -> _Term:
         subject = self._operand(node.this, "text", "LIKE")
         if type(node.expression) is not sql.Literal or not node.expression.is_string:
-            raise PredicateError(
-                f"`{node.sql()}` needs a quoted pattern", "Write it as LIKE 'R1%': % is any text, _ one character."
-            )
+            remedy = "Write it as LIKE 'R1%': % is any text, _ one character."
+            raise PredicateError(f"`{node.sql()}` needs a quoted pattern", remedy)
         wild = {"%": ".*", "_": "."}
         pattern = "".join(wild.get(letter, re.escape(letter)) for letter in node.expression.name)
         return _Term(subject.str.contains(f"(?s)^{pattern}$"), "boolean")
 
     def _as_moment(self, term: _Term, other: _Term) -> _Term:
-        if term.literal is None or other.kind not in {"moment", "date"}:
+        if term.literal is None or other.kind != "moment":
             return term
         try:
             moment = datetime.fromisoformat(term.literal)
-            whole_day = date.fromisoformat(term.literal) if other.kind == "date" else None
         except ValueError as error:
-            example = "2026-10-01" if other.kind == "date" else "2026-10-01' or '2026-10-01T09:30:00"
-            raise PredicateError(f"'{term.literal}' is not a {other.kind}", f"Write it as '{example}'.") from error
-        if whole_day is not None:
-            return _Term(pl.lit(whole_day), "date")
+            remedy = "Write it as '2026-10-01' or '2026-10-01T09:30:00'."
+            raise PredicateError(f"'{term.literal}' is not a moment", remedy) from error
         instant = moment if moment.tzinfo else moment.replace(tzinfo=self.zone)
-        return _Term(pl.lit(instant.astimezone(ZoneInfo("UTC"))).cast(pl.Datetime("us", "UTC")), "moment")
+        return _Term(pl.lit(instant.astimezone(UTC)).cast(pl.Datetime("us", "UTC")), "moment")
 
 
 _RULES: dict[type[sql.Expr], Callable[[_Compiler, sql.Expr], _Term]] = {
@@ -282,13 +269,9 @@ def _not_allowed(node: sql.Expr) -> PredicateError:
     return PredicateError(f"`{node.sql()}` is not allowed in a rule", _ALLOWED)
 
 
-def _kind_of(dtype: pl.DataType | None) -> _Kind:
-    if dtype is None:
-        return "unknown"
+def _kind_of(dtype: pl.DataType) -> _Kind:
     if dtype.is_numeric():
         return "number"
     if dtype == pl.Boolean:
         return "boolean"
-    if dtype == pl.Date:
-        return "date"
     return "moment" if dtype.is_temporal() else "text"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -18,6 +18,13 @@ class Row:
     partition: date
     verdict: str
     breaches: int = 0
+    window: timedelta = timedelta(days=1)
+
+    window_end = datetime(2026, 11, 1, tzinfo=UTC)
+
+    @property
+    def window_start(self):
+        return self.window_end - self.window
 
 
 def matrix(files, *, last=None, today=TODAY):
@@ -44,12 +51,37 @@ def test_a_control_with_a_fresh_verdict_is_no_gap(files):
 
 
 def test_a_failing_control_is_red_and_not_a_gap(files):
-    cell = matrix(files, last={"H-2": fresh("fail", breaches=2)})["H-2"]
+    red = fresh("fail", breaches=2, last_breach=DUE, breach_days=1)
+    cell = matrix(files, last={"H-2": red})["H-2"]
     assert (cell.gap, cell.verdict, cell.breaches, cell.since) == (None, "fail", 2, date(2026, 10, 1))
+    assert cell.last_breach == DUE
     assert (
-        cell.sentence
-        == "H-2 in hiring: human_review holds; fail since 2026-10-01, with 2 decisions outside on the last day."
+        cell.sentence == "H-2 in hiring: human_review holds; fail since 2026-10-01; 2 decisions outside, on 2026-10-04."
     )
+
+
+def test_a_breach_does_not_heal_because_the_next_day_is_clean(files):
+    days = [date(2026, 9, day) for day in range(22, 27)]
+    rows = [Row(day, "fail" if count else "pass", count) for day, count in zip(days, [1, 1, 1, 0, 0], strict=True)]
+    verdict = last_verdict(rows)
+    assert (verdict.verdict, verdict.since, verdict.partitions) == ("pass", days[3], 2)
+    assert (verdict.breaches, verdict.last_breach, verdict.breach_days) == (3, days[2], 3)
+    cell = matrix(files, last={"H-2": verdict}, today=date(2026, 9, 27))["H-2"]
+    assert (cell.verdict, cell.breaches, cell.last_breach, cell.gap) == ("pass", 3, days[2], None)
+    assert cell.sentence == (
+        "H-2 in hiring: human_review holds; pass since 2026-09-25; "
+        "3 decisions outside on 3 days, the last on 2026-09-24."
+    )
+
+
+def test_longer_windows_overlap_so_only_the_newest_counts(files):
+    days = [date(2026, 10, day) for day in (3, 4)]
+    rows = [Row(day, "fail", 4, timedelta(days=30)) for day in days]
+    verdict = last_verdict(rows)
+    assert (verdict.breaches, verdict.last_breach) == (4, days[1])
+    assert last_verdict([*rows, Row(date(2026, 10, 5), "pass", 0, timedelta(days=30))]).last_breach is None
+    sentence = matrix(files, last={"H-1": verdict})["H-1"].sentence
+    assert sentence.endswith("4 decisions outside in the window (30 days) that ends with 2026-10-04.")
 
 
 def test_an_obligation_alone_is_a_gap(files):
@@ -112,7 +144,7 @@ def test_a_policy_of_which_no_version_is_in_force_is_all_gaps(files):
 def test_the_last_verdict_counts_its_unbroken_run():
     days = [date(2026, 9, day) for day in range(1, 7)]
     said = ["fail", "pass", "fail", "insufficient", "insufficient", "insufficient"]
-    rows = [Row(*pair, breaches=place) for place, pair in enumerate(zip(days, said, strict=True))]
-    assert last_verdict(rows[::-1]) == LastVerdict("insufficient", days[5], days[3], partitions=3, breaches=5)
-    assert last_verdict(rows[:1]) == LastVerdict("fail", days[0], days[0], partitions=1, breaches=0)
+    rows = [Row(*pair) for pair in zip(days, said, strict=True)]
+    assert last_verdict(rows[::-1]) == LastVerdict("insufficient", days[5], days[3], partitions=3)
+    assert last_verdict(rows[:1]) == LastVerdict("fail", days[0], days[0], partitions=1)
     assert last_verdict([]) is None

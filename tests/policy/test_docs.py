@@ -13,9 +13,8 @@ from ruamel.yaml import YAML
 from gov_pipelines.policy import CANONICAL, SystemDeclaration
 from gov_pipelines.policy import declaration as declared
 from gov_pipelines.policy.document import Applies, Clause, Escalation, InForce, Obligation, Policy, SourceDocument
-from gov_pipelines.policy.kinds import BoundControl, Control
-from gov_pipelines.policy.kinds.drift import Reference
-from gov_pipelines.policy.kinds.fairness import Test as FairnessTest
+from gov_pipelines.policy.kinds import BoundControl, Control, Reference
+from gov_pipelines.policy.kinds import Test as FairnessTest
 from gov_pipelines.policy.loading import DefsFile
 
 DOCS = Path(__file__).parents[2] / "docs"
