@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import click
 import polars as pl
@@ -124,6 +124,10 @@ def draft(answers: Answers, data: pl.DataFrame, path: str, policies: tuple[str, 
     Raises:
         WrongUse: a column does not exist, a value does not occur, or the times cannot be read.
     """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", answers.system):
+        raise WrongUse(f"`{answers.system}` cannot name a system: use small letters, digits and _, such as `hiring_2`.")
+    if answers.zone not in available_timezones():
+        raise WrongUse(f"`{answers.zone}` is no time zone; write an IANA name such as Europe/Berlin.")
     named = [answers.decision_id, answers.decided_at, answers.decision, *answers.protected]
     absent = [name for name in named if name not in data.columns]
     if absent:

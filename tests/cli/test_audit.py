@@ -1,0 +1,89 @@
+"""`gov audit`: exit codes, missed windows, revisions."""
+
+import json
+import shutil
+import sqlite3
+from datetime import date
+
+import pytest
+from command import gov
+
+from gov_pipelines.cli.demo.loanapp import SYSTEM
+from gov_pipelines.store import Home, open_store, pending, reading, snapshot_of, verdicts_of
+
+DAY = date(2026, 9, 30)
+
+
+@pytest.fixture
+def home(demo_home, tmp_path):
+    copy = tmp_path / "home"
+    shutil.copytree(demo_home, copy)
+    return copy
+
+
+def audit(home, *arguments, url=None, check):
+    env = {"MORTGAGE_DECISIONS_URL": url or f"sqlite:///{home}/demo/decisions.db"}
+    return gov("audit", SYSTEM, "--date", DAY, *arguments, home=home, env=env, check=check)
+
+
+def stored(home):
+    engine = open_store(Home(home).store_url)
+    with reading(engine) as connection:
+        found = snapshot_of(connection, SYSTEM, DAY), verdicts_of(connection, SYSTEM, DAY), pending(connection)
+    engine.dispose()
+    return found
+
+
+def test_a_failing_control_ends_with_1_and_the_same_findings_sign_nothing(home):
+    before = stored(home)
+    runs = json.loads(audit(home, "--json", check=1).stdout)
+    assert runs[0]["verdicts"]["house-fair-lending/FL-5"] == "fail"
+    assert stored(home) == before
+
+
+def test_a_correction_in_the_source_is_a_new_revision_that_names_the_old(home):
+    with sqlite3.connect(home / "demo" / "decisions.db") as database:
+        changed = database.execute(
+            "UPDATE applications SET action = 'denied' WHERE application_id IN"
+            " (SELECT application_id FROM applications WHERE decided_on LIKE '2026-09-30%' AND action = 'approved' LIMIT 1)"
+        ).rowcount
+    database.close()
+    assert changed == 1
+    first = stored(home)[0]
+    audit(home, check=1)
+    second = stored(home)[0]
+    assert (second.revision, second.sequence) == (2, first.sequence + 1)
+    assert second.content_digest != first.content_digest
+    gov("verify", home / "evidence", home=home, check=0)
+
+
+def test_an_unreachable_source_is_a_signed_missed_window_and_ends_with_3(demo_home, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    (home / "keys").parent.mkdir()
+    shutil.copytree(demo_home / "keys", home / "keys")
+    done = audit(home, "--json", url=f"sqlite:///{tmp_path}/absent/decisions.db", check=3)
+    run = json.loads(done.stdout)[0]
+    assert run["unreachable"]
+    assert set(run["verdicts"].values()) == {"missing"}
+    snapshot, verdicts, waiting = stored(home)
+    assert snapshot.revision == 1
+    assert {row.verdict for row in verdicts} == {"missing"}
+    assert [row.alert.transition for row in waiting] == ["missed_window"]
+    assert waiting[0].alert.notify == ("credit-risk-oncall",)
+    gov("verify", home / "evidence", home=home, check=0)
+    # The source is back: the day is audited, as a revision of the missed one.
+    shutil.copytree(demo_home / "demo", home / "demo")
+    audit(home, check=0)
+    assert stored(home)[0].revision == 2
+
+
+def test_a_secret_in_the_url_is_never_printed(home):
+    done = audit(home, url="postgresql+psycopg://audit:hunter2@127.0.0.1:1/none", check=3)
+    assert "hunter2" not in done.stdout + done.stderr
+    assert not any(b"hunter2" in path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+def test_missing_environment_variable_is_named(home):
+    done = gov("audit", SYSTEM, "--date", DAY, home=home, env={"MORTGAGE_DECISIONS_URL": ""})
+    assert done.returncode in {1, 2, 3}
+    assert "MORTGAGE_DECISIONS_URL" in done.stdout + done.stderr
