@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from gov_pipelines.errors import Mistake
 from gov_pipelines.policy.columns import CANONICAL, NUMBER, TEXT, log_schema
 from gov_pipelines.policy.declaration import SystemDeclaration
-from gov_pipelines.policy.document import Clause, Policy
+from gov_pipelines.policy.document import Policy
+from gov_pipelines.policy.kinds import Control, Expectation, Freshness
 from gov_pipelines.policy.predicates import PredicateError, parse_predicate
 from gov_pipelines.policy.suggest import did_you_mean
 from gov_pipelines.policy.timeline import acts_of, on_fail_of
@@ -114,14 +115,11 @@ def mistakes_in_policy(policy: Policy, file: YamlFile) -> list[Mistake]:
     return [
         file.mistake(("clauses", place, "control", name), problem, remedy)
         for place, clause in enumerate(policy.clauses)
-        for name, problem, remedy in _control(clause)
+        for name, problem, remedy in (_control(clause.control) if clause.control else ())
     ]
 
 
-def _control(clause: Clause) -> Iterator[tuple[str, str, str]]:
-    control = clause.control
-    if control is None:
-        return
+def _control(control: Control) -> Iterator[tuple[str, str, str]]:
     on_fail, acts = on_fail_of(control), acts_of(control)
     if on_fail == "hold_decision" and control.judges != "decision":
         problem = f"`{on_fail}` needs verdicts of single decisions, which `{control.kind}` does not give"
@@ -132,3 +130,8 @@ def _control(clause: Clause) -> Iterator[tuple[str, str, str]]:
     if on_fail == "hold_all" and control.approver is None:
         problem = "`hold_all` holds every decision until someone releases them"
         yield "approver", problem, "Name who may, such as `approver: head-of-credit`."
+    if isinstance(control, Freshness) and control.within.unit not in {"hours", "days"}:
+        yield "within", f"`{control.within}` has no fixed length", "Write hours or days."
+    if isinstance(control, Expectation) and isinstance(control.arguments.get("row_condition"), str):
+        example = '{type: comparison, column: {name: metric}, operator: "==", parameter: psi}'
+        yield "arguments", "`row_condition` is a text, which Great Expectations gives up", f"Write it as `{example}`."

@@ -26,12 +26,12 @@ from great_expectations.expectations.metrics.table_metric_provider import TableM
 
 from gov_pipelines import measure
 from gov_pipelines.validate.outcome import PASSED
-from gov_pipelines.validate.rows import INSTANTS, NUMBERS, OBJECTS, TEXTS, dict_of, measurement_of
+from gov_pipelines.validate.rows import INSTANTS, NUMBERS, OBJECTS, TEXTS
 from gov_pipelines.validate.suites import control_of
 
 _JUDGEMENT = "gov_pipelines.control.judgement"
 _TYPES = {
-    **dict.fromkeys(("control", *TEXTS, *OBJECTS, *INSTANTS), "object"),
+    **dict.fromkeys(("control", "measurement", *TEXTS, *OBJECTS, *INSTANTS), "object"),
     **dict.fromkeys(NUMBERS, "float64"),
     "n": "int64",
     "tested": "bool",
@@ -51,16 +51,14 @@ class ControlJudgement(TableMetricProvider):
         metric_domain_kwargs: dict[str, Any],
         metric_value_kwargs: dict[str, Any],
         **_: Any,
-    ) -> dict[str, Any]:
+    ) -> measure.Judgement:
         frame, _compute, _accessor = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type="table")
-        rows = frame[frame["control"] == metric_value_kwargs["control"]].to_dict("records")
-        judgement = measure.judge(
+        return measure.judge(
             control_of(metric_value_kwargs["parameters"]),
-            [measurement_of(row) for row in rows],
+            frame.loc[frame["control"] == metric_value_kwargs["control"], "measurement"].to_list(),
             partitions_present=metric_value_kwargs["partitions_present"],
             partitions_expected=metric_value_kwargs["partitions_expected"],
         )
-        return dict_of(judgement)
 
 
 class ExpectControlToHold(BatchExpectation):
@@ -86,7 +84,7 @@ class ExpectControlToHold(BatchExpectation):
         execution_engine: ExecutionEngine[Any] | None = None,  # noqa: ARG002
     ) -> dict[str, Any]:
         judgement = metrics[_JUDGEMENT]
-        return {"success": judgement["verdict"] in PASSED, "result": {"observed_value": judgement}}
+        return {"success": judgement.verdict in PASSED, "result": {"observed_value": judgement}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import Judgement, Measurement
 from gov_pipelines.validate import native
 from gov_pipelines.validate.outcome import PASSED
-from gov_pipelines.validate.rows import judgement_of, row_of
+from gov_pipelines.validate.rows import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,11 +86,9 @@ def _run_judged(
 def _judgement(answer: Answer) -> Judgement:
     if answer.error is not None:
         return _missing(answer.error)
-    observed = answer.result.get("observed_value")
-    try:
-        judgement = judgement_of(observed or {})
-    except (KeyError, TypeError, ValueError) as error:
-        return _missing(f"Great Expectations answered success={answer.success} without a judgement ({error!r})")
+    judgement = answer.result.get("observed_value")
+    if not isinstance(judgement, Judgement):
+        return _missing(f"Great Expectations answered success={answer.success} without a judgement")
     if answer.success != (judgement.verdict in PASSED):
         return _missing(f"Great Expectations answered success={answer.success} beside the verdict {judgement.verdict}")
     return judgement

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from gov_pipelines.errors import Mistake, WrongUse
-from gov_pipelines.policy import BoundClause, Duration, Policy, Window, bound_clauses, policy_digest
+from gov_pipelines.policy import BoundClause, Policy, bound_clauses, policy_digest
 from gov_pipelines.policy.kinds import Control, Expectation
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def _suite(name: str, policy: Policy) -> dict[str, Any]:
         "meta": {
             "policy": policy.policy,
             "version": policy.version,
-            "in_force": _plain(policy.in_force.model_dump(by_alias=True)),
+            "in_force": policy.in_force.model_dump(mode="json", by_alias=True),
             "digest": digest,
             "compiled_by": "gov compile",  # without a version: a release must not make every suite stale
         },
@@ -141,11 +140,11 @@ def _suite(name: str, policy: Policy) -> dict[str, Any]:
 def _expectation(bound: BoundClause, digest: str) -> dict[str, Any]:
     control, clause = bound.control, bound.clause
     if isinstance(control, Expectation):
-        name, kwargs = control.expect, _plain(control.arguments)
+        name, kwargs = control.expect, control.model_dump(mode="json")["arguments"]
         notes = f"Runs over the measurements of window '{control.window}'. Nothing measured, or a null, is no pass."
     else:
-        parameters = control.model_dump(by_alias=True, exclude_none=True, exclude=_NOT_THE_LIMIT)
-        name, kwargs = CONTROL_TO_HOLD, {"control": bound.key, "parameters": _plain(parameters)}
+        parameters = control.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_NOT_THE_LIMIT)
+        name, kwargs = CONTROL_TO_HOLD, {"control": bound.key, "parameters": parameters}
         notes = f"Holds when the verdict over window '{control.window}' is pass, report_only or not_applicable."
     return {
         "type": name,
@@ -164,15 +163,6 @@ def _expectation(bound: BoundClause, digest: str) -> dict[str, Any]:
         },
         "notes": notes,
     }
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON holds it: durations and dates in the words a policy uses."""
-    if isinstance(value, dict):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return str(value) if isinstance(value, Duration | Window | date) else value
 
 
 def _suite_files(directory: Path) -> set[str]:

@@ -115,18 +115,18 @@ def test_a_policys_mistakes_name_the_clause(files, old, new, field, words):
 
 
 @pytest.mark.parametrize(
-    ("control", "words"),
+    ("control", "field", "words"),
     [
-        ("{kind: freshness, within: 3 working days}", "freshness within `3 working days` has no fixed length. Write hours or days."),
-        ("{kind: freshness, within: 1 month}", "Write hours or days."),
-        ("{kind: expectation, expect: expect_x, arguments: {row_condition: 'metric == \"psi\"'}}", "`row_condition` is a text"),
+        ("{kind: freshness, within: 3 working days}", "within", "`3 working days` has no fixed length. Write hours or days."),
+        ("{kind: freshness, within: 1 month}", "within", "Write hours or days."),
+        ("{kind: expectation, expect: expect_x, arguments: {row_condition: 'metric == \"psi\"'}}", "arguments", "`row_condition` is a text"),
     ],
 )  # fmt: skip
-def test_a_control_that_could_not_be_judged_is_refused(files, control, words):
+def test_a_control_that_could_not_be_judged_is_refused(files, control, field, words):
     files.control(control)
     with pytest.raises(ConfigurationError) as refused:
         load_policy(files.policy)
-    assert [mistake.field for mistake in refused.value.mistakes] == ["clauses[H-1].control"]
+    assert [mistake.field for mistake in refused.value.mistakes] == [f"clauses[H-1].control.{field}"]
     assert words in str(refused.value)
 
 

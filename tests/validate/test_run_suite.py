@@ -174,7 +174,7 @@ class Result:
         self.success, self.result, self.exception_info = success, result, exception_info
 
 
-JUDGED = {"verdict": "pass", "reason": "fine", "decisive": None, "breaches": 0, "notes": []}
+JUDGED = Judgement("pass", "fine")
 RAISED = {"raised_exception": True, "exception_message": "division by zero", "exception_traceback": "..."}
 
 
@@ -191,8 +191,8 @@ RAISED = {"raised_exception": True, "exception_message": "division by zero", "ex
         ([Result("house/A-1", result={})], "without a judgement"),
         ([Result("house/A-1", result={"observed_value": None})], "without a judgement"),
         ([Result("house/A-1", result={"observed_value": True})], "without a judgement"),
-        ([Result("house/A-1", result={"observed_value": JUDGED | {"verdict": "passed"}})], "without a judgement"),
-        ([Result("house/A-1", result={"observed_value": JUDGED | {"verdict": "fail"}})], "beside the verdict fail"),
+        ([Result("house/A-1", result={"observed_value": Judgement("passed", "?")})], "beside the verdict passed"),
+        ([Result("house/A-1", result={"observed_value": Judgement("fail", "bad")})], "beside the verdict fail"),
         ([Result("house/A-1", success=False, result={"observed_value": JUDGED})], "beside the verdict pass"),
         ([Result("house/A-1", success=None, result={"observed_value": JUDGED})], "beside the verdict pass"),
         (RuntimeError("no batch"), "no batch"),
