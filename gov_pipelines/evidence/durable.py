@@ -29,7 +29,7 @@ def write_folder(target: Path, files: Mapping[str, bytes], *, file_mode: int = 0
     target.parent.mkdir(parents=True, exist_ok=True)
     for folder in made:
         flush(folder.parent)  # else a power cut could take the folders around a package that was flushed itself
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}{UNFINISHED}", dir=target.parent))
+    temporary = unfinished(target)
     try:
         for name, content in files.items():
             descriptor = os.open(temporary / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file_mode)
@@ -42,8 +42,6 @@ def write_folder(target: Path, files: Mapping[str, bytes], *, file_mode: int = 0
             temporary.chmod(0o755)  # mkdtemp makes folders private; evidence is there to be read
         flush(temporary)
         temporary.rename(target)
-    except FileExistsError as error:
-        raise EvidenceError(f"{target} is already there and is never overwritten") from error
     except OSError as error:
         if target.exists():
             raise EvidenceError(f"{target} is already there and is never overwritten") from error
@@ -53,6 +51,11 @@ def write_folder(target: Path, files: Mapping[str, bytes], *, file_mode: int = 0
     flush(target.parent)
 
 
+def unfinished(target: Path) -> Path:
+    """Make a folder beside a target that `sweep` takes away if a crash leaves it."""
+    return Path(tempfile.mkdtemp(prefix=f".{target.name}{UNFINISHED}", dir=target.parent))
+
+
 def flush(folder: Path) -> None:
     """Flush a folder's entries to disk, so that a rename in it survives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -60,14 +63,6 @@ def flush(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def remove_folder(target: Path) -> None:
-    """Remove a folder so that it is at no moment half there under its own name."""
-    doomed = Path(tempfile.mkdtemp(prefix=f".{target.name}{UNFINISHED}", dir=target.parent))
-    target.rename(doomed / target.name)
-    flush(target.parent)
-    shutil.rmtree(doomed)
 
 
 def sweep(target: Path) -> None:

@@ -34,13 +34,13 @@ class Snapshot:
         file: path of its envelope within what is verified.
         predicate: has the shape of `FIELDS`.
         payload_sha256: hex digest of the signed payload.
-        signers: `name keyid` of each key that signed.
+        signer: `name keyid` of the key that signed; None where no known key did.
     """
 
     file: str
     predicate: dict[str, Any]
     payload_sha256: str
-    signers: tuple[str, ...]
+    signer: str | None
 
 
 def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, checks: Checklist) -> Snapshot | None:
@@ -68,29 +68,27 @@ def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, check
     if envelope is None:
         return None
     checks.equal(file, "payload-type", envelope.payload_type, dsse.PAYLOAD_TYPE)
-    signers = _signatures(file, envelope, own, trust, checks)
+    signer = _signature(file, envelope, own, trust, checks)
     predicate = _statement(file, envelope.payload, checks)
     if predicate is None:
         return None
     covered = _manifest(directory, prefix, predicate["manifest"], checks)
     _content(prefix, predicate, covered, checks)
-    return Snapshot(file, predicate, sha256(envelope.payload).hexdigest(), signers)
+    return Snapshot(file, predicate, sha256(envelope.payload).hexdigest(), signer)
 
 
-def _signatures(
+def _signature(
     file: str, envelope: dsse.Envelope, own: PublicKey | None, trust: PublicKey | None, checks: Checklist
-) -> tuple[str, ...]:
-    # The package's key comes last: its name is covered by the signature, and shown.
-    signed_by = dsse.accepted(envelope, [key for key in (trust, own) if key])
-    claimed = [item.keyid for item in envelope.signatures]
-    signers = tuple(shown(f"{key.name} {key.keyid}") for key in signed_by)
-    got = f"{len(signed_by)} of {len(claimed)}, by {', '.join(signers) or 'no known key'}"
-    checks.note(file, "signature", len(signed_by) == len(claimed), got, "every signature by a known key")
-    checks.equal(file, "keyid", claimed, [key.keyid for key in signed_by])
+) -> str | None:
+    # The package's key comes first: its name is covered by the signature, and shown.
+    key = dsse.signed_by(envelope, [key for key in (own, trust) if key])
+    signer = shown(f"{key.name} {key.keyid}") if key else None
+    checks.note(file, "signature", key is not None, signer or "no known key", "the signature of a known key")
+    checks.equal(file, "keyid", envelope.keyid, key.keyid if key else "that of a known key")
     if trust is not None:
-        trusted = trust.raw in {key.raw for key in signed_by}
-        checks.note(file, "trusted-key", trusted, ", ".join(claimed), f"{trust.name} {trust.keyid}")
-    return signers
+        trusted = key is not None and key.raw == trust.raw
+        checks.note(file, "trusted-key", trusted, envelope.keyid, f"{trust.name} {trust.keyid}")
+    return signer
 
 
 def _statement(file: str, payload: bytes, checks: Checklist) -> dict[str, Any] | None:
@@ -128,11 +126,11 @@ def _manifest(directory: Path, prefix: str, manifest: list[dict[str, Any]], chec
         except EvidenceError as error:
             found = str(error)
         checks.equal(prefix + name, "manifest-sha256", found, wanted)
-    extra = {item.name for item in directory.iterdir()} - {*names, ENVELOPE}
-    for name in sorted(extra) or [ENVELOPE]:
-        checks.equal(
-            prefix + name, "manifest-complete", "not in the manifest" if name in extra else "complete", "complete"
-        )
+    extra = sorted({item.name for item in directory.iterdir()} - {*names, ENVELOPE})
+    for name in extra:
+        checks.note(prefix + name, "manifest-complete", False, "not in the manifest", "complete")
+    if not extra:
+        checks.note(prefix + ENVELOPE, "manifest-complete", True, "complete", "complete")
     return covered
 
 
@@ -155,10 +153,10 @@ def _content(prefix: str, predicate: dict[str, Any], covered: Mapping[str, bytes
     named = [
         ("tally-digest", TALLY, tally.get("sha256")),
         ("tally-digest", DISCLOSED_TALLY, tally.get("disclosedSha256")),
-    ]
-    named += [
-        ("policy-sha256", f"policy.{policy['name']}@{policy['version']}.json", policy["sha256"])
-        for policy in predicate["policies"]
+        *(
+            ("policy-sha256", f"policy.{one['name']}@{one['version']}.json", one["sha256"])
+            for one in predicate["policies"]
+        ),
     ]
     for rule, name, digest in named:
         if name in covered:

@@ -47,9 +47,7 @@ def decision_leaf(decision_id: str, salt: str, verdicts: Mapping[str, str]) -> b
     Raises:
         EvidenceError: a verdict that is none of the four.
     """
-    digest = _base64url(sha256(disclosure(decision_id, salt).encode()).digest())
-    # The members are in canonical order already; only `v` needs sorting, and few combinations of verdicts occur.
-    return b'{"_sd":["%b"],"_sd_alg":"sha-256","v":%b}' % (digest.encode(), _verdicts_json(tuple(verdicts.items())))
+    return _leaf(_base64url(sha256(disclosure(decision_id, salt).encode()).digest()), verdicts)
 
 
 def leaf_verdicts(leaf: bytes) -> dict[str, str]:
@@ -67,10 +65,8 @@ def leaf_verdicts(leaf: bytes) -> dict[str, str]:
         raise EvidenceError(f"a leaf is not JSON: {error}") from error
     match document:
         case {"_sd": [str(digest)], "_sd_alg": "sha-256", "v": dict(verdicts)} if len(document) == 3:
-            if set(map(type, verdicts.values())) <= {str}:
-                spelled = b'{"_sd":["%b"],"_sd_alg":"sha-256","v":%b}'
-                if leaf == spelled % (digest.encode(errors="replace"), _verdicts_json(tuple(verdicts.items()))):
-                    return verdicts
+            if set(map(type, verdicts.values())) <= {str} and leaf == _leaf(digest, verdicts):
+                return verdicts
     raise EvidenceError(f"a leaf is not of the format {LEAF_FORMAT}")
 
 
@@ -109,6 +105,12 @@ def write_leaves(leaves: Iterable[bytes]) -> bytes:
 def read_leaves(data: bytes) -> list[bytes]:
     """Split a leaves file into its leaves, in order. Content after the last newline is a leaf too, and a false one."""
     return data.removesuffix(b"\n").split(b"\n") if data else []
+
+
+def _leaf(digest: str, verdicts: Mapping[str, str]) -> bytes:
+    # The members are in canonical order already; only `v` needs sorting, and few combinations of verdicts occur.
+    spelled = (digest.encode(errors="replace"), _verdicts_json(tuple(verdicts.items())))
+    return b'{"_sd":["%b"],"_sd_alg":"sha-256","v":%b}' % spelled
 
 
 @lru_cache(maxsize=4096)

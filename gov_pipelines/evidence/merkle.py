@@ -15,7 +15,7 @@ def leaf_hash(leaf: bytes) -> bytes:
 
 def leaf_hashes(leaves: Iterable[bytes]) -> list[bytes]:
     """Hash every leaf, in order."""
-    return [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+    return [leaf_hash(leaf) for leaf in leaves]
 
 
 def root(hashes: Sequence[bytes]) -> bytes:
@@ -27,9 +27,7 @@ def root(hashes: Sequence[bytes]) -> bytes:
     Returns:
         32 bytes; of an empty tree SHA-256 of nothing.
     """
-    if not hashes:
-        return sha256().digest()
-    level = list(hashes)
+    level = list(hashes) or [sha256().digest()]
     while len(level) > 1:
         level = _parents(level)
     return level[0]
@@ -93,6 +91,5 @@ def _node(left: bytes, right: bytes) -> bytes:
 
 def _parents(level: list[bytes]) -> list[bytes]:
     # An unpaired last node moves up unchanged, which gives RFC 6962's split at the largest power of two.
-    pairs = zip(level[::2], level[1::2], strict=False)
-    parents = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+    parents = [_node(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
     return [*parents, level[-1]] if len(level) & 1 else parents

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,7 +12,7 @@ from typing import Any
 
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import canonical, dsse
-from gov_pipelines.evidence.durable import remove_folder, sweep, write_folder
+from gov_pipelines.evidence.durable import flush, sweep, unfinished, write_folder
 from gov_pipelines.evidence.keys import Signer, parse_public
 from gov_pipelines.evidence.predicate import predicate_misfits, statement
 
@@ -98,6 +99,10 @@ def read_package(directory: Path) -> Package:
 def discard_package(directory: Path) -> None:
     """Remove a package that was signed but never recorded, so that it can be signed again.
 
-    Only for the ledger's one writer, and only for the newest package: removing another breaks the chain.
+    Only for the ledger's one writer, and only for the newest package: removing another breaks the chain. The package
+    is at no moment half there under its own name.
     """
-    remove_folder(directory)
+    doomed = unfinished(directory)
+    directory.rename(doomed / directory.name)
+    flush(directory.parent)
+    shutil.rmtree(doomed)

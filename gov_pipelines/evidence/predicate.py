@@ -61,7 +61,6 @@ FIELDS: Mapping[str, Any] = {
 }
 """Every field of the predicate and its shape; described in docs/evidence.md."""
 
-_ADDED_HERE = {"contentDigest", "limits"}
 _ADDED_AT_SIGNING = {"manifest"}
 _NOT_CONTENT = {
     "timeCreated", "producer", "revision", "supersedes", "sequence", "previous", "manifest", "contentDigest",

@@ -151,18 +151,13 @@ def _kept(path: Path) -> dict[str, Any]:
 
 
 def _who(snapshots: Sequence[Snapshot], key: PublicKey | None) -> list[str]:
-    signers = {signer for snapshot in snapshots for signer in snapshot.signers}
-    lines = []
-    if key is None:
-        names = ", ".join(sorted(signers)) or "no signature verifies"
-        lines.append(f"who signed: {NOBODY_VOUCHED} ({names}); give --trust")
-    demo = {*signers, f"{key.name} {key.keyid}" if key else ""}
-    lines += [
-        f"who signed: {name} is a demonstration key, held by whoever can change these files"
-        for name in sorted(demo)
-        if name.startswith(DEMO_KEY_NAME)
+    signers = {snapshot.signer for snapshot in snapshots if snapshot.signer}
+    names = ", ".join(sorted(signers)) or "no signature verifies"
+    lines = [] if key else [f"who signed: {NOBODY_VOUCHED} ({names}); give --trust"]
+    demo = sorted(name for name in signers | ({key.name} if key else set()) if name.startswith(DEMO_KEY_NAME))
+    return lines + [
+        f"who signed: {name} is a demonstration key, held by whoever can change these files" for name in demo
     ]
-    return lines
 
 
 def _tail(kept: dict[str, Any] | None) -> str:

@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from gov_pipelines.errors import EvidenceError
-from gov_pipelines.evidence import LIMITS, build_predicate, canonical, content_digest, statement
-from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.evidence import build_predicate, canonical
+from gov_pipelines.evidence.predicate import LIMITS, content_digest, statement
+from gov_pipelines.measure import Measurement
 
 
 def test_numbers_become_decimal_strings_and_times_instants(content):

@@ -16,9 +16,9 @@ from gov_pipelines.evidence import (
     dsse,
     read_leaves,
     sign_package,
-    statement,
     write_leaves,
 )
+from gov_pipelines.evidence.predicate import statement
 from gov_pipelines.evidence.verify import verify
 
 ENVELOPE = "snapshot.intoto.jsonl"
@@ -105,7 +105,7 @@ def test_every_bit_of_the_signature_and_the_keyid_counts(package, signer):
                 continue
             (package / ENVELOPE).write_bytes(flipped)
             failed = rules(verify(package))
-            assert failed & {(ENVELOPE, "keyid"), (ENVELOPE, "signature")}, (index, bit, envelope.signatures)
+            assert failed & {(ENVELOPE, "keyid"), (ENVELOPE, "signature")}, (index, bit, envelope.sig)
 
 
 @pytest.mark.parametrize("name", ["decision_leaves.jsonl", "key.json", "policy.house@3.json", "tally.json"])
@@ -207,9 +207,7 @@ def test_a_weak_key_is_refused_although_its_signature_verifies(package):
     }  # fmt: skip
     (package / "key.json").write_bytes(canonical.dumps(document))
     parsed = dsse.parse((package / ENVELOPE).read_bytes())
-    forged = dsse.Envelope(
-        parsed.payload, parsed.payload_type, (dsse.Signature(document["keyid"], identity + bytes(32)),)
-    )
+    forged = dsse.Envelope(parsed.payload, parsed.payload_type, document["keyid"], identity + bytes(32))
     (package / ENVELOPE).write_bytes(forged.to_bytes())
     failed = verify(package)
     assert {("key.json", "key"), (ENVELOPE, "signature")} <= rules(failed)
