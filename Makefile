@@ -22,6 +22,9 @@ ui: $(VENV)/.demo  ## Dagster on the demo's home, at http://127.0.0.1:3000
 test: $(VENV)/.dev  ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+served: $(VENV)/.dev  ## slow: Dagster's server on an empty home, a backfill of ten days through GraphQL, pictures
+	$(BIN)/python -m pytest tests/served -m served -s
+
 lint: $(VENV)/.dev  ## ruff, format, policies and declarations, stale suites
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,4 +59,4 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -c constraints.txt -e '.[demo]' --group dev
 	@touch $(VENV)/.demo $@
 
-.PHONY: help demo tour ui test lint types imports constraints clean
+.PHONY: help demo tour ui test served lint types imports constraints clean

@@ -27,7 +27,7 @@ from gov_pipelines.pipeline.names import SNAPSHOT
 RETRIES = 3
 """Times a source is asked again before its window is missed."""
 
-FIRST_WAIT = 10.0
+FIRST_WAIT = 2.0
 """Seconds before the first retry; twice as many before each further one."""
 
 AS_OF = "gov/as_of"
