@@ -56,15 +56,15 @@ def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, check
         The snapshot, or None where its signed bytes could not be understood.
     """
     file = prefix + ENVELOPE
-    own = checks.attempt(
-        prefix + KEY, "key", "a sound Ed25519 key", lambda: parse_public(_read(directory / KEY, _MAX_KEY_BYTES))
-    )
-    envelope = checks.attempt(
-        file,
-        "envelope-canonical",
-        "one DSSE envelope in its canonical form",
-        lambda: dsse.parse(_read(directory / ENVELOPE, canonical.MAX_BYTES)),
-    )
+
+    def own_key() -> PublicKey:
+        return parse_public(_read(directory / KEY, _MAX_KEY_BYTES))
+
+    def own_envelope() -> dsse.Envelope:
+        return dsse.parse(_read(directory / ENVELOPE, canonical.MAX_BYTES))
+
+    own = checks.attempt(prefix + KEY, "key", "a sound Ed25519 key", own_key)
+    envelope = checks.attempt(file, "envelope-canonical", "one DSSE envelope in its canonical form", own_envelope)
     if envelope is None:
         return None
     checks.equal(file, "payload-type", envelope.payload_type, dsse.PAYLOAD_TYPE)

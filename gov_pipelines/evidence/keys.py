@@ -74,15 +74,9 @@ class PublicKey:
 
     def to_json(self) -> bytes:
         """Write the key as the canonical JSON that packages carry and `load_trust` reads."""
-        return canonical.dumps(
-            {
-                "algorithm": "ed25519",
-                "created": self.created,
-                "keyid": self.keyid,
-                "name": self.name,
-                "publicKey": base64.b64encode(self.spki).decode(),
-            }
-        )
+        encoded = base64.b64encode(self.spki).decode()
+        said = {"algorithm": "ed25519", "created": self.created, "keyid": self.keyid, "name": self.name}
+        return canonical.dumps({**said, "publicKey": encoded})
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,19 +184,16 @@ def parse_public(data: bytes) -> PublicKey:
     Raises:
         EvidenceError: another shape, a keyid that is not the key's digest, or a weak key.
     """
-    document = canonical.loads(data.rstrip(b"\r\n"), max_bytes=10_000)
-    names = {"algorithm", "created", "keyid", "name", "publicKey"}
-    if (
-        not isinstance(document, dict)
-        or set(document) != names
-        or not all(isinstance(item, str) for item in document.values())
-    ):
-        raise EvidenceError(f"a public key file holds the strings {', '.join(sorted(names))}, and nothing else")
-    try:
-        spki = base64.b64decode(document["publicKey"], validate=True)
-    except ValueError as error:
-        raise EvidenceError(f"publicKey is not base64: {error}") from error
-    key = PublicKey(document["name"], spki.removeprefix(_SPKI_PREFIX), document["created"])
-    if key.to_json() != data.rstrip(b"\r\n"):
+    data = data.rstrip(b"\r\n")
+    match canonical.loads(data, max_bytes=10_000):
+        case {"name": str(name), "created": str(created), "publicKey": str(encoded)}:
+            try:
+                spki = base64.b64decode(encoded, validate=True)
+            except ValueError as error:
+                raise EvidenceError(f"publicKey is not base64: {error}") from error
+        case _:
+            raise EvidenceError("a public key file holds the strings algorithm, created, keyid, name and publicKey")
+    key = PublicKey(name, spki.removeprefix(_SPKI_PREFIX), created)
+    if key.to_json() != data:
         raise EvidenceError("algorithm, keyid and publicKey do not belong together; fetch the key again from its owner")
     return key

@@ -54,31 +54,19 @@ def fairness_measurements(tally: Tally, control: Fairness, declaration: SystemDe
         rows = _rates(entries, control)
     else:
         family = family_of(entries, control)
-        rows = [row for entry in entries for row in _compared(entry, family, control)]
+        rows = []
+        for entry in entries:
+            rows += (compared := [_row(group, entry, family, control) for group in entry.groups])
+            if control.metric not in _WITHOUT_AGGREGATE:
+                rows.append(_aggregate(entry, compared, family, control))
     return [replace(row, stratum=dict(control.among) or None) for row in rows]
-
-
-def _compared(entry: Entry, family: Family, control: Fairness) -> list[Measurement]:
-    rows = [_row(group, entry, family, control) for group in entry.groups]
-    if control.metric in _WITHOUT_AGGREGATE:
-        return rows
-    return [*rows, _aggregate(entry, rows, family, control)]
 
 
 def _row(group: Group, entry: Entry, family: Family, control: Fairness) -> Measurement:
     base = entry.reference
-    row = Measurement(
-        metric=control.metric,
-        attribute=entry.attributes,
-        group=group.values,
-        reference_group=base.values if base else None,
-        n=group.decided,
-        tested=group in entry.tested,
-        note=_listed(group, entry, control),
-        method=_method(family, control, simultaneous=family.chosen),
-    )
+    row = _listed(group, entry, control, _method(family, control, simultaneous=family.chosen))
     if base is None or not group.decided:
-        return replace(row, note=_join(row.note, entry.why_none if base is None else "no decision"))
+        return replace(row, note=_join(row.note, entry.why_none if base is None else None))
     value = _value(group, base, control)
     if value is None:
         return replace(row, note=_join(row.note, f"undefined: no favorable decision in {base.name}"))
@@ -120,21 +108,12 @@ def _aggregate(entry: Entry, rows: Sequence[Measurement], family: Family, contro
         return replace(row, note=own.note)
     pairs = pairs_of(entry, control)
     both = pairs + [(other, one) for one, other in pairs] if family.chosen else pairs
-    low, high = _interval(both, control, family.simultaneous)
+    ends = _interval(both, control, family.simultaneous)
     pick, equality = (max, 0.0) if control.metric in _DIFFERENCES else (min, 1.0)
     # Where the data choose, the best group is at least as good as any other, so the metric ends at equality.
-    lower, upper = (pick([*limits, equality] if family.chosen else limits) for limits in (low, high))
-    return replace(
-        row,
-        value=own.value,
-        lower=_finite(lower),
-        upper=_finite(upper),
-        confidence=family.plain,
-        p_value=own.p_value,
-        p_adjusted=own.p_adjusted,
-        minimum_detectable=own.minimum_detectable,
-        note=_join(f"{worst.name} against {entry.reference.name}", left_out),
-    )
+    low, high = (_finite(pick([*limits, equality] if family.chosen else limits)) for limits in ends)
+    note = _join(f"{worst.name} against {entry.reference.name}", left_out)
+    return replace(own, group=None, n=row.n, method=row.method, note=note, lower=low, upper=high)
 
 
 def _value(group: Group, base: Group, control: Fairness) -> float | None:
@@ -174,15 +153,7 @@ def _rates(entries: Sequence[Entry], control: Fairness) -> list[Measurement]:
     rows = []
     for entry in entries:
         for group in entry.groups:
-            row = Measurement(
-                metric="selection_rate",
-                attribute=entry.attributes,
-                group=group.values,
-                n=group.decided,
-                tested=group in entry.tested,
-                method=method,
-                note=_join(_listed(group, entry, control), None if group.decided else "no decision"),
-            )
+            row = _listed(group, entry, control, method)
             low, high = wilson(group.favorable, group.decided, 1 - (1 - confidence) / size)
             if group.decided:
                 value, lower, upper = float(group.rate), float(low), float(high)
@@ -191,15 +162,24 @@ def _rates(entries: Sequence[Entry], control: Fairness) -> list[Measurement]:
     return rows
 
 
-def _listed(group: Group, entry: Entry, control: Fairness) -> str | None:
+def _listed(group: Group, entry: Entry, control: Fairness, method: str) -> Measurement:
+    """A group's row without a value: its size, whether it is tested, and what is to be said of it."""
+    words = None if group in entry.tested else entry.why_none
     if not group.known:
         unknown = [name for name, value in group.values.items() if value is None]
-        words: str | None = f"{' and '.join(unknown)} unknown: shown, not tested"
+        words = f"{' and '.join(unknown)} unknown: shown, not tested"
     elif group.decided < control.min_group_size:
         words = f"{group.decided:,} of {control.min_group_size} decisions: listed, not tested"
-    else:
-        words = None if group in entry.tested else entry.why_none
-    return _join(words, entry.without(group.undecided))
+    return Measurement(
+        metric=control.metric,
+        attribute=entry.attributes,
+        group=group.values,
+        reference_group=entry.reference.values if entry.reference and control.metric != "selection_rate" else None,
+        n=group.decided,
+        tested=group in entry.tested,
+        method=method,
+        note=_join(words, entry.without(group.undecided), None if group.decided else "no decision"),
+    )
 
 
 def _join(*parts: str | None) -> str | None:

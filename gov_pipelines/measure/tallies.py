@@ -132,7 +132,7 @@ def tally(
     nulls = [missing, missing.with_columns(missing=False, n=rows["accepted"] - pl.col("n"))]
     return Tally(
         days=pl.DataFrame([{"partition": partition} | {name: rows[name] for name in ACCOUNTS}], schema=DAYS),
-        cells=_summed([cells], {**dict.fromkeys([*dimensions, "outcome"], pl.String), "n": pl.Int64}),
+        cells=_summed([cells], cell_schema(dimensions)),
         nulls=_summed(nulls, TABLES["nulls"]),
         newest=newest.item(),
         categories=_summed(islice(each, len(categories)), TABLES["categories"]),
@@ -164,6 +164,11 @@ def total(tallies: Sequence[Tally]) -> Tally:
     }
     days = pl.concat([one.days for one in tallies]).group_by("partition").sum().sort("partition")
     return Tally(days=days, newest=max(newest, default=None), merged_below=tallies[0].merged_below, **summed)
+
+
+def cell_schema(dimensions: Iterable[str]) -> dict[str, type[pl.DataType]]:
+    """The columns of `cells`."""
+    return {**dict.fromkeys([*dimensions, "outcome"], pl.String), "n": pl.Int64}
 
 
 def _columns(declaration: SystemDeclaration, kind: str, canonical: Iterable[str], present: Iterable[str]) -> list[str]:

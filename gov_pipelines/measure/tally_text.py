@@ -13,7 +13,7 @@ import rfc8785
 
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.measure.bins import MERGED
-from gov_pipelines.measure.tallies import DAYS, TABLES, Tally
+from gov_pipelines.measure.tallies import DAYS, TABLES, Tally, cell_schema
 
 FORMAT = "gov_pipelines.tally/1"
 
@@ -39,11 +39,10 @@ def tally_from_json(data: bytes) -> Tally:
     """
     try:
         found = json.loads(data)
-        cells = {**dict.fromkeys([*found["dimensions"], "outcome"], pl.String), "n": pl.Int64}
         days = pl.DataFrame(found["days"], schema={**DAYS, "partition": pl.String}, orient="row")
         tally = Tally(
             days=days.with_columns(pl.col("partition").str.to_date("%Y-%m-%d")),
-            cells=pl.DataFrame(found["cells"], schema=cells, orient="row"),
+            cells=pl.DataFrame(found["cells"], schema=cell_schema(found["dimensions"]), orient="row"),
             newest=datetime.fromisoformat(found["newest"]) if found["newest"] else None,
             merged_below=found["merged_below"],
             **{name: pl.DataFrame(found[name], schema=schema, orient="row") for name, schema in TABLES.items()},
