@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gov_pipelines.errors import ConfigurationError, Mistake, WrongUse
+from gov_pipelines.policy.remedies import SHAPES, words_of
 
 Place = tuple[str | int, ...]
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -45,12 +46,10 @@ class YamlFile:
         """The value at a path, None where there is none."""
         value = self.content
         for step in path:
-            known = (
-                step in value if isinstance(value, Mapping) else isinstance(value, list) and step in range(len(value))
-            )
-            if not known:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
                 return None
-            value = value[step]
         return value
 
     def dotted(self, path: Place) -> str:
@@ -71,18 +70,43 @@ class YamlFile:
         Raises:
             ConfigurationError: with every mistake, in the file's own lines.
         """
-        from gov_pipelines.policy.remedies import mistakes_of  # noqa: PLC0415  (needed only when something is wrong)
-
         mistakes = list(self.unreadable)
         told = {mistake.field for mistake in mistakes}
         try:
             value = model.model_validate(self.content)
         except ValidationError as error:
-            mistakes += [mistake for mistake in mistakes_of(error, self, model) if mistake.field not in told]
+            mistakes += [mistake for mistake in self._mistakes(error) if mistake.field not in told]
             raise ConfigurationError(mistakes) from None
         if mistakes:
             raise ConfigurationError(mistakes)
         return value
+
+    def _mistakes(self, error: ValidationError) -> list[Mistake]:
+        """Every error of a `Strict` model; the branches of a union are told as one."""
+        # Of two branches at one place, the one that names values says more than the one that names a shape.
+        errors = sorted(error.errors(), key=lambda details: details["type"] in SHAPES)
+        found = [(self._place(details), details) for details in errors]
+        mistakes: dict[Place, Mistake] = {}
+        for place, details in found:
+            in_union = len(place) < len(details["loc"])
+            if place in mistakes or (in_union and any(place == other[: len(place)] != other for other, _ in found)):
+                continue
+            mistakes[place] = self.mistake(place, *words_of(details, {}))
+        return list(mistakes.values())
+
+    def _place(self, details: ErrorDetails) -> Place:
+        """Where an error is in the file; steps that name a branch of a union are in none and are passed over."""
+        *above, last = details["loc"] or (None,)
+        place: Place = ()
+        for step in above:
+            place = (*place, step) if step is not None and self._has(place, step) else place
+        if last is not None and (details["type"] == "missing" or self._has(place, last)):
+            place = (*place, last)
+        return place
+
+    def _has(self, place: Place, step: str | int) -> bool:
+        value = self.at(place)
+        return step in value if isinstance(value, Mapping) else isinstance(value, list) and step in range(len(value))
 
 
 def read_yaml(path: Path, name: str, *, templates: bool = True) -> YamlFile:
@@ -135,9 +159,7 @@ class _Walk:
     def value(self, node: Node, path: Place) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
         if node.anchor:
-            self._wrong(
-                node, path, f"has the anchor `&{node.anchor}`", "Write the value out: a policy is read top to bottom."
-            )
+            self._wrong(node, path, f"has the anchor `&{node.anchor}`", "Write the value out where it is used.")
             return None
         if isinstance(node, MappingNode):
             return dict(self._entries(node, path))
@@ -152,12 +174,8 @@ class _Walk:
             line = key_node.start_mark.line + 1
             key = self._scalar(key_node, path) if isinstance(key_node, ScalarNode) else None
             if not isinstance(key, str):
-                self._wrong(
-                    key_node,
-                    path,
-                    f"has the key `{key_node.value}`, which is not text",
-                    'Put it in quotes, such as "1".',
-                )
+                problem = f"has the key `{key_node.value}`, which is not text"
+                self._wrong(key_node, path, problem, 'Put it in quotes, such as "1".')
             elif key in first:
                 self._wrong(key_node, (*path, key), f"stands twice, first in line {first[key]}", "Keep one of the two.")
             else:
@@ -180,12 +198,3 @@ class _Walk:
     def _wrong(self, node: Node, path: Place, problem: str, remedy: str) -> None:
         dotted = ".".join(str(step) for step in path) or "the whole file"
         self.mistakes.append(Mistake(self.name, node.start_mark.line + 1, dotted, problem, remedy))
-
-
-def kind_in_words(value: object) -> str:
-    """What a value is, for messages: a text, a number, a list ..."""
-    words: Sequence[tuple[type, str]] = (
-        (bool, "true or false"), (str, "a text"), (int, "a number"), (float, "a number"), (date, "a date"),
-        (list, "a list"), (dict, "fields"),
-    )  # fmt: skip
-    return next((name for kind, name in words if isinstance(value, kind)), "nothing")

@@ -92,7 +92,7 @@ def test_every_mistake_comes_at_once_in_the_order_of_lines(files):
     ("old", "new", "field", "words"),
     [
         ("kind: fairness", "kind: fairnes", "clauses[H-1].control", "`fairnes` is not a kind of control. Did you mean `fairness`?"),
-        ("kind: fairness, ", "", "clauses[H-1].control", "`kind` is missing. Add one of: `approved_model`"),
+        ("kind: fairness, ", "", "clauses[H-1].control", "`kind` is missing. Add it, such as `kind: decision_rule`"),
         ("impact_ratio", "impact_rato", "clauses[H-1].control.metric", "Did you mean `impact_ratio`?"),
         ("window: 30 days", "window: 30", "clauses[H-1].control.window", "30 is not a window. Write `90 days`"),
         ("window: 30 days", "test: nope", "clauses[H-1].control.test", "Did you mean `none`?"),
