@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from gov_pipelines.policy.declaration import SystemDeclaration
-from gov_pipelines.policy.document import Clause, Level, Policy
+from gov_pipelines.policy.document import Clause, Level, Obligation, Policy
 from gov_pipelines.policy.kinds import Acts, Control
 from gov_pipelines.policy.timeline import acts_of, control_key, in_force
 
@@ -180,8 +180,8 @@ def _cells(
     for clause in policy.clauses:
         verdict = last.get((system, control_key(policy, clause))) if clause.control else None
         age = (due - verdict.partition).days if verdict else None
-        gap, why = _gap(clause, verdict, age) if active else ("not in force", f"no version is in force on {due}")
-        sentence = f"{clause.id} in {system}: {why or _standing(clause, verdict)}{_breaches(clause, verdict)}."
+        gap, why = _standing(clause, verdict, age) if active else ("not in force", f"no version is in force on {due}")
+        sentence = f"{clause.id} in {system}: {why}{_breaches(clause, verdict)}."
         yield CoverageCell(
             system=system,
             policy=policy.policy,
@@ -205,48 +205,33 @@ def _cells(
 _Gap = tuple[str | None, str | None]
 
 
-def _gap(clause: Clause, verdict: LastVerdict | None, age: int | None) -> _Gap:
-    """The first gap that applies, in a few words and in a clause of a sentence."""
-    if clause.control is None:
-        return _no_control(clause)
-    if not can_fail(clause.control):
-        why = f"its control ({clause.control.kind}) has no limit, so it reports but can never fail"
-        return "unable to fail", why
-    return _silence(clause.control, verdict, age) or _too_late(clause)
-
-
-def _no_control(clause: Clause) -> _Gap:
-    if clause.obligation is None:
-        return "no control", "nothing stands behind it but the policy itself"
-    owed = {"attestation": "an attestation", "record": "a record"}[clause.obligation.evidence]
-    every = f" every {clause.obligation.every}" if clause.obligation.every else ""
-    why = f"rests on people alone ({clause.obligation.who} owe {owed}{every}); nothing in the system enforces it"
-    return "human only", why
-
-
-def _silence(control: Control, verdict: LastVerdict | None, age: int | None) -> _Gap | None:
-    if verdict is None or age is None:
-        return "stale", f"its control ({control.kind}) has never given a verdict"
-    if age > STALE_AFTER_DAYS:
-        return "stale", f"last judged for {verdict.partition}, {age} days before the newest partition due"
-    if verdict.verdict == "insufficient" and verdict.partitions >= LONG_INSUFFICIENT:
+def _standing(clause: Clause, verdict: LastVerdict | None, age: int | None) -> tuple[str | None, str]:
+    """The first gap that applies, None where none does; and how the clause stands, as a clause of a sentence."""
+    control, gap = clause.control, None
+    if control is None:
+        if clause.obligation is None:
+            return "no control", "nothing stands behind it but the policy itself"
+        return "human only", f"rests on people alone ({_owed(clause.obligation)}); nothing in the system enforces it"
+    if not can_fail(control):
+        gap, why = "unable to fail", f"its control ({control.kind}) has no limit, so it reports but can never fail"
+    elif verdict is None or age is None:
+        gap, why = "stale", f"its control ({control.kind}) has never given a verdict"
+    elif age > STALE_AFTER_DAYS:
+        gap, why = "stale", f"last judged for {verdict.partition}, {age} days before the newest partition due"
+    elif verdict.verdict == "insufficient" and verdict.partitions >= LONG_INSUFFICIENT:
+        gap = "long insufficient"
         why = f"the data could not tell for {verdict.partitions} partitions in a row, since {verdict.since}"
-        return "long insufficient", why
-    return None
+    elif clause.level == "intake" and acts_of(control) == "detects":
+        gap = "only detects"
+        why = f"asks for a bar at intake, but its control ({control.kind}) only detects, after the fact"
+    else:
+        why = f"{control.kind} {acts_of(control)}; {verdict.verdict} since {verdict.since}"
+    return gap, why
 
 
-def _too_late(clause: Clause) -> _Gap:
-    assert clause.control is not None  # asked of clauses with a control only
-    if clause.level == "intake" and acts_of(clause.control) == "detects":
-        why = f"asks for a bar at intake, but its control ({clause.control.kind}) only detects, after the fact"
-        return "only detects", why
-    return None, None
-
-
-def _standing(clause: Clause, verdict: LastVerdict | None) -> str:
-    assert clause.control is not None  # a cell without a control or a verdict is a gap
-    assert verdict is not None
-    return f"{clause.control.kind} {acts_of(clause.control)}; {verdict.verdict} since {verdict.since}"
+def _owed(obligation: Obligation) -> str:
+    owed = {"attestation": "an attestation", "record": "a record"}[obligation.evidence]
+    return f"{obligation.who} owe {owed}{f' every {obligation.every}' if obligation.every else ''}"
 
 
 def _breaches(clause: Clause, verdict: LastVerdict | None) -> str:

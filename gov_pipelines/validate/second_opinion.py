@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -113,23 +112,21 @@ def second_opinion(
         raise WrongUse(f"A second opinion is about one window; these measurements are of {len(windows)}. Ask for each.")
     by_rows = rows is not None and rows.height <= cap
     data = rows.with_columns(n=1) if rows is not None and by_rows else tally.cells
-    scopes: dict[tuple[object, ...], _Scope] = {}
+    scopes: dict[object, _Scope] = {}
     compared, largest, disagreements = 0, 0.0, []
     for ours in measurements:
         if ours.value is None or not _defined_by_fairlearn(ours):
             continue
         key = (ours.attribute, tuple(sorted((ours.stratum or {}).items())))
         if key not in scopes:
-            scopes[key] = _scope(ours, measurements, data)
+            scopes[key] = _Scope(ours, measurements, data)
         theirs = scopes[key].recompute(ours, declared=reference is not None)
         compared += 1
         difference = math.inf if theirs is None else abs(ours.value - theirs)
-        if theirs is not None:
-            largest = max(largest, difference)
+        largest = largest if theirs is None else max(largest, difference)
         if not difference <= TOLERANCE:
-            disagreements.append(
-                Disagreement(ours.metric, ours.attribute, ours.group, ours.stratum, ours.value, theirs)
-            )
+            found = Disagreement(ours.metric, ours.attribute, ours.group, ours.stratum, ours.value, theirs)
+            disagreements.append(found)
     return SecondOpinion(
         agrees=not disagreements,
         compared=compared,
@@ -140,39 +137,38 @@ def second_opinion(
     )
 
 
-@dataclass(frozen=True)
 class _Scope:
-    """The decisions of one attribute and stratum, as fairlearn takes them.
+    """The decisions of one attribute and stratum as fairlearn takes them: known groups by position, and its rates."""
 
-    Attributes:
-        groups: the known groups that occur; a decision names its own by position.
-        codes: position of the group of each row.
-        favorable: 1 or 0 of each row.
-        weights: decisions each row stands for.
-        tested: the groups that aggregates are taken over.
-    """
-
-    groups: tuple[Group, ...]
-    codes: np.ndarray[tuple[int], np.dtype[np.int64]]
-    favorable: np.ndarray[tuple[int], np.dtype[np.int64]]
-    weights: np.ndarray[tuple[int], np.dtype[np.int64]]
-    tested: frozenset[Group | None]
-
-    @cached_property
-    def rates(self) -> dict[Group | None, float]:
-        """Selection rate of every known group."""
+    def __init__(self, ours: Measurement, measurements: Sequence[Measurement], data: pl.DataFrame) -> None:
         from fairlearn.metrics import MetricFrame, selection_rate  # noqa: PLC0415  (seconds of import)
 
-        if not self.groups:
-            return {}
-        frame = MetricFrame(
-            metrics=selection_rate,
-            y_true=self.favorable,
-            y_pred=self.favorable,
-            sensitive_features={"group": self.codes},  # fairlearn cannot take a bare array of one row
-            sample_params={"sample_weight": self.weights},
+        attribute, stratum = list(ours.attribute), ours.stratum or {}
+        decided = data.filter(
+            pl.col("outcome").is_in(["favorable", "unfavorable"]),
+            *(pl.col(name).is_not_null() for name in attribute),
+            *(pl.col(name).cast(pl.String).eq_missing(pl.lit(value)) for name, value in stratum.items()),
         )
-        return {self.groups[code]: float(rate) for code, rate in frame.by_group.items()}
+        of_rows: list[Group] = decided.select(pl.col(attribute).cast(pl.String)).rows()
+        self.groups = sorted(set(of_rows))
+        position = {group: code for code, group in enumerate(self.groups)}
+        self.codes = np.array([position[group] for group in of_rows], dtype=np.int64)
+        self.favorable = (decided["outcome"] == "favorable").cast(pl.Int64).to_numpy()
+        self.weights = decided["n"].cast(pl.Int64).to_numpy()
+        alike = (each for each in measurements if each.attribute == ours.attribute and (each.stratum or {}) == stratum)
+        listed = [each for each in alike if each.group is not None]
+        tested = {_group(each, each.group) for each in listed if each.tested and not _unknown(each.group)}
+        self.tested: set[Group | None] = tested if listed else {*self.groups}
+        self.rates: dict[Group | None, float] = {}
+        if self.groups:
+            frame = MetricFrame(
+                metrics=selection_rate,
+                y_true=self.favorable,
+                y_pred=self.favorable,
+                sensitive_features={"group": self.codes},  # fairlearn cannot take a bare array of one row
+                sample_params={"sample_weight": self.weights},
+            )
+            self.rates = {self.groups[code]: float(rate) for code, rate in frame.by_group.items()}
 
     def recompute(self, ours: Measurement, *, declared: bool) -> float | None:
         """The same measure from fairlearn; None where it has no value."""
@@ -182,10 +178,9 @@ class _Scope:
         if not declared:
             return self._over_tested(_AGGREGATES[ours.metric])
         others = self.tested - {_group(ours, ours.reference_group)}
-        found = [_against(ours.metric, self.rates.get(group), base) for group in others]
-        values = [each for each in found if each is not None]
+        found = (_against(ours.metric, self.rates.get(group), base) for group in others)
         pick = max if ours.metric == _DIFFERENCE else min
-        return pick(values, default=None)
+        return pick((each for each in found if each is not None), default=None)
 
     def _over_tested(self, name: str) -> float | None:
         """One of fairlearn's aggregates over the tested groups."""
@@ -194,39 +189,9 @@ class _Scope:
         kept = np.isin(self.codes, [code for code, group in enumerate(self.groups) if group in self.tested])
         if not kept.any():
             return None
-        y = self.favorable[kept]
-        value = float(
-            getattr(metrics, name)(
-                y, y, sensitive_features={"group": self.codes[kept]}, sample_weight=self.weights[kept]
-            )
-        )
-        return None if math.isnan(value) else value
-
-
-def _scope(ours: Measurement, measurements: Sequence[Measurement], data: pl.DataFrame) -> _Scope:
-    """The decided, known rows of one attribute and stratum, and the groups our measurements tested in it."""
-    attribute, stratum = list(ours.attribute), ours.stratum or {}
-    decided = data.filter(
-        pl.col("outcome").is_in(["favorable", "unfavorable"]),
-        *(pl.col(name).is_not_null() for name in attribute),
-        *(pl.col(name).cast(pl.String).eq_missing(pl.lit(value)) for name, value in stratum.items()),
-    )
-    of_rows: list[Group] = decided.select(pl.col(attribute).cast(pl.String)).rows()
-    groups = tuple(sorted(set(of_rows)))
-    position = {group: code for code, group in enumerate(groups)}
-    listed = [
-        each
-        for each in measurements
-        if each.group is not None and each.attribute == ours.attribute and (each.stratum or {}) == stratum
-    ]
-    tested = frozenset(_group(each, each.group) for each in listed if each.tested and not _unknown(each.group))
-    return _Scope(
-        groups=groups,
-        codes=np.array([position[group] for group in of_rows], dtype=np.int64),
-        favorable=(decided["outcome"] == "favorable").cast(pl.Int64).to_numpy(),
-        weights=decided["n"].cast(pl.Int64).to_numpy(),
-        tested=tested if listed else frozenset(groups),
-    )
+        y, features = self.favorable[kept], {"group": self.codes[kept]}
+        value = getattr(metrics, name)(y, y, sensitive_features=features, sample_weight=self.weights[kept])
+        return None if math.isnan(value) else float(value)
 
 
 def _defined_by_fairlearn(ours: Measurement) -> bool:
