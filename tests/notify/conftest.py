@@ -4,16 +4,14 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import stored
 
 from gov_pipelines.store import Alert, Engine, Home, VerdictRow, enqueue, open_store
-
-NOW = datetime(2026, 11, 5, 7, 30, tzinfo=UTC)
 
 
 @dataclass
@@ -94,19 +92,7 @@ def raised(engine: Engine) -> Callable[..., Alert]:
     """Put an alert into the outbox."""
 
     def make(key: str, **more: Any) -> Alert:
-        fields = {
-            "key": key,
-            "system": "lending",
-            "control": "house/FL-1",
-            "partition": date(2026, 11, 4),
-            "transition": "failing",
-            "severity": "critical",
-            "notify": (),
-            "title": key,
-            "body": f"in words\nAlert key: {key}",
-            "raised_at": NOW,
-        }
-        alert = Alert(**(fields | more))
+        alert = stored.alert(key, **more)
         with engine.begin() as connection:
             enqueue(connection, [alert])
         return alert
@@ -116,26 +102,5 @@ def raised(engine: Engine) -> Callable[..., Alert]:
 
 @pytest.fixture
 def verdict() -> Callable[..., VerdictRow]:
-    def make(verdict: str, **more: Any) -> VerdictRow:
-        fields = {
-            "system": "lending",
-            "partition": date(2026, 11, 4),
-            "revision": 1,
-            "control": "house/FL-1",
-            "policy": "house",
-            "policy_version": 3,
-            "clause": "FL-1",
-            "level": "runtime",
-            "kind": "fairness",
-            "acts": "detects",
-            "severity": "critical",
-            "verdict": verdict,
-            "reason": "The ratio is below the limit and the test rejects equality.",
-            "window_start": datetime(2026, 8, 7, 4, tzinfo=UTC),
-            "window_end": datetime(2026, 11, 5, 5, tzinfo=UTC),
-            "as_of": NOW,
-            "recorded_at": NOW,
-        }
-        return VerdictRow(**(fields | more))
-
-    return make
+    reason = "The ratio is below the limit and the test rejects equality."
+    return lambda verdict, **more: stored.verdict_row(**({"verdict": verdict, "reason": reason} | more))

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pytest
+from stored import NOW, snapshot_row
 
 from gov_pipelines.notify import alerts_for, missed_window
 from gov_pipelines.notify.alerts import transition
 from gov_pipelines.notify.wording import number
-from gov_pipelines.store import SnapshotRow, enqueue, put_verdicts, record_snapshot, standing_verdicts
+from gov_pipelines.store import enqueue, put_verdicts, record_snapshot, standing_verdicts
 
-NOW = datetime(2026, 11, 5, 7, 30, tzinfo=UTC)
 WELL = ["pass", "warn", "report_only", "not_applicable"]
 TEXTS = {"house/FL-1": "No group's approval rate is below four fifths of the best group's."}
 NOTIFY = {"house/FL-1": ["credit-risk-oncall"]}
@@ -150,7 +150,7 @@ def test_a_month_of_nights_told_as_a_person_would(engine, verdict):
         (9, 2, "insufficient", None),
         (10, 1, "pass", "recovered"),
     ]
-    told, previous = [], None
+    told = []
     for sequence, (day, revision, word, _) in enumerate(nights, start=1):
         partition = date(2026, 11, day)
         row = verdict(word, partition=partition, revision=revision)
@@ -163,23 +163,5 @@ def test_a_month_of_nights_told_as_a_person_would(engine, verdict):
             if new:
                 told.append((day, revision, alerts[0].transition))
         with engine.begin() as connection:
-            digest = f"{sequence:064x}"
-            record_snapshot(
-                connection,
-                SnapshotRow(
-                    system="lending",
-                    partition=partition,
-                    revision=revision,
-                    sequence=sequence,
-                    previous_sha256=previous,
-                    payload_sha256=digest,
-                    content_digest=digest,
-                    path="p",
-                    key_id="k",
-                    signed_at=NOW,
-                    as_of=NOW,
-                    retroactive=False,
-                ),
-            )
-            previous = digest
+            record_snapshot(connection, snapshot_row(sequence, partition=partition, revision=revision))
     assert told == [(day, revision, what) for day, revision, _, what in nights if what]

@@ -5,18 +5,16 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import stored
+from stored import snapshot_row, verdict_row
 
 from gov_pipelines.store import Alert, Engine, Home, SnapshotRow, VerdictRow, open_store
-
-NOW = datetime(2026, 11, 5, 7, 30, 15, 123456, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
@@ -66,70 +64,18 @@ def engine(url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def verdict() -> Callable[..., VerdictRow]:
-    def make(partition: date, verdict: str = "pass", **more: Any) -> VerdictRow:
-        fields = {
-            "system": "lending",
-            "revision": 1,
-            "control": "house/FL-1",
-            "policy": "house",
-            "policy_version": 3,
-            "clause": "FL-1",
-            "level": "runtime",
-            "kind": "fairness",
-            "acts": "detects",
-            "severity": "critical",
-            "reason": "in words",
-            "window_start": NOW,
-            "window_end": NOW,
-            "as_of": NOW,
-            "recorded_at": NOW,
-        }
-        return VerdictRow(**(fields | {"partition": partition, "verdict": verdict} | more))
-
-    return make
+    return lambda partition, verdict="pass", **more: verdict_row(partition=partition, verdict=verdict, **more)
 
 
 @pytest.fixture
 def snapshot() -> Callable[..., SnapshotRow]:
     """Rows of a chain: each call makes the next."""
     sequence = itertools.count(1)
-
-    def make(partition: date, revision: int = 1, **more: Any) -> SnapshotRow:
-        place = next(sequence)
-        fields = {
-            "system": "lending",
-            "partition": partition,
-            "revision": revision,
-            "sequence": place,
-            "previous_sha256": f"{place - 1:064x}" if place > 1 else None,
-            "payload_sha256": f"{place:064x}",
-            "content_digest": "c" * 64,
-            "path": "evidence/lending",
-            "key_id": "k" * 64,
-            "signed_at": NOW,
-            "as_of": NOW,
-            "retroactive": False,
-        }
-        return SnapshotRow(**(fields | more))
-
-    return make
+    return lambda partition, revision=1, **more: snapshot_row(
+        next(sequence), partition=partition, revision=revision, **more
+    )
 
 
 @pytest.fixture
 def alert() -> Callable[..., Alert]:
-    def make(key: str, **more: Any) -> Alert:
-        fields = {
-            "key": key,
-            "system": "lending",
-            "control": "house/FL-1",
-            "partition": date(2026, 11, 4),
-            "transition": "failing",
-            "severity": "critical",
-            "notify": ("oncall",),
-            "title": "a title",
-            "body": "a body",
-            "raised_at": NOW,
-        }
-        return Alert(**(fields | more))
-
-    return make
+    return stored.alert
