@@ -6,15 +6,15 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
 
 from gov_pipelines.errors import GovError
 from gov_pipelines.store.artifacts import Home
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 _POLL_SECONDS = 0.05
 
@@ -40,14 +40,14 @@ def lock(home: Home, name: str, *, engine: Engine | None = None, wait: float = 6
     with ExitStack() as stack:
         # Opened for appending: a second process must not empty the note of the one that holds the lock.
         file = stack.enter_context((folder / f"{name}.lock").open("a+"))
-        if not _taken_before(deadline, lambda: _flock(file)):
+        while not _flock(file):
             file.seek(0)
-            raise _busy(name, f"process {file.read().strip() or 'unknown'}", wait)
+            _pause(deadline, name, f"process {file.read().strip() or 'unknown'}")
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         if engine is not None and engine.dialect.name == "postgresql":
-            stack.enter_context(_advisory(engine, name, deadline, wait))
+            stack.enter_context(_advisory(engine, name, deadline))
         yield
 
 
@@ -60,30 +60,23 @@ def _flock(file: IO[str]) -> bool:
 
 
 @contextmanager
-def _advisory(engine: Engine, name: str, deadline: float, wait: float) -> Iterator[None]:
-    import sqlalchemy as sa  # noqa: PLC0415  (a home on SQLite locks without it)
-
+def _advisory(engine: Engine, name: str, deadline: float) -> Iterator[None]:
     key = int.from_bytes(hashlib.sha256(f"gov_pipelines ledger {name}".encode()).digest()[:8], signed=True)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        attempt = sa.select(sa.func.pg_try_advisory_lock(key))
-        if not _taken_before(deadline, lambda: bool(connection.scalar(attempt))):
-            raise _busy(name, "a process on another machine", wait)
+        while not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
+            _pause(deadline, name, "a process on another machine")
         try:
             yield
         finally:
             connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
 
-def _taken_before(deadline: float, attempt: Callable[[], bool]) -> bool:
-    while not attempt():
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(_POLL_SECONDS)
-    return True
+def _pause(deadline: float, name: str, holder: str) -> None:
+    """Wait a moment for another writer.
 
-
-def _busy(name: str, holder: str, wait: float) -> GovError:
-    return GovError(
-        f"{name} is being written by {holder}, which did not finish within {wait:g} seconds. Wait for it, or end it if "
-        "it hangs; then run this again"
-    )
+    Raises:
+        GovError: it has had its time.
+    """
+    if time.monotonic() >= deadline:
+        raise GovError(f"{name} is being written by {holder}. Wait for it, or end it if it hangs; then run this again")
+    time.sleep(_POLL_SECONDS)

@@ -68,25 +68,17 @@ def _verdict(name: str, answer: Answer, guards: Mapping[str, Answer], presence: 
     seen = min(int(each.result["element_count"]) for each in guards.values())
     nulls = {column: int(each.result["unexpected_count"]) for column, each in guards.items()}
     unknown = {} if name in ABOUT_NULLS else {column: count for column, count in nulls.items() if count}
-    if nothing := _nothing_tested(name, seen, unknown, presence):
-        return Judgement("insufficient", nothing)
-    if not answer.success:
-        return Judgement("fail", f"{name} does not hold: {_found(answer, seen)}.")
-    if unknown:
-        return Judgement("insufficient", f"{name} leaves values untested: {_listed(unknown, seen)}.")
-    return Judgement("pass", f"{name} holds: {_found(answer, seen)}.")
-
-
-def _nothing_tested(name: str, seen: int, unknown: Mapping[str, int], presence: tuple[int, int]) -> str | None:
-    """Why neither success nor failure would mean anything; None where one does."""
     present, expected = presence
     if present < expected:
-        return f"{present} of {expected} partitions of the window are present."
+        return Judgement("insufficient", f"{present} of {expected} partitions of the window are present.")
     if seen == 0:
-        return f"{name} met no row: nothing was tested."
-    if seen in unknown.values():
-        return f"{name} met no value: {_listed(unknown, seen)}."
-    return None
+        return Judgement("insufficient", f"{name} met no row: nothing was tested.")
+    if not answer.success and seen not in unknown.values():  # where all are null, nothing was tested
+        return Judgement("fail", f"{name} does not hold: {_found(answer, seen)}.")
+    if unknown:
+        nulls_in = ", ".join(f"{column}: {count} of {seen}" for column, count in unknown.items())
+        return Judgement("insufficient", f"{name} leaves values untested: {nulls_in}.")
+    return Judgement("pass", f"{name} holds: {_found(answer, seen)}.")
 
 
 def _columns(name: str, kwargs: Mapping[str, Any]) -> list[str]:
@@ -96,10 +88,6 @@ def _columns(name: str, kwargs: Mapping[str, Any]) -> list[str]:
     single = [kwargs[key] for key in ("column", "column_A", "column_B") if kwargs.get(key)]
     several = [column for key in ("column_list", "column_set") for column in kwargs.get(key) or []]
     return [str(column) for column in dict.fromkeys([*single, *several])] or [_NEVER_NULL]
-
-
-def _listed(nulls: Mapping[str, int], seen: int) -> str:
-    return ", ".join(f"{column}: {count} of {seen}" for column, count in nulls.items())
 
 
 def _found(answer: Answer, seen: int) -> str:

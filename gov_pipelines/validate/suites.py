@@ -63,13 +63,13 @@ def write_suites(policies: Iterable[Policy], directory: Path) -> list[Path]:
     """
     compiled = compile_suites(policies)
     directory.mkdir(parents=True, exist_ok=True)
-    changed = [directory / name for name, text in compiled.items() if _content(directory / name) != text]
+    changed = sorted(directory / name for name in _stale(compiled, directory))
     for path in changed:
-        path.write_bytes(compiled[path.name])
-    orphans = [directory / name for name in _suite_files(directory) - compiled.keys()]
-    for path in orphans:
-        path.unlink()
-    return sorted(changed + orphans)
+        if path.name in compiled:
+            path.write_bytes(compiled[path.name])
+        else:
+            path.unlink()
+    return changed
 
 
 def stale_suites(policies: Iterable[Policy], directory: Path) -> list[Mistake]:
@@ -85,20 +85,20 @@ def stale_suites(policies: Iterable[Policy], directory: Path) -> list[Mistake]:
     Raises:
         WrongUse: two documents claim the same version of the same policy.
     """
-    compiled, present = compile_suites(policies), _suite_files(directory)
-    problems = dict.fromkeys(compiled.keys() - present, "missing: the policy version has no compiled suite")
-    problems |= dict.fromkeys(present - compiled.keys(), "orphaned: no policy has this version")
-    problems |= {
-        name: "different: it is not what the policy compiles to"
-        for name in compiled.keys() & present
-        if _content(directory / name) != compiled[name]
-    }
+    remedy = "Run `gov compile` and commit the suites"
     return sorted(
-        Mistake(
-            str(directory / name), 0, name.removesuffix(".json"), problem, "Run `gov compile` and commit the suites"
-        )
-        for name, problem in problems.items()
+        Mistake(str(directory / name), 0, name.removesuffix(".json"), problem, remedy)
+        for name, problem in _stale(compile_suites(policies), directory).items()
     )
+
+
+def _stale(compiled: Mapping[str, bytes], directory: Path) -> dict[str, str]:
+    """What is wrong with a folder of suites, by file name; any other file there is none of ours."""
+    present = {path.name: path.read_bytes() for path in directory.glob("*@*.json")}
+    problems = dict.fromkeys(compiled.keys() - present, "missing: the policy version has no compiled suite")
+    problems |= dict.fromkeys(present.keys() - compiled, "orphaned: no policy has this version")
+    different = {name for name in compiled.keys() & present if compiled[name] != present[name]}
+    return problems | dict.fromkeys(different, "different: it is not what the policy compiles to")
 
 
 def control_of(parameters: Mapping[str, Any]) -> Control:
@@ -163,12 +163,3 @@ def _expectation(bound: BoundClause, digest: str) -> dict[str, Any]:
         },
         "notes": notes,
     }
-
-
-def _suite_files(directory: Path) -> set[str]:
-    """Names of the suites in a folder; any other file there is none of ours."""
-    return {path.name for path in directory.glob("*@*.json")}
-
-
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
