@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from gov_pipelines.decisions import Columns, During, Place, as_integer, as_moment, as_text, open_sources
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import partition_window
-
-if TYPE_CHECKING:
-    from gov_pipelines.policy import SystemDeclaration
+from gov_pipelines.policy import SystemDeclaration
 
 UNDATED = "unknown: the read has no readable time"
 READ_SCHEMA = {

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from gov_pipelines.measure import Measurement
-
-if TYPE_CHECKING:
-    from gov_pipelines.policy import SystemDeclaration
-    from gov_pipelines.policy.kinds import DataAccess
+from gov_pipelines.policy import SystemDeclaration
+from gov_pipelines.policy.kinds import DataAccess
 
 _READ = ("principal", "role", "field", "table", "purpose")
 

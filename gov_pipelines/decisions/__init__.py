@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from gov_pipelines.decisions.casts import as_category, as_integer, as_moment, as_text
+from gov_pipelines.decisions.casts import as_integer, as_moment, as_text
 from gov_pipelines.decisions.digest import frame_digest
 from gov_pipelines.decisions.extract import Extract, RowAccounting, read_partition
-from gov_pipelines.decisions.joins import InputDigest
-from gov_pipelines.decisions.judge import DECISION_VERDICTS, decision_measurements, judge_decisions
+from gov_pipelines.decisions.judge import decision_measurements, judge_decisions
 from gov_pipelines.decisions.places import Columns, During, Place, open_sources
 
 __all__ = [
-    "DECISION_VERDICTS",
     "Columns",
     "During",
     "Extract",
-    "InputDigest",
     "Place",
     "RowAccounting",
-    "as_category",
     "as_integer",
     "as_moment",
     "as_text",

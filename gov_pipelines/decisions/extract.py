@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -14,9 +13,7 @@ from gov_pipelines.decisions.joins import InputDigest, digest_of, join_attribute
 from gov_pipelines.decisions.log import canonical, columns_to_read, source_columns
 from gov_pipelines.decisions.places import During, Place, open_sources
 from gov_pipelines.measure import partition_window
-
-if TYPE_CHECKING:
-    from gov_pipelines.policy import SystemDeclaration
+from gov_pipelines.policy import SystemDeclaration
 
 
 @dataclass(frozen=True, slots=True)

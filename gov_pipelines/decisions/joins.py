@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -13,10 +12,7 @@ from gov_pipelines.decisions.casts import as_category, as_moment, as_text
 from gov_pipelines.decisions.digest import frame_digest
 from gov_pipelines.decisions.log import REVIEW, known
 from gov_pipelines.decisions.places import Columns, During, Place, Related, Sources
-from gov_pipelines.policy import log_schema
-
-if TYPE_CHECKING:
-    from gov_pipelines.policy import SystemDeclaration
+from gov_pipelines.policy import SystemDeclaration, log_schema
 
 _KEY = "__key"
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from gov_pipelines.decisions.rules import RULES, Hearing
 from gov_pipelines.measure import Measurement, partition_window
-
-if TYPE_CHECKING:
-    from gov_pipelines.policy import BoundClause, SystemDeclaration
+from gov_pipelines.policy import BoundClause, SystemDeclaration
 
 VERDICT_SCHEMA = {
     "decision_id": pl.String(),

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from gov_pipelines.decisions.casts import as_category, as_integer, as_moment, as_number, as_text
 from gov_pipelines.decisions.places import Columns, Place
-from gov_pipelines.policy import CANONICAL, log_schema
-
-if TYPE_CHECKING:
-    from gov_pipelines.policy import SystemDeclaration
+from gov_pipelines.policy import CANONICAL, SystemDeclaration, log_schema
 
 QUARANTINE_SCHEMA = {"source_row": pl.String(), "reason": pl.String(), "decision_id": pl.String()}
 REVIEW = ("reviewer", "reviewer_role", "reviewed_at", "review_outcome")

@@ -13,10 +13,10 @@ import polars as pl
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.policy import did_you_mean
+from gov_pipelines.policy.declaration import AccessLog, ProtectedAttribute, Reviews
 
 if TYPE_CHECKING:
     from gov_pipelines.decisions.sql import SqlDatabase
-    from gov_pipelines.policy.declaration import AccessLog, ProtectedAttribute, Reviews
 
 
 @dataclass(frozen=True, slots=True)

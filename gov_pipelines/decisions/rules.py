@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
-from gov_pipelines.policy import Predicate, parse_predicate
-
-if TYPE_CHECKING:
-    from gov_pipelines.policy import SystemDeclaration
-    from gov_pipelines.policy.kinds import ApprovedModel, Deadline, DecisionRule, DecisionScope, HumanReview
+from gov_pipelines.policy import Predicate, SystemDeclaration, parse_predicate
+from gov_pipelines.policy.kinds import ApprovedModel, Deadline, DecisionRule, DecisionScope, HumanReview
 
 Case = tuple[pl.Expr, str, str | pl.Expr]
 _CALENDAR = {"days": "d", "months": "mo", "years": "y"}

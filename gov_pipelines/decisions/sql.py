@@ -36,7 +36,7 @@ def open_database(url_env: str, project: Path, environ: Mapping[str, str]) -> It
         environ: the environment.
 
     Raises:
-        WrongUse: the variable is not set, is no SQLAlchemy sa.URL, or needs a driver that is not installed.
+        WrongUse: the variable is not set, is no SQLAlchemy URL, or needs a driver that is not installed.
         SourceUnreachable: the database did not answer.
     """
     url = _url(url_env, project, environ)
@@ -66,7 +66,7 @@ def open_database(url_env: str, project: Path, environ: Mapping[str, str]) -> It
 def _url(url_env: str, project: Path, environ: Mapping[str, str]) -> sa.URL:
     if not environ.get(url_env):
         raise WrongUse(
-            f"The environment variable {url_env} is not set. Set it to the source's SQLAlchemy sa.URL, such as sqlite:///file.db."
+            f"The environment variable {url_env} is not set. Set it to the source's SQLAlchemy URL, such as sqlite:///file.db."
         )
     try:
         url = sa.make_url(environ[url_env])

@@ -71,9 +71,7 @@ def loads(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
     except ValueError as error:
         raise EvidenceError(f"not a JSON document: {error}") from error
     if dumps(value) != data:
-        raise EvidenceError(
-            "the JSON is not in its canonical form (RFC 8785): member order, spacing or number form differ"
-        )
+        raise EvidenceError("the JSON is not in canonical form (RFC 8785): member order, spacing or numbers differ")
     return value
 
 

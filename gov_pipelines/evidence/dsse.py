@@ -71,9 +71,7 @@ def parse(data: bytes) -> Envelope:
         case _:
             raise EvidenceError("an envelope holds payload, payloadType and one signature of keyid and sig")
     if envelope.to_bytes() != data:  # members beyond these, too
-        raise EvidenceError(
-            "the envelope is not in its canonical form: members, base64 padding, alphabet or the last newline differ"
-        )
+        raise EvidenceError("the envelope is not in its canonical form: members, base64 or the last newline differ")
     return envelope
 
 

@@ -69,9 +69,8 @@ def last_seen(path: Path) -> bytes:
     checks = Checklist()
     snapshots, _ = _inspect(path, None, checks)
     if wrong := [check for check in checks.checks if not check.ok]:
-        raise EvidenceError(
-            f"{len(wrong)} checks failed, the first {wrong[0].rule} of {wrong[0].file}; run `gov verify`"
-        )
+        first = f"{wrong[0].rule} of {wrong[0].file}"
+        raise EvidenceError(f"{len(wrong)} checks failed, the first {first}; run `gov verify`")
     return canonical.dumps(last_of(snapshots))
 
 

@@ -6,15 +6,13 @@ SciPy is imported inside the functions: loading the code location must not pay f
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gov_pipelines.measure.intervals import Floats, normal_quantile
-
-if TYPE_CHECKING:
-    from gov_pipelines.policy.kinds import Test
+from gov_pipelines.policy.kinds import Test
 
 Adjustment = Literal["holm", "bonferroni"]
 POWER = 0.8

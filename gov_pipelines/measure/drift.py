@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -14,10 +13,8 @@ from gov_pipelines.measure import comparisons
 from gov_pipelines.measure.bins import NOT_A_NUMBER
 from gov_pipelines.measure.intervals import noncentrality, stability_index_interval
 from gov_pipelines.measure.measurement import Measurement
-
-if TYPE_CHECKING:
-    from gov_pipelines.measure.tallies import Tally
-    from gov_pipelines.policy.kinds import Drift
+from gov_pipelines.measure.tallies import Tally
+from gov_pipelines.policy.kinds import Drift
 
 Counts = NDArray[np.int64]
 _ZERO_RULE = "0.5 added to every count of both where a category is empty in one"

@@ -9,18 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from gov_pipelines.measure import comparisons
 from gov_pipelines.measure.family import Entry, Family, Pair, columns_of, entry_of, family_of, pairs_of, too_few
 from gov_pipelines.measure.groups import Group, worst_of
 from gov_pipelines.measure.intervals import Interval, newcombe, ratio_score, wilson
 from gov_pipelines.measure.measurement import Measurement
-
-if TYPE_CHECKING:
-    from gov_pipelines.measure.tallies import Tally
-    from gov_pipelines.policy.declaration import SystemDeclaration
-    from gov_pipelines.policy.kinds import Fairness
+from gov_pipelines.measure.tallies import Tally
+from gov_pipelines.policy.declaration import SystemDeclaration
+from gov_pipelines.policy.kinds import Fairness
 
 _DIFFERENCES = frozenset({"demographic_parity_difference"})
 _WITHOUT_AGGREGATE = frozenset({"adverse_impact_ratio"})  # compared with one named group, each for itself

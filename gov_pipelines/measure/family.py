@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from gov_pipelines.measure import comparisons
 from gov_pipelines.measure.groups import Group, best_of, groups_of
-
-if TYPE_CHECKING:
-    from gov_pipelines.measure.tallies import Tally
-    from gov_pipelines.policy.kinds import Fairness
+from gov_pipelines.measure.tallies import Tally
+from gov_pipelines.policy.kinds import Fairness
 
 Pair = tuple[Group, Group]
 

@@ -71,10 +71,8 @@ def groups_of(tally: Tally, by: Sequence[str], among: Mapping[str, str]) -> list
         raise WrongUse("small cells of this tally are merged; groups need the full one")
     unknown = sorted({*by, *among} - set(tally.dimensions))
     if unknown:
-        counted = ", ".join(tally.dimensions)
-        raise WrongUse(
-            f"the tally is not counted by {', '.join(unknown)}, only by {counted}; declare it and audit again"
-        )
+        names, counted = ", ".join(unknown), ", ".join(tally.dimensions)
+        raise WrongUse(f"the tally is not counted by {names}, only by {counted}; declare it and audit again")
     kept = tally.cells.filter(pl.col(name) == value for name, value in among.items()) if among else tally.cells
     counts: dict[Key, dict[str, int]] = {}
     for row in kept.group_by([*by, "outcome"]).agg(pl.col("n").sum()).iter_rows():

@@ -5,19 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure.intervals import wilson
 from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure.tallies import Tally
 from gov_pipelines.measure.window import partition_window
-
-if TYPE_CHECKING:
-    from gov_pipelines.measure.tallies import Tally
-    from gov_pipelines.policy.declaration import Range, SystemDeclaration
-    from gov_pipelines.policy.kinds import Freshness, LogQuality, OperatingRange
+from gov_pipelines.policy.declaration import Range, SystemDeclaration
+from gov_pipelines.policy.kinds import Freshness, LogQuality, OperatingRange
 
 _CONFIDENCE = 0.95
 
@@ -40,9 +37,8 @@ def quality_measurements(tally: Tally, control: LogQuality, declaration: SystemD
 def _nulls(tally: Tally, column: str, declaration: SystemDeclaration) -> tuple[int, int]:
     found = _counted(tally, column)
     if not found and tally.rows:
-        raise WrongUse(
-            f"the decision log of {declaration.system} has no column {column}; map or declare it, or take it from `of`"
-        )
+        words = f"has no column {column}; map or declare it, or take it from `of`"
+        raise WrongUse(f"the decision log of {declaration.system} {words}")
     return found.get(True, 0), sum(found.values())
 
 

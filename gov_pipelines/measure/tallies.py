@@ -6,15 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure.bins import in_order, upper_half
-
-if TYPE_CHECKING:
-    from gov_pipelines.policy.declaration import Range, SystemDeclaration
+from gov_pipelines.policy.declaration import Range, SystemDeclaration
 
 ACCOUNTS = ("source_count", "accepted", "quarantined", "duplicate", "undated")
 OUTCOMES = ("favorable", "unfavorable", "undecided")
@@ -106,9 +103,7 @@ def tally(
     if absent:
         raise WrongUse(f"the decision log of {declaration.system} lacks {', '.join(absent)}; map it in `columns`")
     if {"outcome", "n"} & set(dimensions):
-        raise WrongUse(
-            "a protected attribute or stratum cannot be called `outcome` or `n`: the tally's own columns are"
-        )
+        raise WrongUse("no protected attribute or stratum can be called `outcome` or `n`: the tally's own columns are")
 
     count = pl.len().cast(pl.Int64).alias("n")
     queries = [
@@ -184,9 +179,8 @@ def _outcome(declaration: SystemDeclaration) -> pl.Expr:
 def _check(cells: pl.DataFrame, rows: Mapping[str, int], declaration: SystemDeclaration) -> None:
     unknown = int(cells.filter(pl.col("outcome").is_null())["n"].sum())
     if unknown:
-        raise WrongUse(
-            f"{unknown} rows of {declaration.system} have a decision that `outcomes` does not name; they belong in quarantine"
-        )
+        words = "rows have a decision that `outcomes` does not name; they belong in quarantine"
+        raise WrongUse(f"{declaration.system}: {unknown} {words}")
     counted = int(cells["n"].sum())
     if counted != rows["accepted"]:
         raise WrongUse(f"the log holds {counted} rows but its accounting says {rows['accepted']} were accepted")

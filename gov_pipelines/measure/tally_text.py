@@ -50,9 +50,7 @@ def tally_from_json(data: bytes) -> Tally:
     except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise EvidenceError(f"this is not a tally as gov_pipelines writes it ({error}); expected {FORMAT}") from error
     if tally_json(tally) != data:
-        raise EvidenceError(
-            f"the tally is not in canonical form ({FORMAT}, RFC 8785); it was written or edited by hand"
-        )
+        raise EvidenceError(f"the tally is not in canonical form ({FORMAT}, RFC 8785); it was edited by hand")
     return tally
 
 

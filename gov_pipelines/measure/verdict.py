@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import sentences
 from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement
-
-if TYPE_CHECKING:
-    from gov_pipelines.policy.kinds import Control, Drift, Fairness, Freshness, LogQuality, OperatingRange, Test
+from gov_pipelines.policy.kinds import Control, Drift, Fairness, Freshness, LogQuality, OperatingRange, Test
 
 _HOURS = {"hours": 1, "days": 24}
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-if TYPE_CHECKING:
-    from gov_pipelines.policy.durations import Window
+from gov_pipelines.policy.durations import Window
 
 
 def _first_day(window: Window, partition: date) -> date:
