@@ -128,7 +128,10 @@ def test_no_rows_make_an_empty_tally_that_adds(count):
     ("change", "words"),
     [
         (lambda log: log.drop("sex"), "lacks sex"),
-        (lambda log: log.with_columns(decision=pl.lit("maybe")), "1987 rows have a decision that `outcomes` does not name"),
+        (
+            lambda log: log.with_columns(decision=pl.lit("maybe")),
+            "1987 rows have a decision that `outcomes` does not name",
+        ),
         (lambda log: log.head(5), "holds 5 rows but its accounting says 1987"),
     ],
 )

@@ -226,6 +226,7 @@ def test_a_count_of_decisions_that_is_absent_is_missing():
 def test_reads_outside_what_is_declared(outside, reads, expected):
     rows = [Measurement("reads_outside", value=outside, n=10), Measurement("reads", value=reads, n=10)]
     assert verdict(ACCESS, rows).verdict == expected
+    assert verdict(ACCESS, rows[:1]).verdict == "missing"
 
 
 @pytest.mark.parametrize(
