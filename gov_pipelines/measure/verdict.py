@@ -86,7 +86,7 @@ def _decisions(measurements: Sequence[Measurement]) -> Judgement:
     if outside:
         return Judgement("fail", f"{outside:,} of {judged:,} decisions are outside{also}{open_}.", rows[0], outside)
     if within and not undecidable:
-        return Judgement("pass", f"All {within:,} decisions whose clock has run are within{open_}.", rows[3])
+        return Judgement("pass", f"All {within:,} decisions judged are within{open_}.", rows[3])
     words = f"{pending:,} clock{' still runs' if pending == 1 else 's still run'}"
     if undecidable:
         words = f"{undecidable:,} of {judged:,} decisions cannot be judged: a value the rule needs is missing{open_}"

@@ -111,12 +111,18 @@ def _once(names: Iterable[str], place: Place) -> _Found:
 
 
 def mistakes_in_policy(policy: Policy, file: YamlFile) -> list[Mistake]:
-    """What a clause's control says of itself: how it acts, and what a failure holds back."""
-    return [
+    """What a clause's control says of itself: how it acts, what a failure holds back, and whom it speaks of."""
+    mistakes = [
         file.mistake(("clauses", place, "control", name), problem, remedy)
         for place, clause in enumerate(policy.clauses)
         for name, problem, remedy in (_control(clause.control) if clause.control else ())
     ]
+    for place, clause in enumerate(policy.clauses):
+        if clause.applies and clause.control and clause.control.judges != "decision":
+            problem = f"`applies` picks single decisions, and `{clause.control.kind}` judges none"
+            remedy = "Leave it out; a fairness control can name strata in `among`."
+            mistakes.append(file.mistake(("clauses", place, "applies"), problem, remedy))
+    return mistakes
 
 
 def _control(control: Control) -> Iterator[tuple[str, str, str]]:

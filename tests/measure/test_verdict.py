@@ -195,7 +195,7 @@ def decisions(outside=0, undecidable=0, pending=0, within=0):
     [
         ({"outside": 2, "within": 8, "undecidable": 1}, "fail", "2 of 11 decisions are outside; 1 undecidable"),
         ({"undecidable": 1, "within": 9, "pending": 2}, "insufficient", "1 of 12 decisions cannot be judged"),
-        ({"within": 9, "pending": 1}, "pass", "All 9 decisions whose clock has run are within; 1 pending"),
+        ({"within": 9, "pending": 1}, "pass", "All 9 decisions judged are within; 1 pending"),
         ({"pending": 3}, "insufficient", "3 clocks still run"),
         ({"pending": 1}, "insufficient", "1 clock still runs"),
         ({}, "not_applicable", "applied to no decision"),

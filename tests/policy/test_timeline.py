@@ -119,6 +119,12 @@ def test_a_control_that_disagrees_with_itself_is_refused(files, control, words):
     assert words in str(refused.value)
 
 
+def test_a_condition_on_single_decisions_is_refused_where_none_is_judged(files):
+    files.control("{kind: data_access}", applies='{when: "amount > 1"}')
+    with pytest.raises(ConfigurationError, match="judges none"):
+        load_policy(files.policy)
+
+
 def test_the_digest_is_of_what_is_written_not_of_its_layout(files):
     before = load_policy(files.policy)
     files.change(files.policy, "owner: people\n", "# who answers\n\nowner:   'people'\n")
