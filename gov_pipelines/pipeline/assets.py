@@ -9,16 +9,17 @@ Dagster orders and shows the steps; what they do is in `night.py`, and what they
 """
 
 # No deferred annotations here: Dagster compares that of `context` with its classes, as it stands.
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
+from pkgutil import resolve_name
 from typing import Any
 
 import dagster as dg
 
 from gov_pipelines import __version__
-from gov_pipelines.errors import SourceUnreachable, WrongUse
-from gov_pipelines.pipeline.checks import rows_result, rows_spec, second_opinion_result, second_opinion_spec
+from gov_pipelines.errors import SourceUnreachable
+from gov_pipelines.pipeline.checks import partitioned_checks
 from gov_pipelines.pipeline.graph import SystemGraph
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.metadata import shown
@@ -33,13 +34,7 @@ FIRST_WAIT = 2.0
 AS_OF = "gov/as_of"
 """Run tag: the instant the partition is judged from, ISO 8601 with zone, where it is not the usual one."""
 
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A check that the step itself answers, made of its `data`."""
-
-    spec: Callable[[SystemGraph], dg.AssetCheckSpec]
-    result: Callable[[SystemGraph, Any], dg.AssetCheckResult]
+REPORT = "report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,96 +43,62 @@ class Step:
 
     Attributes:
         name: last part of the asset's key.
-        does: the function in `night.py`.
+        does: module in this room and function, found when the step runs: loading definitions imports none of them.
         after: the assets it stands on.
         kinds: what the UI shows on it; three at most.
         says: the asset's description.
-        asks: whether it reads a source outside, and so is tried again when the source does not answer.
-        check: the check it answers, if any.
+        check: name and description of the check the step answers itself, if any.
     """
 
     name: str
     does: str
     after: tuple[str, ...]
-    kinds: frozenset[str]
+    kinds: tuple[str, ...]
     says: str
-    asks: bool = False
-    check: Check | None = None
+    check: tuple[str, str] | None = None
 
 
 STEPS = (
     Step(
-        "decision_log",
-        "read_decisions",
-        (),
-        frozenset({"sql", "polars", "parquet"}),
+        "decision_log", "night:read_decisions", (), ("sql", "polars", "parquet"),
         "The day's decisions in canonical columns. Every source row is accepted, quarantined or a duplicate.",
-        asks=True,
-        check=Check(rows_spec, rows_result),
+        ("rows_add_up", "Accepted, quarantined and duplicate rows add up to the source's count."),
     ),
     Step(
-        "decision_verdicts",
-        "judge",
-        ("decision_log",),
-        frozenset({"polars", "parquet"}),
+        "decision_verdicts", "night:judge", ("decision_log",), ("polars", "parquet"),
         "Within, outside, pending or undecidable: each decision under each rule in force when it was made.",
     ),
     Step(
-        "access_log",
-        "read_access",
-        (),
-        frozenset({"sql", "polars", "parquet"}),
+        "access_log", "night:read_access", (), ("sql", "polars", "parquet"),
         "The day's reads of data: who, by which role, which field.",
-        asks=True,
     ),
     Step(
-        "access_patterns",
-        "compare_access",
-        ("access_log",),
-        frozenset({"polars", "json"}),
+        "access_patterns", "night:compare_access", ("access_log",), ("polars", "json"),
         "Reads outside what the system's intake declares.",
     ),
     Step(
-        "tally",
-        "tally",
-        ("decision_log",),
-        frozenset({"polars", "json"}),
+        "tally", "night:tally", ("decision_log",), ("polars", "json"),
         "Counts per cell of protected attributes, strata and outcome. Windows are sums of these; rows are not read again.",
     ),
     Step(
-        "fairness_metrics",
-        "measure_fairness",
-        ("tally",),
-        frozenset({"json"}),
+        "fairness_metrics", "night:measure_fairness", ("tally",), ("json",),
         "Selection rates, ratios and differences by group over each window that ends here, with intervals and tests.",
-        check=Check(second_opinion_spec, second_opinion_result),
+        ("second_opinion_agrees", "fairlearn, asked the same, answers the same to 1e-9."),
     ),
     Step(
-        "distribution_shift",
-        "measure_shift",
-        ("tally",),
-        frozenset({"json"}),
+        "distribution_shift", "night:measure_shift", ("tally",), ("json",),
         "How far decisions and features have moved from their reference.",
     ),
     Step(
-        "control_verdicts",
-        "reach_verdicts",
-        ("decision_verdicts", "fairness_metrics", "distribution_shift", "access_patterns"),
-        frozenset({"greatexpectations"}),
+        "control_verdicts", "verdicts:reach_verdicts",
+        ("decision_verdicts", "fairness_metrics", "distribution_shift", "access_patterns"), ("greatexpectations",),
         "One verdict per control, by the compiled suites, in the store.",
     ),
     Step(
-        SNAPSHOT,
-        "sign",
-        ("control_verdicts",),
-        frozenset({"json"}),
+        SNAPSHOT, "signing:sign", ("control_verdicts",), ("json",),
         "The signed statement of the day: signed also when controls fail. Its checks show each control's verdict.",
     ),
-)
-
-REPORT = "report"
-GENERATED = frozenset((step.name,) for step in STEPS)
-"""Names of the assets whose artifacts the night writes itself."""
+)  # fmt: skip
 
 
 def system_assets(graph: SystemGraph) -> list[dg.AssetsDefinition]:
@@ -156,31 +117,44 @@ def report_job_name(system: str) -> str:
 
 
 def _asset(graph: SystemGraph, step: Step) -> dg.AssetsDefinition:
+    key = graph.key(step.name)
+    with partitioned_checks():
+        specs = [
+            dg.AssetCheckSpec(name, asset=key, description=says, partitions_def=graph.partitions)
+            for name, says in filter(None, [step.check])
+        ]
+
     @dg.asset(
-        key=graph.key(step.name),
+        key=key,
         deps=[graph.key(name) for name in step.after],
         partitions_def=graph.partitions,
         group_name=graph.system,
-        owners=graph.owners(),
+        owners=[graph.declaration.owner],
         kinds=set(step.kinds),
         description=step.says,
         code_version=__version__,
-        check_specs=[step.check.spec(graph)] if step.check else None,
+        check_specs=specs,
     )
     def run(context: dg.AssetExecutionContext, audit: AuditHome) -> Iterator[Any]:
-        night = audit.night(
-            graph, date.fromisoformat(context.partition_key), run_id=context.run.run_id, as_of=_as_of(context.run.tags)
-        )
+        at = context.run.tags.get(AS_OF)
+        as_of = datetime.fromisoformat(at) if at else None
+        night = audit.night(graph, date.fromisoformat(context.partition_key), run_id=context.run.run_id, as_of=as_of)
         try:
-            result = getattr(audit.steps, step.does)(night)
+            result = resolve_name(f"{__package__}.{step.does}")(night)
         except SourceUnreachable as error:
-            if not step.asks:
-                raise
             # Only a source that does not answer is worth asking again; a mistake stays a mistake.
             raise dg.RetryRequested(RETRIES, FIRST_WAIT * 2**context.retry_number) from error
         yield dg.MaterializeResult(metadata=shown(result.metadata))
-        if step.check:
-            yield step.check.result(graph, result.data)
+        for spec in specs:
+            said = result.answer
+            yield dg.AssetCheckResult(
+                asset_key=key,
+                check_name=spec.name,
+                passed=said is not None and said.passed,
+                severity=dg.AssetCheckSeverity[said.severity if said else "ERROR"],
+                description=said.description if said else "missing: the step gave no answer",
+                metadata=shown(said.metadata if said else {}),
+            )
 
     return run
 
@@ -198,23 +172,14 @@ def _report(graph: SystemGraph) -> dg.AssetsDefinition:
         key=graph.key(REPORT),
         deps=[graph.key(SNAPSHOT)],
         group_name=graph.system,
-        owners=graph.owners(),
+        owners=[graph.declaration.owner],
         kinds={"html"},
         description="Self-contained pages, gaps first: what the signed days show.",
         code_version=__version__,
         automation_condition=settled & ~condition.in_progress(),
     )
-    def run(context: dg.AssetExecutionContext, audit: AuditHome) -> dg.MaterializeResult[Any]:
-        last = graph.last(datetime.now(UTC))
-        if last is None:
-            raise WrongUse(
-                f"{graph.system} starts on {graph.declaration.starts}; no day of it is over, so there is nothing to report."
-            )
-        night = audit.night(graph, last, run_id=context.run.run_id)
-        return dg.MaterializeResult(metadata=shown(audit.steps.write_report(night).metadata))
+    def run(audit: AuditHome) -> dg.MaterializeResult[Any]:
+        pages = resolve_name(f"{__package__}.pages:write_report")(audit, graph.policies)
+        return dg.MaterializeResult(metadata=shown({"pages": len(pages), "first page": pages[0]}))
 
     return run
-
-
-def _as_of(tags: Mapping[str, str]) -> datetime | None:
-    return datetime.fromisoformat(tags[AS_OF]) if AS_OF in tags else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import extract_tb
 
 import dagster as dg
 from pydantic import BaseModel, ConfigDict
@@ -92,7 +93,7 @@ def _extensions(graph: SystemGraph, context: dg.ComponentLoadContext) -> Sequenc
         except Exception as error:  # a file of somebody else's can raise anything; it is named, and the cause kept
             problem = f"{type(error).__name__}: {error}"
             raise ConfigurationError(
-                [Mistake(_short(file, context), _line(error, file), "python", problem, "Mend the file.")]
+                [Mistake(_short(file, context), _line(error, file) or 0, "python", problem, "Mend the file.")]
             ) from error
         _refuse_strangers(graph, found, _short(file, context))
         loaded.append(found)
@@ -119,13 +120,8 @@ def _short(file: Path, context: dg.ComponentLoadContext) -> str:
     return str(file.relative_to(context.project_root))
 
 
-def _line(error: BaseException, file: Path) -> int:
-    """The last line of the file that was being executed, 0 where none was."""
+def _line(error: Exception, file: Path) -> int | None:
+    """The last line of the file that was being executed or read; 0 where none was."""
     if isinstance(error, SyntaxError) and error.filename == str(file):
-        return error.lineno or 0
-    trace, line = error.__traceback__, 0
-    while trace:
-        if trace.tb_frame.f_code.co_filename == str(file):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
+        return error.lineno
+    return next((frame.lineno for frame in reversed(extract_tb(error.__traceback__)) if frame.filename == str(file)), 0)

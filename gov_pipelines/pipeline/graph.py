@@ -14,14 +14,7 @@ import dagster as dg
 
 from gov_pipelines.errors import ConfigurationError, Mistake
 from gov_pipelines.pipeline.names import check_names
-from gov_pipelines.policy import (
-    Policy,
-    SystemDeclaration,
-    control_keys,
-    controls_in_force,
-    load_declaration,
-    load_policies,
-)
+from gov_pipelines.policy import Policy, SystemDeclaration, control_keys, load_declaration, load_policies
 
 
 @dataclass(frozen=True)
@@ -65,15 +58,6 @@ class SystemGraph:
         """The key of one of the system's assets, such as `key("decision_log")`."""
         return dg.AssetKey([self.system, name])
 
-    def routes(self, day: date) -> tuple[str, ...]:
-        """The alert routes that the controls in force on a day name."""
-        bound = controls_in_force(self.policies, self.declaration, day)
-        return tuple(sorted({route for each in bound for route in each.control.notify}))
-
-    def owners(self) -> list[str]:
-        """The declared owner, as Dagster shows it beside each asset."""
-        return [self.declaration.owner]
-
     def as_of(self, partition: date) -> datetime:
         """When the partition is judged unless a run says otherwise: the next day, at the scheduled hour; UTC."""
         morning = datetime.combine(partition + timedelta(days=1), self.declaration.schedule.at, tzinfo=self.zone)
@@ -83,13 +67,6 @@ class SystemGraph:
         """Whether the day is one of the system's partitions, past or future."""
         starts, ends = self.declaration.starts, self.declaration.ends
         return starts <= partition and (ends is None or partition < ends)
-
-    def last(self, now: datetime) -> date | None:
-        """The newest partition that is over at `now`; None where none is."""
-        starts, ends = self.declaration.starts, self.declaration.ends
-        yesterday = now.astimezone(self.zone).date() - timedelta(days=1)
-        last = min(yesterday, ends - timedelta(days=1)) if ends else yesterday
-        return last if last >= starts else None
 
     def goes_on(self, now: datetime) -> bool:
         """Whether a partition is still to come at `now`, so that the nightly schedule has something to do."""

@@ -1,11 +1,11 @@
-"""The resource every step uses: where the project and its home are, and the steps of a night."""
+"""The resource every step uses: where the project and its home are."""
 
 from __future__ import annotations
 
 import os
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -14,7 +14,8 @@ from gov_pipelines.project import Project
 
 if TYPE_CHECKING:
     from gov_pipelines.notify import Delivery
-    from gov_pipelines.store import Engine, Home
+    from gov_pipelines.pipeline.night import Night
+    from gov_pipelines.store import Engine
 
 
 class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic over itself since 1.13, without meaning here
@@ -38,31 +39,13 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
         """The project, as other rooms name it."""
         return Project(Path(self.project), Path(self.home))
 
-    @property
-    def files(self) -> Home:
-        """Where each file of the home is."""
-        from gov_pipelines.store import Home  # noqa: PLC0415  (SQLAlchemy: 0.6 s that loading definitions need not pay)
+    def night(self, graph: SystemGraph, partition: date, *, run_id: str, as_of: datetime | None = None) -> Night:
+        """One partition of one system, ready to be audited; judged on its next morning unless `as_of` is given."""
+        from gov_pipelines.pipeline.night import Night  # noqa: PLC0415  (every room: a second that loading need not pay)
+        from gov_pipelines.store import Home  # noqa: PLC0415  (as above)
 
-        return Home(Path(self.home))
-
-    @property
-    def steps(self) -> Any:
-        """The module with one function per asset (`Steps`)."""
-        from gov_pipelines.pipeline import steps  # noqa: PLC0415  (brings every room; loaded when a step runs)
-
-        return steps
-
-    def night(self, graph: SystemGraph, partition: date, *, run_id: str, as_of: datetime | None = None) -> Any:
-        """One partition of one system, ready to be audited.
-
-        Args:
-            graph: the system.
-            partition: the local day.
-            run_id: Dagster's run.
-            as_of: when the partition is judged; the next day at the scheduled hour unless given.
-        """
-        return self.steps.Night(
-            home=self.files,
+        return Night(
+            home=Home(Path(self.home)),
             project=Path(self.project),
             declaration=graph.declaration,
             policies=graph.policies,
@@ -74,9 +57,9 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
 
     def store(self) -> Engine:
         """The store: verdicts, snapshots, the outbox of alerts."""
-        from gov_pipelines.store import open_store  # noqa: PLC0415  (as above)
+        from gov_pipelines.store import Home, open_store  # noqa: PLC0415  (as above)
 
-        return open_store(os.environ.get("GOV_STORE_URL") or self.files.store_url)
+        return open_store(os.environ.get("GOV_STORE_URL") or Home(Path(self.home)).store_url)
 
     def deliver(self, now: datetime) -> Delivery:
         """Send what is due in the outbox, over the routes the environment names."""

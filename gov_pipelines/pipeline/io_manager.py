@@ -11,7 +11,9 @@ import dagster as dg
 import polars as pl
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.pipeline.assets import GENERATED
+from gov_pipelines.pipeline.assets import STEPS
+
+_GENERATED = {(step.name,) for step in STEPS}
 
 
 class ArtifactFiles(dg.ConfigurableIOManager):
@@ -28,29 +30,17 @@ class ArtifactFiles(dg.ConfigurableIOManager):
     home: str
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        """Write what an asset returned; None writes nothing.
-
-        Raises:
-            WrongUse: a type that is neither a frame nor JSON, or one result for several partitions.
-        """
+        """Write what an asset returned; None writes nothing. Checks are kept by partition, so a run has only one."""
         from gov_pipelines.store import write_atomic, write_frame  # noqa: PLC0415  (not needed to load definitions)
 
         if obj is None:
             return
-        path = self._path(context.asset_key, _one_partition(context))
+        path = self._path(context.asset_key, context.asset_partition_key if context.has_asset_partitions else None)
         if isinstance(obj, pl.DataFrame):
             write_frame(path.with_suffix(".parquet"), obj)
             context.add_output_metadata({"dagster/row_count": obj.height})
-            return
-        try:
-            text = json.dumps(obj, indent=1, sort_keys=True, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            name = context.asset_key.to_user_string()
-            remedy = "Return a polars.DataFrame, or what JSON can say (mappings, lists, text, numbers, None)."
-            raise WrongUse(
-                f"{name} returned a {type(obj).__name__} that no file can hold: {error}. {remedy}"
-            ) from error
-        write_atomic(path.with_suffix(".json"), text.encode())
+        else:
+            write_atomic(path.with_suffix(".json"), json.dumps(obj, sort_keys=True, allow_nan=False).encode())
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Read the artifact of one partition; of several, a dict by partition key.
@@ -80,21 +70,9 @@ class ArtifactFiles(dg.ConfigurableIOManager):
     def _path(self, key: dg.AssetKey, partition: str | None) -> Path:
         from gov_pipelines.store import Home  # noqa: PLC0415  (as above)
 
-        system, *name = key.path if len(key.path) > 1 else ("_", *key.path)
+        system, *name = key.path
         home = Home(Path(self.home))
         folder = (
             home.partition_dir(system, date.fromisoformat(partition)) if partition else home.root / "artifacts" / system
         )
-        return folder / name[0] if tuple(name) in GENERATED else folder / "extensions" / "__".join(name)
-
-
-def _one_partition(context: dg.OutputContext) -> str | None:
-    if not context.has_asset_partitions:
-        return None
-    keys = context.asset_partition_keys
-    if len(keys) != 1:
-        name = context.asset_key.to_user_string()
-        raise WrongUse(
-            f"{name} was run for {len(keys)} partitions at once. Run one partition at a time: checks are kept by partition."
-        )
-    return keys[0]
+        return folder / name[0] if tuple(name) in _GENERATED else folder / "extensions" / "__".join(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import date
 from urllib.parse import quote, urlencode
 
@@ -18,7 +18,7 @@ def check_name(control: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", control.replace("/", "__"))
 
 
-def check_names(controls: Iterable[str]) -> dict[str, str]:
+def check_names(controls: Collection[str]) -> dict[str, str]:
     """Check name to control key.
 
     Args:
@@ -28,13 +28,15 @@ def check_names(controls: Iterable[str]) -> dict[str, str]:
         ConfigurationError: two controls share a name, such as clauses `FL-1` and `FL.1` of one policy. One of the two
             would be judged and never shown.
     """
-    names: dict[str, str] = {}
-    mistakes: list[Mistake] = []
-    for control in sorted(set(controls)):
-        taken = names.setdefault(check_name(control), control)
-        if taken != control:
-            problem = f"{taken} and {control} are both called {check_name(control)} as asset checks"
-            mistakes.append(Mistake("expectations", 0, "clauses", problem, "Rename one of the two clauses."))
+    names = {check_name(control): control for control in sorted(controls)}
+    remedy = "Rename one of the two clauses."
+    mistakes = [
+        Mistake(
+            "expectations", 0, "clauses", f"{names[name]} and {control} are both called {name} as asset checks", remedy
+        )
+        for control in sorted(controls)
+        if names[name := check_name(control)] != control
+    ]
     if mistakes:
         raise ConfigurationError(mistakes)
     return names

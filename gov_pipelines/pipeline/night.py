@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from functools import cache, cached_property, reduce
 from operator import add
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -35,14 +35,21 @@ from gov_pipelines.measure import (
     window_partitions,
 )
 from gov_pipelines.measure import tally as count
-from gov_pipelines.pipeline.records import measurement_from, measurement_record
 from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force
 from gov_pipelines.policy.kinds import DataAccess, Drift, Expectation, Fairness, Freshness, LogQuality, OperatingRange
+from gov_pipelines.report import measurements_in
 from gov_pipelines.store import Engine, Home, open_store, read_frame, write_atomic, write_frame
 from gov_pipelines.validate import SecondOpinion, second_opinion
 
-TABLE_ROWS = 50
-"""Rows of a table in a run's metadata; more would swell the event log."""
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a step says to the check it answers itself."""
+
+    passed: bool
+    description: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    severity: Literal["ERROR", "WARN"] = "ERROR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +57,12 @@ class StepResult:
     """What a step leaves behind besides its file.
 
     Attributes:
-        frame: the step's table, for assets that people add.
-        data: its result otherwise: the row accounting of the log, the second opinion on the fairness metrics.
         metadata: counts, short texts and small tables (lists of rows); nothing of a single person.
+        answer: to the step's own check.
     """
 
-    frame: pl.DataFrame | None = None
-    data: Any = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True)
@@ -152,11 +157,19 @@ def read_decisions(night: Night) -> StepResult:
     )
     write_frame(night.folder / "decision_log.parquet", extract.log)
     reasons = extract.quarantine.group_by("reason").len("rows").sort("reason")
-    return StepResult(
-        extract.log,
-        extract.rows,
-        {**extract.rows.to_dict(), "quarantine": reasons.head(TABLE_ROWS).to_dicts()} | _about(night),
-    )
+    declaration = night.declaration
+    notes = {
+        "about_data": declaration.about_data,
+        "synthetic": declaration.synthetic.note if declaration.synthetic else None,
+    }
+    told = {name: text for name, text in notes.items() if text}
+    counts = extract.rows.to_dict()
+    return StepResult({**counts, "quarantine": reasons.to_dicts(), **told}, rows_answer(counts, extract.rows.adds_up))
+
+
+def rows_answer(counts: Mapping[str, int], adds_up: bool) -> Answer:
+    """Whether every source row was accepted, quarantined or a duplicate."""
+    return Answer(adds_up, ", ".join(f"{name} {count}" for name, count in counts.items()), counts)
 
 
 def _keep_salts(night: Night, log: pl.DataFrame) -> None:
@@ -174,14 +187,14 @@ def judge(night: Night) -> StepResult:
     verdicts = judge_decisions(log, night.bound, night.declaration, partition=night.partition, as_of=night.as_of)
     write_frame(night.folder / "decision_verdicts.parquet", verdicts)
     counts = verdicts.group_by("control", "verdict").len("decisions").sort("control", "verdict")
-    return StepResult(verdicts, metadata={"decisions": log.height, "verdicts": counts.head(TABLE_ROWS).to_dicts()})
+    return StepResult({"decisions": log.height, "verdicts": counts.to_dicts()})
 
 
 def read_access(night: Night) -> StepResult:
     """`access_log`: who read what on that day."""
     log = read_access_log(night.declaration, night.partition, project=night.project, environ=night.environ)
     write_frame(night.folder / "access_log.parquet", log)
-    return StepResult(log, metadata={"reads": log.height, "declared": night.declaration.access_log is not None})
+    return StepResult({"reads": log.height, "declared": night.declaration.access_log is not None})
 
 
 def compare_access(night: Night) -> StepResult:
@@ -195,7 +208,7 @@ def compare_access(night: Night) -> StepResult:
             found = access_outside(log, night.declaration, control)
             outside += [{"control": bound.key, **row} for row in json.loads(found.write_json())]
     night.write_json("access_patterns.json", {"measurements": _records(measured), "outside": outside})
-    return StepResult(metadata={"outside": outside[:TABLE_ROWS]})
+    return StepResult({"outside": outside})
 
 
 def tally(night: Night) -> StepResult:
@@ -208,12 +221,11 @@ def tally(night: Night) -> StepResult:
         for bound in night.bound
         if isinstance(bound.control, OperatingRange)
         for limit in bound.control.ranges.items()
+        if limit[0] != "rows_per_day"
     ]
-    counted = count(
-        log, night.declaration, counts, night.partition, [each for each in ranges if each[0] != "rows_per_day"]
-    )
+    counted = count(log, night.declaration, counts, night.partition, ranges)
     write_atomic(night.folder / "tally.json", tally_json(counted))
-    return StepResult(metadata={"accepted": log.height, "cells": counted.cells.height, "digest": tally_digest(counted)})
+    return StepResult({"accepted": log.height, "cells": counted.cells.height, "digest": tally_digest(counted)})
 
 
 def measure_fairness(night: Night) -> StepResult:
@@ -241,8 +253,19 @@ def measure_fairness(night: Night) -> StepResult:
     night.write_json("fairness_metrics.json", _records(measured))
     opinion = _together(opinions)
     night.write_json("second_opinion.json", None if opinion is None else asdict(opinion))
-    told = {"measurements": sum(map(len, measured.values()))}
-    return StepResult(data=opinion, metadata=told if opinion is None else told | {"compared": opinion.compared})
+    return StepResult({"measurements": sum(map(len, measured.values()))}, opinion_answer(opinion))
+
+
+def opinion_answer(opinion: SecondOpinion | None) -> Answer:
+    """Whether fairlearn computes the same numbers; None where no control in force compares groups."""
+    if opinion is None:
+        return Answer(True, "not_applicable: no control in force compares groups")
+    facts = {name: value for name, value in asdict(opinion).items() if name not in {"agrees", "disagreements"}}
+    if apart := len(opinion.disagreements):
+        return Answer(False, f"{apart} of {opinion.compared} numbers differ", facts)
+    if not opinion.compared:  # agreeing on nothing is not agreeing; nor is it a difference
+        return Answer(False, "insufficient: no number of ours could be compared", facts, "WARN")
+    return Answer(opinion.agrees, f"{opinion.compared} numbers agree", facts)
 
 
 def _together(opinions: Sequence[SecondOpinion]) -> SecondOpinion | None:
@@ -279,19 +302,12 @@ def measure_shift(night: Night) -> StepResult:
     shown = [
         {"column": each.attribute[0], "psi": each.value, "n": each.n} for rows in measured.values() for each in rows
     ]
-    return StepResult(metadata={"psi": shown[:TABLE_ROWS]})
+    return StepResult({"psi": shown})
 
 
 def measurements_of(night: Night) -> dict[str, list[Measurement]]:
     """Every measurement of this night by control key."""
-    measured: dict[str, list[Measurement]] = {}
-    for records in (
-        night.read_json("fairness_metrics.json"),
-        night.read_json("distribution_shift.json"),
-        night.read_json("access_patterns.json")["measurements"],
-    ):
-        for key, rows in records.items():
-            measured[key] = [measurement_from(row) for row in rows]
+    measured = measurements_in(night.folder)
     for bound in night.bound:
         if bound.control.judges == "decision":
             verdicts = _verdicts_of(night, night.window(bound))
@@ -309,15 +325,6 @@ def presence_of(night: Night) -> dict[str, tuple[int, int]]:
         present = sum((night.home.partition_dir(night.system, day) / "tally.json").is_file() for day in days)
         presence[bound.key] = present, len(days)
     return presence
-
-
-def _about(night: Night) -> dict[str, Any]:
-    declaration = night.declaration
-    notes = {
-        "about_data": declaration.about_data,
-        "synthetic": declaration.synthetic.note if declaration.synthetic else None,
-    }
-    return {name: text for name, text in notes.items() if text}
 
 
 def _rows_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
@@ -339,6 +346,12 @@ def _placed(night: Night, bound: BoundClause, rows: Sequence[Measurement]) -> li
     """Measurements with the system and the window they speak of."""
     start, end = window_bounds(bound.control.window, night.partition, night.declaration.starts, night.declaration.zone)
     return [replace(row, system=night.system, window_start=start, window_end=end) for row in rows]
+
+
+def measurement_record(measurement: Measurement) -> dict[str, Any]:
+    """A measurement as plain JSON data; `report.measurements_in` reads it back."""
+    record = asdict(measurement) | {"attribute": list(measurement.attribute)}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in record.items()}
 
 
 def _records(measured: Mapping[str, Sequence[Measurement]]) -> dict[str, list[dict[str, Any]]]:

@@ -7,25 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gov_pipelines.evidence import load_signer
-from gov_pipelines.pipeline.night import Night, StepResult
+from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.policy import Policy, SystemDeclaration, load_declarations
 from gov_pipelines.report import gather, render
 from gov_pipelines.store import Engine, Home, reading
 
 
-def write_report(night: Night) -> StepResult:
+def write_report(audit: AuditHome, policies: Sequence[Policy]) -> list[Path]:
     """Write the pages of all systems of the project; one that cannot be read is named on the first page."""
-    declarations, mistakes = load_declarations(night.project / "assets")
-    pages = pages_of(
-        night.home,
-        night.store,
-        declarations,
-        night.policies,
-        mistakes,
-        now=datetime.now(UTC),
-        out=night.home.report_dir,
-    )
-    return StepResult(metadata={"pages": len(pages), "first page": pages[0]})
+    declarations, mistakes = load_declarations(audit.place.assets)
+    home = Home(audit.place.home)
+    now = datetime.now(UTC)
+    return pages_of(home, audit.store(), declarations, policies, mistakes, now=now, out=home.report_dir)
 
 
 def pages_of(
@@ -40,8 +33,7 @@ def pages_of(
 ) -> list[Path]:
     """Write the pages; the first is the one with the gaps."""
     public = load_signer(home.keys_dir).public
+    names = {public.keyid: public.name}
     with reading(engine) as connection:
-        report = gather(
-            connection, home, declarations, policies, now, key_names={public.keyid: public.name}, mistakes=mistakes
-        )
+        report = gather(connection, home, declarations, policies, now, key_names=names, mistakes=mistakes)
     return render(report, out)

@@ -20,10 +20,9 @@ def nightly(graph: SystemGraph, job: UnresolvedAssetJobDefinition) -> dg.Schedul
     such as the demo's, has it off.
     """
     at = graph.declaration.schedule.at
-    on = graph.declaration.schedule.enabled and graph.goes_on(datetime.now(UTC))
-    ended = (
-        "" if graph.goes_on(datetime.now(UTC)) else f" Off: the system's last day is before {graph.declaration.ends}."
-    )
+    goes_on = graph.goes_on(datetime.now(UTC))
+    on = graph.declaration.schedule.enabled and goes_on
+    ended = "" if goes_on else f" Off: the system's last day is before {graph.declaration.ends}."
 
     @dg.schedule(
         name=f"nightly_{graph.system}",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import platform
+import re
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -29,9 +32,8 @@ from gov_pipelines.evidence import (
 from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json, window_bounds
 from gov_pipelines.notify import Alert, alerts_for
 from gov_pipelines.pipeline.names import check_url
-from gov_pipelines.pipeline.night import Night, StepResult, measurements_of
-from gov_pipelines.pipeline.records import measurement_record
-from gov_pipelines.pipeline.verdicts import policies_in_force, verdict_rows_of
+from gov_pipelines.pipeline.night import Night, StepResult, measurement_record, measurements_of
+from gov_pipelines.pipeline.verdicts import next_revision, policies_in_force, verdict_rows_of
 from gov_pipelines.policy import Window, declaration_digest, policy_digest, policy_text
 from gov_pipelines.store import (
     Engine,
@@ -90,12 +92,10 @@ def sign(night: Night) -> StepResult:
     return _sign(night, findings, files)
 
 
-def sign_missed(night: Night, reason: str) -> StepResult:
+def sign_missed(night: Night, reason: str) -> None:
     """Sign that this window was not audited, and why. A window that was audited before stays as it was signed."""
-    with reading(night.store) as connection:
-        signed = snapshot_of(connection, night.system, night.partition)
-    if signed is not None:
-        return StepResult(metadata={"revision": signed.revision, "changed": False})
+    if next_revision(night) > 1:
+        return
     judged = {bound.key: Judgement("missing", f"The window was not audited: {reason}") for bound in night.bound}
     rows = verdict_rows_of(night, judged)
     with night.store.begin() as connection:
@@ -109,7 +109,7 @@ def sign_missed(night: Night, reason: str) -> StepResult:
         "secondOpinion": None,
         "missed": {"reason": reason},
     }
-    return _sign(night, findings, {"decision_leaves.jsonl": write_leaves([])})
+    _sign(night, findings, {"decision_leaves.jsonl": write_leaves([])})
 
 
 def verdict_rows(night: Night) -> list[VerdictRow]:
@@ -167,13 +167,16 @@ def _complete(night: Night, reached: list[VerdictRow]) -> list[VerdictRow]:
 def _alerts(
     night: Night, before: Mapping[str, VerdictRow], verdicts: list[VerdictRow], texts: Mapping[str, str]
 ) -> list[Alert]:
+    base = night.environ.get("GOV_UI_URL")
+    declaration = night.declaration
+    notes = (declaration.about_data, declaration.synthetic.note if declaration.synthetic else None)
     return alerts_for(
         before,
         verdicts,
         texts=texts,
         notify={bound.key: bound.control.notify for bound in night.bound},
-        links=_links(night, verdicts),
-        note=_note(night),
+        links={row.control: check_url(base, row.system, row.control, row.partition) for row in verdicts if base},
+        note=" ".join(filter(None, notes)) or None,
     )
 
 
@@ -183,27 +186,12 @@ def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
     policies, late = [], False
     with engine.begin() as connection:
         for policy in policies_in_force(night):
-            recorded = record_policy(
-                connection,
-                policy.policy,
-                policy.version,
-                policy_digest(policy),
-                policy_text(policy),
-                policy.in_force.from_,
-                policy.in_force.until,
-                now,
-            )
+            name, version_, digest = policy.policy, policy.version, policy_digest(policy)
+            begins, until = policy.in_force.from_, policy.in_force.until
+            recorded = record_policy(connection, name, version_, digest, policy_text(policy), begins, until, now)
             late |= recorded > end
-            policies.append(
-                {
-                    "name": policy.policy,
-                    "version": policy.version,
-                    "sha256": policy_digest(policy),
-                    "inForceFrom": policy.in_force.from_,
-                    "inForceUntil": policy.in_force.until,
-                    "recordedAt": recorded,
-                }
-            )
+            known = {"name": name, "version": version_, "sha256": digest, "recordedAt": recorded}
+            policies.append(known | {"inForceFrom": begins, "inForceUntil": until})
     return {
         "system": night.system,
         "partition": {"key": night.partition, "zone": night.declaration.zone, "start": start, "end": end},
@@ -273,32 +261,11 @@ def _leaves(night: Night) -> list[bytes]:
 
 
 def _control(row: VerdictRow, texts: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "control": row.control,
-        "text": texts.get(row.control),
-        "policy": row.policy,
-        "policyVersion": row.policy_version,
-        "level": row.level,
-        "kind": row.kind,
-        "acts": row.acts,
-        "severity": row.severity,
-        "verdict": row.verdict,
-        "reason": row.reason,
-        "threshold": row.threshold,
-        "breaches": row.breaches,
-        "metric": row.metric,
-        "attribute": list(row.attribute),
-        "group": row.group,
-        "referenceGroup": row.reference_group,
-        "value": row.value,
-        "lower": row.lower,
-        "upper": row.upper,
-        "confidence": row.confidence,
-        "n": row.n,
-        "pAdjusted": row.p_adjusted,
-        "windowStart": row.window_start,
-        "windowEnd": row.window_end,
-    }
+    """A verdict as the statement says it: in camelCase, without what the statement says once or does not sign."""
+    once = {"system", "partition", "revision", "clause", "as_of", "recorded_at"}
+    said = {name: value for name, value in asdict(row).items() if name not in once}
+    record = {re.sub(r"_(.)", lambda found: found[1].upper(), name): value for name, value in said.items()}
+    return record | {"text": texts.get(row.control), "attribute": list(row.attribute)}
 
 
 def _policy_files(night: Night) -> dict[str, bytes]:
@@ -315,22 +282,9 @@ def _producer(night: Night) -> dict[str, Any]:
     }
 
 
-def _links(night: Night, rows: list[VerdictRow]) -> dict[str, str]:
-    base = night.environ.get("GOV_UI_URL")
-    return {row.control: check_url(base, row.system, row.control, row.partition) for row in rows} if base else {}
-
-
-def _note(night: Night) -> str | None:
-    parts = [night.declaration.about_data, night.declaration.synthetic.note if night.declaration.synthetic else None]
-    return " ".join(part for part in parts if part) or None
-
-
 def _result(row: SnapshotRow, verdicts: list[VerdictRow], *, changed: bool) -> StepResult:
-    counts: dict[str, int] = {}
-    for verdict in verdicts:
-        counts[verdict.verdict] = counts.get(verdict.verdict, 0) + 1
     return StepResult(
-        metadata={
+        {
             "revision": row.revision,
             "sequence": row.sequence,
             "changed": changed,
@@ -338,6 +292,6 @@ def _result(row: SnapshotRow, verdicts: list[VerdictRow], *, changed: bool) -> S
             "content digest": row.content_digest,
             "payload sha256": row.payload_sha256,
             "package": Path(row.path),
-            "verdicts": counts,
+            "verdicts": dict(Counter(verdict.verdict for verdict in verdicts)),
         }
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 
 from gov_pipelines.measure import Judgement, window_bounds
 from gov_pipelines.pipeline.night import Night, StepResult, measurements_of, presence_of
@@ -20,7 +19,7 @@ def reach_verdicts(night: Night) -> StepResult:
     with night.store.begin() as connection:
         put_verdicts(connection, rows)
     table = [{"control": row.control, "verdict": row.verdict, "reason": row.reason} for row in rows]
-    return StepResult(metadata={"verdicts": table})
+    return StepResult({"verdicts": table})
 
 
 def verdict_rows_of(night: Night, judged: dict[str, Judgement]) -> list[VerdictRow]:
@@ -84,20 +83,7 @@ def _nothing_arrived(night: Night) -> str | None:
 def _row(night: Night, bound: BoundClause, judgement: Judgement, revision: int, now: datetime) -> VerdictRow:
     control, decisive = bound.control, judgement.decisive
     start, end = window_bounds(control.window, night.partition, night.declaration.starts, night.declaration.zone)
-    numbers: dict[str, Any] = {}
-    if decisive is not None:
-        numbers = {
-            "metric": decisive.metric,
-            "attribute": decisive.attribute,
-            "group": dict(decisive.group) if decisive.group is not None else None,
-            "reference_group": dict(decisive.reference_group) if decisive.reference_group is not None else None,
-            "value": decisive.value,
-            "lower": decisive.lower,
-            "upper": decisive.upper,
-            "confidence": decisive.confidence,
-            "n": decisive.n,
-            "p_adjusted": decisive.p_adjusted,
-        }
+    numbers = {name: getattr(decisive, name) for name in _NUMBERS} if decisive is not None else {}
     return VerdictRow(
         system=night.system,
         partition=night.partition,
@@ -121,6 +107,10 @@ def _row(night: Night, bound: BoundClause, judgement: Judgement, revision: int, 
         **numbers,
     )
 
+
+_NUMBERS = (
+    "metric", "attribute", "group", "reference_group", "value", "lower", "upper", "confidence", "n", "p_adjusted",
+)  # fmt: skip
 
 _LIMITS = {
     "decision_rule": "no decision outside",

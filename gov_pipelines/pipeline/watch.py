@@ -1,7 +1,7 @@
 """After a run: what it should have done and did not, told; and what waits in the outbox, sent.
 
 Dagster alerts on none of this: a run with failed checks is a success to it, a planned check that gave no result is
-nothing, and a failed run is a red dot. Verdicts raise their alerts where they are written, in `night.py`.
+nothing, and a failed run is a red dot. Verdicts raise their alerts where they are signed, in `signing.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from gov_pipelines.errors import ConfigurationError, GovError
 from gov_pipelines.pipeline.graph import SystemGraph, read_graph
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.names import SNAPSHOT
+from gov_pipelines.policy import controls_in_force
 
 if TYPE_CHECKING:
     from dagster._core.execution.plan.objects import StepFailureData
@@ -55,37 +56,29 @@ class Unfinished:
 
 def unfinished(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Unfinished:
     """Compare what a run planned with what it did."""
-    planned, made = set(), set()
-    checks_planned, checks_made = set(), set()
+    planned: set[dg.AssetKey | dg.AssetCheckKey] = set()
+    made: set[dg.AssetKey | dg.AssetCheckKey] = set()
     reason = None
     for record in instance.get_records_for_run(run.run_id, of_type=set(_EVENTS)).records:
         event = record.event_log_entry.get_dagster_event()
         match event.event_type:
-            case dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
-                planned.add(_made(event))
-            case dg.DagsterEventType.ASSET_MATERIALIZATION:
-                made.add(_made(event))
+            case dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED if event.asset_key:
+                planned.add(event.asset_key)
+            case dg.DagsterEventType.ASSET_MATERIALIZATION if event.asset_key:
+                made.add(event.asset_key)
             case dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
-                check = event.asset_check_planned_data
-                checks_planned.add(dg.AssetCheckKey(check.asset_key, check.check_name))
+                planned.add(event.asset_check_planned_data.asset_check_key)
             case dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-                done = event.asset_check_evaluation_data
-                checks_made.add(dg.AssetCheckKey(done.asset_key, done.check_name))
+                made.add(event.asset_check_evaluation_data.asset_check_key)
             case _:
                 reason = reason or f"{event.step_key}: {_told(event.step_failure_data)}"
     if run.is_failure_or_canceled and reason is None:
         reason = f"the run was {run.status.value.lower()} before a step failed"
     lost = planned - made
-    missed = {key.path[0] for key in lost if key.path[-1] == SNAPSHOT}
+    missed = {_system(key) for key in lost if isinstance(key, dg.AssetKey) and key.path[-1] == SNAPSHOT}
     # Where the snapshot is missing, the missed window says it once for all that was to stand on it.
-    lost_or_silent: list[dg.AssetKey | dg.AssetCheckKey] = [*lost, *(checks_planned - checks_made)]
-    undone = [key for key in lost_or_silent if _system(key) not in missed]
+    undone = [key for key in lost if _system(key) not in missed]
     return Unfinished(tuple(sorted(missed)), tuple(sorted(undone, key=str)), reason)
-
-
-def _made(event: dg.DagsterEvent) -> dg.AssetKey:
-    assert event.asset_key is not None  # both kinds of materialization event carry one
-    return event.asset_key
 
 
 def _system(key: dg.AssetKey | dg.AssetCheckKey) -> str:
@@ -103,7 +96,8 @@ def settle(instance: dg.DagsterInstance, run: dg.DagsterRun, audit: AuditHome, n
         audit: the home.
         now: the clock.
     """
-    from gov_pipelines.store import enqueue  # noqa: PLC0415  (SQLAlchemy: not needed to load definitions)
+    from gov_pipelines.pipeline.signing import sign_missed  # noqa: PLC0415  (not needed to load definitions)
+    from gov_pipelines.store import enqueue  # noqa: PLC0415  (as above)
 
     left = unfinished(instance, run)
     graphs = {system: _graph(audit, system) for system in left.missed}
@@ -117,7 +111,7 @@ def settle(instance: dg.DagsterInstance, run: dg.DagsterRun, audit: AuditHome, n
             # Of a system whose declaration is broken nobody can say what its window is; its alert is in the outbox.
             if graph is not None and partition is not None:
                 night = audit.night(graph, date.fromisoformat(partition), run_id=run.run_id)
-                audit.steps.sign_missed(night, left.reason or NO_SNAPSHOT)
+                sign_missed(night, left.reason or NO_SNAPSHOT)
     finally:
         delivery = audit.deliver(now)
     return delivery
@@ -176,38 +170,32 @@ def _outbox() -> dg.SensorDefinition:
     return outbox
 
 
-def _day(run: dg.DagsterRun, now: datetime) -> date:
-    named = run.tags.get(_PARTITION) or run.tags.get(DAY)
-    return date.fromisoformat(named) if named else (now - timedelta(days=1)).date()
-
-
 def _alerts(
     run: dg.DagsterRun, left: Unfinished, graphs: Mapping[str, SystemGraph | None], now: datetime
 ) -> Iterator[Alert]:
     from gov_pipelines.notify import missed_window  # noqa: PLC0415  (as above)
     from gov_pipelines.store import Alert  # noqa: PLC0415  (as above)
 
-    day = _day(run, now)
+    named = run.tags.get(_PARTITION) or run.tags.get(DAY)
+    day = date.fromisoformat(named) if named else (now - timedelta(days=1)).date()
     for system, graph in graphs.items():
-        routes = graph.routes(day) if graph else ()
+        bound = controls_in_force(graph.policies, graph.declaration, day) if graph else []
+        routes = tuple(sorted({route for each in bound for route in each.control.notify}))
         yield missed_window(system, day, reason=left.reason or NO_SNAPSHOT, notify=routes, raised_at=now)
     for key in left.undone:
-        name, what = (
-            (key.name, f"check {key.name}")
-            if isinstance(key, dg.AssetCheckKey)
-            else (key.path[-1], f"asset {key.path[-1]}")
-        )
+        system = _system(key)
+        kind, name = ("check", key.name) if isinstance(key, dg.AssetCheckKey) else ("asset", key.path[-1])
         yield Alert(
-            key=f"{_system(key)}|{name}|{day}|{run.run_id}|missing",
-            system=_system(key),
+            key=f"{system}|{name}|{day}|{run.run_id}|missing",
+            system=system,
             control=name,
             partition=day,
             transition="missing",
             severity="critical",
             notify=(),
-            title=f"{_system(key)}: {what} of {day} gave no result",
+            title=f"{system}: {kind} {name} of {day} gave no result",
             body=f"It was planned and has none: {left.reason or 'nothing says why'}.\n"
-            f"Run the day again: gov audit {_system(key)} --date {day}",
+            f"Run the day again: gov audit {system} --date {day}",
             raised_at=now,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from importlib import import_module
@@ -84,24 +84,55 @@ def svg(chart: TopLevelMixin) -> str:
 def forest(
     measurements: Sequence[Measurement], limit: float | None, title: str, *, limit_is: str = "at_least"
 ) -> LayerChart:
-    """Values of groups with their intervals and the limit line, worst first, the numbers beside them.
+    """Values of groups or columns with their intervals and the limit line, worst first, the numbers beside them.
 
     Groups that are listed but not judged are hollow and grey; undefined values keep their row and say so. An interval
-    that leaves the plot ends in an arrow. `limit_is` (`at_least` or `at_most`) says which side of the limit is beyond.
+    that leaves the plot ends in an arrow. `limit_is` (`at_least` or `at_most`) says which side of the limit is good.
     """
+    alt = _altair()
+    strata = {words.group_words(m.stratum) for m in measurements if m.stratum}
+    if len(strata) == 1 and all(m.stratum for m in measurements):  # said once, not in every label
+        title = f"{title}, among {strata.pop()}"
+        measurements = [replace(m, stratum=None) for m in measurements]
+    ordered = sorted(measurements, key=lambda m: (not m.tested, _badness(m, limit_is)))
+    domain = _domain(measurements, limit)
+    rows = [_row(m, domain, limit, limit_is) for m in ordered]
+    axis = alt.Axis(labelLimit=260, labelPadding=14, domain=False, ticks=False)
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        y=alt.Y("label:N", sort=[row["label"] for row in rows], title=None, axis=axis)
+    )
+    x = alt.X("value:Q", title=None, axis=alt.Axis(tickCount=6), scale=alt.Scale(domain=domain, nice=False, zero=False))
+    colours, shapes = zip(*_STATES.values(), strict=True)
+    colour = alt.Color("state:N", legend=None, scale=alt.Scale(domain=list(_STATES), range=colours))
+    shape = alt.Shape("state:N", legend=None, scale=alt.Scale(domain=list(_STATES), range=shapes))
+    hollow = alt.condition("datum.judged", colour, alt.value("#ffffff"))
+    defined = base.transform_filter("isValid(datum.value)")
+    marks = [defined.mark_rule(strokeWidth=2).encode(x="from:Q", x2="to:Q", color=colour)]
+    for cut, arrow, end in (("cut_left", "triangle-left", "from:Q"), ("cut_right", "triangle-right", "to:Q")):
+        cut_off = defined.transform_filter(f"datum.{cut}")
+        marks.append(cut_off.mark_point(shape=arrow, size=45, filled=True, opacity=1).encode(x=end, color=colour))
+    marks.append(
+        defined.mark_point(size=85, strokeWidth=2, opacity=1).encode(x=x, color=colour, shape=shape, fill=hollow)
+    )
+    if limit is not None:
+        at = alt.Chart(alt.Data(values=[{"limit": limit, "label": f"{limit_is.replace('_', ' ')} {limit:g}"}]))
+        label = at.mark_text(baseline="bottom", fontSize=11, fontWeight="bold", color=_INK, dy=-4)
+        marks.append(at.mark_rule(color=_INK, strokeDash=[5, 3], strokeWidth=1.5).encode(x="limit:Q"))
+        marks.append(label.encode(x="limit:Q", y=alt.value(0), text="label:N"))
+    numbers = base.mark_text(align="left", color=_INK, fontSize=12).encode(x=alt.value(_WIDTH + 14), text="numbers:N")
+    layers = alt.layer(*marks, numbers)
+    described = " ".join(words.measurement_sentence(m) for m in ordered)
+    return _framed(alt, layers.properties(width=_WIDTH, height=alt.Step(25)), title, described)
+
+
+def _domain(measurements: Sequence[Measurement], limit: float | None) -> tuple[float, float]:
+    """The axis: every value, the limit, and the intervals of what is judged; those of small groups may be cut."""
     judged = [m for m in measurements if m.tested and m.value is not None] or measurements
     bounds = [limit, *(m.value for m in measurements), *(x for m in judged for x in (m.lower, m.upper))]
     ends = [x for x in bounds if x is not None] or [0.0, 1.0]
     low, high = min(ends), max(ends)
     margin = (high - low or 0.1) * 0.12
-    domain = (low - margin if low < 0 else max(0.0, low - margin), high + margin)
-    return _ranked(_forest_marks, measurements, limit, title, limit_is, domain)
-
-
-def psi_bars(measurements: Sequence[Measurement], limit: float | None, title: str) -> LayerChart:
-    """How far each column has moved from its reference: one bar a column, its interval, and the limit line."""
-    ends = [x for m in measurements for x in (m.value, m.upper) if x is not None]
-    return _ranked(_bar_marks, measurements, limit, title, "at_most", (0.0, max(*ends, limit or 0.0, 0.05) * 1.12))
+    return (low - margin if low < 0 else max(0.0, low - margin), high + margin)
 
 
 def verdict_strip(
@@ -149,64 +180,6 @@ def verdict_strip(
     return _framed(
         alt, layers.properties(width=alt.Step(20), height=alt.Step(21)), f"{title}{tail and '.'}{tail}", described
     )
-
-
-def _ranked(
-    marks: Callable[[Any, Any, Any], list[Any]],
-    measurements: Sequence[Measurement],
-    limit: float | None,
-    title: str,
-    limit_is: str,
-    domain: tuple[float, float],
-) -> LayerChart:
-    """One row a measurement, worst first: its name, its marks on a common scale, its numbers."""
-    alt = _altair()
-    strata = {words.group_words(m.stratum) for m in measurements if m.stratum}
-    if len(strata) == 1 and all(m.stratum for m in measurements):  # said once, not in every label
-        title = f"{title}, among {strata.pop()}"
-        measurements = [replace(m, stratum=None) for m in measurements]
-    ordered = sorted(measurements, key=lambda m: (not m.tested, _badness(m, limit_is)))
-    rows = [_row(m, domain, limit, limit_is) for m in ordered]
-    axis = alt.Axis(labelLimit=260, labelPadding=14, domain=False, ticks=False)
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        y=alt.Y("label:N", sort=[row["label"] for row in rows], title=None, axis=axis)
-    )
-    x = alt.X("value:Q", title=None, axis=alt.Axis(tickCount=6), scale=alt.Scale(domain=domain, nice=False, zero=False))
-    colours, _ = zip(*_STATES.values(), strict=True)
-    colour = alt.Color("state:N", legend=None, scale=alt.Scale(domain=list(_STATES), range=colours))
-    numbers = base.mark_text(align="left", color=_INK, fontSize=12).encode(x=alt.value(_WIDTH + 14), text="numbers:N")
-    line = []
-    if limit is not None:
-        at = alt.Chart(alt.Data(values=[{"limit": limit, "label": f"{limit_is.replace('_', ' ')} {limit:g}"}]))
-        rule = at.mark_rule(color=_INK, strokeDash=[5, 3], strokeWidth=1.5).encode(x="limit:Q")
-        label = at.mark_text(baseline="bottom", fontSize=11, fontWeight="bold", color=_INK, dy=-4)
-        line = [rule, label.encode(x="limit:Q", y=alt.value(0), text="label:N")]
-    defined = base.transform_filter("isValid(datum.value)")
-    layers = alt.layer(*marks(defined, x, colour), *line, numbers)
-    described = " ".join(words.measurement_sentence(m) for m in ordered)
-    return _framed(alt, layers.properties(width=_WIDTH, height=alt.Step(25)), title, described)
-
-
-def _forest_marks(base: Any, x: Any, colour: Any) -> list[Any]:
-    alt = _altair()
-    _, shapes = zip(*_STATES.values(), strict=True)
-    shape = alt.Shape("state:N", legend=None, scale=alt.Scale(domain=list(_STATES), range=shapes))
-    hollow = alt.condition("datum.judged", colour, alt.value("#ffffff"))
-    arrow = {"size": 45, "filled": True, "opacity": 1}
-    left, right = (base.transform_filter(f"datum.{side}") for side in ("cut_left", "cut_right"))
-    return [
-        base.mark_rule(strokeWidth=2).encode(x="from:Q", x2="to:Q", color=colour),
-        left.mark_point(shape="triangle-left", **arrow).encode(x="from:Q", color=colour),
-        right.mark_point(shape="triangle-right", **arrow).encode(x="to:Q", color=colour),
-        base.mark_point(size=85, strokeWidth=2, opacity=1).encode(x=x, color=colour, shape=shape, fill=hollow),
-    ]
-
-
-def _bar_marks(base: Any, x: Any, colour: Any) -> list[Any]:
-    return [
-        base.mark_bar(height=11).encode(x=x, color=colour),
-        base.mark_rule(color=_INK, strokeWidth=1.5).encode(x="from:Q", x2="to:Q"),
-    ]
 
 
 def _row(m: Measurement, domain: tuple[float, float], limit: float | None, limit_is: str) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -45,6 +44,15 @@ class Leaf:
     tree_size: int
 
 
+_SECTIONS = {
+    "judged": "Judged this decision",
+    "not_concerned": "Does not concern this decision",
+    "population": "Judges only the population it is part of",
+    "people": "Binds only people",
+    "nothing": "Nothing enforces",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """All clauses in force for one decision.
@@ -53,42 +61,36 @@ class Explanation:
         decision: its id, as asked for.
         system: the system.
         partition: the local day it was made.
-        judged: clauses that judged this decision.
-        not_concerned: clauses that judge decisions, but whose condition this one does not meet.
-        population: clauses that judge the window it is part of, never the one decision.
-        people: clauses that bind only people.
-        nothing: clauses that nothing enforces.
+        clauses: by what they do about it: `judged` this decision; `not_concerned`, whose condition it does not meet;
+            judge the `population` it is part of; bind only `people`; `nothing` enforces them.
         leaf: its place in the signed snapshot; None while none is signed.
     """
 
     decision: str
     system: str
     partition: date
-    judged: tuple[Said, ...]
-    not_concerned: tuple[Said, ...]
-    population: tuple[Said, ...]
-    people: tuple[Said, ...]
-    nothing: tuple[Said, ...]
+    clauses: Mapping[str, Sequence[Said]]
     leaf: Leaf | None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, dates as text."""
-        return asdict(self) | {"partition": self.partition.isoformat()}
+        said = asdict(self)
+        return {"partition": self.partition.isoformat(), **said.pop("clauses")} | {
+            name: said[name] for name in ("decision", "system", "leaf")
+        }
 
     def to_text(self) -> str:
         """The explanation for a terminal."""
         lines = [f"Decision {self.decision} of {self.system}, made on {self.partition}."]
-        lines += _section("Judged this decision", self.judged)
-        lines += _section("Does not concern this decision", self.not_concerned)
-        lines += _section("Judges only the population it is part of", self.population)
-        lines += _section("Binds only people", self.people)
-        lines += _section("Nothing enforces", self.nothing)
+        for name, title in _SECTIONS.items():
+            lines += ["", f"{title}:"] if self.clauses[name] else []
+            for each in self.clauses[name]:
+                lines.append(f"  {each.clause} (version {each.version}): {each.text}")
+                lines += [f"    -> {each.verdict}: {each.reason}"] if each.verdict else []
         if self.leaf is None:
-            lines += ["", "Not in a signed snapshot yet."]
-        else:
-            place = f"leaf {self.leaf.index} of {self.leaf.tree_size} in snapshot {self.leaf.sequence}, revision {self.leaf.revision}"
-            lines += ["", f"Signed: {place} ({self.leaf.package})."]
-        return "\n".join(lines)
+            return "\n".join([*lines, "", "Not in a signed snapshot yet."])
+        place = f"leaf {self.leaf.index} of {self.leaf.tree_size} in snapshot {self.leaf.sequence}, revision {self.leaf.revision}"
+        return "\n".join([*lines, "", f"Signed: {place} ({self.leaf.package})."])
 
 
 def explain(
@@ -100,43 +102,30 @@ def explain(
         WrongUse: no audited day of the system holds it, or it was quarantined.
     """
     day, index, size = _find(decision, declaration.system, home)
-    said = _verdicts(decision, home.partition_dir(declaration.system, day) / "decision_verdicts.parquet")
+    verdicts = read_frame(home.partition_dir(declaration.system, day) / "decision_verdicts.parquet")
+    mine = verdicts.filter(pl.col("decision_id") == decision).select("control", "verdict", "reason")
+    said = {control: words for control, *words in mine.iter_rows()}
     rows = {row.control: row for row in verdicts_of(connection, declaration.system, day)}
-    judged: list[Said] = []
-    idle: list[Said] = []
-    population: list[Said] = []
-    people: list[Said] = []
-    nothing: list[Said] = []
-    for bound in controls_in_force(policies, declaration, day):
-        clause = Said(bound.key, bound.policy.version, bound.clause.text)
-        if bound.control.judges != "decision":
-            row = rows.get(bound.key)
-            population.append(
-                _with(clause, row.verdict if row else "missing", row.reason if row else "Nothing was judged.")
-            )
-        elif bound.key in said:
-            judged.append(_with(clause, *said[bound.key]))
-        else:
-            idle.append(clause)
+    clauses: dict[str, list[Said]] = {name: [] for name in _SECTIONS}
+    judging = {bound.key: bound.control.judges for bound in controls_in_force(policies, declaration, day)}
     for name in declaration.policies:
         policy = in_force(policies, name, day)
-        for each in policy.clauses if policy else ():
-            if each.control is None and policy is not None:
-                clause = Said(f"{name}/{each.id}", policy.version, each.text)
-                (people if each.obligation else nothing).append(clause)
+        if policy is None:
+            continue
+        for each in policy.clauses:
+            key, verdict, reason = f"{name}/{each.id}", None, ""
+            if key not in judging:
+                section = "people" if each.obligation else "nothing"
+            elif judging[key] != "decision":
+                section, row = "population", rows.get(key)
+                verdict, reason = (row.verdict, row.reason) if row else ("missing", "Nothing was judged.")
+            else:
+                section = "judged" if key in said else "not_concerned"
+                verdict, reason = said.get(key, (None, ""))
+            clauses[section].append(Said(key, policy.version, each.text, verdict, reason))
     signed = snapshot_of(connection, declaration.system, day)
     leaf = Leaf(signed.sequence, signed.revision, signed.path, index, size) if signed else None
-    return Explanation(
-        decision=decision,
-        system=declaration.system,
-        partition=day,
-        judged=tuple(judged),
-        not_concerned=tuple(idle),
-        population=tuple(population),
-        people=tuple(people),
-        nothing=tuple(nothing),
-        leaf=leaf,
-    )
+    return Explanation(decision, declaration.system, day, clauses, leaf)
 
 
 def _find(decision: str, system: str, home: Home) -> tuple[date, int, int]:
@@ -157,23 +146,3 @@ def _find(decision: str, system: str, home: Home) -> tuple[date, int, int]:
                 "Mend the source row and audit the day again."
             )
     raise WrongUse(f"No decision {decision} of {system} is in the {days} days audited in this home.")
-
-
-def _verdicts(decision: str, file: Path) -> dict[str, tuple[str, str]]:
-    rows = read_frame(file).filter(pl.col("decision_id") == decision)
-    return {
-        control: (verdict, reason)
-        for control, verdict, reason in rows.select("control", "verdict", "reason").iter_rows()
-    }
-
-
-def _with(clause: Said, verdict: str, reason: str) -> Said:
-    return Said(clause.clause, clause.version, clause.text, verdict, reason)
-
-
-def _section(title: str, clauses: Sequence[Said]) -> list[str]:
-    lines = []
-    for each in clauses:
-        said = f"{each.verdict}: {each.reason}" if each.verdict else ""
-        lines += [f"  {each.clause} (version {each.version}): {each.text}", *([f"    -> {said}"] if said else [])]
-    return ["", f"{title}:", *lines] if lines else []

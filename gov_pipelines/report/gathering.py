@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -22,8 +23,8 @@ from gov_pipelines.policy import (
     last_verdict,
     newest_due,
 )
-from gov_pipelines.report.model import ControlView, PastVerdict, Report, RowTotals, SnapshotView, SystemPage
-from gov_pipelines.store import Connection, Home, SnapshotRow, VerdictRow, all_snapshots, verdict_history
+from gov_pipelines.report.model import RED, ControlView, PastVerdict, Report, RowTotals, Side, SystemPage
+from gov_pipelines.store import Connection, Home, VerdictRow, all_snapshots, verdict_history
 
 _ACCESS_LOG = "access log"
 # Columns that a kind of control looks at without naming them.
@@ -77,7 +78,7 @@ def _system(
     snapshots = all_snapshots(connection, system)
     signed = sorted({row.partition for row in snapshots})
     expected = (declaration.starts + timedelta(days=day) for day in range((due - declaration.starts).days + 1))
-    measured = cache(lambda day: _measurements(home.partition_dir(system, day)))
+    measured = cache(lambda day: measurements_in(home.partition_dir(system, day)))
     views = (
         _control(cell, declaration, policies, due, histories.get(f"{cell.policy}/{cell.clause}", []), measured)
         for cell in coverage_matrix(policies, [declaration], said, today=today)
@@ -97,7 +98,8 @@ def _system(
         partitions=tuple(signed),
         missed=tuple(day for day in expected if day not in set(signed)),
         rows=tuple(_rows(home.partition_dir(system, day), day) for day in signed),
-        snapshots=tuple(_snapshot(row, key_names) for row in snapshots),
+        snapshots=tuple(snapshots),
+        key_names=key_names,
     )
 
 
@@ -107,53 +109,45 @@ def _control(
     policies: Sequence[Policy],
     due: date,
     history: Sequence[VerdictRow],
-    measured: Callable[[date], Mapping[str, tuple[Measurement, ...]]],
+    measured: Callable[[date], Mapping[str, list[Measurement]]],
 ) -> ControlView:
     versions = [policy for policy in policies if policy.policy == cell.policy]
     policy = in_force(versions, cell.policy, due) or max(versions, key=lambda each: each.version)
     clause = next(each for each in policy.clauses if each.id == cell.clause)
     control = clause.control
     newest = history[-1] if control and history else None
-    numbers = measured(newest.partition).get(newest.control) or _decisive(newest) if newest else ()
+    numbers = measured(newest.partition).get(newest.control) or _decisive(newest) if newest else []
     began = max(policy.in_force.from_, declaration.starts)
     turned = {"stale": cell.last_partition, "long insufficient": cell.since}.get(cell.gap or "") or began
-    said = cell.sentence.removeprefix(f"{cell.clause} in {cell.system}: ")
-    at_least, at_most = getattr(control, "at_least", None), getattr(control, "at_most", None)
+    limit, side = limit_of(control)
     return ControlView(
-        policy=cell.policy,
-        clause=cell.clause,
-        text=cell.text,
-        level=cell.level,
+        **asdict(cell) | {"obligation": _owed(clause.obligation) if clause.obligation else None},
         owner=policy.owner,
         document=policy.document.title,
         version=policy.version,
         in_force_from=policy.in_force.from_,
         in_force_until=policy.in_force.until,
-        kind=cell.control_kind,
-        acts=cell.acts,
         on_fail=control.on_fail or control.default_on_fail if control else None,
         severity=control.severity if control else None,
         window=str(control.window) if control else None,
         threshold=newest.threshold or None if newest else None,
         metric=getattr(control, "metric", None),
-        limit=at_least if at_least is not None else at_most,
-        limit_is="at_least" if at_least is not None or at_most is None else "at_most",
-        obligation=_owed(clause.obligation) if clause.obligation else None,
-        verdict=newest.verdict if newest else None,
-        sentence=newest.reason if newest else "",
-        gap=cell.gap,
-        gap_sentence=said if cell.gap else None,
-        since=cell.since,
-        days_open=_days(cell.since, due) if newest and newest.verdict in {"fail", "missing"} else None,
+        limit=limit,
+        limit_is=side,
+        reason=newest.reason if newest else "",
+        days_open=_days(cell.since, due) if cell.verdict in RED else None,
         gap_days_open=_days(turned, due) if cell.gap else None,
-        last_partition=cell.last_partition,
-        age_days=cell.age_days,
-        breaches=cell.breaches,
         n=newest.n if newest else None,
         measurements=tuple(numbers),
         history=tuple(PastVerdict(row.partition, row.verdict, row.breaches) for row in history),
         synthetic=_synthetic_in(control, declaration) if control else (),
     )
+
+
+def limit_of(control: object) -> tuple[float | None, Side]:
+    """A control's limit, and on which side of it the good values are."""
+    at_least, at_most = getattr(control, "at_least", None), getattr(control, "at_most", None)
+    return (at_most, "at_most") if at_least is None and at_most is not None else (at_least, "at_least")
 
 
 def _days(since: date | None, due: date) -> int | None:
@@ -167,14 +161,14 @@ def _owed(obligation: Obligation) -> str:
     return f"{obligation.who}{every}, shown by {obligation.evidence}{onward}"
 
 
-def _measurements(folder: Path) -> dict[str, tuple[Measurement, ...]]:
+def measurements_in(folder: Path) -> dict[str, list[Measurement]]:
     """Measurements of one partition by control. A file that is absent was not made: its step had nothing to measure."""
-    found: dict[str, tuple[Measurement, ...]] = {}
+    found: dict[str, list[Measurement]] = {}
     for name in ("fairness_metrics.json", "distribution_shift.json", "access_patterns.json"):
         if (file := folder / name).is_file():
             content = json.loads(file.read_bytes())
             records = content["measurements"] if name == "access_patterns.json" else content
-            found |= {key: tuple(_measurement(row) for row in rows) for key, rows in records.items()}
+            found |= {key: [_measurement(row) for row in rows] for key, rows in records.items()}
     return found
 
 
@@ -183,31 +177,18 @@ def _measurement(record: Mapping[str, Any]) -> Measurement:
     return Measurement(**{**record, "attribute": tuple(record["attribute"]), **moments})
 
 
-def _decisive(row: VerdictRow) -> tuple[Measurement, ...]:
+def _decisive(row: VerdictRow) -> list[Measurement]:
     """The number that decided, where no file holds all of them."""
     if row.metric is None:
-        return ()
+        return []
     copied = ("metric", "attribute", "group", "reference_group", "value", "lower", "upper", "confidence", "p_adjusted")
-    return (Measurement(n=row.n or 0, **{name: getattr(row, name) for name in copied}),)
+    return [Measurement(n=row.n or 0, **{name: getattr(row, name) for name in copied})]
 
 
 def _rows(folder: Path, day: date) -> RowTotals:
     rows = json.loads((folder / "rows.json").read_bytes())
     kinds = ("source_count", "accepted", "quarantined", "duplicate", "undated")
     return RowTotals(day, *(rows[kind] for kind in kinds))
-
-
-def _snapshot(row: SnapshotRow, key_names: Mapping[str, str]) -> SnapshotView:
-    return SnapshotView(
-        partition=row.partition,
-        sequence=row.sequence,
-        revision=row.revision,
-        payload_sha256=row.payload_sha256,
-        content_digest=row.content_digest,
-        key=key_names.get(row.key_id, row.key_id[:12]),
-        signed_at=row.signed_at,
-        retroactive=row.retroactive,
-    )
 
 
 def _synthetic_columns(declaration: SystemDeclaration) -> tuple[str, ...]:

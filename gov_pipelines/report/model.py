@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
-from gov_pipelines.measure.measurement import WORST_FIRST, Measurement, Verdict
+from gov_pipelines.measure.measurement import Measurement, Verdict
+from gov_pipelines.policy import CoverageCell
+from gov_pipelines.store import SnapshotRow
 
-Enforcement = Literal["prevents", "holds", "detects", "people", "nothing"]
-RED: frozenset[Verdict] = frozenset({"fail", "missing"})
+Side = Literal["at_least", "at_most"]
+RED = frozenset({"fail", "missing"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,76 +42,39 @@ class RowTotals:
         return self.source == self.accepted + self.quarantined + self.duplicate
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotView:
-    """One signed snapshot as a page names it; digests are hex."""
-
-    partition: date
-    sequence: int
-    revision: int
-    payload_sha256: str
-    content_digest: str
-    key: str
-    signed_at: datetime
-    retroactive: bool = False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ControlView:
-    """One clause on one system, with what enforces it and what it last said.
+class ControlView(CoverageCell):
+    """A cell of the coverage matrix, with what its page adds.
 
     Attributes:
-        policy, clause, text, level: the clause.
         owner: who owns the policy.
         document: title of the document the policy encodes.
         version, in_force_from, in_force_until: the version in force; `until` is exclusive, None while it goes on.
-        kind: of the control; None where the clause has none.
-        acts: what the control does when it fires; None without a control.
         on_fail, severity, window, threshold: of the control, in words.
         metric, limit, limit_is: what the limit is on and the limit itself, for charts.
-        obligation: what persons owe, in words.
-        verdict: of the newest signed partition; None where the control never ran or does not exist.
-        sentence: why, with the numbers.
-        gap, gap_sentence: why the clause counts as a gap, in two words and in a sentence; None where it does not.
-        since: first day of the present verdict.
+        reason: why the newest verdict is what it is, with the numbers.
         days_open, gap_days_open: days it has been red, and a gap.
-        last_partition, age_days: the newest judged partition, and days from it to the newest one due.
-        breaches: decisions outside the rule in that partition.
         n: rows the deciding number rests on.
         measurements: numbers of the newest partition, as the artifacts hold them.
         history: verdicts by partition, oldest first.
         synthetic: made-up columns (or `access log`) that feed the control.
     """
 
-    policy: str
-    clause: str
-    text: str
-    level: str
     owner: str
+    document: str
     version: int
     in_force_from: date
     in_force_until: date | None = None
-    document: str = ""
-    kind: str | None = None
-    acts: Literal["prevents", "holds", "detects"] | None = None
     on_fail: str | None = None
     severity: str | None = None
     window: str | None = None
     threshold: str | None = None
     metric: str | None = None
     limit: float | None = None
-    limit_is: Literal["at_least", "at_most"] = "at_least"
-    obligation: str | None = None
-    verdict: Verdict | None = None
-    sentence: str = ""
-    gap: str | None = None
-    gap_sentence: str | None = None
-    since: date | None = None
+    limit_is: Side = "at_least"
+    reason: str = ""
     days_open: int | None = None
     gap_days_open: int | None = None
-    last_partition: date | None = None
-    age_days: int | None = None
-    breaches: int = 0
     n: int | None = None
     measurements: tuple[Measurement, ...] = ()
     history: tuple[PastVerdict, ...] = ()
@@ -125,11 +91,14 @@ class ControlView:
         return plain_name(f"{self.policy}.{self.clause}")
 
     @property
-    def enforcement(self) -> Enforcement:
-        """Who or what stands in the way of the outcome the clause is about."""
-        if self.kind is not None:
-            return self.acts or "detects"
-        return "people" if self.obligation else "nothing"
+    def enforcement(self) -> str:
+        """Who or what stands in the way of the outcome the clause is about: a key of `ENFORCEMENT_WORDS`."""
+        return self.acts or ("people" if self.obligation else "nothing")
+
+    @property
+    def gap_sentence(self) -> str:
+        """Why the clause counts as a gap."""
+        return self.sentence.removeprefix(f"{self.clause} in {self.system}: ")
 
     @property
     def red(self) -> bool:
@@ -162,7 +131,8 @@ class SystemPage:
     partitions: tuple[date, ...] = ()
     missed: tuple[date, ...] = ()
     rows: tuple[RowTotals, ...] = ()
-    snapshots: tuple[SnapshotView, ...] = ()
+    snapshots: tuple[SnapshotRow, ...] = ()
+    key_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def totals(self) -> RowTotals:
@@ -179,7 +149,11 @@ class SystemPage:
     @property
     def keys(self) -> tuple[str, ...]:
         """Names of the keys that signed the snapshots, each once."""
-        return tuple(dict.fromkeys(snapshot.key for snapshot in self.snapshots))
+        return tuple(dict.fromkeys(self.key_of(snapshot) for snapshot in self.snapshots))
+
+    def key_of(self, snapshot: SnapshotRow) -> str:
+        """The name of the key that signed a snapshot, or the start of its id."""
+        return self.key_names.get(snapshot.key_id, snapshot.key_id[:12])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +173,7 @@ class Report:
     def red(self) -> tuple[tuple[SystemPage, ControlView], ...]:
         """Failing and missing cells, worst and oldest first."""
         cells = [cell for cell in self.cells if cell[1].red]
-        return tuple(sorted(cells, key=lambda cell: (_rank(cell[1].verdict), -(cell[1].days_open or 0))))
+        return tuple(sorted(cells, key=lambda cell: (cell[1].verdict != "fail", -(cell[1].days_open or 0))))
 
     @property
     def earlier(self) -> tuple[tuple[SystemPage, ControlView], ...]:
@@ -226,7 +200,3 @@ class Report:
 def plain_name(text: str) -> str:
     """A name as a file or anchor: letters, digits, `.`, `-` and `_`; anything else becomes its code point."""
     return re.sub(r"[^A-Za-z0-9._-]", lambda found: f"_{ord(found[0]):x}_", text)
-
-
-def _rank(verdict: Verdict | None) -> int:
-    return len(WORST_FIRST) if verdict is None else WORST_FIRST.index(verdict)

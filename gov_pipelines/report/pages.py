@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -43,8 +43,14 @@ def render(report: Report, out: Path) -> list[Path]:
         The files written, `index.html` first.
     """
     out.mkdir(parents=True, exist_ok=True)
+    said = {name: (word, "") for name, (word, _) in words.VERDICT_WORDS.items()} | {"none": ("no verdict", "")}
     pages = {
-        "index.html": _page("index", report, enforcement=_enforcement(report), verdicts=_verdicts(report)),
+        "index.html": _page(
+            "index",
+            report,
+            enforcement=_shares((view.enforcement for _, view in report.cells), words.ENFORCEMENT_WORDS, "e"),
+            verdicts=_shares((view.verdict or "none" for _, view in report.cells), said, "v"),
+        ),
         **{system.page: _page("system", report, system=system, **_figures(system)) for system in report.systems},
         "verify.html": _page("verify", report),
     }
@@ -78,30 +84,13 @@ def _environment() -> Environment:
     return environment
 
 
-def _enforcement(report: Report) -> list[dict[str, Any]]:
-    """How many clauses each kind of enforcement stands behind, strongest first."""
-    found: Counter[str] = Counter(view.enforcement for _, view in report.cells)
+def _shares(found: Iterable[str], known: Mapping[str, tuple[str, str]], style: str) -> list[dict[str, Any]]:
+    """How many clauses there are of each kind, in the order in which the words stand."""
+    counted = Counter(found)
     return [
-        {"count": found[name], "word": word, "meaning": meaning, "style": f"e-{name}", "glyph": None}
-        for name, (word, meaning) in words.ENFORCEMENT_WORDS.items()
-        if found[name]
-    ]
-
-
-def _verdicts(report: Report) -> list[dict[str, Any]]:
-    """How many clauses have each last verdict, worst first; those without one last."""
-    found: Counter[str] = Counter(view.verdict or "none" for _, view in report.cells)
-    known = {**{name: word for name, (word, _) in words.VERDICT_WORDS.items()}, "none": "no verdict"}
-    return [
-        {
-            "count": found[name],
-            "word": word,
-            "meaning": "",
-            "style": f"v-{name}",
-            "glyph": None if name == "none" else name,
-        }
-        for name, word in known.items()
-        if found[name]
+        {"count": counted[name], "word": word, "meaning": meaning, "style": f"{style}-{name}", "name": name}
+        for name, (word, meaning) in known.items()
+        if counted[name]
     ]
 
 
@@ -122,16 +111,10 @@ def _control_figures(view: ControlView) -> list[Figure]:
         limit = view.limit if metric == view.metric else None
         caption = f"{words.METRIC_WORDS.get(metric, words.metric_words(metric)).capitalize()}."
         groups = [row for row in rows if row.group is not None] or rows
-        if metric == "psi":
-            figures.append(_figure(partial(charts.psi_bars, rows, limit, title), caption))
-        elif any(row.lower is not None for row in groups):
+        if metric == "psi" or any(row.lower is not None for row in groups):
+            reading = "The line through a mark is its interval; an arrow means it goes on. Hollow: listed, not judged."
             draw = partial(charts.forest, groups, limit, title, limit_is=view.limit_is)
-            figures.append(
-                _figure(
-                    draw,
-                    f"{caption} The line through a mark is its interval; an arrow means it goes on. Hollow: listed, not judged.",
-                )
-            )
+            figures.append(_figure(draw, f"{caption} {reading}"))
     return figures
 
 

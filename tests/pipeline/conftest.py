@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, ClassVar
 
 import dagster as dg
 import polars as pl
@@ -16,6 +14,7 @@ import pytest
 from gov_pipelines.definitions import load
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.pipeline.home import AuditHome
+from gov_pipelines.pipeline.night import StepResult, opinion_answer, rows_answer
 from gov_pipelines.project import Project
 from gov_pipelines.store import VerdictRow, write_frame
 from gov_pipelines.validate import SecondOpinion
@@ -61,40 +60,17 @@ clauses:
 CONTROLS = {"house/H-1": ("fairness", "critical"), "house/H-2": ("log_quality", "warning")}
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Row accounting as the decisions room gives it."""
-
-    source_count: int = 3
-    accepted: int = 3
-    adds_up: bool = True
-
-    def to_dict(self):
-        return {"source_count": self.source_count, "accepted": self.accepted}
-
-
-@dataclass(frozen=True)
-class StandInNight:
-    home: Any
-    project: Path
-    declaration: Any
-    policies: Any
-    partition: date
-    as_of: datetime
-    environ: Any
-    run_id: str
-
-
 @dataclass
 class Plan:
     """What the stand-in steps conclude.
 
-    `verdicts`: control to verdict, signed by `sign`. `raises`: step to the error it raises.
+    `verdicts`: control to verdict, signed by `sign`. `accepted`: of three rows; None for no accounting at all. `raises`:
+    step to the error it raises.
     """
 
     verdicts: dict[str, str] = field(default_factory=lambda: dict.fromkeys(CONTROLS, "pass"))
     raises: dict[str, Exception] = field(default_factory=dict)
-    rows: Rows | None = field(default_factory=Rows)
+    accepted: int | None = 3
     opinion: SecondOpinion | None = field(default_factory=lambda: SecondOpinion(True, 4, 0.0, (), "accepted rows", "0"))
     signed: dict = field(default_factory=dict)
     ran: list = field(default_factory=list)
@@ -107,7 +83,7 @@ def row(night, control, verdict) -> VerdictRow:
     policy, _, clause = control.partition("/")
     start = datetime(night.partition.year, night.partition.month, night.partition.day, 4, tzinfo=UTC)
     return VerdictRow(
-        system=night.declaration.system,
+        system=night.system,
         partition=night.partition,
         revision=1,
         control=control,
@@ -139,60 +115,54 @@ def row(night, control, verdict) -> VerdictRow:
     )
 
 
-def steps_of(plan: Plan) -> SimpleNamespace:
-    """The functions of `night.py`, concluding what the plan says."""
+STEPS = (
+    "night:judge", "night:read_access", "night:compare_access", "night:tally", "night:measure_fairness",
+    "night:measure_shift", "night:read_decisions", "verdicts:reach_verdicts", "signing:sign", "pages:write_report",
+)  # fmt: skip
 
-    def step(name, data=None, effect=None):
-        def run(night):
-            plan.ran.append((name, night.partition))
-            plan.nights.append(night)
-            if name in plan.raises:
-                raise plan.raises[name]
-            if effect:
-                effect(night)
-            return SimpleNamespace(frame=None, data=data() if data else None, metadata={"rows": 3})
 
-        return run
+@pytest.fixture
+def plan(monkeypatch):
+    """In place of the steps of a night: functions that conclude what the plan says."""
+    plan = Plan()
 
     def log(night):
         frame = pl.DataFrame({"decision_id": ["a", "b", "c"], "score": [0.1, 0.2, 0.6]})
-        write_frame(night.home.partition_dir(night.declaration.system, night.partition) / "decision_log.parquet", frame)
+        write_frame(night.folder / "decision_log.parquet", frame)
+        counts = {"source_count": 3, "accepted": plan.accepted}
+        return None if plan.accepted is None else rows_answer(counts, plan.accepted == 3)
 
     def sign(night):
-        key = night.declaration.system, night.partition
-        plan.signed[key] = [row(night, control, verdict) for control, verdict in plan.verdicts.items()]
+        plan.signed[night.system, night.partition] = [row(night, *said) for said in plan.verdicts.items()]
 
     def verdict_rows(night):
         if "verdict_rows" in plan.raises:
             raise plan.raises["verdict_rows"]
-        return plan.signed.get((night.declaration.system, night.partition), [])
+        return plan.signed.get((night.system, night.partition), [])
+
+    effects = {"read_decisions": log, "sign": sign, "measure_fairness": lambda _: opinion_answer(plan.opinion)}
+
+    def step(name):
+        def run(night, *_):
+            plan.ran.append(name)
+            plan.nights.append(night)
+            if name in plan.raises:
+                raise plan.raises[name]
+            answer = effects.get(name, lambda _: None)(night)
+            return ["index.html"] if name == "write_report" else StepResult({"rows": 3}, answer)
+
+        return run
 
     groups = [Measurement("selection_rate", ("sex",), {"sex": s}, value=v, n=100) for s, v in (("f", 0.5), ("m", 0.7))]
-    quiet = ("judge", "read_access", "compare_access", "tally", "measure_shift", "reach_verdicts", "write_report")
-    return SimpleNamespace(
-        Night=StandInNight,
-        read_decisions=step("read_decisions", lambda: plan.rows, log),
-        measure_fairness=step("measure_fairness", lambda: plan.opinion),
-        sign=step("sign", effect=sign),
-        verdict_rows=verdict_rows,
-        control_measurements=lambda night: {"house/H-1": groups},
-        sign_missed=lambda night, reason: plan.missed.append((night.declaration.system, night.partition, reason)),
-        **{name: step(name) for name in quiet},
-    )
-
-
-class StandInHome(AuditHome):
-    plan: ClassVar[Plan]
-
-    @property
-    def steps(self):
-        return steps_of(type(self).plan)
-
-
-@pytest.fixture
-def plan():
-    StandInHome.plan = Plan()
-    return StandInHome.plan
+    stand_ins = {
+        **{each: step(each.partition(":")[2]) for each in STEPS},
+        "signing:verdict_rows": verdict_rows,
+        "signing:sign_missed": lambda night, reason: plan.missed.append((night.system, night.partition, reason)),
+        "night:measurements_of": lambda night: {"house/H-1": groups},
+    }
+    for name, stand_in in stand_ins.items():
+        monkeypatch.setattr(f"gov_pipelines.pipeline.{name.replace(':', '.')}", stand_in)
+    return plan
 
 
 @pytest.fixture
@@ -219,7 +189,7 @@ def add_system(root: Path, system: str, starts="2026-09-01", ends: str | None = 
 
 @pytest.fixture
 def home(project):
-    return StandInHome.of(project)
+    return AuditHome.of(project)
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415  (the child process imports what it patches)
 """SIGKILL in the middle of each asset, then again: the same findings, nothing lost, nothing twice."""
 
 import multiprocessing
@@ -39,7 +40,7 @@ MOMENTS = [
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["gov_pipelines.definitions", "gov_pipelines.pipeline.steps", "great_expectations", "fairlearn.metrics"]
+    ["gov_pipelines.definitions", "gov_pipelines.pipeline.signing", "great_expectations", "fairlearn.metrics"]
 )
 
 
@@ -124,7 +125,9 @@ def findings(home: Path):
     engine = open_store(Home(home).store_url)
     with reading(engine) as connection:
         chain = all_snapshots(connection, SYSTEM)
-        verdicts = [(row.control, row.revision, row.verdict, row.reason) for row in verdicts_of(connection, SYSTEM, DAY)]
+        verdicts = [
+            (row.control, row.revision, row.verdict, row.reason) for row in verdicts_of(connection, SYSTEM, DAY)
+        ]
         alerts = sorted(row.alert.key for row in pending(connection))
     engine.dispose()
     return [row.content_digest for row in chain], verdicts, alerts

@@ -1,10 +1,13 @@
 """A made-up report with every verdict, gap and hardship the pages must bear."""
 
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 from gov_pipelines.measure.measurement import Measurement
-from gov_pipelines.report.model import ControlView, PastVerdict, Report, RowTotals, SnapshotView, SystemPage
+from gov_pipelines.policy import CoverageCell
+from gov_pipelines.report.model import ControlView, PastVerdict, Report, RowTotals, SystemPage
+from gov_pipelines.store import SnapshotRow
 
 FIRST = date(2026, 9, 1)
 DAYS = tuple(FIRST + timedelta(days=i) for i in range(30))
@@ -66,8 +69,8 @@ DRIFT = tuple(
 )  # fmt: skip
 
 
-def view(clause, text, level, **more):
-    if more.get("kind"):
+def view(clause, text, level, gap_sentence="", **more):
+    if more.get("control_kind"):
         more = {
             "last_partition": LAST,
             "age_days": 0,
@@ -75,62 +78,67 @@ def view(clause, text, level, **more):
             "on_fail": "alert",
             "severity": "warning",
         } | more
-    return ControlView(
+    cell = dict.fromkeys(field.name for field in fields(CoverageCell)) | {
+        "breaches": 0,
+        "system": "mortgage_underwriting",
+    }
+    return ControlView(**cell | dict(
         policy="house-fair-lending", clause=clause, text=text, level=level, owner="credit-risk", version=1,
-        in_force_from=FIRST, document="Acceptable use of AI, section 4.2: lending", **more,
-    )  # fmt: skip
+        in_force_from=FIRST, document="Acceptable use of AI, section 4.2: lending",
+        sentence=f"{clause} in mortgage_underwriting: {gap_sentence}", **more,
+    ))  # fmt: skip
 
 
 CONTROLS = (
-    view("FL-1", "The system reads only the data declared for it, and never race or sex.", "intake", kind="data_access",
+    view("FL-1", "The system reads only the data declared for it, and never race or sex.", "intake", control_kind="data_access",
          acts="detects", severity="critical", verdict="fail", breaches=0, n=2641, threshold="no read outside", since=DAYS[20],
-         days_open=11, sentence="The role mortgage_model read race 3 times, for the purpose score; race may never be read.",
+         days_open=11, reason="The role mortgage_model read race 3 times, for the purpose score; race may never be read.",
          gap="only detects", gap_days_open=30,
          gap_sentence="asks for a bar at intake, but its control (data_access) only detects, after the fact.", synthetic=("access log",),
          history=history((0, "pass"), (20, "fail"))),
     view("FL-2", "Denials of more than 250,000 are reviewed by a senior underwriter before the applicant hears.", "intake",
-         kind="human_review", acts="holds", on_fail="hold_decision", severity="critical", verdict="fail", breaches=2, n=4,
+         control_kind="human_review", acts="holds", on_fail="hold_decision", severity="critical", verdict="fail", breaches=2, n=4,
          threshold="every decision within", since=DAYS[28], days_open=3, synthetic=("reviewer_role", "reviewed_at"),
-         sentence="2 of 4 denials above 250,000 were not reviewed by a senior underwriter before the notice.",
+         reason="2 of 4 denials above 250,000 were not reviewed by a senior underwriter before the notice.",
          history=history((0, "not_applicable"), (3, "pass"), (12, "fail"), (14, "pass"), (28, "fail"))),
-    view("FL-3", "Only approved model versions take part in decisions.", "intake", kind="approved_model", acts="holds",
+    view("FL-3", "Only approved model versions take part in decisions.", "intake", control_kind="approved_model", acts="holds",
          on_fail="hold_decision", severity="critical", verdict="pass", n=66, threshold="every decision within", since=FIRST,
-         sentence="All 66 decisions were made with a model version approved on their day.", synthetic=("model_version",),
+         reason="All 66 decisions were made with a model version approved on their day.", synthetic=("model_version",),
          history=history((0, "pass"))),
-    view("FL-4", "The system takes part in decisions on home loans only, up to one million.", "intake", kind="decision_scope",
+    view("FL-4", "The system takes part in decisions on home loans only, up to one million.", "intake", control_kind="decision_scope",
          acts="prevents", verdict="pass", n=66, threshold="every decision within", since=DAYS[6],
-         sentence="All 66 decisions lay in the declared scope.", synthetic=("product",),
+         reason="All 66 decisions lay in the declared scope.", synthetic=("product",),
          history=history((0, "pass"), (5, "fail"), (6, "pass"))),
     view("FL-5", "No racial group's approval rate is below four fifths of the best group's where the difference is "
-         "statistically significant.", "runtime", kind="fairness", acts="detects", severity="critical", window="90 days",
+         "statistically significant.", "runtime", control_kind="fairness", acts="detects", severity="critical", window="90 days",
          verdict="fail", n=197, threshold="at least 0.8", metric="impact_ratio", limit=0.8, since=DAYS[9], days_open=22,
-         sentence="race: black is approved at 0.743 times the rate of race: white (95 % interval 0.661 to 0.824; n 197; "
+         reason="race: black is approved at 0.743 times the rate of race: white (95 % interval 0.661 to 0.824; n 197; "
          "adjusted p < 0.0001), below the limit of 0.8.", measurements=RACE,
          history=history((0, "insufficient"), (5, "warn"), (9, "fail"))),
-    view("FL-6", "Approval rates of women and men differ by no more than five points.", "runtime", kind="fairness",
+    view("FL-6", "Approval rates of women and men differ by no more than five points.", "runtime", control_kind="fairness",
          acts="detects", window="90 days", verdict="pass", n=1974, threshold="at most 0.05", limit=0.05, limit_is="at_most",
          metric="demographic_parity_difference", since=DAYS[12], measurements=SEX,
-         sentence="The rates differ by 0.009 (95 % interval -0.027 to 0.044; n 1,974), within the limit of 0.05.",
+         reason="The rates differ by 0.009 (95 % interval -0.027 to 0.044; n 1,974), within the limit of 0.05.",
          history=history((0, "insufficient"), (8, "warn"), (12, "pass"))),
-    view("FL-8", "Approval rates by race and sex together are reported each night.", "runtime", kind="fairness",
+    view("FL-8", "Approval rates by race and sex together are reported each night.", "runtime", control_kind="fairness",
          acts="detects", severity="info", window="90 days", verdict="report_only", n=1974, metric="impact_ratio",
-         since=FIRST, sentence="Reported; the policy sets no limit.", measurements=CROSSED, history=history((0, "report_only"))),
-    view("FL-9", "A single day's approvals are watched for gaps between racial groups.", "runtime", kind="fairness",
+         since=FIRST, reason="Reported; the policy sets no limit.", measurements=CROSSED, history=history((0, "report_only"))),
+    view("FL-9", "A single day's approvals are watched for gaps between racial groups.", "runtime", control_kind="fairness",
          acts="detects", severity="info", verdict="insufficient", n=66, threshold="at least 0.8", since=FIRST, gap_days_open=30, gap="long insufficient",
          gap_sentence="the data could not tell for 30 partitions in a row, since 2026-09-01.", metric="impact_ratio", limit=0.8,
-         sentence="Fewer than two groups reach 30 decisions on one day, so the data cannot tell.",
+         reason="Fewer than two groups reach 30 decisions on one day, so the data cannot tell.",
          history=history((0, "insufficient"))),
     view("FL-10", "Applicants and decisions of the last two weeks look like those of the first ten days.", "runtime",
-         kind="drift", acts="detects", window="14 days", verdict="warn", n=923, threshold="at most 0.25", metric="psi",
+         control_kind="drift", acts="detects", window="14 days", verdict="warn", n=923, threshold="at most 0.25", metric="psi",
          limit=0.25, limit_is="at_most", since=DAYS[25], measurements=DRIFT,
-         sentence="amount moved by 0.287 (95 % interval 0.172 to 0.489; n 923); the limit of 0.25 lies inside the interval.",
+         reason="amount moved by 0.287 (95 % interval 0.172 to 0.489; n 923); the limit of 0.25 lies inside the interval.",
          history=history((0, "not_applicable"), (11, "pass"), (17, "missing"), (18, "pass"), (25, "warn"))),
-    view("FL-11", "The nightly log arrives by two in the morning.", "runtime", kind="freshness", acts="detects",
+    view("FL-11", "The nightly log arrives by two in the morning.", "runtime", control_kind="freshness", acts="detects",
          verdict="missing", threshold="at most 24 hours", since=LAST, days_open=2, age_days=0,
-         sentence="A result was due for 2026-09-30 and is not there.", history=history((0, "pass"), (29, "missing"))),
-    view("FL-13", "Loans above one million are decided by a person.", "output", kind="decision_rule", acts="detects",
+         reason="A result was due for 2026-09-30 and is not there.", history=history((0, "pass"), (29, "missing"))),
+    view("FL-13", "Loans above one million are decided by a person.", "output", control_kind="decision_rule", acts="detects",
          verdict="not_applicable", n=0, threshold="every decision within", since=FIRST,
-         sentence="No decision was above one million.", history=history((0, "not_applicable"))),
+         reason="No decision was above one million.", history=history((0, "not_applicable"))),
     view("FL-14", "The reasons given to a denied applicant are the reasons that decided.", "output", gap_days_open=30,
          gap="no control", gap_sentence="nothing stands behind it but the policy itself."),
     view("FL-15", "Underwriters complete fair-lending training each year.", "people", gap_days_open=30,
@@ -144,10 +152,12 @@ ROWS = tuple(
               quarantined=int(i in (4, 19)), duplicate=0) for i, day in enumerate(DAYS)
 )  # fmt: skip
 
+KEY = "k" * 64
 SNAPSHOTS = tuple(
-    SnapshotView(
-        partition=day, sequence=i + 1, revision=1, payload_sha256=f"{i:02x}" * 32, content_digest=f"{255 - i:02x}" * 32,
-        key="demo (untrusted)", signed_at=datetime(2026, 10, 2, 6, i, tzinfo=UTC), retroactive=True,
+    SnapshotRow(
+        system="mortgage_underwriting", partition=day, sequence=i + 1, revision=1, previous_sha256=None,
+        payload_sha256=f"{i:02x}" * 32, content_digest=f"{255 - i:02x}" * 32, path="p", key_id=KEY, as_of=AS_OF,
+        signed_at=datetime(2026, 10, 2, 6, i, tzinfo=UTC), retroactive=True,
     )
     for i, day in enumerate(DAYS)
 )  # fmt: skip
@@ -157,7 +167,7 @@ def system(name="mortgage_underwriting", **more):
     known = {
         "name": name, "owner": "team:credit-risk", "purpose": "Decide on home-loan applications.", "risk": "high",
         "zone": "America/New_York", "jurisdictions": ("us", "us-ma"), "controls": CONTROLS, "partitions": DAYS,
-        "rows": ROWS, "snapshots": SNAPSHOTS,
+        "rows": ROWS, "snapshots": SNAPSHOTS, "key_names": {KEY: "demo (untrusted)"},
         "about_data": "1,989 real home-loan applications in Boston (Federal Reserve Bank of Boston study). Historical human "
         "decisions, standing in for a system's log. They carry no dates: application i lies on day i mod 30.",
         "synthetic_note": "The public data has no products, model versions, reviews, notices or accesses; these were made "

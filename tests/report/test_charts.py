@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from gov_pipelines.measure.measurement import Measurement
-from gov_pipelines.report import PastVerdict, forest, psi_bars, svg, verdict_strip
+from gov_pipelines.report.charts import forest, svg, verdict_strip
+from gov_pipelines.report.model import PastVerdict
 
 pytest.importorskip("altair", reason="the extra `charts` is not installed")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -76,15 +77,15 @@ def test_a_shared_stratum_is_said_once_in_the_title(sample):
     assert {"race: black, among history: 1", "race: black, among history: 0"} <= set(texts)
 
 
-def test_psi_bars_name_their_columns_and_the_limit(sample):
-    _, description, texts, _ = drawn(psi_bars(sample.DRIFT, 0.25, "FL-10"))
+def test_psi_names_its_columns_and_the_limit(sample):
+    _, description, texts, _ = drawn(forest(sample.DRIFT, 0.25, "FL-10", limit_is="at_most"))
     assert [text for text in texts if text in {"income", "amount", "decision"}] == ["amount", "income", "decision"]
     assert "at most 0.25" in texts
     assert "amount: psi 0.287" in description
 
 
 def test_psi_of_nothing_defined():
-    _, _, texts, _ = drawn(psi_bars([Measurement(metric="psi", attribute=("income",), note="no reference")], None, "x"))
+    _, _, texts, _ = drawn(forest([Measurement(metric="psi", attribute=("income",), note="no reference")], None, "x"))
     assert "undefined, n 0" in texts
 
 
@@ -107,7 +108,7 @@ def test_a_long_history_says_how_much_it_shows(sample):
 def test_hostile_names_stay_text():
     bad = "<script>alert(1)</script>&\"'"
     one = Measurement(metric="impact_ratio", group={"race": bad}, value=0.8, lower=0.7, upper=0.9, n=9, note=bad)
-    for chart in (forest([one, one], 0.8, bad), psi_bars([one], None, bad), verdict_strip({bad: []}, bad)):
+    for chart in (forest([one, one], 0.8, bad), verdict_strip({bad: []}, bad)):
         title, _, _, root = drawn(chart)
         assert title.startswith(bad)
         assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
@@ -116,7 +117,7 @@ def test_hostile_names_stay_text():
 
 
 def test_two_charts_share_a_page_without_sharing_ids(sample):
-    both = svg(forest(sample.RACE, 0.8, "a")) + svg(psi_bars(sample.DRIFT, 0.25, "b"))
+    both = svg(forest(sample.RACE, 0.8, "a")) + svg(forest(sample.DRIFT, 0.25, "b", limit_is="at_most"))
     ids = re.findall(r'\bid="([^"]+)"', both)
     assert len(ids) == len(set(ids)) >= 4
     assert set(re.findall(r"url\(#([^)]+)\)", both)) <= set(ids)

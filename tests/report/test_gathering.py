@@ -8,7 +8,8 @@ import pytest
 
 from gov_pipelines.measure import Measurement
 from gov_pipelines.policy import Policy, SystemDeclaration
-from gov_pipelines.report import RowTotals, gather, render
+from gov_pipelines.report import gather, render
+from gov_pipelines.report.model import RowTotals
 from gov_pipelines.store import Home, SnapshotRow, VerdictRow, open_store, put_verdicts, record_snapshot
 
 START = date(2026, 9, 1)
@@ -87,7 +88,7 @@ def views(report):
 
 def test_a_failing_control_with_its_numbers_and_its_days(home):
     view = views(gathered(home))["A-1"]
-    assert (view.verdict, view.sentence, view.threshold, view.n) == ("fail", "A-1 says fail.", "at least 0.8", 197)
+    assert (view.verdict, view.reason, view.threshold, view.n) == ("fail", "A-1 says fail.", "at least 0.8", 197)
     assert (view.metric, view.limit, view.limit_is, view.window) == ("impact_ratio", 0.8, "at_least", "90 days")
     assert view.measurements == (BLACK,)
     assert [past.verdict for past in view.history] == ["pass", "fail", "fail"]
@@ -133,7 +134,7 @@ def test_partitions_rows_and_snapshots(home):
     page = gathered(home, key_names={"k" * 64: "demo (untrusted)"}).systems[0]
     assert (len(page.partitions), page.missed) == (3, (date(2026, 9, 4),))
     assert page.totals == RowTotals(date(2026, 9, 3), 201, 198, 3, 0, 6)
-    assert [(row.sequence, row.key, row.retroactive) for row in page.snapshots][-1] == (3, "demo (untrusted)", True)
+    assert (page.snapshots[-1].sequence, page.key_of(page.snapshots[-1])) == (3, "demo (untrusted)")
     assert gathered(home).systems[0].keys == ("k" * 12,)
 
 
