@@ -45,7 +45,8 @@ def alerts_for(
     Args:
         previous: what stood before, by control: `store.standing_verdicts`, which looks past `insufficient`.
         current: the verdicts of one system, partition and revision.
-        texts: clause text by control.
+        texts: clause text of each control in force. Of a row without one nothing is told: a control that is no longer
+            in force did not recover.
         notify: names of routes by control; absent or empty for the default route.
         links: address of the control's page in the report, by control.
         note: what the reader must know of the data, such as which of it is synthetic.
@@ -54,7 +55,7 @@ def alerts_for(
     for row in current:
         before = previous.get(row.control)
         happened = transition(before.verdict if before else None, row.verdict)
-        if happened is None:
+        if happened is None or row.control not in texts:
             continue
         key = f"{row.system}|{row.control}|{row.partition.isoformat()}|{row.revision}|{happened}"
         alert = Alert(

@@ -118,6 +118,12 @@ def test_the_words_of_a_recovery(verdict):
     assert alert.key.endswith("|recovered")
 
 
+@pytest.mark.parametrize("now", ["not_applicable", "fail"])
+def test_a_control_that_is_no_longer_in_force_did_not_recover(verdict, now):
+    before = {"house/FL-1": verdict("missing")}
+    assert alerts_for(before, [verdict(now)], texts={}, notify={}) == []
+
+
 def test_the_words_of_a_missed_window():
     day = date(2026, 11, 4)
     alert = missed_window("lending", day, reason="the source did not answer", notify=["oncall"], raised_at=NOW)
