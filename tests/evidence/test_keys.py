@@ -46,7 +46,7 @@ def test_only_the_owner_can_read_the_key(keys_dir):
 
 
 def test_a_missing_or_foreign_key_is_said_in_words(keys_dir, tmp_path):
-    with pytest.raises(WrongUse, match="gov keys"):
+    with pytest.raises(WrongUse, match="gov keys new --name NAME"):
         load_signer(tmp_path / "nowhere")
     with pytest.raises(WrongUse, match="not read"):
         load_trust(tmp_path / "nowhere")
