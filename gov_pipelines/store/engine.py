@@ -36,7 +36,7 @@ def open_store(url: str) -> Engine:
     Raises:
         WrongUse: the URL cannot be read, or its driver is not installed.
         SourceUnreachable: the database did not answer.
-        GovError: the store has another schema version, or tables of ours without a version.
+        GovError: the store has another schema version, other columns, or tables of ours without a version.
     """
     try:
         parsed = sa.make_url(url)
@@ -125,8 +125,11 @@ def _settle_schema(engine: Engine, place: str) -> None:
     with reading(engine) as connection:
         known = not found or store_schema.name in found
         version = connection.scalar(sa.select(store_schema.c.version)) if known else None
-    if version != SCHEMA_VERSION:
+        other = _other_columns(connection)
+    if version != SCHEMA_VERSION or other:
         said = f"schema version {version}" if known else f"a table named {min(found)} but no schema version"
+        if version == SCHEMA_VERSION:
+            said += f" but other columns ({', '.join(other)}), for it was written by a gov_pipelines in development"
         raise GovError(
             f"the store {place} has {said}; this gov_pipelines reads version {SCHEMA_VERSION}. Use the gov_pipelines "
             "that wrote it, give the store a database of its own in GOV_STORE_URL, or start a new home in GOV_HOME"
@@ -149,3 +152,10 @@ def _create(engine: Engine) -> None:
 
 def _tables_in(connection: Connection) -> set[str]:
     return set(sa.inspect(connection).get_table_names()) & set(metadata.tables)
+
+
+def _other_columns(connection: Connection) -> list[str]:
+    """Columns of our tables that are absent or not ours."""
+    inspector = sa.inspect(connection)
+    found = {f"{name}.{column['name']}" for name in _tables_in(connection) for column in inspector.get_columns(name)}
+    return sorted(found ^ {str(column) for table in metadata.tables.values() for column in table.columns})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -53,3 +54,19 @@ def record_policy(
     insert_if_absent(connection, policy_versions, key | dates | {"text": text.decode()})
     recorded: datetime = connection.execute(sa.select(policy_versions.c.recorded_at).filter_by(**key)).scalar_one()
     return recorded
+
+
+def policy_digests(connection: Connection, name: str, version: int) -> list[str]:
+    """The digests of the differing texts recorded under one name and version, oldest first.
+
+    More than one: the policy was edited in place. An `until` written later is no edit; it is how a version is closed.
+    """
+    rows = connection.execute(
+        sa.select(policy_versions).filter_by(name=name, version=version).order_by(policy_versions.c.recorded_at)
+    )
+    first: dict[str, str] = {}
+    for row in rows:
+        said = json.loads(row.text)
+        said["in_force"].pop("until", None)
+        first.setdefault(json.dumps(said, sort_keys=True), row.digest)
+    return [*first.values()]

@@ -64,6 +64,16 @@ def test_a_database_of_something_else_is_refused(url, home):
         open_store(url)
 
 
+@pytest.mark.parametrize("change", ["DROP COLUMN reached", "ADD COLUMN unheard_of INTEGER"])
+def test_a_store_with_other_columns_is_refused_in_words(url, change):
+    engine = open_store(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE outbox {change}")
+    engine.dispose()
+    with pytest.raises(GovError, match=rf"other columns \(outbox\.{change.split()[2]}\).*GOV_HOME"):
+        open_store(url)
+
+
 def test_the_file_and_what_sqlite_lays_beside_it_are_the_owners_alone(home):
     engine = open_store(home.store_url)
     with engine.begin() as connection:

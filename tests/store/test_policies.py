@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from gov_pipelines.store import record_policy
+from gov_pipelines.store import policy_digests, record_policy
 
 NOW = datetime(2026, 11, 5, tzinfo=UTC)
 FROM = date(2026, 10, 1)
@@ -23,3 +23,18 @@ def test_an_edited_text_is_recorded_anew(engine):
         edited = NOW + timedelta(days=9)
         assert record_policy(connection, "house", 3, "e" * 64, b"[]", FROM, date(2027, 1, 1), edited) == edited
         assert record_policy(connection, "house", 3, "d" * 64, b"{}", FROM, None, edited) == NOW
+
+
+def test_a_text_edited_in_place_shows_and_one_that_was_closed_does_not(engine):
+    texts = {
+        "a": b'{"in_force":{"from":"2026-10-01"},"owner":"x"}',
+        "b": b'{"in_force":{"from":"2026-10-01","until":"2027-01-01"},"owner":"x"}',
+        "c": b'{"in_force":{"from":"2026-10-01"},"owner":"y"}',
+    }
+    found = []
+    for day, (digest, text) in enumerate(texts.items()):
+        with engine.begin() as connection:
+            record_policy(connection, "house", 3, digest, text, FROM, None, NOW + timedelta(days=day))
+            record_policy(connection, "house", 4, "z", text, FROM, None, NOW)
+            found.append(policy_digests(connection, "house", 3))
+    assert found == [["a"], ["a"], ["a", "c"]]
