@@ -43,7 +43,7 @@ def find_packages(system: Path, prefix: str, checks: Checklist) -> tuple[list[Pa
 
 
 def check_chain(snapshots: Sequence[Snapshot], system: str | None, checks: Checklist) -> None:
-    """Check places, sequence, links and revisions of a system's snapshots.
+    """Check places, sequence, links, revisions and policy texts of a system's snapshots.
 
     Args:
         snapshots: those whose signed bytes could be read.
@@ -62,6 +62,11 @@ def check_chain(snapshots: Sequence[Snapshot], system: str | None, checks: Check
         checks.equal(snapshot.file, "chain-sequence", snapshot.predicate["sequence"], follows + 1)
         link = before and {"sequence": follows, "payloadSha256": before.payload_sha256}
         checks.equal(snapshot.file, "chain-previous", snapshot.predicate["previous"], link)
+    first: dict[str, str] = {}
+    for snapshot in ordered:
+        for policy, digest in snapshot.policies.items():
+            place = f"{snapshot.file}, {policy}"
+            checks.equal(place, "policy-digest-per-version", digest, first.setdefault(policy, digest))
     # Stable sorting keeps signing order within a partition, so a revision signed out of turn shows.
     by_partition = sorted(ordered, key=_partition)
     for _, group in groupby(by_partition, key=_partition):

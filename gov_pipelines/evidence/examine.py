@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,14 @@ class Snapshot:
         predicate: has the shape of `FIELDS`.
         payload_sha256: hex digest of the signed payload.
         signer: `name keyid` of the key that signed; None where no known key did.
+        policies: `name@version` to the digest of the policy's text, whatever its `until`; only policies that could be read.
     """
 
     file: str
     predicate: dict[str, Any]
     payload_sha256: str
     signer: str | None
+    policies: Mapping[str, str]
 
 
 def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, checks: Checklist) -> Snapshot | None:
@@ -74,7 +77,8 @@ def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, check
         return None
     covered = _manifest(directory, prefix, predicate["manifest"], checks)
     _content(prefix, predicate, covered, checks)
-    return Snapshot(file, predicate, sha256(envelope.payload).hexdigest(), signer)
+    policies = _policies(prefix, predicate, covered, checks)
+    return Snapshot(file, predicate, sha256(envelope.payload).hexdigest(), signer, policies)
 
 
 def _signature(
@@ -153,14 +157,50 @@ def _content(prefix: str, predicate: dict[str, Any], covered: Mapping[str, bytes
     named = [
         ("tally-digest", TALLY, tally.get("sha256")),
         ("tally-digest", DISCLOSED_TALLY, tally.get("disclosedSha256")),
-        *(
-            ("policy-sha256", f"policy.{one['name']}@{one['version']}.json", one["sha256"])
-            for one in predicate["policies"]
-        ),
+        *(("policy-sha256", _policy_file(one), one["sha256"]) for one in predicate["policies"]),
     ]
     for rule, name, digest in named:
         if name in covered:
             checks.equal(prefix + name, rule, sha256(covered[name]).hexdigest(), digest)
+
+
+def _policies(
+    prefix: str, predicate: dict[str, Any], covered: Mapping[str, bytes], checks: Checklist
+) -> dict[str, str]:
+    """Check that each covered or named policy is there with a verdict of each of its controls; digest what it asks."""
+    named = {_policy_file(one) for one in predicate["policies"]} | {
+        name for name in covered if name.startswith("policy.")
+    }
+    said = [control.get("control") for control in predicate["controls"]]
+    digests = {}
+    for name in sorted(named):
+        read = checks.attempt(prefix + name, "controls-complete", "a policy", partial(_asked, covered.get(name)))
+        if read is not None:
+            due, digests[name.removeprefix("policy.").removesuffix(".json")] = read
+            absent = [control for control in due if control not in said]
+            checks.equal(prefix + name, "controls-complete", f"without {absent}" if absent else "all", "all")
+    return digests
+
+
+def _asked(policy: bytes | None) -> tuple[list[str], str]:
+    """The controls a policy puts on a system, and the digest of its text without `until`, which closes a version.
+
+    Raises:
+        EvidenceError: the text is not that of a policy.
+    """
+    if policy is None:
+        raise EvidenceError("no such covered file")
+    said = canonical.loads(policy)
+    try:
+        due = [f"{said['policy']}/{clause['id']}" for clause in said["clauses"] if clause.get("control")]
+        said["in_force"].pop("until", None)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise EvidenceError(f"not a policy: {type(error).__name__}") from error
+    return due, sha256(canonical.dumps(said)).hexdigest()
+
+
+def _policy_file(policy: Mapping[str, Any]) -> str:
+    return f"policy.{policy['name']}@{policy['version']}.json"
 
 
 def _read(path: Path, max_bytes: int) -> bytes:

@@ -142,7 +142,9 @@ def load_signer(keys_dir: Path) -> Signer:
         mode, pem = stat.S_IMODE(path.stat().st_mode), path.read_bytes()
         public = parse_public((keys_dir / PUBLIC_KEY).read_bytes())
     except OSError as error:
-        raise WrongUse(f"no signing key in {keys_dir}: {error.strerror}; make one with `gov keys new --name NAME`") from error
+        raise WrongUse(
+            f"no signing key in {keys_dir}: {error.strerror}; make one with `gov keys new --name NAME`"
+        ) from error
     if mode & 0o077:
         raise EvidenceError(f"{path} has mode {mode:o}, so others can read it; expected 600: `chmod 600 {path}`")
     try:

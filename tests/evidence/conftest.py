@@ -51,7 +51,14 @@ def leaves():
 
 
 @pytest.fixture(scope="session")
-def content(leaves):
+def policy():
+    """The policy in force: a clause with a control, and one without."""
+    clauses = [{"id": "FL-1", "control": {"kind": "fairness"}}, {"id": "FL-4"}]
+    return {"policy": "house", "version": 3, "in_force": {"from": FIRST.isoformat()}, "clauses": clauses}
+
+
+@pytest.fixture(scope="session")
+def content(leaves, policy):
     """Makes what a night found; keyword arguments replace fields."""
 
     def make(day=FIRST, **changes):
@@ -75,7 +82,7 @@ def content(leaves):
                 {
                     "name": "house",
                     "version": 3,
-                    "sha256": digest,
+                    "sha256": sha256(canonical.dumps(policy)).hexdigest(),
                     "inForceFrom": FIRST,
                     "inForceUntil": None,
                     "recordedAt": NOON,
@@ -111,9 +118,13 @@ def content(leaves):
 
 
 @pytest.fixture(scope="session")
-def files(leaves):
+def files(leaves, policy):
     tally = canonical.dumps({"cells": [["approved", 4], ["denied", 1]]})
-    return {"decision_leaves.jsonl": write_leaves(leaves), "tally.json": tally, "policy.house@3.json": tally}
+    return {
+        "decision_leaves.jsonl": write_leaves(leaves),
+        "tally.json": tally,
+        "policy.house@3.json": canonical.dumps(policy),
+    }
 
 
 @pytest.fixture

@@ -1,11 +1,15 @@
 import json
 import shutil
+from datetime import date, timedelta
+from hashlib import sha256
 
 import pytest
 
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import build_predicate, canonical, sign_package
 from gov_pipelines.evidence.verify import last_seen, verify
+
+FIRST = date(2026, 10, 1)
 
 
 @pytest.fixture
@@ -134,6 +138,30 @@ def test_revisions_follow_one_another(tmp_path, content, files, signer, plan, fa
         folder = tmp_path / "loans" / "2026-10-01" / f"r{revision}"
         before = sign_package(folder, files, build_predicate(found), signer).payload_sha256
     assert rules(verify(tmp_path / "loans")) == {failing}
+
+
+@pytest.mark.parametrize(
+    ("change", "failing"),
+    [
+        ({"clauses": [{"id": "FL-4"}]}, {"policy-digest-per-version"}),
+        ({"in_force": {"from": "2026-10-01", "until": "2027-01-01"}}, set()),
+        ({"version": 4, "clauses": []}, set()),
+    ],
+    ids=["edited", "closed", "next version"],
+)
+def test_a_policy_edited_under_its_version_is_named(tmp_path, content, files, policy, signer, change, failing):
+    previous = None
+    for sequence, said in enumerate([policy, policy | change], start=1):
+        text = canonical.dumps(said)
+        known = content()["policies"][0] | {"version": said["version"], "sha256": sha256(text).hexdigest()}
+        found = build_predicate(
+            content(FIRST + timedelta(sequence), sequence=sequence, previous=previous, policies=[known])
+        )
+        folder = tmp_path / "loans" / found["partition"]["key"] / "r1"
+        covered = {name: each for name, each in files.items() if not name.startswith("policy.")}
+        signed = sign_package(folder, covered | {f"policy.house@{said['version']}.json": text}, found, signer)
+        previous = {"sequence": sequence, "payloadSha256": signed.payload_sha256}
+    assert rules(verify(tmp_path / "loans")) == failing
 
 
 def test_strange_things_in_the_folders_are_named(chain, tmp_path):

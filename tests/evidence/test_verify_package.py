@@ -58,7 +58,7 @@ def test_a_sound_package_is_consistent_but_nobody_vouched(package):
         "key", "envelope-canonical", "payload-type", "signature", "keyid", "payload-canonical", "statement-type",
         "predicate-type", "predicate-fields", "subject-root", "content-digest", "manifest-names", "manifest-sha256",
         "manifest-complete", "decisions-accepted", "leaf-format", "decisions-root", "decisions-counts", "tally-digest",
-        "policy-sha256",
+        "policy-sha256", "controls-complete",
     }  # fmt: skip
     for word in ("completeness", "time", "recomputed", "cut off"):
         assert any(word in item for item in found.not_proven), word
@@ -247,6 +247,9 @@ def edit(place, value):
         (["predicate", "decisions", "leafFormat"], "other/v1", "leaf-format"),
         (["predicate", "tally", "sha256"], "0" * 64, "tally-digest"),
         (["predicate", "policies", 0, "sha256"], "0" * 64, "policy-sha256"),
+        (["predicate", "policies", 0, "version"], 4, "controls-complete"),
+        (["predicate", "controls"], [], "controls-complete"),
+        (["predicate", "controls", 0, "control"], ["house/FL-1"], "controls-complete"),
         (["predicate", "manifest", 0, "name"], "../../../etc/passwd", "manifest-names"),
         (["predicate", "manifest", 0, "name"], "/etc/passwd", "manifest-names"),
         (["predicate", "manifest", 0, "name"], ".", "manifest-names"),
@@ -261,6 +264,15 @@ def test_a_signed_untruth_is_named(sign_again, trust, place, value, rule):
     found = verify(sign_again(edit(place, value)), trust=trust)
     assert rule in {check.rule for check in found.failures}
     assert not found.trusted
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"{}", b'{"clauses":[1],"policy":"house"}', b'{"clauses":[],"policy":"house"}']
+)
+def test_a_policy_that_cannot_be_read_is_named(tmp_path, content, files, signer, text):
+    folder = tmp_path / "loans" / "2026-10-01" / "r1"
+    sign_package(folder, files | {"policy.house@3.json": text}, build_predicate(content()), signer)
+    assert ("policy.house@3.json", "controls-complete") in rules(verify(folder))
 
 
 def test_another_payload_type_is_refused(sign_again):
