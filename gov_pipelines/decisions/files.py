@@ -23,6 +23,7 @@ def _scan_parquet(path: Path) -> pl.LazyFrame:
 
 
 _SCANS: dict[str, Callable[[Path], pl.LazyFrame]] = {".csv": _scan_csv, ".parquet": _scan_parquet}
+_NOT_UTF8 = "is not UTF-8; save it as UTF-8."
 
 
 def read_files(place: Place, columns: Columns, during: During | None, project: Path) -> Rows:
@@ -30,7 +31,7 @@ def read_files(place: Place, columns: Columns, during: During | None, project: P
 
     Raises:
         SourceUnreachable: no file is there.
-        WrongUse: a file is not CSV or Parquet, cannot be read as such, or lacks a column.
+        WrongUse: a file is not CSV or Parquet, cannot be read as such, lacks a column or has it twice.
     """
     # `root_dir` keeps brackets in the project's own path from acting as a pattern; Path.glob refuses absolute ones.
     found = glob(place.name, root_dir=project, recursive=True)  # noqa: PTH207
@@ -44,14 +45,25 @@ def read_files(place: Place, columns: Columns, during: During | None, project: P
 
 
 def _read_file(path: Path, place: Place, columns: Columns, during: During | None) -> Rows:
-    if path.suffix not in _SCANS:
-        raise WrongUse(
-            f"{path.name} (of `{place.name}`) is neither CSV nor Parquet. Name files ending in .csv or .parquet."
+    called = f"{path.name} (of `{place.name}`)"
+    if not path.is_file():
+        raise SourceUnreachable(
+            f"{called} is a folder, a device or a link to nothing. Point `path` in defs.yaml at CSV or Parquet files."
         )
+    if path.suffix not in _SCANS:
+        raise WrongUse(f"{called} is neither CSV nor Parquet. Name files ending in .csv or .parquet.")
     try:
         scan = _SCANS[path.suffix](path)
         schema = scan.collect_schema()
+        if any("\0" in name or "\ufffd" in name for name in schema):
+            raise WrongUse(f"{called} {_NOT_UTF8}")
         names = columns.found_in(schema.names(), Place(path=path.name))
+        # Polars renames the second of two CSV columns with one name.
+        if path.suffix == ".csv" and (doubled := [name for name in names if f"{name}_duplicated_0" in schema]):
+            raise WrongUse(
+                f"{called} has more than one column `{doubled[0]}` (the second is read as `{doubled[0]}_duplicated_0`), and "
+                "which is meant cannot be told. Rename all but that one."
+            )
         rows = scan.select(plain(pl.col(name), schema[name]) for name in names)
         if during is None:
             return Rows(rows.collect())
@@ -60,13 +72,15 @@ def _read_file(path: Path, place: Place, columns: Columns, during: During | None
         kept, undated = pl.collect_all(
             [rows.filter((moment >= during.start) & (moment < during.end)), rows.select(moment.is_null().sum())]
         )
+    except pl.exceptions.NoDataError:  # a CSV without even a header holds no rows
+        return Rows(pl.DataFrame(schema=dict.fromkeys([*columns.required, *columns.optional], pl.String)))
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+        if "invalid utf" in str(error):
+            raise WrongUse(f"{called} {_NOT_UTF8}") from error
         raise WrongUse(
-            f"{path.name} (of `{place.name}`) cannot be read as {path.suffix[1:]}: {type(error).__name__}. "
+            f"{called} cannot be read as {path.suffix[1:]}: {type(error).__name__}. "
             "Check that it is complete, with one header line and UTF-8 text."
         ) from error
     except OSError as error:
-        raise SourceUnreachable(
-            f"{path.name} (of `{place.name}`) cannot be opened: {type(error).__name__}. Check its permissions."
-        ) from error
+        raise SourceUnreachable(f"{called} cannot be opened: {type(error).__name__}. Check its permissions.") from error
     return Rows(kept, int(undated.item()))

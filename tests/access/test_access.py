@@ -182,3 +182,12 @@ def test_a_missing_log_was_not_reached(tmp_path):
         read_access_log(declare(access_log={"path": "reads.csv"}), DAY, project=tmp_path, environ={})
     with pytest.raises(WrongUse, match="LOANS_URL"):
         read_access_log(declare(), DAY, project=tmp_path, environ={})
+
+
+@pytest.mark.parametrize("content", ["", "at,principal\n"])
+def test_an_empty_log_holds_no_read(tmp_path, content):
+    (tmp_path / "reads.csv").write_text(content)
+    declared = declare(source={"path": "decisions.csv"}, access_log={"path": "reads.csv", "columns": {"read_at": "at"}})
+    log = read_access_log(declared, DAY, project=tmp_path, environ={})
+    assert log.is_empty()
+    assert log.schema == READ_SCHEMA

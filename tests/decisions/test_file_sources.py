@@ -81,12 +81,50 @@ def test_a_path_that_matches_nothing_was_not_reached(declare, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("a.xlsx", b"PK"), ("a.parquet", b"no parquet"), ("a.csv", b""), ("a.csv", b"id,decided_on\n1,2,3,4\n")],
+    [("a.xlsx", b"PK"), ("a.parquet", b"no parquet"), ("a.parquet", b""), ("a.csv", b"id,decided_on\n1,2,3,4\n")],
 )
 def test_an_unreadable_file_is_named(declare, tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(WrongUse, match=name):
         read_partition(declare(source={"path": name}), DAY, project=tmp_path, environ={})
+
+
+@pytest.mark.parametrize("content", ["", "\n", "\ufeff", CSV.splitlines()[0], CSV.splitlines()[0] + "\n"])
+def test_an_empty_file_or_only_a_header_is_no_rows(declare, tmp_path, content):
+    (tmp_path / "a.csv").write_text(content)
+    extract = read_partition(declare(source={"path": "a.csv"}), DAY, project=tmp_path, environ={})
+    assert not any(extract.rows.to_dict().values())
+    assert extract.log.is_empty()
+
+
+@pytest.mark.parametrize("target", ["folder", "nowhere", "/dev/null"])
+def test_what_is_no_file_is_told_in_words(declare, tmp_path, target):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a.csv").symlink_to(target)
+    for path in ("a.csv", "*.csv", "folder", "/dev/null"):
+        with pytest.raises(SourceUnreachable, match="is a folder, a device or a link to nothing"):
+            read_partition(declare(source={"path": path}), DAY, project=tmp_path, environ={})
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1"])
+@pytest.mark.parametrize("text", [CSV.replace("sex", "séx"), CSV.replace("F", "é")])
+def test_a_csv_that_is_not_utf_8_is_told_so(declare, tmp_path, encoding, text):
+    (tmp_path / "a.csv").write_bytes(text.encode(encoding))
+    with pytest.raises(WrongUse) as told:
+        read_partition(declare(source={"path": "a.csv"}), DAY, project=tmp_path, environ={})
+    assert str(told.value) == "a.csv (of `a.csv`) is not UTF-8; save it as UTF-8."
+
+
+def test_a_column_that_stands_twice_is_refused_where_it_is_read(declare, tmp_path):
+    lines = CSV.splitlines()
+    for name, told in (("decided_on", True), ("amount", True), ("nobody_reads_this", False)):
+        (tmp_path / "a.csv").write_text("\n".join([f"{lines[0]},{name},{name}", f"{lines[1]},2026-09-09,2026-09-09"]))
+        declaration = declare(source={"path": "a.csv"})
+        if told:
+            with pytest.raises(WrongUse, match=f"more than one column `{name}`"):
+                read_partition(declaration, DAY, project=tmp_path, environ={})
+        else:
+            assert read_partition(declaration, DAY, project=tmp_path, environ={}).rows.accepted == 1
 
 
 def test_a_missing_column_names_the_nearest(declare, tmp_path):

@@ -82,3 +82,14 @@ def test_ids_of_another_type_are_the_same_ids(declare, database, tmp_path):
     environ = database(script, decisions=DECISIONS, people=[(1.0, "white", 1), (2.0, "Black", 0)])
     extract = read(declare(protected_attributes=PROTECTED), tmp_path, environ)
     assert extract.log["race"].to_list() == ["white", "Black", None, None, None]
+
+
+@pytest.mark.parametrize("headers", [("", ""), ("id,sex\n", "id,reviewed_at\n")])
+def test_empty_files_beside_the_decisions_join_nothing(declare, tmp_path, headers):
+    (tmp_path / "a.csv").write_text("id,decided_on,action\n1,2026-09-08,denied\n")
+    for name, header in zip(("people", "reviews"), headers, strict=True):
+        (tmp_path / f"{name}.csv").write_text(header)
+    people, reviews = ({"path": f"{name}.csv", "key": "id"} for name in ("people", "reviews"))
+    declaration = declare(source={"path": "a.csv"}, protected_attributes={"sex": people}, reviews=reviews)
+    log = read_partition(declaration, date(2026, 9, 8), project=tmp_path, environ={}).log
+    assert log.select("sex", "reviewer").rows() == [(None, None)]
