@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gov_pipelines.decisions.casts import as_integer, as_moment, as_text
 from gov_pipelines.decisions.digest import frame_digest
-from gov_pipelines.decisions.extract import Extract, RowAccounting, read_partition
+from gov_pipelines.decisions.extract import Extract, RowAccounting, elsewhere, read_partition
 from gov_pipelines.decisions.judge import decision_measurements, judge_decisions
 from gov_pipelines.decisions.places import Columns, During, Place, open_sources
 
@@ -18,6 +18,7 @@ __all__ = [
     "as_moment",
     "as_text",
     "decision_measurements",
+    "elsewhere",
     "frame_digest",
     "judge_decisions",
     "open_sources",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -38,6 +38,11 @@ class RowAccounting:
     def adds_up(self) -> bool:
         """Whether every source row is accounted for exactly once."""
         return self.accepted + self.quarantined + self.duplicate == self.source_count
+
+    @property
+    def complete(self) -> bool:
+        """Whether the rows add up and none is undated: an undated row may belong to any day, this one too."""
+        return self.adds_up and not self.undated
 
     def to_dict(self) -> dict[str, int]:
         """The five counts by name."""
@@ -108,3 +113,20 @@ def read_partition(
         inputs=(digest_of(place, read.frame), *attributes.inputs, *reviews.inputs),
         notes=(*attributes.notes, *reviews.notes),
     )
+
+
+def elsewhere(home_logs: Iterable[Path], ids: pl.Series) -> dict[date, int]:
+    """How many of a day's decisions stand in the logs of other days too: a correction moved them to another day.
+
+    Args:
+        home_logs: the system's other logs, each `.../<YYYY-MM-DD>/decision_log.parquet`.
+        ids: the day's `decision_id`, each once.
+
+    Returns:
+        The days that have any, oldest first, and how many.
+    """
+    wanted = pl.LazyFrame({"decision_id": ids})
+    days = {date.fromisoformat(path.parent.name): path for path in home_logs}
+    scans = [pl.scan_parquet(path, glob=False).select("decision_id") for path in days.values()]
+    counts = pl.collect_all([scan.join(wanted, on="decision_id", how="semi").select(pl.len()) for scan in scans])
+    return {day: count.item() for day, count in sorted(zip(days, counts, strict=True)) if count.item()}
