@@ -22,15 +22,18 @@ _CONFIDENCE = 0.95
 def quality_measurements(tally: Tally, control: LogQuality, declaration: SystemDeclaration) -> list[Measurement]:
     """The share a log-quality control limits, with Wilson's interval.
 
-    `missing_share` is null values over accepted rows, one row a column of `of`; `quarantined_share` and
-    `duplicate_share` are rows over source rows.
+    `missing_share` is null values over accepted rows, one row a column of `of`; `duplicate_share` is rows over source
+    rows, and so is `quarantined_share`, which counts undated rows among both: they too were set aside.
 
     Raises:
         WrongUse: the log has no such column.
     """
     if control.metric != "missing_share":
         counts = tally.accounting
-        return [_share(control.metric, (), counts[control.metric.removesuffix("_share")], counts["source_count"])]
+        # Every day counts the undated rows of the whole source: a window has the most of them, not their sum.
+        undated = max(tally.days["undated"], default=0) if control.metric == "quarantined_share" else 0
+        count, n = counts[control.metric.removesuffix("_share")] + undated, counts["source_count"] + undated
+        return [_share(control.metric, (), count, n, f", {undated:,} of them undated" if undated else "")]
     return [_share("missing_share", (column,), *_nulls(tally, column, declaration)) for column in control.of]
 
 
@@ -47,12 +50,12 @@ def _counted(tally: Tally, column: str) -> dict[bool, int]:
     return dict(tally.nulls.filter(pl.col("column") == column).select("missing", "n").iter_rows())
 
 
-def _share(metric: str, attribute: tuple[str, ...], count: int, n: int) -> Measurement:
+def _share(metric: str, attribute: tuple[str, ...], count: int, n: int, also: str = "") -> Measurement:
     row = Measurement(metric, attribute, n=n, method="Wilson interval")
     if not n:
         return replace(row, note="no rows")
     lower, upper = map(float, wilson(count, n, _CONFIDENCE))
-    note = f"{count:,} of {n:,} rows"
+    note = f"{count:,} of {n:,} rows{also}"
     return replace(row, value=count / n, lower=lower, upper=upper, confidence=_CONFIDENCE, note=note)
 
 
@@ -61,7 +64,8 @@ def range_measurements(tally: Tally, control: OperatingRange, declaration: Syste
 
     The control's ranges, else the declaration's. `rows_outside_range` counts rows with a value; missing ones are
     log quality. `days_outside_range` counts accepted and quarantined rows of each partition, without duplicates.
-    A range that was not counted in every row of the window has no value: audit its partitions again.
+    A range that was not counted in every row of the window has no value: audit its partitions again. No day
+    has fewer than no rows: at least 0 a day, and no more said, is not tested.
     """
     ranges = control.ranges or declaration.operating_range
     return [
@@ -111,6 +115,7 @@ def _days_outside(tally: Tally, limits: Range) -> Measurement:
         n=days.height,
         method=f"count of days whose rows are outside {in_words(limits)}",
         note=", ".join(told) or ("no partitions" if not days.height else None),
+        tested=low > 0 or high < math.inf,
     )
 
 

@@ -47,6 +47,8 @@ def judge(
     if not measurements:
         return Judgement("missing", "Nothing was measured: this control was due and its measurement is absent.")
     judgement = _rule(control, measurements)
+    if judgement.verdict == "pass" and not (judgement.decisive and judgement.decisive.n):
+        judgement = replace(judgement, verdict="insufficient", reason=f"This rests on no rows. {judgement.reason}")
     if partitions_present < partitions_expected and judgement.verdict != "report_only":
         words = (
             f"{partitions_present} of the window's {partitions_expected} partitions were audited; the rest are missing."
@@ -211,7 +213,8 @@ def _bare(control: LogQuality | OperatingRange | Freshness, measurements: Sequen
     absent = _absent(rows, [(name,) for name in due])
     if not rows or absent:
         return _unmeasured(metrics[0], absent)
-    return _report_only(rows) if limit is None else _worst([_held(one, limit, form) for one in rows], rows)
+    judged = [] if limit is None else [_held(one, limit, form) for one in rows if one.tested]
+    return _worst(judged, rows) if judged else _report_only(rows)
 
 
 def _bare_limit(
@@ -222,8 +225,6 @@ def _bare_limit(
         return (control.metric,), control.of, control.at_most, ".2%"
     if control.kind == "operating_range":
         return ("rows_outside_range", "days_outside_range"), control.ranges or (), 0.0, ",.0f"
-    if control.within.unit not in _HOURS:
-        raise WrongUse(f"freshness is counted in hours or days; `within: {control.within}` is neither")
     return ("hours_since_newest",), (), float(control.within.count * _HOURS[control.within.unit]), ",.1f"
 
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure import freshness_measurement, quality_measurements, range_measurements, tally
+from gov_pipelines.measure import freshness_measurement, judge, quality_measurements, range_measurements, tally, total
 from gov_pipelines.policy.kinds import Freshness, LogQuality, OperatingRange
 
 from .conftest import DAY, accounting
@@ -22,6 +22,23 @@ def test_shares_of_the_log(loans, mortgages):
     assert (quarantined.value, quarantined.n) == (pytest.approx(2 / 1989), 1989)
     (duplicate,) = quality_measurements(loans, quality("duplicate_share"), mortgages)
     assert (duplicate.value, duplicate.lower) == (0, 0)
+
+
+def test_undated_rows_are_quarantined_ones_that_no_day_has(loanapp, mortgages):
+    days = [
+        tally(
+            loanapp, mortgages, accounting(loanapp.height, quarantined=2) | {"undated": undated}, DAY + timedelta(day)
+        )
+        for day, undated in enumerate((10, 13))
+    ]
+    control = quality("quarantined_share", at_most=0.004)
+    (one,), (both,) = (quality_measurements(total(some), control, mortgages) for some in (days[:1], days))
+    assert (one.value, one.n, one.note) == (pytest.approx(12 / 1999), 1999, "12 of 1,999 rows, 10 of them undated")
+    # The second day found three more of the same source: 13, not 23.
+    assert (both.value, both.n) == (pytest.approx((4 + 13) / (2 * 1989 + 13)), 2 * 1989 + 13)
+    assert judge(control, [both], partitions_present=2, partitions_expected=2).verdict == "fail"
+    (duplicate,) = quality_measurements(total(days), quality("duplicate_share"), mortgages)
+    assert (duplicate.n, duplicate.note) == (2 * 1989, "0 of 3,978 rows")
 
 
 def test_of_no_rows_nothing_is_said(of_groups, declaration):
@@ -63,6 +80,13 @@ def test_a_controls_own_ranges_are_counted_or_have_no_value(ranged):
     (row,) = range_measurements(short + full, other, declared)
     assert row.value is None
     assert row.note == "at most 600 was counted in 0 of 1,987 rows"
+
+
+def test_a_range_that_nothing_can_be_outside_is_not_tested(loans, mortgages):
+    for limits, tested in (((0, None), False), ((0, 9), True), ((1, None), True)):
+        control = OperatingRange(kind="operating_range", ranges={"amount": (0, None), "rows_per_day": limits})
+        amount, days = range_measurements(loans, control, mortgages)
+        assert (amount.tested, days.tested) == (True, tested)
 
 
 def test_hours_since_the_newest_decision(loans, of_groups, declaration):

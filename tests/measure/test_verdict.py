@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure import WORST_FIRST, Measurement, drift_measurements, fairness_measurements, judge
+from gov_pipelines.measure import (
+    WORST_FIRST,
+    Measurement,
+    drift_measurements,
+    fairness_measurements,
+    freshness_measurement,
+    judge,
+    quality_measurements,
+    range_measurements,
+)
 from gov_pipelines.policy.kinds import (
     DataAccess,
     DecisionRule,
@@ -18,6 +27,8 @@ from gov_pipelines.policy.kinds import (
     LogQuality,
     OperatingRange,
 )
+
+from .conftest import DAY
 
 RULE = DecisionRule(kind="decision_rule", must="amount > 0")
 ACCESS = DataAccess(kind="data_access")
@@ -83,10 +94,11 @@ def test_no_limit_reports_only():
 
 
 def test_both_limits_bind():
-    control = fairness(at_most=1.25)
-    assert verdict(control, [ratio(1.5, 1.3, 1.7, 0.001)]).verdict == "fail"
-    assert verdict(control, [ratio(1.1, 0.9, 1.3, 0.5)]).verdict == "warn"
-    assert verdict(control, [ratio(1.1, 0.9, 1.2, 0.5)]).verdict == "pass"
+    metric = "adverse_impact_ratio"
+    control = fairness(metric=metric, reference={"race": "a"}, at_most=1.25)
+    assert verdict(control, [ratio(1.5, 1.3, 1.7, 0.001, metric=metric)]).verdict == "fail"
+    assert verdict(control, [ratio(1.1, 0.9, 1.3, 0.5, metric=metric)]).verdict == "warn"
+    assert verdict(control, [ratio(1.1, 0.9, 1.2, 0.5, metric=metric)]).verdict == "pass"
 
 
 def test_the_worst_wins_and_the_reference_and_the_untested_do_not_count():
@@ -252,8 +264,42 @@ def test_a_share_without_a_limit_reports_only():
     assert verdict(LogQuality(kind="log_quality", metric="duplicate_share"), [row]).verdict == "report_only"
 
 
+def test_nothing_passes_on_no_rows(of_groups, declaration):
+    empty = of_groups({})
+    metrics = (
+        {"metric": "selection_rate"},
+        {"metric": "adverse_impact_ratio", "reference": {"race": "a"}},
+        {"metric": "demographic_parity_difference", "at_least": None, "at_most": 0.1},
+    )
+    found = [
+        (control, fairness_measurements(empty, control, declaration))
+        for test in ({}, {"test": "none"})
+        for control in (fairness(**test), *(fairness(**options, **test) for options in metrics))
+    ]
+    drift = Drift(kind="drift", of=["decision"], at_most=0.1, reference={"from": "2026-08-01", "until": "2026-09-01"})
+    full = of_groups({"a": (25, 15)})
+    found += [(drift, drift_measurements(now, then, drift)) for now, then in ((empty, full), (full, empty))]
+    for metric in ("missing_share", "quarantined_share", "duplicate_share"):
+        of = ["race"] if metric == "missing_share" else []
+        control = LogQuality(kind="log_quality", metric=metric, of=of, at_most=0.5)
+        found.append((control, quality_measurements(empty, control, declaration)))
+    range_ = OperatingRange(kind="operating_range", ranges={"amount": (0, 9), "rows_per_day": (0, 9)})
+    found.append((range_, range_measurements(empty, range_, declaration)))
+    fresh = Freshness(kind="freshness", within="24 hours")
+    found.append((fresh, [freshness_measurement(empty, fresh, declaration, DAY)]))
+    for control, rows in found:
+        assert verdict(control, rows).verdict in {"insufficient", "missing"}, control
+        sure = [replace(row, value=1.0, lower=1.0, upper=1.0, n=0) for row in rows]
+        assert verdict(control, sure).verdict != "pass", control
+
+
+def test_a_range_that_nothing_can_be_outside_passes_nothing():
+    open_ = Measurement("days_outside_range", ("rows_per_day",), value=0.0, n=3, tested=False)
+    kept = Measurement("rows_outside_range", ("amount",), value=0.0, n=3)
+    assert verdict(OperatingRange(kind="operating_range"), [open_]).verdict == "report_only"
+    assert verdict(OperatingRange(kind="operating_range"), [open_, kept]).verdict == "pass"
+
+
 def test_what_no_rule_judges_is_refused():
     with pytest.raises(WrongUse, match="Great Expectations"):
         verdict(Expectation(kind="expectation", expect="expect_x"), [Measurement("x", value=1.0)])
-    with pytest.raises(WrongUse, match="hours or days"):
-        verdict(Freshness(kind="freshness", within="1 month"), [Measurement("hours_since_newest", value=1.0)])
