@@ -12,7 +12,8 @@ from typing import Protocol
 
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Clause, Level, Obligation, Policy
-from gov_pipelines.policy.kinds import Acts, Control
+from gov_pipelines.policy.durations import Window
+from gov_pipelines.policy.kinds import Acts, Control, DecisionScope, Drift, Fairness, Freshness, HumanReview, LogQuality
 from gov_pipelines.policy.timeline import acts_of, control_key, in_force
 
 STALE_AFTER_DAYS = 2
@@ -157,7 +158,7 @@ def coverage_matrix(
             policy = in_force(known, name, due)
             versions = [each for each in known if each.policy == name]
             for shown in [policy] if policy else sorted(versions, key=lambda each: each.version)[-1:]:
-                cells += _cells(declaration.system, shown, last, due=due, active=policy is not None)
+                cells += _cells(declaration, shown, last, due=due, active=policy is not None)
     return cells
 
 
@@ -167,20 +168,41 @@ def newest_due(declaration: SystemDeclaration, today: date) -> date:
     return yesterday if declaration.ends is None else min(yesterday, declaration.ends - timedelta(days=1))
 
 
-def can_fail(control: Control) -> bool:
-    """Whether a control has a limit; one without reports only, and can never say that its clause is broken."""
-    if control.kind in {"fairness", "drift", "log_quality"}:
-        return any(getattr(control, limit, None) is not None for limit in ("at_least", "at_most"))
+def can_fail(control: Control, declaration: SystemDeclaration) -> bool:
+    """Whether a control has a limit that can be passed; one without can never say that its clause is broken.
+
+    Whether a `must` or a native expectation can ever fail is not examined.
+    """
+    match control:
+        case Fairness() | Drift() | LogQuality():
+            return any(getattr(control, limit, None) is not None for limit in ("at_least", "at_most"))
+        case HumanReview():
+            return control.before is not None  # else a review may always still come
+        case DecisionScope():
+            scope = control.may_decide or declaration.intake.may_decide
+            return scope is not None and (scope.products is not None or scope.amount is not None)
+        case Freshness(window=Window(span="partition")):  # a decision of the day is at most a day old at its end
+            return control.within.count < {"hours": _LONGEST_DAY // timedelta(hours=1), "days": 2}[control.within.unit]
     return True
 
 
 def _cells(
-    system: str, policy: Policy, last: Mapping[tuple[str, str], LastVerdict], *, due: date, active: bool
+    declaration: SystemDeclaration,
+    policy: Policy,
+    last: Mapping[tuple[str, str], LastVerdict],
+    *,
+    due: date,
+    active: bool,
 ) -> Iterator[CoverageCell]:
+    system = declaration.system
     for clause in policy.clauses:
         verdict = last.get((system, control_key(policy, clause))) if clause.control else None
         age = (due - verdict.partition).days if verdict else None
-        gap, why = _standing(clause, verdict, age) if active else ("not in force", f"no version is in force on {due}")
+        gap, why = (
+            _standing(clause, declaration, verdict, age)
+            if active
+            else ("not in force", f"no version is in force on {due}")
+        )
         sentence = f"{clause.id} in {system}: {why}{_breaches(clause, verdict)}."
         yield CoverageCell(
             system=system,
@@ -205,15 +227,18 @@ def _cells(
 _Gap = tuple[str | None, str | None]
 
 
-def _standing(clause: Clause, verdict: LastVerdict | None, age: int | None) -> tuple[str | None, str]:
+def _standing(
+    clause: Clause, declaration: SystemDeclaration, verdict: LastVerdict | None, age: int | None
+) -> tuple[str | None, str]:
     """The first gap that applies, None where none does; and how the clause stands, as a clause of a sentence."""
     control, gap = clause.control, None
     if control is None:
         if clause.obligation is None:
             return "no control", "nothing stands behind it but the policy itself"
         return "human only", f"rests on people alone ({_owed(clause.obligation)}); nothing in the system enforces it"
-    if not can_fail(control):
-        gap, why = "unable to fail", f"its control ({control.kind}) has no limit, so it reports but can never fail"
+    if not can_fail(control, declaration):
+        why = f"its control ({control.kind}) has no limit that could be passed, so it reports but can never fail"
+        gap = "unable to fail"
     elif verdict is None or age is None:
         gap, why = "stale", f"its control ({control.kind}) has never given a verdict"
     elif age > STALE_AFTER_DAYS:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os.path
+import re
 from datetime import date, time
+from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -15,7 +18,7 @@ from gov_pipelines.policy.strict import Strict
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (LookupError, ValueError, OSError) as error:  # unknown; no file name; a folder of zones, or too long
         raise ValueError(f"{name!r} is not a time zone; write an IANA name such as `America/New_York`") from error
     return name
 
@@ -24,7 +27,24 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", examples=["mortgage_underwriting"])]
 
 
+def _owner(name: str) -> str:
+    if not re.fullmatch(r"team:\S.*|[^@\s]+@[^@\s]+\.[^@\s]+", name):
+        raise ValueError(f"{name!r} is neither a team nor an e-mail address; write `team:<name>` or an address")
+    return name
+
+
+def _within_project(path: str) -> str:
+    if Path(os.path.normpath(path)).parts[:1] == (os.pardir,):
+        raise ValueError(f"{path!r} leaves the project; write a path within it, or an absolute one")
+    return path
+
+
+FilePath = Annotated[str, AfterValidator(_within_project)]
+
+
 def _lowest_first(ends: tuple[float | None, float | None]) -> tuple[float | None, float | None]:
+    if ends == (None, None):
+        raise ValueError("both ends are open, so nothing lies outside; write at least one of them")
     if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
         raise ValueError(f"{ends[0]:g} is above {ends[1]:g}; write the lower end first")
     return ends
@@ -42,7 +62,7 @@ class Source(Strict):
 
     url_env: str | None = None
     table: str | None = None
-    path: str | None = None
+    path: FilePath | None = None
     zone: Zone | None = None
 
     @model_validator(mode="after")
@@ -61,7 +81,7 @@ class Joined(Strict):
     """A table or file whose rows belong to decisions by `key`, the column that holds the decision's id."""
 
     table: str | None = None
-    path: str | None = None
+    path: FilePath | None = None
     key: str | None = None
 
 
@@ -85,7 +105,7 @@ class AccessLog(Strict):
     """Reads of data. `columns` maps read_at, principal, role, field, table, purpose, rows to the log's columns."""
 
     table: str | None = None
-    path: str | None = None
+    path: FilePath | None = None
     columns: dict[str, str] = {}
     zone: Zone | None = None
 
@@ -196,7 +216,7 @@ class SystemDeclaration(Strict):
     """
 
     system: Name
-    owner: str = Field(min_length=1, examples=["team:credit-risk"])
+    owner: Annotated[str, Field(min_length=1, examples=["team:credit-risk"]), AfterValidator(_owner)]
     purpose: str = Field(min_length=1, examples=["Decide on home-loan applications."])
     risk: Literal["minimal", "limited", "high"]
     jurisdictions: list[str] = []

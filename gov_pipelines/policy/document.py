@@ -78,7 +78,7 @@ class Policy(Strict):
     """One version of a policy."""
 
     policy: str = Field(pattern=r"^[a-z][a-z0-9-]*$", examples=["house-fair-lending"])
-    version: int = Field(ge=1, examples=["1"])
+    version: int = Field(ge=1, le=1_000_000, examples=["1"])
     in_force: InForce = Field(examples=["{from: 2026-10-01}"])
     owner: str = Field(min_length=1, examples=["credit-risk"])
     document: SourceDocument = Field(examples=['{title: "Acceptable use of AI"}'])

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, PlainSerializer
 
 Unit = Literal["hours", "days", "working days", "months", "years"]
-_SPAN = re.compile(r"^(\d+) (hour|day|working day|month|year)s?$")
+_SPAN = re.compile(r"^(\d{1,6}) (hour|day|working day|month|year)s?$")
+_CENTURY = {"hour": 876_600, "day": 36_525, "working day": 26_090, "month": 1_200, "year": 100}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,15 @@ def parse_duration(text: object) -> Duration:
     """Read `30 days` and its like.
 
     Raises:
-        ValueError: the text is not a count and a unit.
+        ValueError: the text is not a count and a unit, or it is more than a century.
     """
     if isinstance(text, Duration):
         return text
     match = _SPAN.match(str(text).strip())
-    if not match:
-        raise ValueError(f"{text!r} is not a duration; write a count and a unit, such as `30 days` or `5 working days`")
+    if not match or int(match[1]) > _CENTURY[match[2]]:
+        raise ValueError(
+            f"{text!r} is not a duration; write a count and a unit, such as `30 days` or `5 working days`, a century at most"
+        )
     return Duration(int(match[1]), f"{match[2]}s")  # type: ignore[arg-type]  # the pattern admits the five units only
 
 
@@ -62,17 +65,17 @@ def parse_window(text: object) -> Window:
     """Read `90 days`, `calendar month`, `calendar year`, `all` or `partition`.
 
     Raises:
-        ValueError: the text is none of these.
+        ValueError: the text is none of these, or it is more than a century.
     """
     if isinstance(text, Window):
         return text
     words = str(text).strip()
     if words in {"partition", "calendar month", "calendar year", "all"}:
         return Window(words)  # type: ignore[arg-type]  # membership was just tested
-    match = re.match(r"^([1-9]\d*) days?$", words)
-    if not match:
+    match = re.match(r"^([1-9]\d{0,4}) days?$", words)
+    if not match or int(match[1]) > _CENTURY["day"]:
         raise ValueError(
-            f"{text!r} is not a window; write `90 days`, `calendar month`, `calendar year`, `all` or `partition`"
+            f"{text!r} is not a window; write `90 days` (a century at most), `calendar month`, `calendar year`, `all` or `partition`"
         )
     return Window("days", int(match[1]))
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from gov_pipelines.policy.declaration import ApprovedModel as ModelApproval
 from gov_pipelines.policy.declaration import MayDecide, Range
@@ -16,6 +16,20 @@ Acts = Literal["prevents", "holds", "detects"]
 OnFail = Literal["alert", "hold_decision", "hold_all", "suspend"]
 Severity = Literal["critical", "warning", "info"]
 Judges = Literal["decision", "population", "access"]
+
+
+_NO_AT_MOST = {"impact_ratio", "demographic_parity_ratio"}
+
+
+def _each_once(entries: list[Any]) -> list[Any]:
+    """Refuse an empty entry, and what stands twice: `sex` and `[sex]` are one, and so are `[a, b]` and `[b, a]`."""
+    seen = set[frozenset[str]]()
+    for entry in entries:
+        names = frozenset([entry] if isinstance(entry, str) else entry)
+        if not names or names in seen or (isinstance(entry, list) and len(entry) > len(names)):
+            raise ValueError(f"{entry} is empty or stands twice; name each once")
+        seen.add(names)
+    return entries
 
 
 class BoundControl(Strict):
@@ -126,11 +140,11 @@ class Fairness(BoundControl):
         "demographic_parity_difference",
         "demographic_parity_ratio",
     ]
-    by: list[str | list[str]] = []
-    at_least: float | None = None
+    by: Annotated[list[str | list[str]], AfterValidator(_each_once)] = []
+    at_least: float | None = Field(default=None, gt=0, le=1)
     at_most: float | None = None
     test: Test | Literal["none"] = Test()
-    min_group_size: int = Field(default=30, ge=1)
+    min_group_size: int = Field(default=30, ge=1, le=1_000_000_000)
     reference: dict[str, str] | None = None
     among: dict[str, str] = {}
 
@@ -139,6 +153,22 @@ class Fairness(BoundControl):
         if self.metric == "adverse_impact_ratio" and self.reference is None:
             raise ValueError(
                 "adverse_impact_ratio compares with a declared group; add one, such as `reference: {race: white}`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _limits_of_the_metric(self) -> Fairness:
+        if self.metric == "demographic_parity_difference" and self.at_least is not None:
+            raise ValueError(f"`{self.metric}` is good when small; write `at_most`, such as 0.05")
+        if self.at_most is None:
+            return self
+        if self.metric in _NO_AT_MOST:
+            raise ValueError(f"`{self.metric}` is good when large and never above 1; write `at_least`, such as 0.8")
+        if self.metric == "adverse_impact_ratio" and self.at_most <= 1:
+            raise ValueError("at most 1 would refuse equality; write `at_least`, or an `at_most` above 1, such as 1.25")
+        if self.metric != "adverse_impact_ratio" and not (self.at_least or 0) <= self.at_most < 1:
+            raise ValueError(
+                f"no {self.metric} can be held to {self.at_most:g}; write `at_most` below 1, not under `at_least`"
             )
         return self
 
@@ -163,7 +193,7 @@ class Drift(BoundControl):
 
     kind: Literal["drift"]
     metric: Literal["psi"] = "psi"
-    of: list[str] = Field(min_length=1, examples=["[score, decision]"])
+    of: Annotated[list[str], Field(min_length=1, examples=["[score, decision]"]), AfterValidator(_each_once)]
     at_most: float | None = Field(default=None, gt=0)
     reference: Reference = Field(examples=["{from: 2026-09-01, until: 2026-10-01}"])
     bins: int = Field(default=10, ge=2, le=100)
@@ -177,8 +207,8 @@ class LogQuality(BoundControl):
 
     kind: Literal["log_quality"]
     metric: Literal["missing_share", "quarantined_share", "duplicate_share"]
-    of: list[str] = []
-    at_most: float | None = Field(default=None, ge=0, le=1)
+    of: Annotated[list[str], AfterValidator(_each_once)] = []
+    at_most: float | None = Field(default=None, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _of_what(self) -> LogQuality:

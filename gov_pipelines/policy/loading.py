@@ -80,7 +80,7 @@ def policy_files(expectations_dir: Path) -> list[Path]:
 
 def read_declaration(path: Path) -> Read[SystemDeclaration]:
     """A declaration with its lines; errors as of `load_declaration`."""
-    folder = path.resolve().parent
+    folder = path.absolute().parent
     file = read_yaml(path, f"{folder.parent.name}/{folder.name}/{path.name}", templates=False)
     declaration = file.read_as(DefsFile).attributes
     mistakes = mistakes_in_declaration(declaration, file, folder.name)
@@ -91,8 +91,7 @@ def read_declaration(path: Path) -> Read[SystemDeclaration]:
 
 def read_policy(path: Path, expectations_dir: Path) -> Read[Policy]:
     """A policy with its lines; errors as of `load_policy`."""
-    root = expectations_dir.resolve()
-    file = read_yaml(path, f"{root.name}/{path.resolve().relative_to(root).as_posix()}")
+    file = read_yaml(path, f"{expectations_dir.absolute().name}/{path.relative_to(expectations_dir).as_posix()}")
     policy = file.read_as(Policy)
     mistakes = mistakes_in_policy(policy, file)
     if mistakes:

@@ -12,7 +12,9 @@ from gov_pipelines.policy.remedies import in_words
 class Strict(BaseModel):
     """Frozen, no extra fields; errors say what to write instead. Fields named as a Python keyword carry an alias."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, str_strip_whitespace=True, allow_inf_nan=False
+    )
 
     @model_validator(mode="wrap")
     @classmethod

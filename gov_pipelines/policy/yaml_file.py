@@ -18,6 +18,8 @@ from gov_pipelines.policy.remedies import SHAPES, words_of
 
 Place = tuple[str | int, ...]
 _Model = TypeVar("_Model", bound=BaseModel)
+_DEEPEST = 32  # levels; half of what signed JSON may have
+_LARGEST = 2**53 - 1  # what every reader of signed JSON reads as the same number
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp")}
 
 
@@ -132,16 +134,17 @@ def read_yaml(path: Path, name: str, *, templates: bool = True) -> YamlFile:
     yaml = YAML(typ="safe", pure=True)
     try:
         root = yaml.compose(text)
-    except YAMLError as error:
+    except (YAMLError, RecursionError, ValueError) as error:  # too deep; an escape that names no character
         raise ConfigurationError([_unreadable(name, error)]) from error
     walk = _Walk(name, yaml, templates)
     content = walk.value(root, ()) if root is not None else None
     return YamlFile(name, content, walk.lines, tuple(walk.mistakes))
 
 
-def _unreadable(name: str, error: YAMLError) -> Mistake:
+def _unreadable(name: str, error: Exception) -> Mistake:
     mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-    said = (error.problem if isinstance(error, MarkedYAMLError) else None) or "cannot be parsed"
+    otherwise = "it nests too deep" if isinstance(error, RecursionError) else "cannot be parsed"
+    said = (error.problem if isinstance(error, MarkedYAMLError) else None) or otherwise
     remedy = "One document a file; quote texts that hold `: ` or start with a sign, and indent with spaces."
     return Mistake(name, mark.line + 1 if mark else 0, "the whole file", f"is not YAML: {said}", remedy)
 
@@ -160,6 +163,9 @@ class _Walk:
         self.lines.setdefault(path, node.start_mark.line + 1)
         if node.anchor:
             self._wrong(node, path, f"has the anchor `&{node.anchor}`", "Write the value out where it is used.")
+            return None
+        if len(path) > _DEEPEST:
+            self._wrong(node, path, f"lies deeper than {_DEEPEST} levels", "Write it with fewer brackets or indents.")
             return None
         if isinstance(node, MappingNode):
             return dict(self._entries(node, path))
@@ -190,11 +196,21 @@ class _Walk:
         if not self.templates and any(opening in node.value for opening in ("{{", "{%")):
             self._wrong(node, path, "holds a template, which Dagster would run as code", "Write the value itself.")
             return None
+        if any("\ud800" <= letter <= "\udfff" for letter in node.value):
+            self._wrong(node, path, "holds half a character (a lone surrogate)", "Write the whole character.")
+            return None
         try:
-            return self.yaml.constructor.construct_object(node)
-        except (ValueError, YAMLError):  # such as 2026-13-01: the model says what it expected instead
+            value = self.yaml.constructor.construct_object(node)
+        except (KeyError, ValueError, YAMLError):  # such as 2026-13-01: the model says what it expected instead
             return node.value
+        if isinstance(value, int | float) and not abs(value) <= _LARGEST:
+            self._wrong(
+                node, path, "is not a number of ordinary size", f"Write one between {-_LARGEST} and {_LARGEST}."
+            )
+            return None
+        return value
 
     def _wrong(self, node: Node, path: Place, problem: str, remedy: str) -> None:
         dotted = ".".join(str(step) for step in path) or "the whole file"
-        self.mistakes.append(Mistake(self.name, node.start_mark.line + 1, dotted, problem, remedy))
+        said = problem.encode(errors="backslashreplace").decode()  # a key may hold half a character
+        self.mistakes.append(Mistake(self.name, node.start_mark.line + 1, dotted, said, remedy))

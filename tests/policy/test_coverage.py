@@ -128,6 +128,31 @@ def test_a_control_without_a_limit_cannot_fail(files):
     assert matrix(files, last={"H-1": fresh("report_only")})["H-1"].gap == "unable to fail"
 
 
+@pytest.mark.parametrize(
+    ("control", "can"),
+    [
+        ("{kind: human_review, role: r}", False),
+        ("{kind: human_review, role: r, before: notice_sent_at}", True),
+        ("{kind: decision_scope, may_decide: {role: recommends}}", False),
+        ("{kind: decision_scope}", True),
+        ("{kind: freshness, within: 25 hours}", False),
+        ("{kind: freshness, within: 2 days}", False),
+        ("{kind: freshness, within: 12 hours}", True),
+        ("{kind: freshness, within: 2 days, window: 7 days}", True),
+        ("{kind: log_quality, metric: quarantined_share}", False),
+        ("{kind: drift, of: [years], reference: {from: 2026-09-01, until: 2026-09-02}}", False),
+        ("{kind: data_access}", True),
+        ("{kind: approved_model}", True),
+        ('{kind: decision_rule, must: "years > 1"}', True),
+        ("{kind: operating_range}", True),
+        ("{kind: deadline, from: completed_at, to: notice_sent_at, within: 30 days}", True),
+    ],
+)
+def test_a_control_that_nothing_could_make_fail_says_so(files, control, can):
+    files.control(control)
+    assert (matrix(files, last={"H-1": fresh()})["H-1"].gap != "unable to fail") == can
+
+
 @pytest.mark.parametrize(("level", "gap"), [("intake", "only detects"), ("output", None)])
 def test_detecting_where_a_bar_at_intake_was_asked_is_a_gap(files, level, gap):
     files.control("{kind: data_access}")

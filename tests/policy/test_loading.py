@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from datetime import date
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from gov_pipelines.errors import ConfigurationError, WrongUse
 from gov_pipelines.policy import Duration, Window, load_declaration, load_declarations, load_policies, load_policy
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Policy
+from gov_pipelines.policy.kinds import Fairness
 from gov_pipelines.policy.loading import DefsFile
 
 
@@ -62,6 +64,15 @@ def test_the_message_reads_as_documented(files):
         ("[house-hiring]", "house-hiring", "policies", "expected a list, found a text. Write it as `[one, two]`."),
         ("owner: team:people", 'owner: ""', "owner", "is empty. Add it, for example `owner: team:credit-risk`."),
         ("owner: team:people", "owner: '{{ env.X }}'", "owner", "holds a template, which Dagster would run as code"),
+        ("owner: team:people", "owner: people", "owner", "'people' is neither a team nor an e-mail address. Write `team:<name>`"),
+        ("zone: Europe/Berlin", "zone: America", "zone", "write an IANA name"),
+        ("zone: Europe/Berlin", f"zone: {'A' * 300}", "zone", "write an IANA name"),
+        ("{path: data/decisions.csv}", "{path: data/../../x.csv}", "source.path", "'data/../../x.csv' leaves the project"),
+        ("{path: data/reads.csv}", "{path: ..}", "access_log.path", "leaves the project"),
+        ("range: [0, 60]", "range: [0, .inf]", "fields.years.range.1", "is not a number of ordinary size"),
+        ("range: [0, 60]", "range: [null, null]", "fields.years.range", "write at least one of them"),
+        ("up_to: 100", "up_to: 9007199254740993", "intake.may_decide.amount.up_to", "is not a number of ordinary size"),
+        ("purpose: Rank", 'purpose: "\\uD800" # Rank', "purpose", "holds half a character"),
         ("owner: team:people", "owner: &team people", "owner", "has the anchor `&team`. Write the value out"),
         ("owner: team:people", "owner: !!binary aGk=", "owner", "has the tag"),
         ("owner: team:people", "owner: a\n  owner: b", "owner", "stands twice, first in line 4. Keep one of the two."),
@@ -102,6 +113,19 @@ def test_every_mistake_comes_at_once_in_the_order_of_lines(files):
         ("role: recruiter, ", "", "clauses[H-2].control.role", "Add it, for example `role: senior_underwriter`."),
         ("level: people", "level: peple", "clauses[H-3].level", "Did you mean `people`?"),
         ("every: 1 year", "every: yearly", "clauses[H-3].obligation.every", "'yearly' is not a duration. Write a count and a unit"),
+        ("every: 1 year", "every: 101 years", "clauses[H-3].obligation.every", "a century at most"),
+        ("every: 1 year", f"every: {'9' * 5000} days", "clauses[H-3].obligation.every", "a century at most"),
+        ("window: 30 days", "window: 36526 days", "clauses[H-1].control.window", "(a century at most)"),
+        ("window: 30 days", "min_group_size: 1000000001", "clauses[H-1].control.min_group_size", "less than or equal to"),
+        ("version: 1", "version: 1000001", "version", "less than or equal to"),
+        ("by: [sex, [sex, age_band]]", "by: [[sex, sex]]", "clauses[H-1].control.by", "Name each once"),
+        ("by: [sex, [sex, age_band]]", "by: [[]]", "clauses[H-1].control.by", "Name each once"),
+        ("by: [sex, [sex, age_band]]", "by: [sex, [sex]]", "clauses[H-1].control.by", "Name each once"),
+        ("by: [sex, [sex, age_band]]", "by: [[sex, age_band], [age_band, sex]]", "clauses[H-1].control.by", "Name each once"),
+        ("at_least: 0.8", "at_least: 0", "clauses[H-1].control.at_least", "`0` should be greater than 0"),
+        ("at_least: 0.8", "at_least: 1.2", "clauses[H-1].control.at_least", "should be less than or equal to 1"),
+        ("at_least: 0.8", "at_least: .nan", "clauses.0.control.at_least", "is not a number of ordinary size"),
+        ("at_least: 0.8", "at_most: 0.8", "clauses[H-1].control", "Write `at_least`, such as 0.8"),
         ("id: H-3", "id: H-1", "the whole file", "clause id H-1 stands more than once"),
         ("{from: 2026-09-01}", "{from: 2026-09-01, until: 2026-09-01}", "in_force", "is not after from"),
     ],
@@ -138,6 +162,12 @@ def test_a_control_that_could_not_be_judged_is_refused(files, control, field, wo
         ("", "expected fields, found nothing"),
         ("- a\n", "expected fields, found a list"),
         ("1: a\n", "has the key `1`, which is not text"),
+        ('"\\uD800": a\n', "has the key `\\ud800`"),
+        ('a: "\\U00110000"\n', "is not YAML"),
+        ("a: !!bool x\n", "unknown field"),
+        ("[" * 3000, "it nests too deep"),
+        ("- " * 3000, "it nests too deep"),
+        (f"policy: {'[' * 33}{']' * 33}\n", "lies deeper than 32 levels"),
     ],
 )
 def test_a_file_of_another_shape_is_refused_in_words(files, text, words):
@@ -171,6 +201,51 @@ def test_the_folder_has_the_systems_name(files):
     files.change(files.defs, "system: hiring", "system: hirings")
     with pytest.raises(ConfigurationError, match="`hirings` is in the folder `hiring`"):
         load_declaration(files.defs)
+
+
+def test_a_folder_or_another_encoding_in_a_files_place_is_one_mistake(files):
+    assets, expectations = files.root / "assets", files.root / "expectations"
+    (assets / "folder" / "defs.yaml").mkdir(parents=True)
+    (assets / "utf16").mkdir()
+    (assets / "utf16" / "defs.yaml").write_bytes(files.defs.read_text().encode("utf-16-le"))
+    (expectations / "folder.yaml").mkdir()
+    outside = files.root / "outside.yaml"
+    files.policy.rename(outside)
+    (expectations / "linked.yaml").symlink_to(outside)
+    declarations, mistakes = load_declarations(assets)
+    assert (list(declarations), len(mistakes)) == (["hiring"], 2)
+    policies, mistakes = load_policies(expectations)
+    assert ([policy.policy for policy in policies], len(mistakes)) == (["house-hiring"], 1)
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        {"metric": "adverse_impact_ratio", "reference": {"sex": "m"}, "at_least": 0.8, "at_most": 1.25},
+        {"metric": "demographic_parity_difference", "at_most": 0},
+        {"metric": "selection_rate", "at_least": 0.1, "at_most": 0.9},
+    ],
+)
+def test_a_limit_that_fits_its_metric_is_read(control):
+    assert Fairness(kind="fairness", **control)
+
+
+@pytest.mark.parametrize(
+    ("control", "words"),
+    [
+        ({"metric": "adverse_impact_ratio", "reference": {"sex": "m"}, "at_most": 1}, "above 1, such as 1.25"),
+        ({"metric": "demographic_parity_difference", "at_least": 0.1}, "write `at_most`, such as 0.05"),
+        ({"metric": "demographic_parity_difference", "at_most": 1}, "`at_most` below 1"),
+        ({"metric": "demographic_parity_difference", "at_most": -0.1}, "`at_most` below 1"),
+        ({"metric": "demographic_parity_ratio", "at_most": 0.9}, "write `at_least`, such as 0.8"),
+        ({"metric": "selection_rate", "at_least": 0.5, "at_most": 0.4}, "not under `at_least`"),
+        ({"metric": "adverse_impact_ratio", "reference": {"sex": "m"}, "at_most": math.inf}, "finite"),
+    ],
+)
+def test_a_limit_that_cannot_fail_or_makes_no_sense_is_refused(control, words):
+    with pytest.raises(ValidationError) as refused:
+        Fairness(kind="fairness", **control)
+    assert words in str(refused.value)
 
 
 def test_one_broken_system_never_stops_the_others(files):
