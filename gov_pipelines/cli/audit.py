@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -54,28 +56,32 @@ def audit_command(
     place = workplace()
     if (system is None) == (not everything):
         raise WrongUse("Name one system, or give --all. Systems: " + ", ".join(sorted(place.systems[0])))
-    declarations = list(place.systems[0].values()) if everything else [place.system(system or "")]
-    if everything and place.systems[1]:
-        click.echo("\n".join(f"not audited: {mistake}" for mistake in place.systems[1]), err=True)
-    results = []
-    for declaration in declarations:
-        days = _days(declaration, day, first, last)
-        results += run_audits(place, declaration, days, as_of=as_of, quiet=as_json)
+    declared, mistakes = place.systems if everything else ({}, [])
+    for mistake in mistakes:
+        click.echo(f"not audited: {mistake}", err=True)
+    asked = bool(day or first or last)
+    work = []
+    for declaration in declared.values() if everything else [place.system(system or "")]:
+        try:
+            work.append((declaration, _days(declaration, day, first, last)))
+        except WrongUse as error:
+            if not everything or asked:
+                raise
+            click.echo(f"skipped: {error}", err=True)  # its days are past, or have not begun
+    results = run_audits(place, work, as_of=as_of, quiet=as_json)
     if as_json:
         print_json(results)
-    return _exit_code(results, broken=everything and bool(place.systems[1]))
+    return _exit_code(results, broken=bool(mistakes))
 
 
 def run_audits(
     place: Workplace,
-    declaration: SystemDeclaration,
-    days: Sequence[date],
+    work: Sequence[tuple[SystemDeclaration, Sequence[date]]],
     *,
     as_of: datetime | None = None,
-    report: bool = True,
     quiet: bool = False,
 ) -> list[dict[str, Any]]:
-    """Audit days of a system in this process, through Dagster, with a line a day.
+    """Audit days of systems in this process, through Dagster, with a line a day.
 
     Returns:
         One record a day: system, partition, done, signed, unreachable, problem, run_id, verdicts.
@@ -85,43 +91,25 @@ def run_audits(
     from gov_pipelines.pipeline.instance import open_instance  # noqa: PLC0415  (as above)
 
     results: list[dict[str, Any]] = []
+    engine = open_store(os.environ.get("GOV_STORE_URL") or place.home.store_url)
 
-    def note(run: PartitionRun) -> None:
-        with reading(open_store(_store_url(place))) as connection:
-            rows = verdicts_of(connection, declaration.system, run.partition)
-        results.append(
-            {
-                "system": declaration.system,
-                "partition": run.partition.isoformat(),
-                "done": run.done,
-                "signed": run.signed,
-                "unreachable": run.unreachable,
-                "problem": run.problem,
-                "run_id": run.run_id,
-                "verdicts": {row.control: row.verdict for row in rows},
-            }
-        )
+    def note(system: str, run: PartitionRun) -> None:
+        with reading(engine) as connection:
+            verdicts = {row.control: row.verdict for row in verdicts_of(connection, system, run.partition)}
+        told = {field.name: getattr(run, field.name) for field in fields(run)}
+        results.append({"system": system, **told, "partition": run.partition.isoformat(), "verdicts": verdicts})
         if not quiet:
-            click.echo(_line(results[-1]))
+            click.echo(_line(results[-1], named=len(work) > 1))
 
     with open_instance(place.project) as instance:
         home = AuditHome.of(place.project)
         definitions = load(place.project, os.environ, home)
-        audit(
-            declaration.system,
-            days,
-            instance,
-            definitions=definitions,
-            home=home,
-            as_of=as_of,
-            report=report,
-            progress=note,
-        )
+        for declaration, days in work:
+            progress = partial(note, declaration.system)
+            audit(
+                declaration.system, days, instance, definitions=definitions, home=home, as_of=as_of, progress=progress
+            )
     return results
-
-
-def _store_url(place: Workplace) -> str:
-    return os.environ.get("GOV_STORE_URL") or place.home.store_url
 
 
 def _days(
@@ -141,17 +129,19 @@ def _days(
     )
     final = min(today, declaration.ends or today) - timedelta(days=1)
     if not declaration.starts <= start <= end <= final:
-        raise WrongUse(
-            f"{declaration.system} has partitions from {declaration.starts} to {final}; asked for {start} to {end}."
+        has = (
+            f"has partitions from {declaration.starts} to {final}" if declaration.starts <= final else "has no day yet"
         )
+        raise WrongUse(f"{declaration.system} {has}; asked for {start} to {end}.")
     return [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
 
 
-def _line(result: dict[str, Any]) -> str:
+def _line(result: dict[str, Any], *, named: bool) -> str:
     counts = Counter(result["verdicts"].values())
     told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
     problem = f"  {result['problem']}" if result["problem"] else ""
-    return f"{result['partition']}  {'signed' if result['signed'] else 'NOT AUDITED'}  {told}{problem}"
+    system = f"{result['system']}  " if named else ""
+    return f"{system}{result['partition']}  {'signed' if result['signed'] else 'NOT AUDITED'}  {told}{problem}"
 
 
 def _exit_code(results: Sequence[dict[str, Any]], *, broken: bool) -> int:

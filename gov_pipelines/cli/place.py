@@ -52,7 +52,7 @@ class Workplace:
             ConfigurationError: its file has mistakes.
         """
         file = self.project.declaration_file(name)
-        if not file.is_file():
+        if file.parent.parent != self.project.assets or not file.is_file():
             known = sorted(path.parent.name for path in self.project.assets.glob("*/defs.yaml"))
             hint = did_you_mean(name, known)
             raise WrongUse(

@@ -97,11 +97,11 @@ def _facts(row: "VerdictRow", measured: "Sequence[Measurement]", bound: BoundCla
     facts: dict[str, Any] = {
         "verdict": row.verdict,
         "acts": row.acts,
-        "policy version": row.policy_version,
+        "policy version": str(row.policy_version),  # as text: Dagster would plot a number over time
         "threshold": row.threshold or "none",
         "window": f"{row.window_start.isoformat()} to {row.window_end.isoformat()}",
         "as of": row.as_of,
-        "revision": row.revision,
+        "revision": str(row.revision),
     }
     if row.metric:
         facts |= {"metric": row.metric, "group": _named(row.group), "compared with": _named(row.reference_group)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -62,6 +62,10 @@ class SystemGraph:
         """When the partition is judged unless a run says otherwise: the next day, at the scheduled hour; UTC."""
         morning = datetime.combine(partition + timedelta(days=1), self.declaration.schedule.at, tzinfo=self.zone)
         return morning.astimezone(UTC)
+
+    def ends(self, partition: date) -> datetime:
+        """When the day is over: the next local midnight, in UTC."""
+        return datetime.combine(partition + timedelta(days=1), time(), tzinfo=self.zone).astimezone(UTC)
 
     def has(self, partition: date) -> bool:
         """Whether the day is one of the system's partitions, past or future."""

@@ -40,17 +40,23 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
         return Project(Path(self.project), Path(self.home))
 
     def night(self, graph: SystemGraph, partition: date, *, run_id: str, as_of: datetime | None = None) -> Night:
-        """One partition of one system, ready to be audited; judged on its next morning unless `as_of` is given."""
-        from gov_pipelines.pipeline.night import Night  # noqa: PLC0415  (every room: a second that loading need not pay)
-        from gov_pipelines.store import Home  # noqa: PLC0415  (as above)
+        """One partition of one system, ready to be audited.
 
+        It is judged as of its next morning unless `as_of` is given; a day audited before, no earlier than it was then.
+        """
+        from gov_pipelines.pipeline.night import Night  # noqa: PLC0415  (every room: a second that loading need not pay)
+        from gov_pipelines.store import Home, reading, snapshot_of  # noqa: PLC0415  (as above)
+
+        with reading(self.store()) as connection:
+            signed = snapshot_of(connection, graph.system, partition)
+        usual = max(graph.as_of(partition), signed.as_of) if signed else graph.as_of(partition)
         return Night(
             home=Home(Path(self.home)),
             project=Path(self.project),
             declaration=graph.declaration,
             policies=graph.policies,
             partition=partition,
-            as_of=as_of or graph.as_of(partition),
+            as_of=as_of or usual,
             environ=dict(os.environ),
             run_id=run_id,
         )

@@ -10,15 +10,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import cache, cached_property, reduce
-from operator import add
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
 from gov_pipelines.access import access_measurements, access_outside, read_access_log
-from gov_pipelines.decisions import decision_measurements, judge_decisions, read_partition
+from gov_pipelines.decisions import RowAccounting, decision_measurements, elsewhere, judge_decisions, read_partition
 from gov_pipelines.evidence import new_salt
 from gov_pipelines.measure import (
     Measurement,
@@ -31,6 +30,7 @@ from gov_pipelines.measure import (
     tally_digest,
     tally_from_json,
     tally_json,
+    total,
     window_bounds,
     window_partitions,
 )
@@ -122,7 +122,7 @@ class Night:
         """The sum of the tallies of some days, and how many of the days are there."""
         files = [self.home.partition_dir(self.system, day) / "tally.json" for day in days]
         tallies = [tally_from_json(file.read_bytes()) for file in files if file.is_file()]
-        return (reduce(add, tallies) if tallies else None), len(tallies)
+        return (total(tallies) if tallies else None), len(tallies)
 
     def read_json(self, name: str) -> Any:
         """One of this partition's JSON files."""
@@ -163,13 +163,23 @@ def read_decisions(night: Night) -> StepResult:
         "synthetic": declaration.synthetic.note if declaration.synthetic else None,
     }
     told = {name: text for name, text in notes.items() if text}
-    counts = extract.rows.to_dict()
-    return StepResult({**counts, "quarantine": reasons.to_dicts(), **told}, rows_answer(counts, extract.rows.adds_up))
+    others = (
+        folder / "decision_log.parquet" for folder in night.folder.parent.glob("????-??-??") if folder != night.folder
+    )
+    twice = elsewhere([file for file in others if file.is_file()], extract.log["decision_id"])
+    counts = {**extract.rows.to_dict(), "quarantine": reasons.to_dicts(), **told}
+    return StepResult(counts, rows_answer(extract.rows, twice))
 
 
-def rows_answer(counts: Mapping[str, int], adds_up: bool) -> Answer:
-    """Whether every source row was accepted, quarantined or a duplicate."""
-    return Answer(adds_up, ", ".join(f"{name} {count}" for name, count in counts.items()), counts)
+def rows_answer(rows: RowAccounting, twice: Mapping[date, int]) -> Answer:
+    """Whether every source row was accepted, quarantined or a duplicate, of this day and of no other."""
+    counts = rows.to_dict()
+    told = ", ".join(f"{name} {count}" for name, count in counts.items())
+    if rows.undated:
+        told += "; undated rows belong to no day, so no day is sure to be complete"
+    for day, ids in sorted(twice.items()):
+        told += f"; {ids} also stand in the log of {day}: audit that day again"
+    return Answer(rows.complete and not twice, told, counts)
 
 
 def _keep_salts(night: Night, log: pl.DataFrame) -> None:
@@ -318,13 +328,23 @@ def measurements_of(night: Night) -> dict[str, list[Measurement]]:
 
 
 def presence_of(night: Night) -> dict[str, tuple[int, int]]:
-    """Partitions present and expected in each control's window."""
-    presence: dict[str, tuple[int, int]] = {}
-    for bound in night.bound:
-        days = night.window(bound)
-        present = sum((night.home.partition_dir(night.system, day) / "tally.json").is_file() for day in days)
-        presence[bound.key] = present, len(days)
-    return presence
+    """Partitions present and expected in each control's window; a day on which nothing arrived is a hole."""
+    windows = {bound.key: night.window(bound) for bound in night.bound}
+    arrived = {day for day in set().union(*windows.values()) if _arrived(night, day)}
+    return {key: (len(arrived & set(days)), len(days)) for key, days in windows.items()}
+
+
+def may_be_empty(declaration: SystemDeclaration) -> bool:
+    """Whether a day without a decision is in the declared range."""
+    return declaration.operating_range.get("rows_per_day", (None, None))[0] == 0
+
+
+def _arrived(night: Night, day: date) -> bool:
+    folder = night.home.partition_dir(night.system, day)
+    if not (folder / "tally.json").is_file():
+        return False
+    rows = json.loads((folder / "rows.json").read_bytes())
+    return rows["source_count"] > 0 or may_be_empty(night.declaration)
 
 
 def _rows_of(night: Night, days: Sequence[date]) -> pl.DataFrame:

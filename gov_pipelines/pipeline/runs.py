@@ -11,9 +11,12 @@ import dagster as dg
 from gov_pipelines.errors import GovError, WrongUse
 from gov_pipelines.pipeline.assets import AS_OF, job_name, report_job_name
 from gov_pipelines.pipeline.broken import MISTAKES, broken_job_name
+from gov_pipelines.pipeline.graph import read_graph
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.names import SNAPSHOT
+from gov_pipelines.pipeline.overdue import overdue
 from gov_pipelines.pipeline.watch import settle, unfinished
+from gov_pipelines.store import Home
 
 # Dagster's events go to its own log, where the UI shows them; on the console they would bury ours.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -53,7 +56,8 @@ def audit(
 ) -> list[PartitionRun]:
     """Audit partitions of one system in this process, in their order, and write the report once at the end.
 
-    A partition that fails is a missed window, signed and put in the outbox; the next one runs all the same.
+    A partition that fails is a missed window, signed and put in the outbox; the next one runs all the same. Earlier days
+    whose pending decisions have run out of time meanwhile are audited again.
 
     Args:
         system: the audited system.
@@ -70,6 +74,38 @@ def audit(
         WrongUse: there is no such system, or a day is none of its partitions.
     """
     repository = definitions.get_repository_def()
+    job = _job(repository, system, partitions)
+    graph = read_graph(home.place.declaration_file(system), home.place.expectations)
+    if early := [day for day in partitions if as_of and as_of < graph.ends(day)]:
+        raise WrongUse(
+            f"{early[0]} is not over as of {as_of}. Give --as-of an instant after the day's end, or leave it out."
+        )
+    runs: list[PartitionRun] = []
+
+    def run_day(day: date, moment: datetime | None) -> None:
+        tags = {AS_OF: moment.isoformat()} if moment else {}
+        result = job.execute_in_process(
+            run_config=_QUIET, partition_key=day.isoformat(), instance=instance, raise_on_error=False, tags=tags
+        )
+        runs.append(_settled(instance, result.dagster_run, home, day))
+        if progress:
+            progress(runs[-1])
+
+    for day in partitions:
+        run_day(day, as_of)
+    if partitions:
+        newest = max(partitions)
+        moment = as_of or graph.as_of(newest)
+        for day in list(overdue(Home(home.place.home), graph.declaration, graph.policies, before=newest, as_of=moment)):
+            if day not in partitions:
+                run_day(day, moment)
+    if report and any(run.signed for run in runs):
+        repository.get_job(report_job_name(system)).execute_in_process(run_config=_QUIET, instance=instance)
+    return runs
+
+
+def _job(repository: dg.RepositoryDefinition, system: str, partitions: Sequence[date]) -> dg.JobDefinition:
+    """The audit job of a system that has these days behind it."""
     if repository.has_job(broken_job_name(system)):
         key = dg.AssetKey([system, SNAPSHOT])
         raise GovError(str(repository.assets_defs_by_key[key].metadata_by_key[key][MISTAKES]))
@@ -82,31 +118,22 @@ def audit(
             f"{', '.join(strange)}: no partition of {system}, or not over yet. "
             f"It has {len(over)}{f', {min(over)} to {max(over)}' if over else ''}."
         )
-    tags = {AS_OF: as_of.isoformat()} if as_of else {}
-    runs = []
-    for day in partitions:
-        result = job.execute_in_process(
-            run_config=_QUIET, partition_key=day.isoformat(), instance=instance, raise_on_error=False, tags=tags
-        )
-        run = _outcome(instance, result.run_id, day)
-        settle(instance, result.dagster_run, home, datetime.now(UTC))
-        runs.append(run)
-        if progress:
-            progress(run)
-    if report and any(run.signed for run in runs):
-        repository.get_job(report_job_name(system)).execute_in_process(run_config=_QUIET, instance=instance)
-    return runs
+    return job
 
 
-def _outcome(instance: dg.DagsterInstance, run_id: str, day: date) -> PartitionRun:
-    run = instance.get_run_by_id(run_id)
-    assert run is not None  # it has just ended in this process
+def _settled(instance: dg.DagsterInstance, run: dg.DagsterRun, home: AuditHome, day: date) -> PartitionRun:
+    """What a run did, once its alerts are raised and its missed window is signed; the next day runs all the same."""
     left = unfinished(instance, run)
+    problem = left.reason
+    try:
+        settle(instance, run, home, datetime.now(UTC))
+    except GovError as error:
+        problem = f"{problem}; the missed window could not be signed: {error}"
     return PartitionRun(
         partition=day,
         done=run.is_success,
         signed=not left.missed,
-        run_id=run_id,
-        problem=left.reason,
+        run_id=run.run_id,
+        problem=problem,
         unreachable="SourceUnreachable: " in (left.reason or ""),
     )

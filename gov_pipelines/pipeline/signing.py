@@ -5,8 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from gov_pipelines import __version__
-from gov_pipelines.errors import GovError, WrongUse
+from gov_pipelines.errors import EvidenceError, GovError, WrongUse
 from gov_pipelines.evidence import (
     DEMO_KEY_NAME,
     Signer,
@@ -29,20 +28,24 @@ from gov_pipelines.evidence import (
     sign_package,
     write_leaves,
 )
+from gov_pipelines.evidence.package import Package
 from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json, window_bounds
 from gov_pipelines.notify import Alert, alerts_for
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.pipeline.night import Night, StepResult, measurement_record, measurements_of
 from gov_pipelines.pipeline.verdicts import next_revision, policies_in_force, verdict_rows_of
-from gov_pipelines.policy import Window, declaration_digest, policy_digest, policy_text
+from gov_pipelines.policy import Policy, Window, declaration_digest, policy_digest, policy_text
 from gov_pipelines.store import (
+    Connection,
     Engine,
     SnapshotRow,
     VerdictRow,
+    all_snapshots,
     drop_verdicts,
     enqueue,
     last_snapshot,
     lock,
+    policy_digests,
     put_verdicts,
     read_frame,
     reading,
@@ -60,7 +63,18 @@ _LIBRARIES = ("dagster", "fairlearn", "great-expectations", "polars", "scipy")
 
 
 def sign(night: Night) -> StepResult:
-    """`compliance_snapshot`: sign what the night found. The same findings again change nothing."""
+    """`compliance_snapshot`: sign what the night found. The same findings again change nothing.
+
+    Raises:
+        GovError: a policy was edited under a version that was used before.
+    """
+    with reading(night.store) as connection:
+        edited = [policy for policy in policies_in_force(night) if _edited(connection, policy)]
+    if edited:
+        names = ", ".join(f"{policy.policy} version {policy.version}" for policy in edited)
+        raise GovError(
+            f"{names} was changed after it was used. Undo the change, or write it as a new version in force later."
+        )
     tally = tally_from_json((night.folder / "tally.json").read_bytes())
     rows = night.read_json("rows.json")
     leaves = _leaves(night)
@@ -128,6 +142,11 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             last = last_snapshot(connection, night.system)
             revision = signed.revision + 1 if signed else 1
             reached = verdicts_of(connection, night.system, night.partition, revision)
+        if signed is not None and night.as_of < signed.as_of:
+            raise WrongUse(
+                f"{night.partition} was judged as of {signed.as_of.isoformat()}; an earlier --as-of would forget what was "
+                "known then."
+            )
         verdicts = _complete(night, reached)
         texts = {bound.key: bound.clause.text for bound in night.bound}
         content["controls"] = [_control(row, texts) for row in verdicts]
@@ -144,7 +163,7 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             with engine.begin() as connection:
                 drop_verdicts(connection, night.system, night.partition, revision)
             return _result(signed, verdicts, changed=False)
-        row = _package(night, predicate, {**files, **_policy_files(night)}, now)
+        row = _package(night, predicate, {**files, **_policy_files(night, content["policies"])}, now)
         with engine.begin() as connection:
             if findings["missed"] is None:  # a missed window is one alert, raised by who saw the run end
                 before = standing_verdicts(connection, night.system, night.partition)
@@ -186,6 +205,8 @@ def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
     policies, late = [], False
     with engine.begin() as connection:
         for policy in policies_in_force(night):
+            if _edited(connection, policy):
+                continue  # only a missed window comes here: the text nobody may use is not recorded as used
             name, version_, digest = policy.policy, policy.version, policy_digest(policy)
             begins, until = policy.in_force.from_, policy.in_force.until
             recorded = record_policy(connection, name, version_, digest, policy_text(policy), begins, until, now)
@@ -202,23 +223,24 @@ def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
     }
 
 
+def _edited(connection: Connection, policy: Policy) -> bool:
+    used = policy_digests(connection, policy.policy, policy.version)
+    return bool(used) and policy_digest(policy) not in used
+
+
 def _package(night: Night, predicate: dict[str, Any], files: Mapping[str, bytes], now: datetime) -> SnapshotRow:
     """Write the signed package, or adopt the one that a crash left between signing and recording."""
     folder = night.home.snapshot_dir(night.system, night.partition, predicate["revision"])
     signer = _signer(night)
-    left = None
-    with suppress(WrongUse, GovError):  # nothing there, or half of something: it is signed anew below
-        left = read_package(folder)
-    follows = ("contentDigest", "sequence", "previous", "revision")
-    if (
-        left is not None
-        and left.key_id == signer.public.keyid
-        and all(left.predicate[n] == predicate[n] for n in follows)
-    ):
-        payload, key_id = left.payload_sha256, left.key_id
+    left = _left_by_a_crash(night, predicate)
+    follows = ("contentDigest", "revision")
+    if left and left[0] == folder and all(left[1].predicate[name] == predicate[name] for name in follows):
+        payload, key_id = left[1].payload_sha256, left[1].key_id
     else:
-        if folder.exists():
-            discard_package(folder)
+        if left:
+            discard_package(left[0])
+            if not any(left[0].parent.iterdir()):
+                left[0].parent.rmdir()  # a day's folder without a package is no evidence
         signed = sign_package(folder, files, predicate, signer)
         payload, key_id = signed.payload_sha256, signed.key_id
     previous = predicate["previous"]
@@ -236,6 +258,26 @@ def _package(night: Night, predicate: dict[str, Any], files: Mapping[str, bytes]
         as_of=night.as_of,
         retroactive=predicate["retroactive"],
     )
+
+
+def _left_by_a_crash(night: Night, predicate: Mapping[str, Any]) -> tuple[Path, Package] | None:
+    """The one package that was signed and never recorded: it follows the last recorded one, as the next is about to.
+
+    Raises:
+        EvidenceError: the store does not know packages that a crash cannot explain. Nothing is signed over them.
+    """
+    with reading(night.store) as connection:
+        recorded = {row.path for row in all_snapshots(connection, night.system)}
+    folders = sorted(night.home.evidence_dir(night.system).glob("????-??-??/r*"))
+    unknown = [folder for folder in folders if str(folder.relative_to(night.home.root)) not in recorded]
+    packages = [(folder, read_package(folder)) for folder in unknown]
+    for folder, package in packages:
+        if len(packages) > 1 or any(package.predicate[name] != predicate[name] for name in ("sequence", "previous")):
+            raise EvidenceError(
+                f"{folder} is signed evidence that the store does not know: the store was lost or is an older copy. "
+                "Restore the store that belongs to this evidence, or audit in a new home"
+            )
+    return packages[0] if packages else None
 
 
 def _signer(night: Night) -> Signer:
@@ -268,8 +310,11 @@ def _control(row: VerdictRow, texts: Mapping[str, str]) -> dict[str, Any]:
     return record | {"text": texts.get(row.control), "attribute": list(row.attribute)}
 
 
-def _policy_files(night: Night) -> dict[str, bytes]:
-    return {f"policy.{each.policy}@{each.version}.json": policy_text(each) for each in policies_in_force(night)}
+def _policy_files(night: Night, stated: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    """The texts of the policies that the statement names."""
+    digests = {policy["sha256"] for policy in stated}
+    used = [policy for policy in policies_in_force(night) if policy_digest(policy) in digests]
+    return {f"policy.{each.policy}@{each.version}.json": policy_text(each) for each in used}
 
 
 def _producer(night: Night) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from gov_pipelines.measure import Judgement, window_bounds
-from gov_pipelines.pipeline.night import Night, StepResult, measurements_of, presence_of
+from gov_pipelines.pipeline.night import Night, StepResult, may_be_empty, measurements_of, presence_of
 from gov_pipelines.policy import BoundClause, Policy, control_keys, controls_in_force, in_force
 from gov_pipelines.policy.kinds import Expectation, Freshness
 from gov_pipelines.store import VerdictRow, put_verdicts, reading, snapshot_of
@@ -73,9 +73,9 @@ def _nothing_arrived(night: Night) -> str | None:
     """Zero rows are missing, unless the declared range allows none."""
     if night.read_json("rows.json")["source_count"]:
         return None
-    least = night.declaration.operating_range.get("rows_per_day", (None, None))[0]
-    if least == 0:
+    if may_be_empty(night.declaration):
         return None
+    least = night.declaration.operating_range.get("rows_per_day", (None, None))[0]
     expected = f"at least {least:g} a day" if least else "some: no rows_per_day of 0 is declared"
     return f"No decision arrived for {night.partition}; expected {expected}."
 

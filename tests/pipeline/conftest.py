@@ -11,6 +11,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from gov_pipelines.decisions import RowAccounting
 from gov_pipelines.definitions import load
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.pipeline.home import AuditHome
@@ -129,8 +130,7 @@ def plan(monkeypatch):
     def log(night):
         frame = pl.DataFrame({"decision_id": ["a", "b", "c"], "score": [0.1, 0.2, 0.6]})
         write_frame(night.folder / "decision_log.parquet", frame)
-        counts = {"source_count": 3, "accepted": plan.accepted}
-        return None if plan.accepted is None else rows_answer(counts, plan.accepted == 3)
+        return None if plan.accepted is None else rows_answer(RowAccounting(3, plan.accepted, 0, 0), {})
 
     def sign(night):
         plan.signed[night.system, night.partition] = [row(night, *said) for said in plan.verdicts.items()]

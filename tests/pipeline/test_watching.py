@@ -15,13 +15,13 @@ from .conftest import add_system
 NIGHT = datetime(2026, 9, 3, 6, 30, tzinfo=UTC)  # 02:30 in New York
 
 
-def tick(definitions, at, system="hiring"):
+def tick(definitions, at, home, system="hiring"):
     schedule = definitions.resolve_schedule_def(f"nightly_{system}")
-    return schedule(dg.build_schedule_context(scheduled_execution_time=at))
+    return list(schedule(dg.build_schedule_context(scheduled_execution_time=at, resources={"audit": home})))
 
 
-def test_the_tick_audits_yesterday_in_the_systems_zone(loaded):
-    request = tick(loaded, NIGHT)
+def test_the_tick_audits_yesterday_in_the_systems_zone(loaded, home):
+    (request,) = tick(loaded, NIGHT, home)
     assert (request.partition_key, request.run_key) == ("2026-09-02", "2026-09-02")
     schedule = loaded.resolve_schedule_def("nightly_hiring")
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 2 * * *", "America/New_York")
@@ -29,8 +29,8 @@ def test_the_tick_audits_yesterday_in_the_systems_zone(loaded):
 
 
 @pytest.mark.parametrize("at", [datetime(2026, 9, 1, 6, 30, tzinfo=UTC), datetime(2026, 9, 5, 6, 30, tzinfo=UTC)])
-def test_the_tick_requests_nothing_before_the_start_or_after_the_end(loaded, at):
-    skipped = tick(loaded, at)
+def test_the_tick_requests_nothing_before_the_start_or_after_the_end(loaded, home, at):
+    (skipped,) = tick(loaded, at, home)
     assert isinstance(skipped, dg.SkipReason)
     assert "no partition of hiring" in skipped.skip_message
 

@@ -56,7 +56,7 @@ def demo_command(tour: bool, ui: bool, as_json: bool) -> int:
     if not as_json:
         click.echo(_INTRODUCTION)
     days = [FIRST_DAY + timedelta(days=offset) for offset in range(DAYS)]
-    run_audits(place, place.system(SYSTEM), days, quiet=as_json)
+    run_audits(place, [(place.system(SYSTEM), days)], quiet=as_json)
     found = compare(place)
     pages = write_pages(place)
     if as_json:
