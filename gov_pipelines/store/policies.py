@@ -66,7 +66,19 @@ def policy_digests(connection: Connection, name: str, version: int) -> list[str]
     )
     first: dict[str, str] = {}
     for row in rows:
-        said = json.loads(row.text)
-        said["in_force"].pop("until", None)
-        first.setdefault(json.dumps(said, sort_keys=True), row.digest)
+        first.setdefault(_asked(row.text), row.digest)
     return [*first.values()]
+
+
+def edited_in_place(connection: Connection, name: str, version: int, text: bytes) -> bool:
+    """Whether texts are recorded under a name and version, and this one says something else; `until` apart."""
+    query = sa.select(policy_versions.c.text).filter_by(name=name, version=version)
+    recorded = {_asked(each) for each in connection.scalars(query)}
+    return bool(recorded) and _asked(text) not in recorded
+
+
+def _asked(text: str | bytes) -> str:
+    """What a policy's text asks, however it was closed."""
+    said = json.loads(text)
+    said["in_force"].pop("until", None)
+    return json.dumps(said, sort_keys=True)
