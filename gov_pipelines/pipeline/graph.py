@@ -93,10 +93,6 @@ def read_graph(file: Path, expectations: Path) -> SystemGraph:
     policies, mistakes = load_policies(expectations)
     binding = [mistake for mistake in mistakes if _may_bind(mistake, declaration.policies, expectations)]
     name = f"{file.parent.parent.name}/{file.parent.name}/{file.name}"
-    if not re.fullmatch(r"team:\S.*|[^@\s]+@[^@\s]+\.[^@\s]+", declaration.owner):
-        found = f"{declaration.owner!r} is neither a team nor an e-mail address"
-        remedy = "Write `team:<name>` or an address."
-        binding.append(Mistake(name, 0, "attributes.owner", found, remedy))
     unknown = sorted(set(declaration.policies) - {policy.policy for policy in policies})
     if not binding:  # a policy with mistakes is not unknown
         remedy = f"Write it in {expectations.name}/, or remove its name."

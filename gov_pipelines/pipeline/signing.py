@@ -42,10 +42,10 @@ from gov_pipelines.store import (
     VerdictRow,
     all_snapshots,
     drop_verdicts,
+    edited_in_place,
     enqueue,
     last_snapshot,
     lock,
-    policy_digests,
     put_verdicts,
     read_frame,
     reading,
@@ -224,8 +224,7 @@ def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
 
 
 def _edited(connection: Connection, policy: Policy) -> bool:
-    used = policy_digests(connection, policy.policy, policy.version)
-    return bool(used) and policy_digest(policy) not in used
+    return edited_in_place(connection, policy.policy, policy.version, policy_text(policy))
 
 
 def _package(night: Night, predicate: dict[str, Any], files: Mapping[str, bytes], now: datetime) -> SnapshotRow:
@@ -285,7 +284,7 @@ def _signer(night: Night) -> Signer:
     if signer.public.name == DEMO_KEY_NAME and night.store_url.startswith("postgresql"):
         raise WrongUse(
             f"The key in {night.home.keys_dir} is the demo's, which nobody should trust, and this store is PostgreSQL. "
-            "Make a key of your own in another home: GOV_HOME=... gov keys new"
+            "Make a key of your own in another home: GOV_HOME=... gov keys new --name NAME"
         )
     return signer
 

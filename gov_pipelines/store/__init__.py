@@ -6,7 +6,7 @@ from gov_pipelines.store.artifacts import Home, read_frame, write_atomic, write_
 from gov_pipelines.store.engine import Connection, Engine, open_store, reading
 from gov_pipelines.store.locking import lock
 from gov_pipelines.store.outbox import Alert, OutboxRow, Transition, claim, enqueue, note, pending, pending_count
-from gov_pipelines.store.policies import edited_in_place, policy_digests, record_policy
+from gov_pipelines.store.policies import edited_in_place, record_policy
 from gov_pipelines.store.snapshots import SnapshotRow, all_snapshots, last_snapshot, record_snapshot, snapshot_of
 from gov_pipelines.store.verdicts import (
     VerdictRow,
@@ -21,6 +21,6 @@ from gov_pipelines.store.verdicts import (
 __all__ = [
     "Alert", "Connection", "Engine", "Home", "OutboxRow", "SnapshotRow", "Transition", "VerdictRow", "all_snapshots",
     "claim", "drop_verdicts", "edited_in_place", "enqueue", "last_snapshot", "last_verdicts", "lock", "note", "open_store", "pending",
-    "pending_count", "policy_digests", "put_verdicts", "read_frame", "reading", "record_policy", "record_snapshot", "snapshot_of",
+    "pending_count", "put_verdicts", "read_frame", "reading", "record_policy", "record_snapshot", "snapshot_of",
     "standing_verdicts", "verdict_history", "verdicts_of", "write_atomic", "write_frame",
 ]  # fmt: skip

@@ -56,20 +56,6 @@ def record_policy(
     return recorded
 
 
-def policy_digests(connection: Connection, name: str, version: int) -> list[str]:
-    """The digests of the differing texts recorded under one name and version, oldest first.
-
-    More than one: the policy was edited in place. An `until` written later is no edit; it is how a version is closed.
-    """
-    rows = connection.execute(
-        sa.select(policy_versions).filter_by(name=name, version=version).order_by(policy_versions.c.recorded_at)
-    )
-    first: dict[str, str] = {}
-    for row in rows:
-        first.setdefault(_asked(row.text), row.digest)
-    return [*first.values()]
-
-
 def edited_in_place(connection: Connection, name: str, version: int, text: bytes) -> bool:
     """Whether texts are recorded under a name and version, and this one says something else; `until` apart."""
     query = sa.select(policy_versions.c.text).filter_by(name=name, version=version)

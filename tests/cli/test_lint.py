@@ -6,7 +6,9 @@ from command import gov
 
 
 def lint(project, tmp_path, *arguments, check):
-    return gov(*arguments, home=tmp_path / "home", cwd=project, env={"GOV_PIPELINES_PROJECT": str(project)}, check=check)
+    return gov(
+        *arguments, home=tmp_path / "home", cwd=project, env={"GOV_PIPELINES_PROJECT": str(project)}, check=check
+    )
 
 
 def test_this_project_has_no_mistakes_and_no_stale_suites(tmp_path):

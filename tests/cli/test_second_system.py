@@ -72,11 +72,20 @@ def test_a_wrong_answer_writes_nothing(applicants, tmp_path, wrong, says):
     at_place = answers.index(wrong[0])
     answers[at_place + 1] = wrong[1]
     done = gov(
-        "init", "hiring.csv", *answers, home=tmp_path / "home", cwd=applicants, env={"GOV_PIPELINES_PROJECT": str(applicants)}
+        "init",
+        "hiring.csv",
+        *answers,
+        home=tmp_path / "home",
+        cwd=applicants,
+        env={"GOV_PIPELINES_PROJECT": str(applicants)},
     )
     assert done.returncode in {1, 2}
     assert says in done.stderr
-    assert {path.name for path in (applicants / "assets").iterdir()} <= {"README.md", "mortgage_underwriting", "__pycache__"}
+    assert {path.name for path in (applicants / "assets").iterdir()} <= {
+        "README.md",
+        "mortgage_underwriting",
+        "__pycache__",
+    }
 
 
 def test_an_existing_system_is_not_overwritten(applicants, tmp_path):

@@ -22,7 +22,7 @@ def test_commands_and_options_in_the_docs_exist(page, tmp_path):
         assert name in COMMANDS, f"{page.name}: gov {line}"
         options = [re.sub(r"[=,.;)].*", "", word) for word in rest if word.startswith("--")]
         if options:
-            text = gov(name, *([rest[0]] if rest[0] in {"new"} else []), "--help", home=tmp_path, check=0).stdout
+            text = gov(name, *([rest[0]] if rest[0] == "new" else []), "--help", home=tmp_path, check=0).stdout
             assert all(option in text for option in options), f"{page.name}: gov {line}"
 
 

@@ -31,7 +31,7 @@ HOUSE = Policy.model_validate({
         {"id": "A-2", "text": "Approved.", "level": "output", "control": {"kind": "approved_model"}},
         {"id": "A-3", "text": "Trained.", "level": "people",
          "obligation": {"who": "underwriters", "every": "1 year", "escalate": [{"to": "manager", "after": "5 working days"}]}},
-        {"id": "A-4", "text": "Reviewed.", "level": "intake", "control": {"kind": "human_review", "role": "senior"}},
+        {"id": "A-4", "text": "Reviewed.", "level": "intake", "control": {"kind": "human_review", "role": "senior", "before": "notice_sent_at"}},
     ],
 })  # fmt: skip
 

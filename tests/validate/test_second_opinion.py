@@ -21,7 +21,7 @@ DAY = dt.date(2026, 9, 1)
 DECLARATION = SystemDeclaration.model_validate(
     {
         "system": "mortgages",
-        "owner": "team",
+        "owner": "team:credit",
         "purpose": "test",
         "risk": "high",
         "zone": "America/New_York",
