@@ -127,7 +127,8 @@ def _chart(bound: BoundClause, measured: "Sequence[Measurement]") -> str | None:
     if not charts_installed():
         return None
     limit, side = limit_of(bound.control)
-    drawn = svg(forest([each for each in measured if each.group is not None], limit, bound.key, limit_is=side))
+    groups = [each for each in measured if each.group is not None]
+    drawn = svg(forest(groups or measured, limit, bound.key, limit_is=side))
     return f"\n![{bound.key}](data:image/svg+xml;base64,{b64encode(drawn.encode()).decode()})"
 
 
