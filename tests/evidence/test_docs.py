@@ -47,10 +47,10 @@ def test_every_rule_is_described_and_no_other():
     assert set(first_cells(DOCS.split("## Verify")[1])) == rules
 
 
-def test_the_commands_for_openssl_work_as_written(package, openssl, tmp_path):
+def test_the_commands_for_openssl_work_as_written(package, openssl):
     if not shutil.which("jq"):
         pytest.skip("jq is not installed: the commands of docs/evidence.md do not run")
-    script = DOCS.split("```sh\n")[1].split("```")[0].replace("/tmp/", f"{tmp_path}/")
+    script = DOCS.split("```sh\n")[1].split("```")[0]
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=package, capture_output=True, text=True, check=False
     )
