@@ -14,11 +14,15 @@ from zoneinfo import ZoneInfo
 import click
 
 from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.demo.loanapp import SYSTEM
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
+from gov_pipelines.evidence import DEMO_KEY_NAME, load_signer
+from gov_pipelines.notify import routes_from
 from gov_pipelines.policy import SystemDeclaration
-from gov_pipelines.store import open_store, reading, verdicts_of
+from gov_pipelines.store import open_store, pending_count, reading, verdicts_of
 
+_RED = {"fail", "missing"}
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -68,7 +72,15 @@ def audit_command(
             if not everything or asked:
                 raise
             click.echo(f"skipped: {error}", err=True)  # its days are past, or have not begun
+    key = load_signer(place.home.keys_dir).public
+    if key.name == DEMO_KEY_NAME and any(declaration.system != SYSTEM for declaration, _ in work):
+        click.echo(
+            f"Signing with the key `{DEMO_KEY_NAME}`: set GOV_HOME to a home of your own and make a key there.",
+            err=True,
+        )
     results = run_audits(place, work, as_of=as_of, quiet=as_json)
+    if not as_json:
+        click.echo(_afterwards(place, results))
     if as_json:
         print_json(results)
     return _exit_code(results, broken=bool(mistakes))
@@ -127,6 +139,8 @@ def _days(
         if day
         else (today - timedelta(days=1),) * 2
     )
+    if start > end:
+        raise WrongUse(f"--from {start} is after --to {end}.")
     final = min(today, declaration.ends or today) - timedelta(days=1)
     if not declaration.starts <= start <= end <= final:
         has = (
@@ -141,11 +155,24 @@ def _line(result: dict[str, Any], *, named: bool) -> str:
     told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
     problem = f"  {result['problem']}" if result["problem"] else ""
     system = f"{result['system']}  " if named else ""
-    return f"{system}{result['partition']}  {'signed' if result['signed'] else 'NOT AUDITED'}  {told}{problem}"
+    state = "signed" if result["signed"] else "NOT AUDITED; what was signed before stands:" if told else "NOT AUDITED"
+    return f"{system}{result['partition']}  {state}  {told}{problem}"
+
+
+def _afterwards(place: Workplace, results: Sequence[dict[str, Any]]) -> str:
+    """What failed, what waits, and what to look at."""
+    failing = sorted({control for each in results for control, verdict in each["verdicts"].items() if verdict in _RED})
+    with reading(place.engine) as connection:
+        waiting = pending_count(connection)
+    lines = [f"Failing or missing: {', '.join(failing)}."] if failing else []
+    if waiting:
+        why = "their receivers did not answer" if routes_from(os.environ) else "GOV_ALERT_URLS names no receiver"
+        lines.append(f"{waiting} alerts wait: {why} (docs/alerts.md). The next audit or the daemon sends them.")
+    return "\n".join([*lines, f"Pages: {place.home.report_dir / 'index.html'}"])
 
 
 def _exit_code(results: Sequence[dict[str, Any]], *, broken: bool) -> int:
     if any(result["unreachable"] for result in results):
         return 3
-    bad = any(not result["done"] or {"fail", "missing"} & set(result["verdicts"].values()) for result in results)
+    bad = any(not result["done"] or _RED & set(result["verdicts"].values()) for result in results)
     return 1 if bad or broken else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ _ASKED = {
     "decided_at": "Column with the time of the decision",
     "decision": "Column with the decision",
     "favorable": "Values of the decision that the person wants (commas between)",
+    "unfavorable": "Values of the decision that the person does not want (commas between)",
     "protected": "Columns with protected attributes (commas between)",
     "zone": "Time zone whose calendar days are audited, such as Europe/Berlin",
 }
@@ -45,6 +47,7 @@ class Answers:
     decided_at: str
     decision: str
     favorable: tuple[str, ...]
+    unfavorable: tuple[str, ...]
     protected: tuple[str, ...]
     zone: str
 
@@ -58,13 +61,19 @@ class Answers:
 @click.option("--decided-at", help=_ASKED["decided_at"])
 @click.option("--decision", help=_ASKED["decision"])
 @click.option("--favorable", multiple=True, help="A value of the decision that the person wants; repeat for more.")
+@click.option("--unfavorable", multiple=True, help="A value that the person does not want; repeat for more.")
+@click.option(
+    "--undecided", multiple=True, help="A value that decides nothing yet, such as withdrawn; repeat for more."
+)
 @click.option("--protected", multiple=True, help="A column with a protected attribute; repeat for more.")
 @click.option("--zone", help=_ASKED["zone"])
 @click.option(
     "--policy", "policies", multiple=True, default=("baseline",), show_default=True, help="A policy in expectations/."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print where the declaration was written as JSON.")
-def init_command(file: Path, policies: tuple[str, ...], as_json: bool, **given: Any) -> None:
+def init_command(
+    file: Path, policies: tuple[str, ...], undecided: tuple[str, ...], as_json: bool, **given: Any
+) -> None:
     """Draft a system from a CSV or Parquet file, asking for what must not be guessed.
 
     Which decision is favorable, which column is protected and whose calendar counts are never guessed: give them as
@@ -73,7 +82,8 @@ def init_command(file: Path, policies: tuple[str, ...], as_json: bool, **given: 
     \b
     Example:
       gov init hiring.csv --system hiring --owner team:people --purpose "Invite to interview" \\
-        --decision-id id --decided-at decided --decision outcome --favorable invited --protected sex --zone Europe/Berlin
+        --decision-id id --decided-at decided --decision outcome --favorable invited --unfavorable rejected \\
+        --undecided withdrawn --protected sex --zone Europe/Berlin
     """
     project = here()
     data = read_columns(file)
@@ -81,7 +91,7 @@ def init_command(file: Path, policies: tuple[str, ...], as_json: bool, **given: 
     target = project.declaration_file(answers.system)
     if target.exists():
         raise WrongUse(f"{target} exists already. Choose another --system, or edit that file.")
-    text = draft(answers, data, _source_path(file, project.root), policies)
+    text, left_out = draft(answers, data, _source_path(file, project.root), policies, undecided)
     target.parent.mkdir(parents=True)
     target.write_text(text, "utf-8")
     try:
@@ -96,6 +106,8 @@ def init_command(file: Path, policies: tuple[str, ...], as_json: bool, **given: 
             {"system": answers.system, "file": str(target), "starts": str(declaration.starts), "last": str(last)}
         )
         return
+    if left_out:
+        click.echo(f"Named in no outcome, so their rows will be quarantined: {', '.join(left_out)}.")
     click.echo(f"Wrote {target}. Read it: may_read, needs_review and models are yours to fill in.")
     click.echo(f"Next: gov lint && gov audit {answers.system} --from {declaration.starts} --to {last} && gov report")
 
@@ -118,8 +130,10 @@ def read_columns(file: Path) -> pl.DataFrame:
     raise WrongUse(f"{file.name} ends in `{file.suffix}`; expected .csv, .tsv or .parquet.")
 
 
-def draft(answers: Answers, data: pl.DataFrame, path: str, policies: tuple[str, ...]) -> str:
-    """The text of a declaration.
+def draft(
+    answers: Answers, data: pl.DataFrame, path: str, policies: tuple[str, ...], undecided: tuple[str, ...] = ()
+) -> tuple[str, list[str]]:
+    """The text of a declaration, and the decisions that it names in no outcome, with their counts.
 
     Raises:
         WrongUse: a column does not exist, a value does not occur, or the times cannot be read.
@@ -132,13 +146,12 @@ def draft(answers: Answers, data: pl.DataFrame, path: str, policies: tuple[str, 
     absent = [name for name in named if name not in data.columns]
     if absent:
         raise WrongUse(f"The file has no column {', '.join(absent)}. It has: {', '.join(data.columns)}.")
-    values = sorted(str(value) for value in data[answers.decision].drop_nulls().unique())
-    unseen = sorted(set(answers.favorable) - set(values))
+    counts = Counter(str(value).strip() for value in data[answers.decision].drop_nulls())
+    named_values = {*answers.favorable, *answers.unfavorable, *undecided}
+    unseen = sorted(named_values - set(counts))
     if unseen:
-        raise WrongUse(f"{answers.decision} never holds {', '.join(unseen)}. It holds: {', '.join(values[:20])}.")
-    unfavorable = [value for value in values if value not in answers.favorable]
-    if not unfavorable:
-        raise WrongUse(f"Every value of {answers.decision} is favorable, so nothing can be compared.")
+        raise WrongUse(f"{answers.decision} never holds {', '.join(unseen)}. It holds: {_counted(counts)}.")
+    left_out = [f"{value} ({count})" for value, count in counts.most_common() if value not in named_values]
     first, last = _days(data, answers)
     others = [name for name in data.columns if name not in named]
     fields = [line for name in others if (line := _field(name, data[name]))]
@@ -165,7 +178,10 @@ def draft(answers: Answers, data: pl.DataFrame, path: str, policies: tuple[str, 
             f"decision: {_quoted(answers.decision)}}}"
         ),
         *(["  fields:", *fields] if fields else []),
-        f"  outcomes: {{favorable: {_list(answers.favorable)}, unfavorable: {_list(unfavorable)}}}",
+        (
+            f"  outcomes: {{favorable: {_list(answers.favorable)}, unfavorable: {_list(answers.unfavorable)}, "
+            f"undecided: {_list(undecided)}}}"
+        ),
         "  protected_attributes:",
         *(f"    {_canonical(name)}: {{column: {_quoted(name)}}}" for name in answers.protected),
         "  intake:",
@@ -173,20 +189,34 @@ def draft(answers: Answers, data: pl.DataFrame, path: str, policies: tuple[str, 
         '  schedule: {at: "02:00", enabled: false}',
         f"  policies: {_list(policies)}",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n", left_out
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{value} ({count})" for value, count in counts.most_common(20))
 
 
 def _answers(given: dict[str, Any], data: pl.DataFrame) -> Answers:
     missing = [name for name in _ASKED if not given[name]]
     if missing and not sys.stdin.isatty():
         options = "\n".join(f"  --{name.replace('_', '-')}  {_ASKED[name]}" for name in missing)
-        raise WrongUse(f"These must not be guessed; give them:\n{options}\nThe file has: {', '.join(data.columns)}.")
+        decided = given["decision"]
+        holds = (
+            f" {decided} holds: {_counted(Counter(map(str, data[decided].drop_nulls())))}."
+            if decided in data.columns
+            else ""
+        )
+        raise WrongUse(
+            f"These must not be guessed; give them:\n{options}\nThe file has: {', '.join(data.columns)}.{holds}"
+        )
     if missing:
         click.echo(f"The file has {data.height} rows and the columns {', '.join(data.columns)}.")
     for name in missing:
         answer = click.prompt(_ASKED[name])
         given[name] = (
-            tuple(part.strip() for part in answer.split(",")) if name in {"favorable", "protected"} else answer
+            tuple(part.strip() for part in answer.split(","))
+            if name in {"favorable", "unfavorable", "protected"}
+            else answer
         )
     return Answers(**given)
 

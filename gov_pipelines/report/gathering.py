@@ -186,7 +186,11 @@ def _decisive(row: VerdictRow) -> list[Measurement]:
 
 
 def _rows(folder: Path, day: date) -> RowTotals:
-    rows = json.loads((folder / "rows.json").read_bytes())
+    """The day's row accounting; nothing where the day was signed as missed before its rows were counted."""
+    file = folder / "rows.json"
+    if not file.is_file():
+        return RowTotals(day, 0, 0, 0, 0)
+    rows = json.loads(file.read_bytes())
     kinds = ("source_count", "accepted", "quarantined", "duplicate", "undated")
     return RowTotals(day, *(rows[kind] for kind in kinds))
 

@@ -136,9 +136,11 @@ class SystemPage:
 
     @property
     def totals(self) -> RowTotals:
-        """Row accounting summed over all partitions, dated by the last."""
-        columns = ((row.source, row.accepted, row.quarantined, row.duplicate, row.undated) for row in self.rows)
-        return RowTotals(self.rows[-1].partition, *map(sum, zip(*columns, strict=True)))
+        """Row accounting summed over all partitions, dated by the last; every day finds the same undated rows."""
+        columns = ((row.source, row.accepted, row.quarantined, row.duplicate) for row in self.rows)
+        source, accepted, quarantined, duplicate = map(sum, zip(*columns, strict=True))
+        undated = max(row.undated for row in self.rows)
+        return RowTotals(self.rows[-1].partition, source, accepted, quarantined, duplicate, undated)
 
     @property
     def page(self) -> str:

@@ -18,7 +18,10 @@ VERDICT_WORDS: Mapping[str, tuple[str, str]] = {
     "missing": ("missing", "A result was due and is not there. Treated as seriously as a failure."),
     "insufficient": ("insufficient", "The data cannot tell: too few cases, or a hole in the window. Not a pass."),
     "warn": ("warn", "The value and its interval lie on both sides of the limit: near it, and not shown to be beyond."),
-    "pass": ("pass", "The whole interval lies inside the limit, or every decision judged was within the rule."),
+    "pass": (
+        "pass",
+        "The whole interval lies inside the limit; a plain count or share is inside it; or every decision judged was within the rule.",
+    ),
     "report_only": ("report only", "Measured and shown. The policy sets no limit, so there is nothing to pass."),
     "not_applicable": ("not applicable", "No decision met the condition under which the clause applies."),
 }
@@ -44,7 +47,7 @@ GLYPHS: Mapping[str, str] = {
 
 ENFORCEMENT_WORDS: Mapping[str, tuple[str, str]] = {
     "prevents": ("prevents", "a control stops the outcome before it happens"),
-    "holds": ("holds", "a control holds the decision back until it is settled"),
+    "holds": ("holds", "a control will hold the decision back once clearing exists; today it finds it and alerts"),
     "detects": ("detects", "a control finds it afterwards and stops nothing"),
     "people": ("people only", "an obligation of persons; nothing in the system enforces it"),
     "nothing": ("nothing", "no control and no obligation stands behind the clause"),

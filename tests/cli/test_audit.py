@@ -87,3 +87,32 @@ def test_missing_environment_variable_is_named(home):
     done = gov("audit", SYSTEM, "--date", DAY, home=home, env={"MORTGAGE_DECISIONS_URL": ""})
     assert done.returncode in {1, 2, 3}
     assert "MORTGAGE_DECISIONS_URL" in done.stdout + done.stderr
+
+
+def test_a_day_missed_first_is_on_the_pages(demo_home, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copytree(demo_home / "keys", home / "keys")
+    audit(home, url=f"sqlite:///{tmp_path}/absent/decisions.db", check=3)
+    gov("report", home=home, check=0)
+    page = (home / "report" / f"{SYSTEM}.html").read_text()
+    assert "missing" in page
+    assert DAY.isoformat() in page
+
+
+def test_without_a_key_nothing_starts(tmp_path):
+    done = audit(tmp_path / "home", check=2)
+    assert "gov keys new --name" in done.stderr
+
+
+def test_every_system_is_audited_and_one_whose_days_are_past_is_skipped(demo_home, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copytree(demo_home / "keys", home / "keys")
+    done = gov("audit", "--all", home=home, check=0)
+    assert "skipped: mortgage_underwriting has partitions from 2026-09-01 to 2026-09-30" in done.stderr
+
+
+def test_an_as_of_before_the_days_end_is_refused(home):
+    done = audit(home, "--as-of", "2026-09-30T12:00:00+0000", check=2)
+    assert "is not over as of" in done.stderr

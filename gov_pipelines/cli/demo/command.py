@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -199,10 +200,15 @@ def _told(place: Workplace, found: Found, report: Path, seconds: float) -> str:
         "",
         "Next:",
         "  make tour                                        clause -> measurement -> decision -> proof -> tampering",
-        f"  gov verify {home}/evidence --trust {home}/keys/signing.pub.json",
-        "  gov init FILE.csv                                audit your own decisions (or .parquet)",
+        f"  {_gov()} verify {home}/evidence --trust {home}/keys/signing.pub.json",
+        f"  {_gov()} init FILE.csv                          audit your own decisions (or .parquet); see README.md",
     ]
     return "\n".join(lines)
+
+
+def _gov() -> str:
+    """The command as the reader can type it here."""
+    return "gov" if shutil.which("gov") else ".venv/bin/gov"
 
 
 def _rows(place: Workplace) -> str:
