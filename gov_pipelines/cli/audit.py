@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields
@@ -153,9 +154,11 @@ def _days(
 def _line(result: dict[str, Any], *, named: bool) -> str:
     counts = Counter(result["verdicts"].values())
     told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
-    problem = f"  {result['problem']}" if result["problem"] else ""
+    # Dagster's name of the step and ours of the error are for its log; a person reads what happened.
+    problem = re.sub(r"^\S+?__(\w+): (\w+: )?", r"  \1: ", result["problem"] or "")
     system = f"{result['system']}  " if named else ""
-    state = "signed" if result["signed"] else "NOT AUDITED; what was signed before stands:" if told else "NOT AUDITED"
+    stands = "signed as missed:" if set(counts) == {"missing"} else "what was signed before stands:"
+    state = "signed" if result["signed"] else f"NOT AUDITED; {stands}"
     return f"{system}{result['partition']}  {state}  {told}{problem}"
 
 

@@ -37,7 +37,7 @@ def gaps_command(strict: bool, as_json: bool) -> int:
             click.echo(_line(cell))
         red = [cell for cell in cells if cell.verdict in _RED]
         click.echo("")
-        for cell in [*red, *gaps]:
+        for cell in [*red, *(cell for cell in gaps if cell not in red)]:
             click.echo(cell.sentence)
         click.echo(f"\n{len(cells)} clauses: {len(red)} red, {len(gaps)} gaps.")
     return 1 if strict and gaps else 0

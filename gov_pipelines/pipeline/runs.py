@@ -99,8 +99,12 @@ def audit(
         for day in list(overdue(Home(home.place.home), graph.declaration, graph.policies, before=newest, as_of=moment)):
             if day not in partitions:
                 run_day(day, moment)
-    if report and any(run.signed for run in runs):
-        repository.get_job(report_job_name(system)).execute_in_process(run_config=_QUIET, instance=instance)
+    if report and runs:
+        pages = repository.get_job(report_job_name(system)).execute_in_process(
+            run_config=_QUIET, instance=instance, raise_on_error=False
+        )
+        if not pages.success:
+            raise GovError(f"The pages could not be written; the log of run {pages.run_id} in Dagster says why.")
     return runs
 
 

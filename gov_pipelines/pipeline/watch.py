@@ -6,6 +6,7 @@ nothing, and a failed run is a red dot. Verdicts raise their alerts where they a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -212,6 +213,7 @@ def _told(failure: StepFailureData) -> str:
     while error is not None:
         last = error.cls_name or last
         if last in ours:
-            return f"{last}: {error.message.strip().removeprefix(f'gov_pipelines.errors.{last}: ')}"
+            text = re.sub(rf"^[\w.]*{last}: ", "", error.message.strip())
+            return f"{last}: {text}"
         error = error.cause
     return f"{last}; the run's log has the rest"
