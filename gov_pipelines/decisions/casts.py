@@ -16,7 +16,8 @@ _WHOLE = r"^(-?(?:0|[1-9]\d*))\.0+$"
 def as_text(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """Text as the source means it: whole floats without a fraction (drivers and pandas widen integers).
 
-    NaN and blank text are null: nobody means a group, a person or an id by them.
+    Blanks at its ends are no part of it, as they are none of a declared value. NaN and blank text are null: nobody means
+    a group, a person or an id by them.
     """
     if dtype.is_float():
         whole = value.is_finite() & (value == value.floor()) & (value.abs() < _EXACT)
@@ -25,7 +26,8 @@ def as_text(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype.is_decimal():
         return value.cast(pl.String).str.replace(_WHOLE, "$1")
     if dtype == pl.String:
-        return pl.when(value.str.strip_chars() != "").then(value)
+        stripped = value.str.strip_chars()
+        return pl.when(stripped != "").then(stripped)
     return value.cast(pl.String)
 
 
@@ -48,7 +50,7 @@ def as_integer(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """A whole number; one with a fraction is not readable."""
     if dtype.is_integer():
         return value.cast(pl.Int64, strict=False)
-    return as_category(value, dtype).str.strip_chars().cast(pl.Int64, strict=False)
+    return as_category(value, dtype).cast(pl.Int64, strict=False)
 
 
 def as_moment(value: pl.Expr, dtype: pl.DataType, zone: str) -> pl.Expr:

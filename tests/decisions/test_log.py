@@ -47,6 +47,18 @@ def test_nan_and_blank_become_null(declare):
     assert parts.log["sex"].to_list() == [None, None, "F"]
 
 
+def test_blanks_at_the_ends_of_data_are_no_part_of_a_declared_value(declare):
+    source = rows(
+        id=["a ", "a", " b"], action=["denied", "approved ", "approved"], sex=["F "] * 3, grade=["1", " 1.0\t", "7 "]
+    )
+    parts = canonical(source, declare(fields=FIELDS, protected_attributes={"sex": {"unknown": ["F"]}}))
+    assert parts.log.select("decision_id", "decision", "grade", "sex").rows() == [("a", "approved", "1", None)]
+    assert parts.duplicate == 1
+    assert parts.quarantine["reason"].to_list() == ["grade is none of its declared values"]
+    original = json.loads(parts.quarantine["source_row"][0])
+    assert (original["id"], original["grade"]) == (" b", "7 ")
+
+
 @pytest.mark.parametrize(
     ("columns", "reason"),
     [
