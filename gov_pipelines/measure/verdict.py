@@ -112,7 +112,7 @@ def _compared(control: Fairness | Drift, measurements: Sequence[Measurement]) ->
             row = next(one for one in rows if one.attribute == attribute)
             why = row.note or "no group is large enough"
             found.append(_insufficient(row, f"{sentences.name(row)} cannot be compared: {why}"))
-    return _worst(found, rows)
+    return _worst(found, rows, at_least, control.at_most)
 
 
 def _absent(rows: Sequence[Measurement], due: Iterable[tuple[str, ...]]) -> list[str]:
@@ -130,9 +130,11 @@ def _report_only(rows: Sequence[Measurement]) -> Judgement:
     return Judgement("report_only", "Measured and reported; the clause sets no limit.", rows[0])
 
 
-def _worst(found: Sequence[Judgement], rows: Sequence[Measurement]) -> Judgement:
-    """The worst verdict; of equals one of a named group, then the one whose test or point says most."""
-    chosen = min(found, key=_severity)
+def _worst(
+    found: Sequence[Judgement], rows: Sequence[Measurement], at_least: float | None, at_most: float | None
+) -> Judgement:
+    """The worst verdict; of equals one of a named group, then the one whose test says most or that has least room."""
+    chosen = min(found, key=lambda one: _severity(one, at_least, at_most))
     also = sum(one.verdict == chosen.verdict and _named(one) for one in found) - _named(chosen)
     same = f" {also} more like it." if also > 0 and chosen.verdict not in {"pass", "report_only"} else ""
     listed = tuple(
@@ -147,13 +149,16 @@ def _named(judgement: Judgement) -> bool:
     return judgement.decisive is not None and judgement.decisive.group is not None
 
 
-def _severity(judgement: Judgement) -> tuple[int, bool, float, float]:
+def _severity(judgement: Judgement, at_least: float | None, at_most: float | None) -> tuple[int, bool, float, float]:
     row = judgement.decisive
     if row is None or row.value is None:
         return WORST_FIRST.index(judgement.verdict), True, 1.0, 0.0
-    p = row.p_adjusted if row.p_adjusted is not None else 1.0
-    falls = row.metric not in {"demographic_parity_difference", "psi"}
-    return WORST_FIRST.index(judgement.verdict), row.group is None, p, row.value if falls else -row.value
+    # A test speaks against equality: it orders what fails or might, and says nothing of what is inside its limit.
+    p = 1.0 if row.p_adjusted is None or judgement.verdict in {"pass", "warn"} else row.p_adjusted
+    room = min(
+        math.inf if at_least is None else row.value - at_least, math.inf if at_most is None else at_most - row.value
+    )
+    return WORST_FIRST.index(judgement.verdict), row.group is None, p, room
 
 
 def _limit(
@@ -214,7 +219,7 @@ def _bare(control: LogQuality | OperatingRange | Freshness, measurements: Sequen
     if not rows or absent:
         return _unmeasured(metrics[0], absent)
     judged = [] if limit is None else [_held(one, limit, form) for one in rows if one.tested]
-    return _worst(judged, rows) if judged else _report_only(rows)
+    return _worst(judged, rows, None, limit) if judged else _report_only(rows)
 
 
 def _bare_limit(
@@ -232,7 +237,11 @@ def _held(row: Measurement, limit: float, form: str) -> Judgement:
     name = sentences.name(row)
     if row.value is None:
         return _insufficient(row, f"{name} cannot be judged: {row.note or 'undefined'}")
-    told = f"{name} is {row.value:{form}}{f' ({row.note})' if row.note else ''}"
+    told = f"{name} is {_number(row.value, form)}{f' ({row.note})' if row.note else ''}"
     if row.value > limit:
-        return Judgement("fail", f"{told}, above {limit:{form}}.", row)
-    return Judgement("pass", f"{told}, at most {limit:{form}}.", row)
+        return Judgement("fail", f"{told}, above {_number(limit, form)}.", row)
+    return Judgement("pass", f"{told}, at most {_number(limit, form)}.", row)
+
+
+def _number(value: float, form: str) -> str:
+    return f"{value:{form}}".replace("%", " %")

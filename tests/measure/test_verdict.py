@@ -259,6 +259,26 @@ def test_bare_comparisons(control, metric, values):
     assert verdict(control, [good], 2, 3).verdict == "insufficient"
 
 
+def test_the_reason_names_the_one_nearest_its_limit():
+    missing = LogQuality(kind="log_quality", metric="missing_share", of=["race", "sex"], at_most=0.05)
+    shares = [Measurement("missing_share", (of,), value=value, n=9) for of, value in (("race", 0.0), ("sex", 0.0075))]
+    assert verdict(missing, shares).reason == "The missing share of sex is 0.75 %, at most 5.00 %."
+    drift = Drift(kind="drift", of=["a", "b"], at_most=0.2, reference={"from": "2026-08-01", "until": "2026-09-01"})
+    indices = [
+        Measurement("psi", (of,), value=value, lower=0.0, upper=0.19, n=9, p_adjusted=p)
+        for of, value, p in (("a", 0.01, 0.001), ("b", 0.15, 0.9))
+    ]
+    assert verdict(drift, indices).decisive == indices[1]
+    for upper, expected in ((1.2, "pass"), (1.3, "warn")):
+        ratios = [ratio(1.0, 0.81, upper, 0.01), ratio(0.85, 0.81, upper, 0.9), ratio(1.2, 0.81, upper, 0.02)]
+        metric = {"metric": "adverse_impact_ratio"}
+        rows = [replace(row, **metric) for row in ratios]
+        found = verdict(fairness(**metric, reference={"race": "a"}, at_most=1.22), rows)
+        assert (found.verdict, found.decisive) == (expected, rows[2])
+        found = verdict(fairness(**metric, reference={"race": "a"}), rows)
+        assert found.decisive == rows[1]
+
+
 def test_a_share_without_a_limit_reports_only():
     row = Measurement("duplicate_share", value=0.5, n=9)
     assert verdict(LogQuality(kind="log_quality", metric="duplicate_share"), [row]).verdict == "report_only"
