@@ -11,7 +11,7 @@ from typing import Any
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence.durable import UNFINISHED
 from gov_pipelines.evidence.examine import Snapshot
-from gov_pipelines.evidence.verification import Checklist
+from gov_pipelines.evidence.verification import Checklist, shown
 
 PARTITION = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 REVISION = re.compile(r"r[1-9]\d*\Z")
@@ -59,7 +59,9 @@ def check_chain(snapshots: Sequence[Snapshot], system: str | None, checks: Check
         checks.equal(snapshot.file, "chain-place", found, f"{system}/{partition}/{revision}")
     for before, snapshot in zip([None, *ordered], ordered, strict=False):
         follows = before.predicate["sequence"] if before else 0
-        checks.equal(snapshot.file, "chain-sequence", snapshot.predicate["sequence"], follows + 1)
+        sequence = snapshot.predicate["sequence"]
+        got = f"{sequence} ({_missing(follows + 1, sequence - 1)})" if sequence > follows + 1 else sequence
+        checks.equal(snapshot.file, "chain-sequence", got, follows + 1)
         link = before and {"sequence": follows, "payloadSha256": before.payload_sha256}
         checks.equal(snapshot.file, "chain-previous", snapshot.predicate["previous"], link)
     first: dict[str, str] = {}
@@ -73,9 +75,9 @@ def check_chain(snapshots: Sequence[Snapshot], system: str | None, checks: Check
         revisions = list(group)
         for before, snapshot in zip([None, *revisions], revisions, strict=False):
             count = before.predicate["revision"] if before else 0
-            wanted = {"revision": count, "payloadSha256": before.payload_sha256} if before else None
-            got = (snapshot.predicate["revision"], snapshot.predicate["supersedes"])
-            checks.equal(snapshot.file, "chain-revision", got, (count + 1, wanted))
+            replaced = {"revision": count, "payloadSha256": before.payload_sha256} if before else None
+            said = {name: snapshot.predicate[name] for name in ("revision", "supersedes")}
+            checks.equal(snapshot.file, "chain-revision", said, {"revision": count + 1, "supersedes": replaced})
 
 
 def check_last(last: dict[str, Any], snapshots: Sequence[Snapshot], checks: Checklist) -> None:
@@ -102,6 +104,45 @@ def last_of(snapshots: Sequence[Snapshot]) -> dict[str, Any]:
     newest = max(snapshots, key=lambda item: item.predicate["sequence"])
     said = newest.predicate
     return {"system": said["system"], "sequence": said["sequence"], "payloadSha256": newest.payload_sha256}
+
+
+def summaries(snapshots: Sequence[Snapshot]) -> list[str]:
+    """Say which snapshots were read, one line a system: days, place in the chain, signers, windows that were missed."""
+    systems = sorted({item.predicate["system"] for item in snapshots})
+    return [_summary(system, [item for item in snapshots if item.predicate["system"] == system]) for system in systems]
+
+
+def _summary(system: str, snapshots: Sequence[Snapshot]) -> str:
+    said = [item.predicate for item in snapshots]
+    days, sequences = [_partition(item) for item in snapshots], [each["sequence"] for each in said]
+    # The newest revision says whether a window is missed still.
+    missed = {each["partition"]["key"]: each["missed"] for each in sorted(said, key=lambda each: each["revision"])}
+    count = sum(each is not None for each in missed.values())
+    signers = sorted({_short(item.signer) for item in snapshots if item.signer})
+    unsigned = sum(item.signer is None for item in snapshots)
+    parts = [
+        f"{len(said)} snapshot{'s' if len(said) > 1 else ''} of {system}",
+        _span(min(days), max(days)),
+        *([f"revision {said[0]['revision']}"] if len(said) == 1 else []),
+        f"sequence {_span(min(sequences), max(sequences))}",
+        *([f"signed by {' and '.join(signers)}"] if signers else []),
+        *([f"{unsigned} without a signature that verifies"] if unsigned else []),
+        f"{count} missed window{'' if count == 1 else 's'}",
+    ]
+    return shown(", ".join(parts))
+
+
+def _short(signer: str) -> str:
+    name, _, keyid = signer.rpartition(" ")
+    return f"{name} {keyid[:8]}..."
+
+
+def _span(first: object, last: object) -> str:
+    return f"{first}" if first == last else f"{first} to {last}"
+
+
+def _missing(first: int, last: int) -> str:
+    return f"sequence {first} is missing" if first == last else f"sequences {first} to {last} are missing"
 
 
 def _partition(snapshot: Snapshot) -> str:

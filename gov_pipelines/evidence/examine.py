@@ -99,7 +99,7 @@ def _statement(file: str, payload: bytes, checks: Checklist) -> dict[str, Any] |
     document = checks.attempt(file, "payload-canonical", "canonical JSON (RFC 8785)", lambda: canonical.loads(payload))
     members = {"_type", "subject", "predicateType", "predicate"}
     if not isinstance(document, dict) or document.keys() != members:
-        checks.note(file, "statement-type", False, "another shape", f"an object of {sorted(members)}")
+        checks.note(file, "statement-type", False, "another shape", f"an object of {', '.join(sorted(members))}")
         return None
     checks.equal(file, "statement-type", document["_type"], STATEMENT_TYPE)
     checks.equal(file, "predicate-type", document["predicateType"], PREDICATE_TYPE)
@@ -148,7 +148,8 @@ def _content(prefix: str, predicate: dict[str, Any], covered: Mapping[str, bytes
         counts = checks.attempt(
             prefix + LEAVES, "leaf-format", leaves.LEAF_FORMAT, lambda: leaves.verdict_counts(listed)
         )
-        checks.equal(prefix + LEAVES, "decisions-counts", counts, decisions["counts"])
+        counted = "not countable" if counts is None else counts
+        checks.equal(prefix + LEAVES, "decisions-counts", counted, decisions["counts"])
     else:
         found = "no such file"
     wanted = f"{decisions['treeSize']} leaves, root {decisions['rootHash']}"
@@ -178,7 +179,7 @@ def _policies(
         if read is not None:
             due, digests[name.removeprefix("policy.").removesuffix(".json")] = read
             absent = [control for control in due if control not in said]
-            checks.equal(prefix + name, "controls-complete", f"without {absent}" if absent else "all", "all")
+            checks.equal(prefix + name, "controls-complete", f"without {', '.join(absent)}" if absent else "all", "all")
     return digests
 
 

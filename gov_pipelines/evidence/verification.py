@@ -49,12 +49,14 @@ class Verification:
         trusted: every check holds, and a key the auditor already trusts signed every snapshot.
         checked: the checks, failed ones included, in the order they were made.
         not_proven: what the result does not show, in words.
+        covered: what was verified, in words, one line a system.
     """
 
     ok: bool
     trusted: bool
     checked: list[Check]
     not_proven: list[str]
+    covered: list[str] = field(default_factory=list)
 
     @property
     def failures(self) -> list[Check]:
@@ -70,14 +72,17 @@ class Verification:
 
     def to_json(self) -> str:
         """Write `{ok, trusted, checked: [{file, rule, ok, got, expected}], not_proven: [...]}`."""
-        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+        said = asdict(self)
+        del said["covered"]
+        return json.dumps(said, ensure_ascii=False, indent=1)
 
     def to_text(self) -> str:
-        """Write the failures, the conclusion, and what is not proven, for a terminal."""
+        """Write what was verified, the failures, the conclusion, and what is not proven, for a terminal."""
         failed = [
             f"FAILED {check.file}: {check.rule}: got {check.got}; expected {check.expected}" for check in self.failures
         ]
-        return "\n".join([*failed, self.conclusion, "Not proven:", *(f"- {item}" for item in self.not_proven)])
+        not_proven = (f"- {item}" for item in self.not_proven)
+        return "\n".join([*self.covered, *failed, self.conclusion, "Not proven:", *not_proven])
 
 
 @dataclass(slots=True)
@@ -107,6 +112,10 @@ class Checklist:
 
 
 def shown(value: object) -> str:
-    """Make text that evidence brought along safe to print: a file name or key name may hold terminal commands."""
-    text = str(value)[:_LONGEST]
+    """Make what evidence brought along safe to print: a file name or key name may hold terminal commands.
+
+    Text and errors stay as they are; any other value is written as JSON.
+    """
+    spelled = value if isinstance(value, str | Exception) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    text = str(spelled)[:_LONGEST]
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

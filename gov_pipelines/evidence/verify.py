@@ -2,7 +2,7 @@
 
 Runs where only Python, `cryptography` and `rfc8785` are installed:
 
-    python -m gov_pipelines.evidence.verify PATH [--trust KEY] [--last FILE] [--json]
+    python -m gov_pipelines.evidence.verify PATH [--trust KEY] [--last FILE] [--keep FILE] [--json]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from gov_pipelines.errors import EvidenceError, GovError, WrongUse
 from gov_pipelines.evidence import canonical
-from gov_pipelines.evidence.chain import PARTITION, REVISION, check_chain, check_last, find_packages, last_of
+from gov_pipelines.evidence.chain import PARTITION, REVISION, check_chain, check_last, find_packages, last_of, summaries
 from gov_pipelines.evidence.examine import Snapshot, inspect_package
 from gov_pipelines.evidence.keys import DEMO_KEY_NAME, PublicKey, load_trust
 from gov_pipelines.evidence.package import ENVELOPE
@@ -31,7 +31,7 @@ def verify(path: Path, *, trust: Path | None = None, last: Path | None = None) -
     Args:
         path: a package (`r1`), a system's folder, or a folder of systems.
         trust: a public key the auditor got by another way: our JSON or a PEM.
-        last: what `last_seen` wrote when the auditor looked before.
+        last: the note that `last_seen` made when the auditor looked before.
 
     Returns:
         Every check, failed ones included. Malformed evidence is a failed check.
@@ -44,13 +44,13 @@ def verify(path: Path, *, trust: Path | None = None, last: Path | None = None) -
     if trust:
         key = checks.attempt(trust.name, "trusted-key", "a public key", lambda: load_trust(trust))
     if last:
-        kept = checks.attempt(last.name, "chain-last", "what `last_seen` wrote", lambda: _kept(last))
+        kept = checks.attempt(last.name, "chain-last", "what `gov verify --keep FILE` wrote", lambda: _kept(last))
     snapshots, open_questions = _inspect(path, key, checks)
     if kept:
         check_last(kept, snapshots, checks)
     ok = all(check.ok for check in checks.checks)
     not_proven = [*_who(snapshots, key), *NOT_PROVEN, *open_questions, _tail(kept)]
-    return Verification(ok, ok and key is not None, checks.checks, not_proven)
+    return Verification(ok, ok and key is not None, checks.checks, not_proven, summaries(snapshots))
 
 
 def last_seen(path: Path) -> bytes:
@@ -84,10 +84,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("path", type=Path, help="a package, a system's folder, or the whole evidence folder")
     parser.add_argument("--trust", type=Path, help="a public key you already trust (our JSON or a PEM)")
     parser.add_argument("--last", type=Path, help="what you noted when you looked before")
+    parser.add_argument("--keep", type=Path, help="note the newest snapshot in this file, for --last next time")
     parser.add_argument("--json", action="store_true", help="JSON alone on standard output")
     given = parser.parse_args(arguments)
     try:
         found = verify(given.path, trust=given.trust, last=given.last)
+        if given.keep and found.ok:
+            _keep(given.keep, last_seen(given.path))
     except GovError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -139,6 +142,13 @@ def _is_system(path: Path) -> bool:
     return path.is_dir() and any(PARTITION.match(item.name) and item.is_dir() for item in path.iterdir())
 
 
+def _keep(path: Path, note: bytes) -> None:
+    try:
+        path.write_bytes(note)
+    except OSError as error:
+        raise WrongUse(f"{path} was not written: {error.strerror}") from error
+
+
 def _kept(path: Path) -> dict[str, Any]:
     try:
         kept: dict[str, Any] = canonical.loads(path.read_bytes().rstrip(b"\r\n"))
@@ -162,7 +172,8 @@ def _who(snapshots: Sequence[Snapshot], key: PublicKey | None) -> list[str]:
 def _tail(kept: dict[str, Any] | None) -> str:
     if kept:
         return f"the tail: snapshots of {kept['system']} after sequence {kept['sequence']} could have been cut off"
-    return "the tail: the newest snapshots could have been cut off; keep what `last_seen` writes and give it as --last"
+    keep = "note the newest with `gov verify --keep FILE` and give it as --last"
+    return f"the tail: the newest snapshots could have been cut off; {keep}"
 
 
 if __name__ == "__main__":

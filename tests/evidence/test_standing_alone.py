@@ -62,6 +62,22 @@ def test_the_module_runs_as_documented(package, tmp_path):
     assert "no evidence" in absent.stderr
 
 
+def test_the_newest_snapshot_is_noted_for_the_next_visit(alone, chain, tmp_path):
+    note = tmp_path / "last.json"
+    done = alone(chain, "--keep", note)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(note.read_bytes())["sequence"] == 4
+    assert "`gov verify --keep FILE` and give it as --last" in done.stdout
+    assert alone(chain, "--last", note).returncode == 0
+    unwritable = alone(chain, "--keep", tmp_path / "absent" / "last.json")
+    assert unwritable.returncode == 2
+    assert "was not written" in unwritable.stderr
+    note.unlink()
+    (chain / "2026-10-02" / "r1" / "tally.json").write_text("{}")
+    assert alone(chain, "--keep", note).returncode == 1
+    assert not note.exists()
+
+
 def test_what_is_exported_is_there():
     assert sorted(room.__all__) == sorted(set(room.__all__))
     for name in room.__all__:

@@ -38,7 +38,39 @@ def test_a_deleted_night_is_a_hole(chain):
     found = verify(chain)
     assert rules(found) == {"chain-sequence", "chain-previous"}
     assert {check.file for check in found.failures} == {"2026-10-03/r1/snapshot.intoto.jsonl"}
-    assert [check.got for check in found.failures if check.rule == "chain-sequence"] == ["3"]
+    assert [check.got for check in found.failures if check.rule == "chain-sequence"] == ["3 (sequence 2 is missing)"]
+
+
+def test_the_text_first_says_what_was_verified(chain, signer, write_chain):
+    key = f"signed by house key {signer.public.keyid[:8]}..."
+    first, *_ = verify(chain).to_text().splitlines()
+    assert first == f"4 snapshots of loans, 2026-10-01 to 2026-10-03, sequence 1 to 4, {key}, 0 missed windows"
+    first, *_ = verify(chain / "2026-10-01" / "r2").to_text().splitlines()
+    assert first == f"1 snapshot of loans, 2026-10-01, revision 2, sequence 4, {key}, 0 missed windows"
+    (chain / "2026-10-02" / "r1" / "key.json").unlink()
+    shutil.rmtree(chain / "2026-10-03")
+    first, *_ = verify(chain).to_text().splitlines()
+    assert first.endswith(f"sequence 1 to 4, {key}, 1 without a signature that verifies, 0 missed windows")
+
+
+def test_a_window_counts_as_missed_until_a_revision_finds_it(tmp_path, content, files, signer):
+    folder, previous, replaced = tmp_path / "loans", None, None
+    covered = {name: each for name, each in files.items() if name != "tally.json"}
+    for revision, missed in enumerate([{"reason": "no rows"}, None], start=1):
+        said = {"sequence": revision, "previous": previous, "revision": revision, "supersedes": replaced}
+        found = build_predicate(content(**said, missed=missed, tally=None))
+        signed = sign_package(folder / "2026-10-01" / f"r{revision}", covered, found, signer).payload_sha256
+        assert verify(folder).to_text().splitlines()[0].endswith(f", {2 - revision} missed window{'s'[2 - revision :]}")
+        previous = {"sequence": revision, "payloadSha256": signed}
+        replaced = {"revision": revision, "payloadSha256": signed}
+
+
+def test_failures_speak_json_and_not_python(chain):
+    shutil.rmtree(chain / "2026-10-01" / "r1")
+    found = {check.rule: check for check in verify(chain).failures}
+    assert json.loads(found["chain-revision"].expected) == {"revision": 1, "supersedes": None}
+    assert json.loads(found["chain-revision"].got)["revision"] == 2
+    assert json.loads(found["chain-previous"].expected) is None
 
 
 def test_a_night_emptied_but_not_removed_is_named(chain):

@@ -77,6 +77,14 @@ def test_the_json_is_the_contract(package):
     assert all(list(check) == ["file", "rule", "ok", "got", "expected"] for check in said["checked"])
 
 
+def test_counts_other_than_the_leaves_are_shown_as_json(sign_again):
+    said = {"house/FL-2": {"within": 5}}
+    found = verify(sign_again(edit(["predicate", "decisions", "counts"], said)))
+    check = next(each for each in found.failures if each.rule == "decisions-counts")
+    assert json.loads(check.expected) == said
+    assert json.loads(check.got) == {"house/FL-2": {"outside": 1, "within": 4}, "house/FL-3": {"pending": 5}}
+
+
 def test_a_flipped_bit_in_any_byte_of_the_envelope_fails(package, signer):
     sound = (package / ENVELOPE).read_bytes()
     for index in range(len(sound)):
