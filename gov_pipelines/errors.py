@@ -25,7 +25,7 @@ class WrongUse(GovError):  # noqa: N818  (reads as a sentence in the command lin
     exit_code = 2
 
 
-class SourceUnreachable(GovError):  # noqa: N818
+class SourceUnreachable(GovError):  # noqa: N818  (as above)
     """A source or service was not reached. The window that needed it is a missed window."""
 
     exit_code = 3

@@ -34,7 +34,7 @@ def read_files(place: Place, columns: Columns, during: During | None, project: P
         WrongUse: a file is not CSV or Parquet, cannot be read as such, lacks a column or has it twice.
     """
     # `root_dir` keeps brackets in the project's own path from acting as a pattern; Path.glob refuses absolute ones.
-    found = glob(place.name, root_dir=project, recursive=True)  # noqa: PTH207
+    found = glob(place.name, root_dir=project, recursive=True)  # noqa: PTH207  (a path may be absolute, which Path.glob refuses)
     paths = [project / name for name in sorted(found)]
     if not paths:
         raise SourceUnreachable(

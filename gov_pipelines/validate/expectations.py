@@ -81,7 +81,7 @@ class ExpectControlToHold(BatchExpectation):
         self,
         metrics: dict[str, Any],
         runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002  (Great Expectations passes it)
-        execution_engine: ExecutionEngine[Any] | None = None,  # noqa: ARG002
+        execution_engine: ExecutionEngine[Any] | None = None,  # noqa: ARG002  (Great Expectations' signature)
     ) -> dict[str, Any]:
         judgement = metrics[_JUDGEMENT]
         return {"success": judgement.verdict in PASSED, "result": {"observed_value": judgement}}

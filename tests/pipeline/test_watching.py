@@ -28,6 +28,21 @@ def test_the_tick_audits_yesterday_in_the_systems_zone(loaded, home):
     assert schedule.job_name == "audit_hiring"
 
 
+def test_the_tick_asks_again_for_days_whose_pending_decisions_ran_out_of_time(loaded, home, monkeypatch):
+    asked = {}
+
+    def found(files, declaration, policies, **when):
+        asked.update(when)
+        return iter([date(2026, 9, 1)])
+
+    monkeypatch.setattr("gov_pipelines.pipeline.overdue.overdue", found)
+    usual, again = tick(loaded, NIGHT, home)
+    assert asked == {"before": date(2026, 9, 2), "as_of": NIGHT}
+    assert (usual.partition_key, usual.tags.get("gov/as_of")) == ("2026-09-02", None)
+    assert (again.partition_key, again.tags["gov/as_of"]) == ("2026-09-01", NIGHT.isoformat())
+    assert again.run_key != usual.run_key
+
+
 @pytest.mark.parametrize("at", [datetime(2026, 9, 1, 6, 30, tzinfo=UTC), datetime(2026, 9, 5, 6, 30, tzinfo=UTC)])
 def test_the_tick_requests_nothing_before_the_start_or_after_the_end(loaded, home, at):
     (skipped,) = tick(loaded, at, home)
