@@ -176,13 +176,18 @@ class ApprovedModel(Strict):
 
 
 class Intake(Strict):
-    """What the system may read and decide, and which outputs need a human."""
+    """What the system may read and decide, and which outputs need a human.
+
+    `database_role` is the role the system reads with, `database_url_env` the PostgreSQL database whose grants to it are
+    compared with `may_read` each night; without it the source's, where that is PostgreSQL.
+    """
 
     may_read: list[str] = []
     may_decide: MayDecide | None = None
     needs_review: str | None = None
     models: list[ApprovedModel] = []
     database_role: str | None = None
+    database_url_env: str | None = None
 
 
 class Label(Strict):
@@ -213,10 +218,15 @@ class SystemDeclaration(Strict):
 
     `starts` is the first partition, `ends` the day after the last one (absent: it goes on). `columns` maps canonical
     names to the source's; the rest keep their names. `about_data` is printed wherever results are shown.
+    `state` is what the owner says of the system; only a `live` one that passes the gate has its decisions cleared.
+    `approver` is the role or person who signs it off beside the owner. `documents` are the dates of what a clause may ask
+    to be fresh, such as an independent audit.
     """
 
     system: Name
+    state: Literal["draft", "approved", "live", "suspended", "retired"] = "draft"
     owner: Annotated[str, Field(min_length=1, examples=["team:credit-risk"]), AfterValidator(_owner)]
+    approver: str | None = Field(default=None, examples=["head_of_credit"])
     purpose: str = Field(min_length=1, examples=["Decide on home-loan applications."])
     risk: Literal["minimal", "limited", "high"]
     jurisdictions: list[str] = []
@@ -236,6 +246,7 @@ class SystemDeclaration(Strict):
     intake: Intake = Intake()
     operating_range: dict[str, Range] = {}
     label: Label | None = None
+    documents: dict[Name, date] = {}
     schedule: AuditSchedule = AuditSchedule()
     policies: list[str] = Field(min_length=1, examples=["[house-fair-lending]"])
     about_data: str | None = None

@@ -38,13 +38,43 @@ class Escalation(Strict):
     after: DurationField = Field(examples=["5 working days"])
 
 
+class ApprovedTool(Strict):
+    """A tool people may use: from inclusive, until exclusive, local dates; `for_` says for what."""
+
+    name: str = Field(min_length=1, examples=["Example Assistant, enterprise plan"])
+    for_: str | None = Field(default=None, alias="for", examples=["drafting letters without customer data"])
+    approved_from: date | None = None
+    approved_until: date | None = None
+
+
 class Obligation(Strict):
-    """What a person owes. Never counted as a control of the system."""
+    """What a person owes. Never counted as a control of the system.
+
+    `who` is a role or a person. It has three shapes: a periodic duty (`every`), a list of approved tools (`tools`: others
+    may not be used), and a prohibited use (`never`). The last two may be attested `every` so often as well. `first_due`
+    is the local date of the first attestation; without it, one period after the policy comes into force.
+    """
 
     who: str = Field(min_length=1, examples=["underwriters"])
     every: DurationField | None = None
+    first_due: date | None = None
     evidence: Literal["attestation", "record"] = "attestation"
     escalate: list[Escalation] = []
+    tools: list[ApprovedTool] = []
+    never: list[Annotated[str, Field(min_length=1)]] = []
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Obligation:
+        if self.tools and self.never:
+            raise ValueError("lists approved `tools` and what is `never` done; write two clauses, one for each")
+        return self
+
+    @property
+    def shape(self) -> Literal["periodic duty", "approved tools", "prohibited use"]:
+        """Which of the three it is."""
+        if self.tools:
+            return "approved tools"
+        return "prohibited use" if self.never else "periodic duty"
 
 
 class Applies(Strict):
@@ -53,8 +83,38 @@ class Applies(Strict):
     when: str = Field(examples=["\"product = 'home_loan'\""])
 
 
+Status = Literal[
+    "in_force",
+    "enacted_not_effective",
+    "enjoined",
+    "withdrawn",
+    "draft",
+    "guidance",
+    "voluntary",
+    "internal",
+    "expired",
+]
+
+
+class Source(Strict):
+    """Where a document or a clause comes from, and how sure that is.
+
+    `confidence` is `official` (the official text was read), `secondary` (reports of it were), `computed` (worked out, or
+    simulated), `memory` (unconfirmed) or `memory+computed` (unconfirmed, but its arithmetic closes).
+    """
+
+    citation: str | None = None
+    status: Status | None = None
+    confidence: Literal["official", "secondary", "computed", "memory", "memory+computed"] | None = None
+    last_verified: date | None = None
+    litigation_note: str | None = None
+
+
 class Clause(Strict):
-    """One sentence of the policy and what stands behind it. No control and no obligation is a gap, and shown."""
+    """One sentence of the policy and what stands behind it. No control and no obligation is a gap, and shown.
+
+    `tags` names the matching items of control catalogues, such as `{nist-ai-rmf-1.0: [MEASURE 2.11]}`.
+    """
 
     id: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9.-]*$", examples=["FL-1"])
     text: str = Field(min_length=1, examples=["What the clause asks, in one sentence."])
@@ -62,26 +122,25 @@ class Clause(Strict):
     control: Annotated[Control, Field(discriminator="kind")] | None = None
     obligation: Obligation | None = None
     applies: Applies | None = None
+    source: Source | None = None
+    tags: dict[str, list[str]] = {}
 
 
-class SourceDocument(Strict):
+class SourceDocument(Source):
     """The document the policy encodes."""
 
     title: str = Field(examples=["Acceptable use of AI"])
-    citation: str | None = None
-    status: str | None = None
-    confidence: str | None = None
-    last_verified: date | None = None
 
 
 class Policy(Strict):
-    """One version of a policy."""
+    """One version of a policy. `holidays` are the days its working-day clocks leave out, besides Saturdays and Sundays."""
 
     policy: str = Field(pattern=r"^[a-z][a-z0-9-]*$", examples=["house-fair-lending"])
     version: int = Field(ge=1, le=1_000_000, examples=["1"])
     in_force: InForce = Field(examples=["{from: 2026-10-01}"])
     owner: str = Field(min_length=1, examples=["credit-risk"])
     document: SourceDocument = Field(examples=['{title: "Acceptable use of AI"}'])
+    holidays: list[date] = []
     clauses: list[Clause] = Field(min_length=1, examples=["[{id: A-1, text: What it asks., level: runtime}]"])
 
     @model_validator(mode="after")

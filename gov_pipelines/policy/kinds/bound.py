@@ -1,0 +1,69 @@
+"""What all kinds of control share, and the parts that several of them are made of."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from gov_pipelines.policy.durations import Window, WindowField
+from gov_pipelines.policy.strict import Strict
+
+Acts = Literal["prevents", "holds", "detects"]
+OnFail = Literal["alert", "hold_decision", "hold_all", "suspend"]
+Severity = Literal["critical", "warning", "info"]
+Judges = Literal["decision", "population", "access"]
+Incident = Literal["widespread", "death", "serious"]
+
+
+def each_once(entries: list[Any]) -> list[Any]:
+    """Refuse an empty entry, and what stands twice: `sex` and `[sex]` are one, and so are `[a, b]` and `[b, a]`."""
+    seen = set[frozenset[str]]()
+    for entry in entries:
+        names = frozenset([entry] if isinstance(entry, str) else entry)
+        if not names or names in seen or (isinstance(entry, list) and len(entry) > len(names)):
+            raise ValueError(f"{entry} is empty or stands twice; name each once")
+        seen.add(names)
+    return entries
+
+
+class BoundControl(Strict):
+    """Fields shared by all kinds.
+
+    `judges` says what the control looks at: each decision, the population of a window, or the access log.
+    `approver` is the person or role that releases what `on_fail: hold_all` holds.
+    `incident` says that a failure is reportable, and so which clock its finding starts: 2, 10 or 15 days.
+    """
+
+    judges: ClassVar[Judges]
+    default_on_fail: ClassVar[OnFail] = "alert"
+
+    acts: Acts | None = None
+    on_fail: OnFail | None = None
+    approver: str | None = None
+    severity: Severity = "warning"
+    notify: list[str] = []
+    window: WindowField = Window("partition")
+    incident: Incident | None = None
+
+
+class Test(Strict):
+    """Which hypothesis a failure must reject, and how many comparisons are paid for."""
+
+    against: Literal["equality", "threshold"] = "equality"
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    adjust: Literal["holm", "bonferroni"] = "holm"
+
+
+class Reference(Strict):
+    """The partitions whose tallies are the baseline: from inclusive, until exclusive, local dates."""
+
+    from_: date = Field(alias="from", examples=["2026-09-01"])
+    until: date = Field(examples=["2026-10-01"])
+
+    @model_validator(mode="after")
+    def _forward(self) -> Reference:
+        if self.until <= self.from_:
+            raise ValueError(f"until ({self.until}) is not after from ({self.from_}); exchange them")
+        return self
