@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from gov_pipelines.policy import CANONICAL, SystemDeclaration
 from gov_pipelines.policy import declaration as declared
-from gov_pipelines.policy.document import Applies, Clause, Escalation, InForce, Obligation, Policy, SourceDocument
+from gov_pipelines.policy.document import Applies, ApprovedTool, Clause, Escalation, InForce, Obligation, Policy, Source
 from gov_pipelines.policy.kinds import BoundControl, Control, Reference
 from gov_pipelines.policy.kinds import Test as FairnessTest
 from gov_pipelines.policy.loading import DefsFile
@@ -56,9 +56,12 @@ def test_every_field_of_every_control_has_a_row():
 def test_every_field_of_policies_and_clauses_has_a_row():
     assert rows(section(POLICIES, "The policy")) == names(Policy)
     assert rows(section(POLICIES, "A clause")) == names(Clause)
+    assert rows(section(POLICIES, "Obligations")) == names(Obligation)
+    assert rows(section(POLICIES, "Sources")) == names(Source)
     for parts, heading in (
-        ((InForce, SourceDocument), "The policy"),
-        ((Obligation, Escalation, Applies), "A clause"),
+        ((InForce,), "The policy"),
+        ((Applies,), "A clause"),
+        ((Obligation, Escalation, ApprovedTool), "Obligations"),
         ((FairnessTest,), "`fairness`"),
         ((Reference,), "`drift`"),
     ):
