@@ -1,4 +1,4 @@
-"""`gov gaps`: which control enforces each clause, and where none does."""
+"""`gov gaps`: which control enforces each clause, where none does, and which controls serve no clause."""
 
 from __future__ import annotations
 
@@ -10,41 +10,48 @@ import click
 
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.place import Workplace, workplace
-from gov_pipelines.policy import CoverageCell, LastVerdict, coverage_matrix, last_verdict
+from gov_pipelines.policy import CoverageCell, LastVerdict, Orphan, coverage_matrix, last_verdict, orphans
 from gov_pipelines.store import reading, verdict_history
-
-_RED = {"fail", "missing"}
 
 
 @click.command("gaps")
-@click.option("--strict", is_flag=True, help="Exit with 1 if there is a gap.")
-@click.option("--json", "as_json", is_flag=True, help="Print the matrix as JSON.")
-def gaps_command(strict: bool, as_json: bool) -> int:
-    """Show for each clause and system what enforces it: acts, last verdict, gap.
+@click.option("--orphans", "only_orphans", is_flag=True, help="Show only the controls that serve no clause.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if there is a gap; with --orphans, if there is one of them.")
+@click.option("--json", "as_json", is_flag=True, help="Print the matrix, or with --orphans those, as a JSON array.")
+def gaps_command(only_orphans: bool, strict: bool, as_json: bool) -> int:
+    """Show for each clause and system what enforces it: acts, last verdict, state. The riskiest come first.
 
     \b
     Example:
       gov gaps
       gov gaps --strict
+      gov gaps --orphans --json
     """
-    place = workplace()
-    cells = coverage(place, datetime.now(UTC).date())
+    place, today = workplace(), datetime.now(UTC).date()
+    serve_none = orphans(place.policies, place.systems[0].values(), place.project.root, today=today)
+    if only_orphans:
+        print_json([asdict(each) for each in serve_none]) if as_json else _show_orphans(serve_none)
+        return 1 if strict and serve_none else 0
+    cells = coverage(place, today)
     gaps = [cell for cell in cells if cell.gap]
     if as_json:
         print_json([asdict(cell) for cell in cells])
     else:
+        width = max((len(cell.clause) for cell in cells), default=0)
         for cell in cells:
-            click.echo(_line(cell))
-        red = [cell for cell in cells if cell.verdict in _RED]
+            click.echo(_line(cell, width))
         click.echo("")
-        for cell in [*red, *(cell for cell in gaps if cell not in red)]:
-            click.echo(cell.sentence)
-        click.echo(f"\n{len(cells)} clauses: {len(red)} red, {len(gaps)} gaps.")
+        for cell in cells:
+            if cell.risk:
+                click.echo(cell.sentence)
+        counted = {state: sum(cell.state == state for cell in cells) for state in ("failing", "waived")}
+        click.echo(f"\n{len(cells)} clauses: {counted['failing']} red, {len(gaps)} gaps, {counted['waived']} waived.\n")
+        _show_orphans(serve_none)
     return 1 if strict and gaps else 0
 
 
 def coverage(place: Workplace, today: date) -> list[CoverageCell]:
-    """The coverage matrix of a project, with what its store last said."""
+    """The coverage matrix of a project, with what its store last said, the riskiest first."""
     declarations, mistakes = place.systems
     for mistake in mistakes:
         click.echo(f"not shown: {mistake}", err=True)
@@ -55,11 +62,19 @@ def coverage(place: Workplace, today: date) -> list[CoverageCell]:
             for row in verdict_history(connection, system):
                 rows[row.control].append(row)
             last |= {(system, control): found for control, said in rows.items() if (found := last_verdict(said))}
-    return coverage_matrix(place.policies, declarations.values(), last, today=today)
+    cells = coverage_matrix(place.policies, declarations.values(), last, today=today)
+    return sorted(cells, key=lambda cell: -cell.risk)
 
 
-def _line(cell: CoverageCell) -> str:
+def _line(cell: CoverageCell, width: int) -> str:
     acts = cell.acts or ("people" if cell.obligation else "nothing")
     return (
-        f"{cell.system}  {cell.clause:<6} {cell.level:<8} {acts:<9} {cell.verdict or '-':<15} {cell.gap or ''}".rstrip()
+        f"{cell.system}  {cell.clause:<{width}} {cell.level:<8} {acts:<9} {cell.verdict or '-':<15} "
+        f"{cell.state.replace('_', ' ')}"
     )
+
+
+def _show_orphans(found: list[Orphan]) -> None:
+    click.echo("Controls that serve no clause:" if found else "Every control serves a clause.")
+    for each in found:
+        click.echo(f"  {each.sentence}")

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from gov_pipelines.policy.columns import CANONICAL, log_schema
-from gov_pipelines.policy.coverage import CoverageCell, LastVerdict, coverage_matrix, last_verdict, newest_due
+from gov_pipelines.policy.coverage import (
+    GAPS,
+    CoverageCell,
+    LastVerdict,
+    State,
+    coverage_matrix,
+    last_verdict,
+    newest_due,
+)
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.digests import declaration_digest, policy_digest, policy_text
 from gov_pipelines.policy.document import Clause, Obligation, Policy
@@ -11,6 +19,7 @@ from gov_pipelines.policy.durations import Duration, Window
 from gov_pipelines.policy.linter import lint
 from gov_pipelines.policy.loading import load_declaration, load_declarations, load_policies, load_policy
 from gov_pipelines.policy.predicates import Predicate, PredicateError, parse_predicate
+from gov_pipelines.policy.serving import Orphan, orphans
 from gov_pipelines.policy.suggest import did_you_mean
 from gov_pipelines.policy.timeline import (
     BoundClause,
@@ -22,9 +31,9 @@ from gov_pipelines.policy.timeline import (
 )
 
 __all__ = [
-    "CANONICAL", "BoundClause", "Clause", "CoverageCell", "Duration", "LastVerdict", "Obligation", "Policy",
-    "Predicate", "PredicateError", "SystemDeclaration", "Window", "bound_clauses", "control_key", "control_keys",
+    "CANONICAL", "GAPS", "BoundClause", "Clause", "CoverageCell", "Duration", "LastVerdict", "Obligation", "Orphan", "Policy",
+    "Predicate", "PredicateError", "State", "SystemDeclaration", "Window", "bound_clauses", "control_key", "control_keys",
     "controls_in_force", "coverage_matrix", "declaration_digest", "did_you_mean", "in_force", "last_verdict", "lint",
-    "load_declaration", "load_declarations", "load_policies", "load_policy", "log_schema", "newest_due",
+    "load_declaration", "load_declarations", "load_policies", "load_policy", "log_schema", "newest_due", "orphans",
     "parse_predicate", "policy_digest", "policy_text",
 ]  # fmt: skip

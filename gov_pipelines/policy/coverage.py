@@ -1,6 +1,7 @@
-"""Clause by system: what stands behind it, how that control acts, what it last said, and where there is a gap.
+"""Clause by system: what stands behind it, how that control acts, what it last said, and in which state that leaves it.
 
-Pure: the caller gives the verdicts and the date. A failing control is red, not a gap.
+Pure: the caller gives the verdicts, the waivers and the date. A failing control is red, not a gap. What people owe is
+shown and never counts as a control of the system.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from types import MappingProxyType
+from typing import Literal, Protocol
 
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Clause, Level, Obligation, Policy
@@ -16,9 +18,47 @@ from gov_pipelines.policy.durations import Window
 from gov_pipelines.policy.kinds import Acts, Control, DecisionScope, Drift, Fairness, Freshness, HumanReview, LogQuality
 from gov_pipelines.policy.timeline import acts_of, control_key, in_force
 
+State = Literal[
+    "failing",
+    "none",
+    "unable_to_fail",
+    "stale",
+    "human_only",
+    "insufficient_long",
+    "detect_only",
+    "waived",
+    "not_applicable",
+    "working",
+]
+GAPS: Mapping[State, str] = {
+    "none": "no control",
+    "unable_to_fail": "unable to fail",
+    "stale": "stale",
+    "human_only": "human only",
+    "insufficient_long": "long insufficient",
+    "detect_only": "only detects",
+}
+"""The states that are gaps, in a few words each. A failing control is red, a waived clause is an exception in sight."""
+
+RED = frozenset({"fail", "missing"})
 STALE_AFTER_DAYS = 2
 LONG_INSUFFICIENT = 30
 _LONGEST_DAY = timedelta(hours=25)
+_OF_STATE: Mapping[State, int] = {
+    "failing": 8,
+    "none": 7,
+    "unable_to_fail": 6,
+    "stale": 5,
+    "human_only": 5,
+    "insufficient_long": 4,
+    "detect_only": 3,
+    "waived": 2,
+    "not_applicable": 0,
+    "working": 0,
+}
+_OF_SEVERITY: Mapping[str, int] = {"critical": 4, "warning": 2, "info": 1}
+_OF_LEVEL: Mapping[Level, int] = {"intake": 3, "output": 3, "runtime": 2, "people": 1}
+_OF_SYSTEM: Mapping[str, int] = {"high": 3, "limited": 2, "minimal": 1}
 
 
 class RecordedVerdict(Protocol):
@@ -45,6 +85,26 @@ class RecordedVerdict(Protocol):
         """Last instant, exclusive."""
 
 
+class StandingWaiver(Protocol):
+    """What the matrix needs of a signed, countersigned waiver that holds; those of `people` have it."""
+
+    @property
+    def why(self) -> str:
+        """The reason given."""
+
+    @property
+    def by(self) -> str:
+        """Who signed it."""
+
+    @property
+    def countersigned_by(self) -> str:
+        """Who signed beside."""
+
+    @property
+    def until(self) -> date:
+        """Its last day."""
+
+
 @dataclass(frozen=True, slots=True)
 class LastVerdict:
     """What a control last said of a system.
@@ -58,6 +118,7 @@ class LastVerdict:
             not heal a breach; in the newest window where windows are longer.
         last_breach: the newest partition counted in `breaches` that has one.
         breach_days: how many partitions `breaches` come from.
+        applied: whether any audited partition had a case, that is a verdict other than `not_applicable`.
     """
 
     verdict: str
@@ -67,6 +128,7 @@ class LastVerdict:
     breaches: int = 0
     last_breach: date | None = None
     breach_days: int = 0
+    applied: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +150,13 @@ class CoverageCell:
         age_days: days from that partition to the newest one due.
         breaches: decisions outside, as of `LastVerdict`: of all audited days, or of the newest longer window.
         last_breach: the newest partition that has one of them.
+        state: how the clause stands, the first that applies: `waived` (a signed exception holds), `none`, `human_only`,
+            `failing` (its result is bad or missing), `unable_to_fail`, `stale` (never judged, not for over two days, or no
+            version in force), `insufficient_long`, `detect_only` (where a bar at intake was asked), `not_applicable` (no
+            decision ever met its condition), `working`.
         gap: why this is a gap, in a few words; None where it is none.
+        risk: 0 where nothing is wrong; the larger, the sooner to look at (`risk_of`).
+        waiver: until when, why, and by whom the clause is waived; None where it is not.
         sentence: the cell in one sentence.
     """
 
@@ -106,7 +174,10 @@ class CoverageCell:
     age_days: int | None
     breaches: int
     last_breach: date | None
+    state: State
     gap: str | None
+    risk: int
+    waiver: str | None
     sentence: str
 
 
@@ -129,6 +200,7 @@ def last_verdict(history: Sequence[RecordedVerdict]) -> LastVerdict | None:
         breaches=sum(row.breaches for row in breached),
         last_breach=breached[0].partition if breached else None,
         breach_days=len(breached),
+        applied=any(row.verdict != "not_applicable" for row in newest_first),
     )
 
 
@@ -138,17 +210,22 @@ def coverage_matrix(
     last: Mapping[tuple[str, str], LastVerdict],
     *,
     today: date,
+    waivers: Mapping[tuple[str, str], StandingWaiver] = MappingProxyType({}),
 ) -> list[CoverageCell]:
     """Every clause of every policy a system names, one cell each.
 
     The version of a policy that counts is the one in force on the newest partition due; where none is, the newest
-    version stands in and its clauses are gaps.
+    version stands in and its clauses are stale.
 
     Args:
         policies: all versions.
         declarations: the systems.
         last: the last verdict by system and control key.
         today: the current local date; yesterday is the newest partition due, or the last before `ends`.
+        waivers: those that hold today, by system and control key.
+
+    Returns:
+        In the order of the declarations and of the clauses; sort by `risk` for what to look at first.
     """
     known = list(policies)
     cells: list[CoverageCell] = []
@@ -158,7 +235,7 @@ def coverage_matrix(
             policy = in_force(known, name, due)
             versions = [each for each in known if each.policy == name]
             for shown in [policy] if policy else sorted(versions, key=lambda each: each.version)[-1:]:
-                cells += _cells(declaration, shown, last, due=due, active=policy is not None)
+                cells += _cells(declaration, shown, last, waivers, due=due)
     return cells
 
 
@@ -186,24 +263,35 @@ def can_fail(control: Control, declaration: SystemDeclaration) -> bool:
     return True
 
 
+def risk_of(state: State, clause: Clause, declaration: SystemDeclaration) -> int:
+    """How urgently a cell asks for someone: weight of its state, times that of its clause, times that of its system.
+
+    States, worst first: failing 8, none 7, unable to fail 6, stale and human only 5, long insufficient 4, only detects 3,
+    waived 2, the rest 0. A clause weighs what its control's severity says (critical 4, warning 2, info 1); without a
+    control its level counts (intake and output 3, runtime 2, people 1). A system weighs 3, 2 or 1 by its declared risk.
+    """
+    weight = _OF_SEVERITY[clause.control.severity] if clause.control else _OF_LEVEL[clause.level]
+    return _OF_STATE[state] * weight * _OF_SYSTEM[declaration.risk]
+
+
 def _cells(
     declaration: SystemDeclaration,
     policy: Policy,
     last: Mapping[tuple[str, str], LastVerdict],
+    waivers: Mapping[tuple[str, str], StandingWaiver],
     *,
     due: date,
-    active: bool,
 ) -> Iterator[CoverageCell]:
     system = declaration.system
     for clause in policy.clauses:
-        verdict = last.get((system, control_key(policy, clause))) if clause.control else None
+        key = (system, control_key(policy, clause))
+        verdict = last.get(key) if clause.control else None
         age = (due - verdict.partition).days if verdict else None
-        gap, why = (
-            _standing(clause, declaration, verdict, age)
-            if active
-            else ("not in force", f"no version is in force on {due}")
-        )
-        sentence = f"{clause.id} in {system}: {why}{_breaches(clause, verdict)}."
+        state = _state(policy, clause, declaration, verdict, due)
+        why = _why(state, policy, clause, verdict, due)
+        waiver = _waived(waivers[key]) if key in waivers else None
+        if waiver:
+            state, why = "waived", f"waived {waiver}. Beneath it: {why}"
         yield CoverageCell(
             system=system,
             policy=policy.policy,
@@ -219,39 +307,62 @@ def _cells(
             age_days=age,
             breaches=verdict.breaches if verdict else 0,
             last_breach=verdict.last_breach if verdict else None,
-            gap=gap,
-            sentence=sentence,
+            state=state,
+            gap=GAPS.get(state),
+            risk=risk_of(state, clause, declaration),
+            waiver=waiver,
+            sentence=f"{clause.id} in {system}: {why}{_breaches(clause, verdict)}.",
         )
 
 
-_Gap = tuple[str | None, str | None]
-
-
-def _standing(
-    clause: Clause, declaration: SystemDeclaration, verdict: LastVerdict | None, age: int | None
-) -> tuple[str | None, str]:
-    """The first gap that applies, None where none does; and how the clause stands, as a clause of a sentence."""
-    control, gap = clause.control, None
+def _state(
+    policy: Policy, clause: Clause, declaration: SystemDeclaration, verdict: LastVerdict | None, due: date
+) -> State:
+    """The state without waivers: the first that applies."""
+    control = clause.control
+    if not policy.in_force.covers(due):
+        return "stale"
     if control is None:
+        return "human_only" if clause.obligation else "none"
+    last = verdict.verdict if verdict else None
+    found: Mapping[State, bool] = {
+        "failing": last in RED,
+        "unable_to_fail": not can_fail(control, declaration),
+        "stale": verdict is None or (due - verdict.partition).days > STALE_AFTER_DAYS,
+        "insufficient_long": last == "insufficient" and verdict is not None and verdict.partitions >= LONG_INSUFFICIENT,
+        "detect_only": clause.level == "intake" and acts_of(control) == "detects",
+        "not_applicable": verdict is not None and not verdict.applied,
+    }
+    return next((state for state, applies in found.items() if applies), "working")
+
+
+def _why(state: State, policy: Policy, clause: Clause, verdict: LastVerdict | None, due: date) -> str:
+    """The state as a clause of a sentence."""
+    if not policy.in_force.covers(due):
+        return f"no version of {policy.policy} is in force on {due}"
+    if clause.control is None:
         if clause.obligation is None:
-            return "no control", "nothing stands behind it but the policy itself"
-        return "human only", f"rests on people alone ({_owed(clause.obligation)}); nothing in the system enforces it"
-    if not can_fail(control, declaration):
-        why = f"its control ({control.kind}) has no limit that could be passed, so it reports but can never fail"
-        gap = "unable to fail"
-    elif verdict is None or age is None:
-        gap, why = "stale", f"its control ({control.kind}) has never given a verdict"
-    elif age > STALE_AFTER_DAYS:
-        gap, why = "stale", f"last judged for {verdict.partition}, {age} days before the newest partition due"
-    elif verdict.verdict == "insufficient" and verdict.partitions >= LONG_INSUFFICIENT:
-        gap = "long insufficient"
-        why = f"the data could not tell for {verdict.partitions} partitions in a row, since {verdict.since}"
-    elif clause.level == "intake" and acts_of(control) == "detects":
-        gap = "only detects"
-        why = f"asks for a bar at intake, but its control ({control.kind}) only detects, after the fact"
-    else:
-        why = f"{control.kind} {acts_of(control)}; {verdict.verdict} since {verdict.since}"
-    return gap, why
+            return "nothing stands behind it but the policy itself"
+        return f"rests on people alone ({_owed(clause.obligation)}); nothing in the system enforces it"
+    control = f"its control ({clause.control.kind})"
+    if state == "unable_to_fail":
+        return f"{control} has no limit that could be passed, so it reports but can never fail"
+    if verdict is None:
+        return f"{control} has never given a verdict"
+    age = (due - verdict.partition).days
+    behind = f"last judged for {verdict.partition}, {age} days before the newest partition due"
+    acts = f"{clause.control.kind} {acts_of(clause.control)}"
+    return {
+        "failing": f"{acts}; {verdict.verdict} since {verdict.since}{f'; {behind}' if age > STALE_AFTER_DAYS else ''}",
+        "stale": behind,
+        "insufficient_long": f"the data could not tell for {verdict.partitions} partitions in a row, since {verdict.since}",
+        "detect_only": f"asks for a bar at intake, but {control} only detects, after the fact",
+        "not_applicable": f"{acts}; no decision has met its condition since {verdict.since}",
+    }.get(state, f"{acts}; {verdict.verdict} since {verdict.since}")
+
+
+def _waived(waiver: StandingWaiver) -> str:
+    return f"until {waiver.until} by {waiver.by}, countersigned by {waiver.countersigned_by}: {waiver.why.rstrip('.')}"
 
 
 def _owed(obligation: Obligation) -> str:

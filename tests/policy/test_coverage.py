@@ -27,10 +27,20 @@ class Row:
         return self.window_end - self.window
 
 
-def matrix(files, *, last=None, today=TODAY):
+@dataclass
+class Waiver:
+    why: str = "the reviewers' tool is down."
+    by: str = "k.ito"
+    countersigned_by: str = "m.osei"
+    until: date = date(2026, 10, 31)
+
+
+def matrix(files, *, last=None, today=TODAY, waived=()):
     policy, declaration = load_policy(files.policy), load_declaration(files.defs)
     verdicts = {("hiring", f"house-hiring/{clause}"): verdict for clause, verdict in (last or {}).items()}
-    return {cell.clause: cell for cell in coverage_matrix([policy], [declaration], verdicts, today=today)}
+    waivers = {("hiring", f"house-hiring/{clause}"): Waiver() for clause in waived}
+    cells = coverage_matrix([policy], [declaration], verdicts, today=today, waivers=waivers)
+    return {cell.clause: cell for cell in cells}
 
 
 def fresh(verdict="pass", **more):
@@ -45,6 +55,7 @@ def test_every_clause_of_a_named_policy_is_a_cell(files):
 
 def test_a_control_with_a_fresh_verdict_is_no_gap(files):
     cell = matrix(files, last={"H-2": fresh()})["H-2"]
+    assert (cell.state, cell.risk, cell.waiver) == ("working", 0, None)
     assert (cell.gap, cell.acts, cell.control_kind, cell.verdict) == (None, "holds", "human_review", "pass")
     assert (cell.last_partition, cell.age_days) == (DUE, 0)
     assert cell.sentence == "H-2 in hiring: human_review holds; pass since 2026-10-01."
@@ -53,7 +64,8 @@ def test_a_control_with_a_fresh_verdict_is_no_gap(files):
 def test_a_failing_control_is_red_and_not_a_gap(files):
     red = fresh("fail", breaches=2, last_breach=DUE, breach_days=1)
     cell = matrix(files, last={"H-2": red})["H-2"]
-    assert (cell.gap, cell.verdict, cell.breaches, cell.since) == (None, "fail", 2, date(2026, 10, 1))
+    assert (cell.state, cell.gap, cell.verdict, cell.breaches) == ("failing", None, "fail", 2)
+    assert cell.since == date(2026, 10, 1)
     assert cell.last_breach == DUE
     assert (
         cell.sentence == "H-2 in hiring: human_review holds; fail since 2026-10-01; 2 decisions outside, on 2026-10-04."
@@ -162,8 +174,8 @@ def test_detecting_where_a_bar_at_intake_was_asked_is_a_gap(files, level, gap):
 
 def test_a_policy_of_which_no_version_is_in_force_is_all_gaps(files):
     files.change(files.policy, "{from: 2026-09-01}", "{from: 2027-01-01}")
-    assert {cell.gap for cell in matrix(files).values()} == {"not in force"}
-    assert "no version is in force on 2026-10-04" in matrix(files)["H-1"].sentence
+    assert {cell.state for cell in matrix(files, last={"H-1": fresh("fail")}).values()} == {"stale"}
+    assert "no version of house-hiring is in force on 2026-10-04" in matrix(files)["H-1"].sentence
 
 
 def test_the_last_verdict_counts_its_unbroken_run():
@@ -173,3 +185,60 @@ def test_the_last_verdict_counts_its_unbroken_run():
     assert last_verdict(rows[::-1]) == LastVerdict("insufficient", days[5], days[3], partitions=3)
     assert last_verdict(rows[:1]) == LastVerdict("fail", days[0], days[0], partitions=1)
     assert last_verdict([]) is None
+
+
+@pytest.mark.parametrize("verdict", ["fail", "missing"])
+def test_a_failure_outlives_the_days_that_were_not_judged(files, verdict):
+    old = LastVerdict(verdict, DUE - timedelta(days=5), DUE - timedelta(days=5))
+    cell = matrix(files, last={"H-2": old})["H-2"]
+    assert (cell.state, cell.gap) == ("failing", None)
+    assert "last judged for 2026-09-29, 5 days before the newest partition due" in cell.sentence
+
+
+@pytest.mark.parametrize(("earlier", "state"), [("not_applicable", "not_applicable"), ("pass", "working")])
+def test_a_day_without_a_case_is_not_a_control_without_one(files, earlier, state):
+    said = last_verdict([Row(DUE - timedelta(days=1), earlier), Row(DUE, "not_applicable")])
+    cell = matrix(files, last={"H-2": said})["H-2"]
+    assert (cell.state, cell.verdict, cell.gap, cell.risk) == (state, "not_applicable", None, 0)
+
+
+@pytest.mark.parametrize("beneath", ["fail", "pass", "nothing"])
+def test_a_waiver_is_shown_with_what_lies_beneath_it(files, beneath):
+    if beneath == "nothing":
+        files.change(files.policy, "    obligation: {who: recruiters, every: 1 year}\n", "")
+    clause = "H-3" if beneath == "nothing" else "H-2"
+    cell = matrix(files, last={"H-2": fresh(beneath)}, waived=[clause])[clause]
+    assert (cell.state, cell.gap) == ("waived", None)
+    assert cell.waiver == "until 2026-10-31 by k.ito, countersigned by m.osei: the reviewers' tool is down"
+    assert f"waived {cell.waiver}. Beneath it: " in cell.sentence
+    said = "nothing stands behind it" if beneath == "nothing" else f"human_review holds; {beneath} since 2026-10-01"
+    assert said in cell.sentence
+
+
+def test_a_waiver_is_of_one_clause_in_one_system(files):
+    cells = matrix(files, last={"H-2": fresh("fail")}, waived=["H-1"])
+    assert {name: cell.state for name, cell in cells.items()} == {
+        "H-1": "waived", "H-2": "failing", "H-3": "human_only"
+    }  # fmt: skip
+
+
+def test_deleting_a_control_leaves_the_policy_itself(files):
+    files.change(files.policy, "    control: {kind: human_review, role: recruiter, before: notice_sent_at}\n", "")
+    cell = matrix(files, last={"H-2": fresh("fail")})["H-2"]  # what it said of old no longer speaks for the clause
+    assert (cell.state, cell.verdict) == ("none", None)
+    assert cell.sentence == "H-2 in hiring: nothing stands behind it but the policy itself."
+
+
+def ranked(files, **given):
+    cells = matrix(files, **given)
+    return sorted(cells, key=lambda clause: -cells[clause].risk)
+
+
+def test_the_worst_comes_first(files):
+    last = {"H-1": LastVerdict("insufficient", DUE, DUE, partitions=30), "H-2": fresh("fail")}
+    assert ranked(files, last=last) == ["H-2", "H-1", "H-3"]
+    assert matrix(files, last=last)["H-2"].risk == 8 * 2 * 3
+    files.change(files.policy, "at_least: 0.8", "at_least: 0.8, severity: critical")
+    assert ranked(files, last=last | {"H-1": fresh("fail")}) == ["H-1", "H-2", "H-3"]
+    files.change(files.defs, "risk: high", "risk: minimal")
+    assert matrix(files, last=last)["H-2"].risk == 8 * 2 * 1
