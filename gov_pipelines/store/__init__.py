@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from gov_pipelines.store.acts import ActRow, Opening, act_rows, note_opening, opened_at, put_act
 from gov_pipelines.store.artifacts import Home, read_frame, write_atomic, write_frame
 from gov_pipelines.store.engine import Connection, Engine, open_store, reading
+from gov_pipelines.store.findings import FindingEvent, findings_recorded, record_findings
 from gov_pipelines.store.locking import lock
 from gov_pipelines.store.outbox import Alert, OutboxRow, Transition, claim, enqueue, note, pending, pending_count
 from gov_pipelines.store.policies import edited_in_place, record_policy
@@ -19,8 +21,8 @@ from gov_pipelines.store.verdicts import (
 )
 
 __all__ = [
-    "Alert", "Connection", "Engine", "Home", "OutboxRow", "SnapshotRow", "Transition", "VerdictRow", "all_snapshots",
-    "claim", "drop_verdicts", "edited_in_place", "enqueue", "last_snapshot", "last_verdicts", "lock", "note", "open_store", "pending",
-    "pending_count", "put_verdicts", "read_frame", "reading", "record_policy", "record_snapshot", "snapshot_of",
+    "ActRow", "Alert", "Connection", "Engine", "FindingEvent", "Home", "Opening", "OutboxRow", "SnapshotRow", "Transition", "VerdictRow", "act_rows", "all_snapshots",
+    "claim", "drop_verdicts", "edited_in_place", "enqueue", "findings_recorded", "last_snapshot", "last_verdicts", "lock", "note", "note_opening", "open_store", "opened_at", "pending",
+    "pending_count", "put_act", "put_verdicts", "read_frame", "reading", "record_findings", "record_policy", "record_snapshot", "snapshot_of",
     "standing_verdicts", "verdict_history", "verdicts_of", "write_atomic", "write_frame",
 ]  # fmt: skip

@@ -26,7 +26,7 @@ _SCHEMA_LOCK = 0x676F7650  # "govP": the advisory lock under which PostgreSQL pr
 
 
 def open_store(url: str) -> Engine:
-    """Open the store, creating its tables where there are none.
+    """Open the store, creating the tables it does not have: all in a new one, the later ones in one of an earlier version.
 
     Write with `engine.begin()`, read with `reading(engine)`.
 
@@ -36,7 +36,7 @@ def open_store(url: str) -> Engine:
     Raises:
         WrongUse: the URL cannot be read, or its driver is not installed.
         SourceUnreachable: the database did not answer.
-        GovError: the store has another schema version, other columns, or tables of ours without a version.
+        GovError: the store has a later schema version, other columns, or tables of ours without a version.
     """
     try:
         parsed = sa.make_url(url)
@@ -117,18 +117,18 @@ def _prepare_sqlite(engine: Engine, database: str | None) -> None:
 
 
 def _settle_schema(engine: Engine, place: str) -> None:
-    """Check the version of a store's tables; create them where there are none."""
+    """Check the version of a store's tables; create those that are not there, in a new store or one of before."""
     with reading(engine) as connection:  # most stores are there, and opening them should wait for nobody
         found = _tables_in(connection)
-    if not found:
-        _create(engine)
-    with reading(engine) as connection:
         known = not found or store_schema.name in found
-        version = connection.scalar(sa.select(store_schema.c.version)) if known else None
+        version = connection.scalar(sa.select(store_schema.c.version)) if known and found else None
         other = _other_columns(connection)
-    if version != SCHEMA_VERSION or other:
+    readable = not found or (version in range(1, SCHEMA_VERSION + 1) and not other)
+    if readable and (version != SCHEMA_VERSION or found != set(metadata.tables)):
+        _create(engine)
+    if not readable:
         said = f"schema version {version}" if known else f"a table named {min(found)} but no schema version"
-        if version == SCHEMA_VERSION:
+        if version in range(1, SCHEMA_VERSION + 1):
             said += f" but other columns ({', '.join(other)}), for it was written by a gov_pipelines in development"
         raise GovError(
             f"the store {place} has {said}; this gov_pipelines reads version {SCHEMA_VERSION}. Use the gov_pipelines "
@@ -137,7 +137,7 @@ def _settle_schema(engine: Engine, place: str) -> None:
 
 
 def _create(engine: Engine) -> None:
-    """Create the tables, unless another process just did."""
+    """Create the tables that are not there, unless another process just did."""
     if engine.dialect.name == "sqlite":
         # WAL is a property of the file, and cannot be set inside a transaction: this speaks to the driver.
         with closing(engine.raw_connection()) as connection:
@@ -145,8 +145,8 @@ def _create(engine: Engine) -> None:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-        if not _tables_in(connection):
-            metadata.create_all(connection)
+        metadata.create_all(connection)
+        if connection.execute(sa.update(store_schema).values(version=SCHEMA_VERSION)).rowcount == 0:
             connection.execute(sa.insert(store_schema).values(version=SCHEMA_VERSION))
 
 
@@ -155,7 +155,8 @@ def _tables_in(connection: Connection) -> set[str]:
 
 
 def _other_columns(connection: Connection) -> list[str]:
-    """Columns of our tables that are absent or not ours."""
+    """Columns of those of our tables that are there, absent or not ours."""
     inspector = sa.inspect(connection)
-    found = {f"{name}.{column['name']}" for name in _tables_in(connection) for column in inspector.get_columns(name)}
-    return sorted(found ^ {str(column) for table in metadata.tables.values() for column in table.columns})
+    tables = _tables_in(connection)
+    found = {f"{name}.{column['name']}" for name in tables for column in inspector.get_columns(name)}
+    return sorted(found ^ {str(column) for name in tables for column in metadata.tables[name].columns})

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import SchemaItem
 
-SCHEMA_VERSION = 1
-"""Of this layout. A store of another version is refused, never altered in place."""
+SCHEMA_VERSION = 2
+"""Of this layout. An earlier one gets the tables it lacks when opened; what it holds is never altered. A later one is refused."""
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):

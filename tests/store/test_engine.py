@@ -12,7 +12,7 @@ from sqlalchemy.exc import StatementError
 from gov_pipelines.errors import GovError, SourceUnreachable, WrongUse
 from gov_pipelines.store import Home, open_store, reading, record_policy
 from gov_pipelines.store.policies import policy_versions
-from gov_pipelines.store.tables import metadata, store_schema
+from gov_pipelines.store.tables import SCHEMA_VERSION, metadata, store_schema
 
 NOW = datetime(2026, 11, 5, 7, 30, 15, 123456, tzinfo=UTC)
 DAY = NOW.date()
@@ -30,7 +30,7 @@ def test_an_empty_store_gets_all_tables_and_a_version(url):
     engine = open_store(url)
     assert set(sa.inspect(engine).get_table_names()) == set(metadata.tables)
     with reading(engine) as connection:
-        assert connection.scalar(sa.select(store_schema.c.version)) == 1
+        assert connection.scalar(sa.select(store_schema.c.version)) == SCHEMA_VERSION
     engine.dispose()
 
 
@@ -50,8 +50,26 @@ def test_another_schema_version_is_refused_in_words(url):
     with engine.begin() as connection:
         connection.execute(sa.update(store_schema).values(version=99))
     engine.dispose()
-    with pytest.raises(GovError, match=r"schema version 99; this gov_pipelines reads version 1.*GOV_HOME"):
+    with pytest.raises(GovError, match=r"schema version 99; this gov_pipelines reads version 2.*GOV_HOME"):
         open_store(url)
+
+
+def test_a_store_of_version_1_gets_the_later_tables_and_keeps_what_it_holds(url):
+    engine = open_store(url)
+    later = set(metadata.tables) - {"store_schema", "snapshots", "control_verdicts", "outbox", "policy_versions"}
+    assert "acts" in later
+    with engine.begin() as connection:
+        write(connection)
+        for name in later:
+            connection.exec_driver_sql(f"DROP TABLE {name}")
+        connection.execute(sa.update(store_schema).values(version=1))
+    engine.dispose()
+    again = open_store(url)
+    assert set(sa.inspect(again).get_table_names()) == set(metadata.tables)
+    with reading(again) as connection:
+        assert names(connection) == ["house"]
+        assert list(connection.scalars(sa.select(store_schema.c.version))) == [SCHEMA_VERSION]
+    again.dispose()
 
 
 def test_a_database_of_something_else_is_refused(url, home):
