@@ -5,13 +5,20 @@ from __future__ import annotations
 from gov_pipelines.decisions.casts import as_integer, as_moment, as_text
 from gov_pipelines.decisions.digest import frame_digest
 from gov_pipelines.decisions.extract import Extract, RowAccounting, elsewhere, read_partition
-from gov_pipelines.decisions.judge import decision_measurements, judge_decisions
+from gov_pipelines.decisions.judge import (
+    Judged,
+    decision_measurements,
+    judge_decisions,
+    judged_controls,
+    verdicts_under,
+)
 from gov_pipelines.decisions.places import Columns, During, Place, open_sources
 
 __all__ = [
     "Columns",
     "During",
     "Extract",
+    "Judged",
     "Place",
     "RowAccounting",
     "as_integer",
@@ -21,6 +28,8 @@ __all__ = [
     "elsewhere",
     "frame_digest",
     "judge_decisions",
+    "judged_controls",
     "open_sources",
     "read_partition",
+    "verdicts_under",
 ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -13,6 +13,9 @@ from gov_pipelines.policy import Predicate, SystemDeclaration, parse_predicate
 from gov_pipelines.policy.kinds import ApprovedModel, Deadline, DecisionRule, DecisionScope, HumanReview
 
 Case = tuple[pl.Expr, str, str | pl.Expr]
+VERDICT = pl.Enum(["within", "outside", "pending", "undecidable"])
+"""What a rule says of a decision; null where the decision is none of its business."""
+
 _CALENDAR = {"days": "d", "months": "mo", "years": "y"}
 
 
@@ -22,15 +25,19 @@ class Hearing:
 
     Attributes:
         declaration: the system's; a control without parameters of its own takes the declaration's.
+        partition: the local date of every decision heard.
         as_of: what happened later has not happened yet.
         columns: the columns of the log, with their types.
-        carried: the columns that hold any value at all.
+        requesters: whether the log says who asked for decisions.
+        holidays: days that clocks of working days leave out, besides Saturdays and Sundays.
     """
 
     declaration: SystemDeclaration
+    partition: date
     as_of: datetime
     columns: Mapping[str, pl.DataType]
-    carried: frozenset[str]
+    requesters: bool
+    holidays: Sequence[date] = ()
 
     def predicate(self, text: str) -> Predicate:
         """A predicate over the log."""
@@ -55,7 +62,7 @@ class Ruling:
     """What a rule says of each decision.
 
     Attributes:
-        verdict: `within`, `outside`, `pending` or `undecidable`.
+        verdict: of type `VERDICT`.
         reason: short words without anybody's protected values.
         when: the predicate of the decisions the rule is about; None where it is about all.
     """
@@ -67,12 +74,16 @@ class Ruling:
 
 def first_of(*cases: Case, otherwise: tuple[str, str | pl.Expr], when: str | None = None) -> Ruling:
     """Verdict and reason of the first case whose condition is true; a null condition is not."""
-    verdict, reason = (pl.lit(said) if isinstance(said, str) else said for said in otherwise)
-    for condition, *case in reversed(cases):
-        case_verdict, case_reason = (pl.lit(said) if isinstance(said, str) else said for said in case)
-        verdict = pl.when(condition).then(case_verdict).otherwise(verdict)
-        reason = pl.when(condition).then(case_reason).otherwise(reason)
+    said, why = otherwise
+    verdict, reason = pl.lit(said, VERDICT), _words(why)
+    for condition, said, why in reversed(cases):
+        verdict = pl.when(condition).then(pl.lit(said, VERDICT)).otherwise(verdict)
+        reason = pl.when(condition).then(_words(why)).otherwise(reason)
     return Ruling(verdict, reason, when)
+
+
+def _words(reason: str | pl.Expr) -> pl.Expr:
+    return pl.lit(reason) if isinstance(reason, str) else reason
 
 
 def approved_model(control: ApprovedModel, hearing: Hearing) -> Ruling:
@@ -82,18 +93,16 @@ def approved_model(control: ApprovedModel, hearing: Hearing) -> Ruling:
     """
     models = control.models or hearing.declaration.intake.models
     if not models:
-        return Ruling(pl.lit("undecidable"), pl.lit("no approved models are declared"))
-    version = pl.col("model_version")
-    day = hearing.local_date(pl.col("decided_at"))
-    approved = pl.any_horizontal(
-        (version == model.version)
-        & (day >= model.approved_from)
-        & (day < model.approved_until if model.approved_until else pl.lit(value=True))
+        return first_of(otherwise=("undecidable", "no approved models are declared"))
+    version, day = pl.col("model_version"), hearing.partition
+    approved = [
+        model.version
         for model in models
-    )
+        if model.approved_from <= day and (model.approved_until is None or day < model.approved_until)
+    ]
     return first_of(
         (version.is_null(), "undecidable", "model_version is missing"),
-        (approved, "within", pl.format("model {} is approved", version)),
+        (version.is_in(approved), "within", pl.format("model {} is approved", version)),
         otherwise=("outside", pl.format("model {} is not approved on that date", version)),
     )
 
@@ -102,7 +111,7 @@ def deadline(control: Deadline, hearing: Hearing) -> Ruling:
     """Done in time: within; done late, or not done and the time is over at `as_of`: outside; the clock runs: pending.
 
     Days, months and years count local dates (of the last day the whole day is in time); working days are Monday to
-    Friday; hours are elapsed time. Without `from` no clock can be read: undecidable.
+    Friday without the policy's holidays; hours are elapsed time. Without `from` no clock can be read: undecidable.
     """
     start, end = pl.col(control.from_), hearing.happened(control.to)
     late, over = (_later(control, hearing, start, moment) for moment in (end, hearing.now))
@@ -125,8 +134,8 @@ def _later(control: Deadline, hearing: Hearing, start: pl.Expr, moment: pl.Expr)
         return moment - start > pl.lit(timedelta(hours=within.count))
     first = hearing.local_date(start)
     if within.unit == "working days":
-        # From a Saturday the first working day is Monday: step back to Friday, then count.
-        last = first.dt.add_business_days(within.count, roll="backward")
+        # From a Saturday the first working day is Monday, or the next that is no holiday: step back to Friday, then count.
+        last = first.dt.add_business_days(within.count, holidays=hearing.holidays, roll="backward")
     else:
         last = first.dt.offset_by(f"{within.count}{_CALENDAR[within.unit]}")
     return hearing.local_date(moment) > last
@@ -158,7 +167,7 @@ def decision_scope(control: DecisionScope, hearing: Hearing) -> Ruling:
     """
     scope = control.may_decide or hearing.declaration.intake.may_decide
     if scope is None or (scope.products is None and scope.amount is None):
-        return Ruling(pl.lit("undecidable"), pl.lit("no scope is declared"))
+        return first_of(otherwise=("undecidable", "no scope is declared"))
     product, amount = pl.col("product"), pl.col("amount")
     foreign = ~product.is_in(scope.products) if scope.products is not None else pl.lit(value=False)
     above = amount > scope.amount.up_to if scope.amount is not None else pl.lit(value=False)
@@ -181,7 +190,7 @@ def human_review(control: HumanReview, hearing: Hearing) -> Ruling:
     right_role = pl.col("reviewer_role") == control.role
     someone_else = (
         pl.col("reviewer") != pl.col("requester")
-        if "requester" in hearing.carried or "requester" in hearing.declaration.columns
+        if hearing.requesters
         else pl.col("reviewer").is_not_null() | pl.lit(None, dtype=pl.Boolean)
     )
     proper = reviewed.is_not_null() & right_role & someone_else

@@ -17,7 +17,14 @@ from typing import Any, Literal
 import polars as pl
 
 from gov_pipelines.access import access_measurements, access_outside, read_access_log
-from gov_pipelines.decisions import RowAccounting, decision_measurements, elsewhere, judge_decisions, read_partition
+from gov_pipelines.decisions import (
+    RowAccounting,
+    decision_measurements,
+    elsewhere,
+    judge_decisions,
+    judged_controls,
+    read_partition,
+)
 from gov_pipelines.evidence import new_salt
 from gov_pipelines.measure import (
     Measurement,
@@ -192,12 +199,17 @@ def _keep_salts(night: Night, log: pl.DataFrame) -> None:
 
 
 def judge(night: Night) -> StepResult:
-    """`decision_verdicts`: every decision under every rule in force on its day."""
-    log = read_frame(night.folder / "decision_log.parquet")
-    verdicts = judge_decisions(log, night.bound, night.declaration, partition=night.partition, as_of=night.as_of)
-    write_frame(night.folder / "decision_verdicts.parquet", verdicts)
-    counts = verdicts.group_by("control", "verdict").len("decisions").sort("control", "verdict")
-    return StepResult({"decisions": log.height, "verdicts": counts.to_dicts()})
+    """`decision_verdicts`: every decision under every rule in force on its day, and why where it is not within."""
+    log = pl.scan_parquet(night.folder / "decision_log.parquet", glob=False)
+    judged = judge_decisions(log, night.bound, night.declaration, partition=night.partition, as_of=night.as_of)
+    write_frame(night.folder / "decision_reasons.parquet", judged.reasons)
+    write_frame(night.folder / "decision_verdicts.parquet", judged.verdicts)
+    counts = [
+        {"control": key, **{each.metric.removeprefix("decisions_"): int(each.value or 0) for each in measured}}
+        for key in judged_controls(judged.verdicts)
+        for measured in [decision_measurements(judged.verdicts, key)]
+    ]
+    return StepResult({"decisions": judged.verdicts.height, "verdicts": counts})
 
 
 def read_access(night: Night) -> StepResult:
@@ -357,9 +369,10 @@ def _rows_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
     return log.select(*columns, outcome=pl.col("decision").replace_strict(meaning, return_dtype=pl.String))
 
 
-def _verdicts_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
+def _verdicts_of(night: Night, days: Sequence[date]) -> pl.LazyFrame:
+    """The verdicts of some days; a control that was not in force on one of them is null there."""
     files = [night.home.partition_dir(night.system, day) / "decision_verdicts.parquet" for day in days]
-    return pl.concat([read_frame(file) for file in files if file.is_file()])
+    return pl.concat([pl.scan_parquet(file, glob=False) for file in files if file.is_file()], how="diagonal")
 
 
 def _placed(night: Night, bound: BoundClause, rows: Sequence[Measurement]) -> list[Measurement]:

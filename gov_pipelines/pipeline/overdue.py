@@ -7,9 +7,9 @@ from datetime import date, datetime
 
 import polars as pl
 
-from gov_pipelines.decisions import judge_decisions
+from gov_pipelines.decisions import judge_decisions, judged_controls
 from gov_pipelines.policy import Policy, SystemDeclaration, controls_in_force
-from gov_pipelines.store import Home, read_frame
+from gov_pipelines.store import Home
 
 
 def overdue(
@@ -23,12 +23,17 @@ def overdue(
         day, file = date.fromisoformat(folder.name), folder / "decision_verdicts.parquet"
         if day >= before or not file.is_file():
             continue
-        pending = read_frame(file).filter(pl.col("verdict") == "pending").select("decision_id", "control")
+        verdicts = pl.scan_parquet(file, glob=False)
+        waits = [pl.col(key) == "pending" for key in judged_controls(verdicts)]
+        pending = verdicts.filter(pl.any_horizontal(pl.lit(value=False), *waits)).collect(engine="streaming")
         if pending.is_empty():
             continue
-        log = read_frame(folder / "decision_log.parquet").join(pending, on="decision_id", how="semi")
+        log = pl.scan_parquet(folder / "decision_log.parquet", glob=False)
+        asked = log.join(pending.lazy().select("decision_id"), on="decision_id", how="semi")
         bound = controls_in_force(policies, declaration, day)
-        now = judge_decisions(log, bound, declaration, partition=day, as_of=as_of)
-        ran_out = now.filter(pl.col("verdict") == "outside").join(pending, on=["decision_id", "control"], how="semi")
-        if not ran_out.is_empty():
+        now = judge_decisions(asked, bound, declaration, partition=day, as_of=as_of).verdicts
+        keys = set(judged_controls(now)) & set(judged_controls(pending))
+        both = pending.join(now, on="decision_id", suffix=" now")
+        ran_out = ((pl.col(key) == "pending") & (pl.col(f"{key} now") == "outside") for key in keys)
+        if both.select(pl.any_horizontal(pl.lit(value=False), *ran_out).any()).item():
             yield day

@@ -12,8 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from gov_pipelines import __version__
 from gov_pipelines.errors import EvidenceError, GovError, WrongUse
 from gov_pipelines.evidence import (
@@ -292,12 +290,12 @@ def _signer(night: Night) -> Signer:
 def _leaves(night: Night) -> list[bytes]:
     """One leaf a decision, in the order of decision ids."""
     verdicts = read_frame(night.folder / "decision_verdicts.parquet")
-    said = dict(verdicts.group_by("decision_id").agg(pl.struct("control", "verdict")).iter_rows())
     salts = read_frame(night.folder / "salts.parquet")
-    ids = read_frame(night.folder / "decision_log.parquet").select("decision_id").join(salts, on="decision_id")
+    rows = salts.join(verdicts, on="decision_id").sort("decision_id")
+    controls = rows.columns[2:]
     return [
-        decision_leaf(each, salt, {one["control"]: one["verdict"] for one in said.get(each, [])})
-        for each, salt in ids.sort("decision_id").iter_rows()
+        decision_leaf(each, salt, {key: said for key, said in zip(controls, verdict, strict=True) if said is not None})
+        for each, salt, *verdict in rows.iter_rows()
     ]
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from gov_pipelines.decisions import judge_decisions, judged_controls
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.policy import Policy, SystemDeclaration, controls_in_force, in_force
+from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force, in_force
 from gov_pipelines.store import Connection, Home, read_frame, snapshot_of, verdicts_of
 
 
@@ -102,12 +104,12 @@ def explain(
         WrongUse: no audited day of the system holds it, or it was quarantined.
     """
     day, index, size = _find(decision, declaration.system, home)
-    verdicts = read_frame(home.partition_dir(declaration.system, day) / "decision_verdicts.parquet")
-    mine = verdicts.filter(pl.col("decision_id") == decision).select("control", "verdict", "reason")
-    said = {control: words for control, *words in mine.iter_rows()}
     rows = {row.control: row for row in verdicts_of(connection, declaration.system, day)}
+    bound = controls_in_force(policies, declaration, day)
+    as_of = max((row.as_of for row in rows.values()), default=None)
+    said = _judged(decision, declaration, bound, home.partition_dir(declaration.system, day), as_of)
     clauses: dict[str, list[Said]] = {name: [] for name in _SECTIONS}
-    judging = {bound.key: bound.control.judges for bound in controls_in_force(policies, declaration, day)}
+    judging = {each.key: each.control.judges for each in bound}
     for name in declaration.policies:
         policy = in_force(policies, name, day)
         if policy is None:
@@ -126,6 +128,25 @@ def explain(
     signed = snapshot_of(connection, declaration.system, day)
     leaf = Leaf(signed.sequence, signed.revision, signed.path, index, size) if signed else None
     return Explanation(decision, declaration.system, day, clauses, leaf)
+
+
+def _judged(
+    decision: str, declaration: SystemDeclaration, bound: Sequence[BoundClause], folder: Path, as_of: datetime | None
+) -> dict[str, tuple[str, str]]:
+    """Verdict and reason by control, as stored; only the reasons of `within` are not, and are found again."""
+    mine = pl.col("decision_id") == decision
+    verdicts = pl.scan_parquet(folder / "decision_verdicts.parquet", glob=False).filter(mine).collect()
+    reasons = pl.scan_parquet(folder / "decision_reasons.parquet", glob=False).filter(mine).collect()
+    log = pl.scan_parquet(folder / "decision_log.parquet", glob=False).filter(mine).collect()
+    if as_of is not None:
+        day = date.fromisoformat(folder.name)
+        again = judge_decisions(log, bound, declaration, partition=day, as_of=as_of, explain_within=True).reasons
+        reasons = pl.concat([again, reasons])  # what was stored comes last, and so stands
+    why = {
+        (control, verdict): reason for control, verdict, reason in reasons.select("control", "verdict", "reason").rows()
+    }
+    found = verdicts.row(0, named=True)
+    return {key: (found[key], why.get((key, found[key]), "")) for key in judged_controls(verdicts) if found[key]}
 
 
 def _find(decision: str, system: str, home: Home) -> tuple[date, int, int]:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from gov_pipelines.decisions import decision_measurements, judge_decisions
+from gov_pipelines.decisions import decision_measurements, judge_decisions, judged_controls, verdicts_under
 
 DAY = date(2026, 9, 8)
 AS_OF = datetime(2026, 9, 9, 6, tzinfo=UTC)
@@ -24,7 +24,9 @@ def verdict(declare, bind, log_of):
         declaration = declare(**(declared or {}))
         clause = {"control": control} | ({"applies": {"when": applies}} if applies else {})
         log = log_of(declaration, **{name: [value] for name, value in values.items()} or {"decision": ["denied"]})
-        rows = judge_decisions(log, bind(declaration, clause), declaration, partition=DAY, as_of=as_of)
+        rows = judge_decisions(
+            log, bind(declaration, clause), declaration, partition=DAY, as_of=as_of, explain_within=True
+        ).reasons
         assert rows.height <= 1
         return rows.row(0)[3:] if rows.height else None
 
@@ -198,7 +200,7 @@ def test_approved_model(verdict, version, expected):
     assert (version or "model_version") in said[1]
 
 
-def test_verdicts_of_many_clauses_are_sorted_and_counted(declare, bind, log_of):
+def test_verdicts_stand_in_a_column_a_control_and_reasons_where_a_decision_is_not_within(declare, bind, log_of):
     declaration = declare()
     log = log_of(declaration, amount=[1.0, 20.0, None, 2.0])
     bound = bind(
@@ -207,17 +209,23 @@ def test_verdicts_of_many_clauses_are_sorted_and_counted(declare, bind, log_of):
         {"control": {"kind": "decision_rule", "must": "amount < 10", "when": "amount > 5"}},
         {"control": {"kind": "fairness", "metric": "impact_ratio", "by": ["sex"]}},
     )
-    verdicts = judge_decisions(log, bound, declaration, partition=DAY, as_of=AS_OF)
-    assert verdicts.columns == ["decision_id", "control", "policy_version", "verdict", "reason"]
-    assert verdicts.select("decision_id", "control", "verdict").rows() == [
-        ("D0", "house/C-1", "within"),
-        ("D1", "house/C-1", "outside"),
-        ("D1", "house/C-2", "outside"),
-        ("D2", "house/C-1", "undecidable"),
-        ("D2", "house/C-2", "undecidable"),
-        ("D3", "house/C-1", "within"),
+    judged = judge_decisions(log.lazy(), bound, declaration, partition=DAY, as_of=AS_OF)
+    verdicts = judged.verdicts
+    assert verdicts.rows(named=True) == [
+        {"decision_id": "D0", "house/C-1": "within", "house/C-2": None},
+        {"decision_id": "D1", "house/C-1": "outside", "house/C-2": "outside"},
+        {"decision_id": "D2", "house/C-1": "undecidable", "house/C-2": "undecidable"},
+        {"decision_id": "D3", "house/C-1": "within", "house/C-2": None},
     ]
-    assert verdicts["policy_version"].unique().to_list() == [2]
+    assert judged_controls(verdicts) == ["house/C-1", "house/C-2"]
+    assert verdicts_under(verdicts, "house/C-2").rows() == [("D1", "outside"), ("D2", "undecidable")]
+    assert verdicts_under(verdicts, "house/C-3").is_empty()
+    assert judged.reasons.rows() == [
+        ("D1", "house/C-1", 2, "outside", "the rule does not hold"),
+        ("D1", "house/C-2", 2, "outside", "the rule does not hold"),
+        ("D2", "house/C-1", 2, "undecidable", NEEDS_AMOUNT),
+        ("D2", "house/C-2", 2, "undecidable", "cannot tell whether the rule applies"),
+    ]
     counts = {(m.metric, m.value, m.n) for m in decision_measurements(verdicts, "house/C-1")}
     assert counts == {
         ("decisions_within", 2.0, 4),
@@ -231,12 +239,12 @@ def test_an_empty_day_and_a_policy_without_rules_give_an_empty_table(declare, bi
     declaration = declare()
     rule = {"control": {"kind": "decision_rule", "must": "amount < 10"}}
     full = log_of(declaration, amount=[1.0])
-    schema = judge_decisions(full, bind(declaration, rule), declaration, partition=DAY, as_of=AS_OF).schema
-    for log, clauses in ((full[:0], [rule]), (full, [])):
-        empty = judge_decisions(log, bind(declaration, *clauses or [{}]), declaration, partition=DAY, as_of=AS_OF)
-        assert empty.is_empty()
-        assert empty.schema == schema
-        assert {m.n for m in decision_measurements(empty, "house/C-1")} == {0}
+    for log, clauses, columns in ((full[:0], [rule], ["decision_id", "house/C-1"]), (full, [], ["decision_id"])):
+        judged = judge_decisions(log, bind(declaration, *clauses or [{}]), declaration, partition=DAY, as_of=AS_OF)
+        assert judged.verdicts.columns == columns
+        assert judged.verdicts.height == log.height
+        assert judged.reasons.is_empty()
+        assert {m.n for m in decision_measurements(judged.verdicts, "house/C-1")} == {0}
 
 
 def test_decisions_of_another_day_are_refused(declare, bind, log_of):
@@ -255,6 +263,8 @@ def test_reasons_hold_no_protected_values(declare, bind, log_of):
         {"control": {"kind": "human_review", "role": "senior", "when": f"sex = '{secret}'"}},
         {"control": {"kind": "decision_scope"}},
     ]
-    verdicts = judge_decisions(log, bind(declaration, *rules), declaration, partition=DAY, as_of=AS_OF)
-    assert verdicts.height == 6
-    assert not verdicts.select(pl.col("reason").str.contains(secret).any()).item()
+    reasons = judge_decisions(
+        log, bind(declaration, *rules), declaration, partition=DAY, as_of=AS_OF, explain_within=True
+    ).reasons
+    assert reasons.height == 6
+    assert not reasons.select(pl.col("reason").str.contains(secret).any()).item()
