@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 from gov_pipelines.people.acts import Act, Kind, RefusedAct, SignedAct, parse_act, record_act, sign_act
+from gov_pipelines.people.deeds import (
+    Hand,
+    accept,
+    assign,
+    attest,
+    countersign,
+    hand_of,
+    raise_concern,
+    report_incident,
+    start_clock,
+    waive,
+)
+from gov_pipelines.people.findings import Clock, Finding, events_of_night, finding_id, is_red, may_accept
+from gov_pipelines.people.obligations import Owed, Step, obligations_in_force, owed_by_people
 from gov_pipelines.people.roster import Enrolment, Roster, acts_of, enrol, refused_acts, revoke, roster_of
+from gov_pipelines.people.standing import known_findings, known_obligations, known_waivers
+from gov_pipelines.people.waivers import Waiver, policy_owners, waivers_in_force
 
 __all__ = [
-    "Act", "Enrolment", "Kind", "RefusedAct", "Roster", "SignedAct", "acts_of", "enrol", "parse_act", "record_act",
-    "refused_acts", "revoke", "roster_of", "sign_act",
+    "Act", "Clock", "Enrolment", "Finding", "Hand", "Kind", "Owed", "RefusedAct", "Roster", "SignedAct", "Step",
+    "Waiver", "accept", "acts_of", "assign", "attest", "countersign", "enrol", "events_of_night", "finding_id",
+    "hand_of", "is_red", "known_findings", "known_obligations", "known_waivers", "may_accept", "obligations_in_force",
+    "owed_by_people", "parse_act", "policy_owners", "raise_concern", "record_act", "refused_acts", "report_incident",
+    "revoke", "roster_of", "sign_act", "start_clock", "waive", "waivers_in_force",
 ]  # fmt: skip

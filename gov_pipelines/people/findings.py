@@ -1,4 +1,4 @@
-"""Findings: what a failing control, a breach or a concern opens, and what closes it again. Pure, but for `findings`.
+"""Findings: what a failing control, a breach or a concern opens, and what closes it again. Pure.
 
 A finding is folded from its events. One of a control over a population closes when its newest window passes. Where
 single decisions or reads are judged, a clean later day heals nothing: every day with a breach must be audited again
@@ -28,9 +28,6 @@ REPORT_WITHIN = {"widespread": 2, "death": 10, "serious": 15}
 The default application date of 2026-08-02 governs Article 73 by the letter; that it bites on high-risk systems only is
 an interpretation.
 """
-
-LONGEST = 10_000
-"""Characters of a concern."""
 
 _RED = frozenset({"fail", "missing"})
 _CLEAN = frozenset({"pass", "not_applicable"})

@@ -25,8 +25,8 @@ class Waiver:
         by: who asked for it.
         until: local date, exclusive.
         ends: the instant it ends: midnight of that date in the system's zone.
-        countersigned_by: who agreed; None while nobody entitled has.
-        since: when it was countersigned; None as above.
+        countersigned_by: who agreed; empty while nobody entitled has.
+        since: when it was countersigned; None while it was not.
     """
 
     id: str
@@ -37,7 +37,7 @@ class Waiver:
     by: str
     until: date
     ends: datetime
-    countersigned_by: str | None = None
+    countersigned_by: str = ""
     since: datetime | None = None
 
     def stands(self, at: datetime) -> bool:
