@@ -6,12 +6,14 @@ from gov_pipelines.measure.drift import drift_measurements
 from gov_pipelines.measure.fairness import fairness_measurements
 from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement, Verdict
 from gov_pipelines.measure.quality import freshness_measurement, quality_measurements, range_measurements
+from gov_pipelines.measure.scoring import SCORING, scored_tally
 from gov_pipelines.measure.tallies import Tally, tally, total
 from gov_pipelines.measure.tally_text import disclosed, tally_digest, tally_from_json, tally_json
 from gov_pipelines.measure.verdict import judge
 from gov_pipelines.measure.window import partition_window, window_bounds, window_partitions
 
 __all__ = [
+    "SCORING",
     "WORST_FIRST",
     "Judgement",
     "Measurement",
@@ -25,6 +27,7 @@ __all__ = [
     "partition_window",
     "quality_measurements",
     "range_measurements",
+    "scored_tally",
     "tally",
     "tally_digest",
     "tally_from_json",

@@ -12,8 +12,9 @@ from itertools import combinations
 
 from gov_pipelines.measure import comparisons
 from gov_pipelines.measure.groups import Group, best_of, groups_of
+from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.tallies import Tally
-from gov_pipelines.policy.kinds import Fairness
+from gov_pipelines.policy.kinds import RATES, Fairness
 
 Pair = tuple[Group, Group]
 
@@ -82,7 +83,7 @@ def entry_of(tally: Tally, by: tuple[str, ...], control: Fairness, left_out: str
     """
     groups = tuple(groups_of(tally, by, control.among))
     tested = tuple(group for group in groups if group.known and group.decided >= control.min_group_size)
-    if control.reference is None or control.metric == "selection_rate":
+    if control.reference is None or control.metric in RATES:
         best = best_of(tested) if tested else None
         return Entry(by, groups, tested, best, None if best else too_few(groups, control), left_out)
     missing = [name for name in by if name not in control.reference]
@@ -124,3 +125,28 @@ def columns_of(pairs: Sequence[Pair]) -> list[list[int]]:
     """Favorable and decided of the first groups, then of the second ones."""
     sides = [[pair[side] for pair in pairs] for side in (0, 1)]
     return [counts for groups in sides for counts in ([g.favorable for g in groups], [g.decided for g in groups])]
+
+
+def listed(group: Group, entry: Entry, control: Fairness, method: str) -> Measurement:
+    """A group's row without a value: its size, whether it is tested, and what is to be said of it."""
+    words = None if group in entry.tested else entry.why_none
+    if not group.known:
+        unknown = [name for name, value in group.values.items() if value is None]
+        words = f"{' and '.join(unknown)} unknown: shown, not tested"
+    elif group.decided < control.min_group_size:
+        words = f"{group.decided:,} of {control.min_group_size} decisions: listed, not tested"
+    return Measurement(
+        metric=control.metric,
+        attribute=entry.attributes,
+        group=group.values,
+        reference_group=entry.reference.values if entry.reference and control.metric not in RATES else None,
+        n=group.decided,
+        tested=group in entry.tested,
+        method=method,
+        note=joined(words, entry.without(group.undecided), None if group.decided else "no decision"),
+    )
+
+
+def joined(*parts: str | None) -> str | None:
+    """Notes as one, each once; None where there is none."""
+    return "; ".join(dict.fromkeys(part for part in parts if part)) or None

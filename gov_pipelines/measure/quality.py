@@ -14,6 +14,7 @@ from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.tallies import Tally
 from gov_pipelines.measure.window import partition_window
 from gov_pipelines.policy.declaration import Range, SystemDeclaration
+from gov_pipelines.policy.durations import Duration
 from gov_pipelines.policy.kinds import Freshness, LogQuality, OperatingRange
 
 _CONFIDENCE = 0.95
@@ -122,7 +123,13 @@ def _days_outside(tally: Tally, limits: Range) -> Measurement:
 def freshness_measurement(
     tally: Tally, control: Freshness, declaration: SystemDeclaration, partition: date
 ) -> Measurement:
-    """Hours from the newest decision of the window to the end of its last partition, in the system's zone."""
+    """Hours from the newest decision of the window to the end of its last partition, in the system's zone.
+
+    Of a document: how many days ago its time ran out, `days_past_due`; below 0 while it runs. Without a date, or with one
+    after the partition, it has no value.
+    """
+    if control.of is not None:
+        return _document(control.of, declaration.documents.get(control.of), control.within, partition)
     _, end = partition_window(partition, declaration.zone)
     newest = tally.newest
     return Measurement(
@@ -132,3 +139,14 @@ def freshness_measurement(
         method=f"hours from the newest decided_at to the end of the partition; expected within {control.within}",
         note="no rows" if newest is None else None,
     )
+
+
+def _document(name: str, dated: date | None, within: Duration, partition: date) -> Measurement:
+    row = Measurement("days_past_due", (name,), method=f"days from the end of {within} after the document's date")
+    if dated is None or dated > partition:
+        why = "no date stands under `documents`" if dated is None else f"it is dated {dated}, after this day"
+        return replace(row, note=why)
+    # as every clock that counts local dates: the 29th of February becomes the 28th of a common year
+    unit = {"days": "d", "months": "mo", "years": "y"}[within.unit]
+    until = pl.select(pl.lit(dated).dt.offset_by(f"{within.count}{unit}")).item()
+    return replace(row, value=float((partition - until).days), n=1, note=f"dated {dated}, good until {until}")

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.policy.kinds.access_pattern import Watched
 
 _NAMES = {
     "psi": "population stability index",
     "hours_since_newest": "time in hours since the newest decision",
     "rows_outside_range": "number of rows outside the range",
     "days_outside_range": "number of days outside the range",
+    "reads_ratio": "number of reads a day, in units of the reference's,",
+    **{f"new_{column}s": f"number of new {column}s" for column in get_args(Watched)},
+    "days_past_due": "number of days past due",
+    "availability_z": "distance in standard deviations from the available share",
 }
-_AGGREGATED = frozenset({"impact_ratio", "demographic_parity_difference", "demographic_parity_ratio"})
+_AGGREGATED = frozenset(
+    {
+        "impact_ratio",
+        "adverse_impact",
+        "scoring_impact_ratio",
+        "demographic_parity_difference",
+        "demographic_parity_ratio",
+    }
+)
+_WITHOUT_POWER = frozenset({"availability_z"})  # its pool is declared, and no smallest departure is worked out
 
 
 def metric(metric_id: str) -> str:
@@ -69,6 +84,8 @@ def said(row: Measurement, rows: Sequence[Measurement]) -> str:
 
 def reachable(row: Measurement) -> str:
     """What this sample could have shown."""
+    if row.metric in _WITHOUT_POWER:
+        return ""
     if row.minimum_detectable is None:
         return "; this sample is too small to show any departure"
     return f"; with 80 % power this sample shows {number(row.minimum_detectable)} or worse"

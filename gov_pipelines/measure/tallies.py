@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure.bins import in_order, upper_half
+from gov_pipelines.measure.means import UNIT
 from gov_pipelines.policy.declaration import Range, SystemDeclaration
 
 ACCOUNTS = ("source_count", "accepted", "quarantined", "duplicate", "undated")
@@ -22,6 +23,7 @@ TABLES: dict[str, dict[str, type[pl.DataType]]] = {
     "ranges": {"column": pl.String, "low": pl.Float64, "high": pl.Float64, "side": pl.String, "n": pl.Int64},
     "nulls": {"column": pl.String, "missing": pl.Boolean, "n": pl.Int64},
 }
+LARGEST = 1e9  # of a number whose moments are summed: 10^8 squares of it, in millionths, fit into 128 bits
 _CANONICAL_NUMBERS = ("amount", "score")
 _CANONICAL_CATEGORIES = ("decision", "model_version", "product")
 
@@ -40,6 +42,9 @@ class Tally:
         nulls: `column`, `missing`, `n`, for every column of the log.
         newest: the latest `decided_at`, UTC; None where there are no rows.
         merged_below: cells smaller than this are merged (see `disclosed`); 0 in a full tally.
+        moments: for each number that was asked for: protected attributes and strata, `column`, `n` (rows with a value),
+            `sum` and `squares` in millionths and their squares. Values beyond `LARGEST` are not among them. Empty where
+            none was asked for, or cells are merged.
     """
 
     days: pl.DataFrame
@@ -50,6 +55,7 @@ class Tally:
     nulls: pl.DataFrame
     newest: datetime | None = None
     merged_below: int = 0
+    moments: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def accounting(self) -> dict[str, int]:
@@ -76,6 +82,7 @@ def tally(
     rows: Mapping[str, int],
     partition: date,
     ranges: Iterable[tuple[str, Range]] = (),
+    moments: Iterable[str] = (),
 ) -> Tally:
     """Count one partition of a decision log in one scan.
 
@@ -86,6 +93,7 @@ def tally(
         rows: the partition's row accounting: source_count, accepted, quarantined, duplicate, undated.
         partition: the local day.
         ranges: further ranges to count, such as a control's own, as (column, (low, high)).
+        moments: numbers whose sums are wanted for each cell, such as a control's own.
 
     Raises:
         WrongUse: a column is missing, a decision has no declared outcome, or `accepted` is not the number of rows.
@@ -98,12 +106,16 @@ def tally(
     asked = {**declaration.operating_range}
     asked.pop("rows_per_day", None)
     limits = sorted({*asked.items(), *ranges}, key=repr)
-    needed = ["decided_at", *dimensions, *numbers, *categories, *(column for column, _ in limits)]
+    summed = sorted({*moments})
+    needed = ["decided_at", *dimensions, *numbers, *categories, *summed, *(column for column, _ in limits)]
     absent = sorted(set(needed) - set(present))
     if absent:
         raise WrongUse(f"the decision log of {declaration.system} lacks {', '.join(absent)}; map it in `columns`")
-    if {"outcome", "n"} & set(dimensions):
-        raise WrongUse("no protected attribute or stratum can be called `outcome` or `n`: the tally's own columns are")
+    own = {"outcome", "n"} | ({"column", "sum", "squares"} if summed else set())
+    if taken := sorted(own & set(dimensions)):
+        raise WrongUse(
+            f"no protected attribute or stratum can be called {', '.join(taken)}: the tally's own columns are"
+        )
 
     count = pl.len().cast(pl.Int64).alias("n")
     queries = [
@@ -120,6 +132,12 @@ def tally(
     for name, (low, high) in limits:
         sides = lazy.drop_nulls(name).group_by(side=_side(pl.col(name).cast(pl.Float64), low, high)).agg(count)
         queries.append(sides.with_columns(column=pl.lit(name), low=pl.lit(low), high=pl.lit(high)))
+    for name in summed:
+        value = pl.col(name).cast(pl.Float64)
+        whole = (value * UNIT).round().cast(pl.Int64, strict=False).cast(pl.Int128)
+        counted = lazy.filter(value.abs() <= LARGEST).select(*dimensions, squares=whole).group_by(dimensions)
+        sums = counted.agg(count, sum=pl.col("squares").sum(), squares=(pl.col("squares") ** 2).sum())
+        queries.append(sums.with_columns(column=pl.lit(name)))
     cells, empty, newest, *found = pl.collect_all(queries, engine="streaming")
     _check(cells, rows, declaration)
     each = iter(found)
@@ -132,7 +150,8 @@ def tally(
         newest=newest.item(),
         categories=_summed(islice(each, len(categories)), TABLES["categories"]),
         histograms=_summed(islice(each, len(numbers)), TABLES["histograms"]),
-        ranges=_summed(each, TABLES["ranges"]),
+        ranges=_summed(islice(each, len(limits)), TABLES["ranges"]),
+        moments=_summed_moments(each, moment_schema(dimensions)) if summed else pl.DataFrame(),
     )
 
 
@@ -157,6 +176,9 @@ def total(tallies: Sequence[Tally]) -> Tally:
         name: _summed([getattr(one, name) for one in tallies], dict(getattr(tallies[0], name).schema))
         for name in ("cells", *TABLES)
     }
+    moments = [one.moments for one in tallies if one.moments.width]
+    if moments:
+        summed["moments"] = _summed_moments(moments, dict(moments[0].schema))
     days = pl.concat([one.days for one in tallies]).group_by("partition").sum().sort("partition")
     return Tally(days=days, newest=max(newest, default=None), merged_below=tallies[0].merged_below, **summed)
 
@@ -164,6 +186,12 @@ def total(tallies: Sequence[Tally]) -> Tally:
 def cell_schema(dimensions: Iterable[str]) -> dict[str, type[pl.DataType]]:
     """The columns of `cells`."""
     return {**dict.fromkeys([*dimensions, "outcome"], pl.String), "n": pl.Int64}
+
+
+def moment_schema(dimensions: Iterable[str]) -> dict[str, type[pl.DataType]]:
+    """The columns of `moments`."""
+    whole = {"n": pl.Int64, "sum": pl.Int128, "squares": pl.Int128}
+    return {**dict.fromkeys([*dimensions, "column"], pl.String), **whole}
 
 
 def _columns(declaration: SystemDeclaration, kind: str, canonical: Iterable[str], present: Iterable[str]) -> list[str]:
@@ -198,3 +226,11 @@ def _summed(frames: Iterable[pl.DataFrame], schema: Mapping[str, type[pl.DataTyp
     typed = [frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items()) for frame in frames]
     everything = pl.concat(typed) if typed else pl.DataFrame(schema=schema)
     return everything.group_by(keys).agg(pl.col("n").sum()).filter(pl.col("n") > 0).sort(keys, nulls_last=False)
+
+
+def _summed_moments(
+    frames: Iterable[pl.DataFrame], schema: Mapping[str, type[pl.DataType] | pl.DataType]
+) -> pl.DataFrame:
+    keys = [name for name in schema if name not in {"n", "sum", "squares"}]
+    typed = [frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items()) for frame in frames]
+    return pl.concat(typed).group_by(keys).agg(pl.col("n", "sum", "squares").sum()).sort(keys, nulls_last=False)

@@ -13,7 +13,7 @@ import rfc8785
 
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.measure.bins import MERGED
-from gov_pipelines.measure.tallies import DAYS, TABLES, Tally, cell_schema
+from gov_pipelines.measure.tallies import DAYS, TABLES, Tally, cell_schema, moment_schema
 
 FORMAT = "gov_pipelines.tally/1"
 
@@ -28,6 +28,8 @@ def tally_json(tally: Tally) -> bytes:
         "merged_below": tally.merged_below,
         "cells": _rows(tally.cells),
     }
+    if tally.moments.width:  # their sums pass the largest integer of JSON, and most tallies have none
+        document["moments"] = _rows(tally.moments.with_columns(pl.col("sum", "squares").cast(pl.String)))
     return rfc8785.dumps(document | {name: _rows(getattr(tally, name)) for name in TABLES})
 
 
@@ -45,6 +47,7 @@ def tally_from_json(data: bytes) -> Tally:
             cells=pl.DataFrame(found["cells"], schema=cell_schema(found["dimensions"]), orient="row"),
             newest=datetime.fromisoformat(found["newest"]) if found["newest"] else None,
             merged_below=found["merged_below"],
+            moments=_moments(found),
             **{name: pl.DataFrame(found[name], schema=schema, orient="row") for name, schema in TABLES.items()},
         )
     except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
@@ -57,6 +60,17 @@ def tally_from_json(data: bytes) -> Tally:
 def tally_digest(tally: Tally) -> str:
     """SHA-256 of the canonical JSON, in hex."""
     return hashlib.sha256(tally_json(tally)).hexdigest()
+
+
+def _moments(found: dict[str, Any]) -> pl.DataFrame:
+    if "moments" not in found:
+        return pl.DataFrame()
+    written: dict[str, type[pl.DataType]] = {
+        **moment_schema(found["dimensions"]),
+        "sum": pl.String,
+        "squares": pl.String,
+    }
+    return pl.DataFrame(found["moments"], schema=written, orient="row").cast({"sum": pl.Int128, "squares": pl.Int128})
 
 
 def _rows(frame: pl.DataFrame) -> list[list[Any]]:

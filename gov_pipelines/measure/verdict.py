@@ -10,7 +10,7 @@ from typing import Literal
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import sentences
 from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement
-from gov_pipelines.policy.kinds import Control, Drift, Fairness, Freshness, LogQuality, OperatingRange, Test
+from gov_pipelines.policy.kinds import RATES, AccessPattern, Control, Drift, Fairness, Freshness, LogQuality, OperatingRange, Test
 
 _HOURS = {"hours": 1, "days": 24}
 
@@ -25,7 +25,7 @@ def judge(
     - `against: equality`: *fail* where the point is beyond the limit and the adjusted test rejects equality,
       *insufficient* where it is beyond and the test does not, or where fewer than two groups are large enough; *warn* where
       it is inside and the interval crosses the limit; *pass* where the whole interval is inside.
-    - `against: threshold`, and any `selection_rate`, which knows no equality: *fail* where the whole interval is beyond;
+    - `against: threshold`, and any rate, which knows no equality: *fail* where the whole interval is beyond;
       where it crosses, *warn* if the point is beyond and *insufficient* if it is inside; *pass* where it is inside.
     - `test: none`: the bare point. No limit: *report_only*.
 
@@ -65,6 +65,8 @@ def _rule(control: Control, measurements: Sequence[Measurement]) -> Judgement:
             return _compared(control, measurements)
         case "data_access":
             return _access(measurements)
+        case "access_pattern":
+            return _pattern(control, measurements)
         case "log_quality" | "operating_range" | "freshness":
             return _bare(control, measurements)
     raise WrongUse(f"no verdict rule for controls of kind {control.kind}")
@@ -178,7 +180,7 @@ def _limit(
     low = -math.inf if row.lower is None else row.lower
     high = math.inf if row.upper is None else row.upper
     inside, apart = not beyond and low >= least and high <= most, high < least or low > most
-    by_limit = test.against == "threshold" or row.metric == "selection_rate"
+    by_limit = test.against == "threshold" or row.metric in RATES
     if inside or (by_limit and apart):
         return Judgement("pass" if inside else "fail", f"{told}, and so is the whole interval.", row)
     if bool(beyond) == by_limit:  # a point beyond, or one inside that is only held against equality
@@ -198,18 +200,54 @@ def _insufficient(row: Measurement, words: str) -> Judgement:
 
 
 def _access(measurements: Sequence[Measurement]) -> Judgement:
+    """Three comparisons, the worst first: an excess fails, what could not be compared is insufficient."""
     found = {one.metric: one for one in measurements}
-    if not {"reads_outside", "reads"} <= found.keys():
-        return Judgement("missing", "Reads outside the declared ones were not measured.")
-    outside, reads = found["reads_outside"], found["reads"]
-    if outside.value is None or reads.value is None:
-        return _insufficient(outside, f"Reads cannot be judged: {outside.note or 'undefined'}")
-    if outside.value > 0:
-        words = f"{outside.value:,.0f} of {reads.value:,.0f} reads are outside what the intake declares."
-        return Judgement("fail", words, outside)
+    absent = {"reads_outside", "reads", "fields_declared_outside"} - found.keys()
+    if absent:
+        return Judgement("missing", f"{', '.join(map(sentences.metric, sorted(absent)))}: due and not measured.")
+    reads, grants = found["reads"], found.get("fields_granted_outside")
+    compared = [(found[name], words) for name, words in _OUTSIDE.items() if name in found]
+    beyond = [f"{row.value:,.0f} of {row.n:,} {words}{_because(row)}" for row, words in compared if row.value]
+    if beyond:
+        return Judgement("fail", f"{'; '.join(beyond)}.", next(row for row, _ in compared if row.value))
+    unknown = next((row for row, _ in compared if row.value is None), None)
+    if unknown is not None:
+        return _insufficient(unknown, f"{sentences.name(unknown)} cannot be judged: {unknown.note or 'undefined'}")
     if not reads.value:
         return _insufficient(reads, "The access log holds no read by this system: nothing can be told")
-    return Judgement("pass", f"None of {outside.n:,} reads is outside what the intake declares.", outside)
+    granted = "grants were not compared: no PostgreSQL database and role are declared"
+    if grants is not None:
+        granted = f"nor any of {grants.n:,} granted columns{_because(grants)}"
+    words = f"None of {reads.n:,} reads is outside what the intake declares, nor a declared field outside the policy"
+    return Judgement("pass", f"{words}; {granted}.", found["reads_outside"])
+
+
+_OUTSIDE = {
+    "reads_outside": "reads are outside what the intake declares",
+    "fields_granted_outside": "columns granted in the database are outside what the intake declares",
+    "fields_declared_outside": "declared fields are outside what the policy permits",
+}
+
+
+def _because(row: Measurement) -> str:
+    return f" ({row.note})" if row.note else ""
+
+
+def _pattern(control: AccessPattern, measurements: Sequence[Measurement]) -> Judgement:
+    found = {one.metric: one for one in measurements}
+    due = [*(f"new_{column}s" for column in control.watch), *(["reads_ratio"] if control.reads else [])]
+    absent = [name for name in due if name not in found]
+    if absent:
+        return _unmeasured(absent[0], ())
+    judged = [_held(found[name], control.new, ",.0f") for name in due if name != "reads_ratio"]
+    if control.reads is not None:
+        ratio = found["reads_ratio"]
+        least, most = control.reads
+        judged.append(_held(ratio, math.inf if most is None else most, ".2f"))
+        if ratio.value is not None and least is not None and ratio.value < least:
+            words = f"{sentences.name(ratio)} is {ratio.value:.2f}, below {least:g}."
+            judged.append(Judgement("fail", words, ratio))
+    return _worst(judged, [found[name] for name in due], None, None)
 
 
 def _bare(control: LogQuality | OperatingRange | Freshness, measurements: Sequence[Measurement]) -> Judgement:
@@ -218,6 +256,9 @@ def _bare(control: LogQuality | OperatingRange | Freshness, measurements: Sequen
     absent = _absent(rows, [(name,) for name in due])
     if not rows or absent:
         return _unmeasured(metrics[0], absent)
+    undated = next((one for one in rows if one.metric == "days_past_due" and one.value is None), None)
+    if undated is not None:
+        return Judgement("missing", f"The document {undated.attribute[0]} is not there: {undated.note}.", undated)
     judged = [] if limit is None else [_held(one, limit, form) for one in rows if one.tested]
     return _worst(judged, rows, None, limit) if judged else _report_only(rows)
 
@@ -230,6 +271,8 @@ def _bare_limit(
         return (control.metric,), control.of, control.at_most, ".2%"
     if control.kind == "operating_range":
         return ("rows_outside_range", "days_outside_range"), control.ranges or (), 0.0, ",.0f"
+    if control.of is not None:
+        return ("days_past_due",), (control.of,), 0.0, ",.0f"
     return ("hours_since_newest",), (), float(control.within.count * _HOURS[control.within.unit]), ",.1f"
 
 

@@ -16,7 +16,19 @@ from typing import Any, Literal
 
 import polars as pl
 
-from gov_pipelines.access import access_measurements, access_outside, read_access_log
+from gov_pipelines.access import (
+    READ_SCHEMA,
+    Baseline,
+    Privileges,
+    access_measurements,
+    access_outside,
+    declared_outside,
+    granted,
+    granted_outside,
+    new_values,
+    pattern_measurements,
+    read_access_log,
+)
 from gov_pipelines.decisions import (
     RowAccounting,
     decision_measurements,
@@ -27,6 +39,7 @@ from gov_pipelines.decisions import (
 )
 from gov_pipelines.evidence import new_salt
 from gov_pipelines.measure import (
+    SCORING,
     Measurement,
     Tally,
     drift_measurements,
@@ -34,6 +47,7 @@ from gov_pipelines.measure import (
     freshness_measurement,
     quality_measurements,
     range_measurements,
+    scored_tally,
     tally_digest,
     tally_from_json,
     tally_json,
@@ -43,10 +57,19 @@ from gov_pipelines.measure import (
 )
 from gov_pipelines.measure import tally as count
 from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force
-from gov_pipelines.policy.kinds import DataAccess, Drift, Expectation, Fairness, Freshness, LogQuality, OperatingRange
+from gov_pipelines.policy.kinds import (
+    AccessPattern,
+    DataAccess,
+    Drift,
+    Expectation,
+    Fairness,
+    Freshness,
+    LogQuality,
+    OperatingRange,
+)
 from gov_pipelines.report import measurements_in
 from gov_pipelines.store import Engine, Home, open_store, read_frame, write_atomic, write_frame
-from gov_pipelines.validate import SecondOpinion, second_opinion
+from gov_pipelines.validate import DEFINED_BY_FAIRLEARN, SecondOpinion, second_opinion
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,24 +236,70 @@ def judge(night: Night) -> StepResult:
 
 
 def read_access(night: Night) -> StepResult:
-    """`access_log`: who read what on that day."""
+    """`access_log`: who read what on that day, and what the database grants the system's role now."""
     log = read_access_log(night.declaration, night.partition, project=night.project, environ=night.environ)
+    privileges = granted(night.declaration, project=night.project, environ=night.environ)
+    night.write_json("grants.json", privileges.to_dict() if privileges else None)
     write_frame(night.folder / "access_log.parquet", log)
-    return StepResult({"reads": log.height, "declared": night.declaration.access_log is not None})
+    counts: dict[str, Any] = {"reads": log.height, "declared": night.declaration.access_log is not None}
+    return StepResult(counts | ({"granted": len(privileges.columns)} if privileges else {}))
 
 
 def compare_access(night: Night) -> StepResult:
-    """`access_patterns`: reads outside what intake declares."""
-    log = read_frame(night.folder / "access_log.parquet")
+    """`access_patterns`: what is declared, granted and read outside what it may be, and reads unlike those before."""
+    log, grants = read_frame(night.folder / "access_log.parquet"), night.read_json("grants.json")
+    privileges = None if grants is None else Privileges.from_dict(grants)
     measured: dict[str, list[Measurement]] = {}
-    outside: list[dict[str, Any]] = []
+    found: dict[str, list[dict[str, Any]]] = {"outside": [], "declared": [], "granted": [], "new": []}
     for bound in night.bound:
-        if isinstance(control := bound.control, DataAccess):
-            measured[bound.key] = _placed(night, bound, access_measurements(log, night.declaration, control))
-            found = access_outside(log, night.declaration, control)
-            outside += [{"control": bound.key, **row} for row in json.loads(found.write_json())]
-    night.write_json("access_patterns.json", {"measurements": _records(measured), "outside": outside})
-    return StepResult({"outside": outside})
+        named, control = {"control": bound.key}, bound.control
+        if isinstance(control, DataAccess):
+            rows = access_measurements(log, night.declaration, control, privileges)
+            found["outside"] += [named | row for row in _plain(access_outside(log, night.declaration, control))]
+            found["declared"] += [named | {"field": name} for name in declared_outside(night.declaration, control)]
+            excess = granted_outside(privileges, night.declaration, control) if privileges else []
+            found["granted"] += [
+                named
+                | {"relation": f"{one.schema}.{one.relation}", "column": one.column, "routes": "; ".join(one.routes)}
+                for one in excess
+            ]
+        elif isinstance(control, AccessPattern):
+            days, zone = night.window(bound), night.declaration.zone
+            reads, baseline = _reads_of(night, days), _baseline(night, control, days[0])
+            rows = pattern_measurements(reads, baseline, control, zone, days=len(days))
+            found["new"] += [named | row for row in _plain(new_values(reads, baseline, control, zone))]
+        else:
+            continue
+        measured[bound.key] = _placed(night, bound, rows)
+    notes = list(privileges.notes) if privileges else []
+    night.write_json("access_patterns.json", {"measurements": _records(measured), "notes": notes, **found})
+    return StepResult({**found, "notes": "\n".join(notes)} if notes else found)
+
+
+def _plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(frame.write_json())
+    return rows
+
+
+def _reads_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
+    files = [night.home.partition_dir(night.system, day) / "access_log.parquet" for day in days]
+    return pl.concat([pl.DataFrame(schema=READ_SCHEMA), *(read_frame(file) for file in files if file.is_file())])
+
+
+def _baseline(night: Night, control: AccessPattern, first: date) -> Baseline:
+    """The reads of the reference days; days that are missing, still to come or without a read are no baseline."""
+    days, unusable = _days(control.reference.from_, control.reference.until), None
+    reads = _reads_of(night, days)
+    present = sum((night.home.partition_dir(night.system, day) / "access_log.parquet").is_file() for day in days)
+    if night.declaration.access_log is None:
+        unusable = "no access log is declared; nobody can tell what was read"
+    elif control.reference.until > first:
+        unusable = "the reference days are not all before the days they are compared with"
+    elif present < len(days):
+        unusable = f"the reference has {present} of its {len(days)} days"
+    elif reads.is_empty():
+        unusable = "the reference days hold no read"
+    return Baseline(reads, len(days), unusable)
 
 
 def tally(night: Night) -> StepResult:
@@ -245,7 +314,8 @@ def tally(night: Night) -> StepResult:
         for limit in bound.control.ranges.items()
         if limit[0] != "rows_per_day"
     ]
-    counted = count(log, night.declaration, counts, night.partition, ranges)
+    moments = {bound.control.of for bound in night.bound if isinstance(bound.control, Fairness) and bound.control.of}
+    counted = count(log, night.declaration, counts, night.partition, ranges, moments)
     write_atomic(night.folder / "tally.json", tally_json(counted))
     return StepResult({"accepted": log.height, "cells": counted.cells.height, "digest": tally_digest(counted)})
 
@@ -261,8 +331,11 @@ def measure_fairness(night: Night) -> StepResult:
         if counted is None:
             continue
         if isinstance(control, Fairness):
+            if control.metric in SCORING:
+                counted = scored_tally(counted, _logs_of(night, days))
             rows = fairness_measurements(counted, control, night.declaration)
-            opinions.append(second_opinion(rows, counted, _rows_of(night, days), reference=control.reference))
+            if control.metric in DEFINED_BY_FAIRLEARN:
+                opinions.append(second_opinion(rows, counted, _rows_of(night, days), reference=control.reference))
         elif isinstance(control, LogQuality):
             rows = quality_measurements(counted, control, night.declaration)
         elif isinstance(control, OperatingRange):
@@ -363,10 +436,16 @@ def _rows_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
     """Accepted decisions of some days, with their outcome."""
     outcomes = night.declaration.outcomes
     meaning = {value: name for name in ("favorable", "unfavorable", "undecided") for value in getattr(outcomes, name)}
-    files = [night.home.partition_dir(night.system, day) / "decision_log.parquet" for day in days]
-    log = pl.concat([read_frame(file) for file in files if file.is_file()])
     columns = dict.fromkeys([*night.declaration.protected_attributes, *night.declaration.strata])
-    return log.select(*columns, outcome=pl.col("decision").replace_strict(meaning, return_dtype=pl.String))
+    return _logs_of(night, days).select(
+        *columns, outcome=pl.col("decision").replace_strict(meaning, return_dtype=pl.String)
+    )
+
+
+def _logs_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
+    """Accepted decisions of some days."""
+    files = [night.home.partition_dir(night.system, day) / "decision_log.parquet" for day in days]
+    return pl.concat([read_frame(file) for file in files if file.is_file()])
 
 
 def _verdicts_of(night: Night, days: Sequence[date]) -> pl.LazyFrame:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from gov_pipelines.measure import Judgement, window_bounds
 from gov_pipelines.pipeline.night import Night, StepResult, may_be_empty, measurements_of, presence_of
 from gov_pipelines.policy import BoundClause, Policy, control_keys, controls_in_force, in_force
-from gov_pipelines.policy.kinds import Expectation, Freshness
+from gov_pipelines.policy.kinds import AccessPattern, Expectation, Freshness
 from gov_pipelines.store import VerdictRow, put_verdicts, reading, snapshot_of
 from gov_pipelines.validate import compile_suites, run_suite
 
@@ -118,7 +118,7 @@ _LIMITS = {
     "human_review": "no decision outside",
     "decision_scope": "no decision outside",
     "approved_model": "no decision outside",
-    "data_access": "no read outside",
+    "data_access": "no field declared, granted or read outside",
     "operating_range": "within the declared ranges",
 }
 
@@ -126,10 +126,17 @@ _LIMITS = {
 def limit_in_words(bound: BoundClause) -> str:
     """The limit of a control as a person would say it; empty where there is none."""
     control = bound.control
+    if isinstance(control, Freshness) and control.of is not None:
+        return f"{control.of} at most {control.within} old"
     if isinstance(control, Freshness):
         return f"newest decision at most {control.within} before the day's end"
     if isinstance(control, Expectation):
         return control.expect
+    if isinstance(control, AccessPattern):
+        most = f"at most {control.new} new {', '.join(f'{column}s' for column in control.watch)}"
+        ends = control.reads or (None, None)
+        told = [f"{side} {end:g}" for side, end in zip(("at least", "at most"), ends, strict=True) if end is not None]
+        return f"{most}; reads {' and '.join(told)} times the reference's" if told else most
     limits = {"at least": getattr(control, "at_least", None), "at most": getattr(control, "at_most", None)}
     words = " and ".join(f"{side} {limit:g}" for side, limit in limits.items() if limit is not None)
     return _LIMITS.get(control.kind, words)

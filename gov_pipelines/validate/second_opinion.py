@@ -29,8 +29,10 @@ _AGGREGATES = {  # our metric to fairlearn's function between groups
     _DIFFERENCE: "demographic_parity_difference",
     "demographic_parity_ratio": "demographic_parity_ratio",
     "impact_ratio": "demographic_parity_ratio",
+    "adverse_impact": "demographic_parity_ratio",
 }
 _OF_ONE_GROUP = {"selection_rate", "adverse_impact_ratio"}
+DEFINED_BY_FAIRLEARN = frozenset({*_AGGREGATES, *_OF_ONE_GROUP})
 
 
 @dataclass(frozen=True, slots=True)

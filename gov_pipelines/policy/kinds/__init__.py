@@ -11,7 +11,7 @@ from gov_pipelines.policy.kinds.decision_rule import DecisionRule
 from gov_pipelines.policy.kinds.decision_scope import DecisionScope
 from gov_pipelines.policy.kinds.drift import Drift
 from gov_pipelines.policy.kinds.expectation import Expectation
-from gov_pipelines.policy.kinds.fairness import Fairness
+from gov_pipelines.policy.kinds.fairness import DIFFERENCES, RATES, SIGNED, Fairness
 from gov_pipelines.policy.kinds.freshness import Freshness
 from gov_pipelines.policy.kinds.human_review import HumanReview
 from gov_pipelines.policy.kinds.log_quality import LogQuality
@@ -34,5 +34,5 @@ Control = (
 )
 
 __all__ = [
-    "AccessPattern", "Acts", "ApprovedModel", "BoundControl", "Control", "DataAccess", "Deadline", "DecisionRule", "DecisionScope", "Drift", "Expectation", "Fairness", "Freshness", "HumanReview", "Incident", "Judges", "LogQuality", "OnFail", "OperatingRange", "Reference", "Severity", "Test",
+    "DIFFERENCES", "RATES", "SIGNED", "AccessPattern", "Acts", "ApprovedModel", "BoundControl", "Control", "DataAccess", "Deadline", "DecisionRule", "DecisionScope", "Drift", "Expectation", "Fairness", "Freshness", "HumanReview", "Incident", "Judges", "LogQuality", "OnFail", "OperatingRange", "Reference", "Severity", "Test",
 ]  # fmt: skip

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from gov_pipelines.policy.kinds.bound import BoundControl, Judges, Test, each_once
 
-_NO_AT_MOST = {"impact_ratio", "demographic_parity_ratio"}
+RATES = frozenset({"selection_rate", "scoring_rate"})
+DIFFERENCES = frozenset({"demographic_parity_difference"})
+SIGNED = frozenset({"standardized_mean_difference", "availability_z"})
+REFERENCED = frozenset({"adverse_impact_ratio", "common_odds_ratio", "standardized_mean_difference"})
+_ABOVE_ONE = frozenset({"adverse_impact_ratio", "common_odds_ratio"})
+_OWN = {
+    "common_odds_ratio": {"over": "`over: [requisition]`, the strata"},
+    "standardized_mean_difference": {
+        "of": "`of: score`, the number whose means are compared",
+        "denominator": "`denominator: population`, the standard deviation it is divided by",
+    },
+    "availability_z": {"availability": "`availability: {sex: {female: 0.45}}`, the shares of the pool"},
+}
+
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Fairness(BoundControl):
@@ -17,6 +31,8 @@ class Fairness(BoundControl):
     `by` lists attributes; a list inside it is their intersection. Without it: every protected attribute declared.
     `reference` declares the group to compare with; without it the data choose the best group and every pair is paid
     for. `among` keeps the cells whose stratum has the given value, such as `{credit_history_meets_guidelines: "1"}`.
+    `over` (strata), `of` and `denominator` (a number, and the standard deviation its means are divided by) and
+    `availability` (each group's share of those who could have been chosen) belong to one metric each.
     """
 
     judges: ClassVar[Judges] = "population"
@@ -28,34 +44,74 @@ class Fairness(BoundControl):
         "adverse_impact_ratio",
         "demographic_parity_difference",
         "demographic_parity_ratio",
+        "adverse_impact",
+        "scoring_rate",
+        "scoring_impact_ratio",
+        "common_odds_ratio",
+        "standardized_mean_difference",
+        "availability_z",
     ]
     by: Annotated[list[str | list[str]], AfterValidator(each_once)] = []
-    at_least: float | None = Field(default=None, gt=0, le=1)
+    at_least: float | None = None
     at_most: float | None = None
     test: Test | Literal["none"] = Test()
     min_group_size: int = Field(default=30, ge=1, le=1_000_000_000)
     reference: dict[str, str] | None = None
     among: dict[str, str] = {}
+    over: Annotated[list[str] | None, Field(min_length=1)] = None
+    of: str | None = None
+    denominator: Literal["population", "pooled", "reference"] | None = None
+    availability: dict[str, dict[str, Share]] | None = None
+
+    @field_validator("at_least")
+    @classmethod
+    def _lowest(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is None:
+            return None
+        if info.data.get("metric") in SIGNED:
+            if value >= 0:
+                raise ValueError(f"`{value:g}` would refuse equality; write a limit below 0, such as -0.3")
+        elif value <= 0:
+            raise ValueError(f"`{value:g}` should be greater than 0; nothing could be below it")
+        elif value > 1:
+            raise ValueError(f"`{value:g}` should be less than or equal to 1; equality is 1")
+        return value
 
     @model_validator(mode="after")
     def _reference_where_needed(self) -> Fairness:
-        if self.metric == "adverse_impact_ratio" and self.reference is None:
+        if self.metric in REFERENCED and self.reference is None:
             raise ValueError(
-                "adverse_impact_ratio compares with a declared group; add one, such as `reference: {race: white}`"
+                f"{self.metric} compares with a declared group; add one, such as `reference: {{race: white}}`"
             )
         return self
 
     @model_validator(mode="after")
+    def _parameters_of_the_metric(self) -> Fairness:
+        for metric, fields in _OWN.items():
+            for field, example in fields.items():
+                if (self.metric == metric) != (getattr(self, field) is not None):
+                    raise ValueError(f"`{field}` and {metric} belong together; write {example}, or neither")
+        if self.availability is not None and self.by:
+            raise ValueError("`availability` names its attributes; leave `by` out")
+        return self
+
+    @model_validator(mode="after")
     def _limits_of_the_metric(self) -> Fairness:
-        if self.metric == "demographic_parity_difference" and self.at_least is not None:
+        if self.metric in DIFFERENCES and self.at_least is not None:
             raise ValueError(f"`{self.metric}` is good when small; write `at_most`, such as 0.05")
         if self.at_most is None:
             return self
-        if self.metric in _NO_AT_MOST:
+        if self.metric in SIGNED:
+            if self.at_most <= 0:
+                raise ValueError(f"at most {self.at_most:g} would refuse equality; write a limit above 0, such as 0.3")
+        elif self.metric in _ABOVE_ONE:
+            if self.at_most <= 1:
+                raise ValueError(
+                    "at most 1 would refuse equality; write `at_least`, or an `at_most` above 1, such as 1.25"
+                )
+        elif self.metric not in RATES | DIFFERENCES:
             raise ValueError(f"`{self.metric}` is good when large and never above 1; write `at_least`, such as 0.8")
-        if self.metric == "adverse_impact_ratio" and self.at_most <= 1:
-            raise ValueError("at most 1 would refuse equality; write `at_least`, or an `at_most` above 1, such as 1.25")
-        if self.metric != "adverse_impact_ratio" and not (self.at_least or 0) <= self.at_most < 1:
+        elif not (self.at_least or 0) <= self.at_most < 1:
             raise ValueError(
                 f"no {self.metric} can be held to {self.at_most:g}; write `at_most` below 1, not under `at_least`"
             )

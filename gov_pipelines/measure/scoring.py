@@ -1,0 +1,32 @@
+"""Scores held against the median of everyone: the scoring rate. It needs the rows, so no tally can recompute it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from gov_pipelines.measure.tallies import Tally, cell_schema
+
+SCORING = frozenset({"scoring_rate", "scoring_impact_ratio"})
+
+
+def scored_tally(tally: Tally, log: pl.DataFrame) -> Tally:
+    """A window's tally whose outcome is the score: favorable strictly above the median of everyone scored.
+
+    The median is over people of unknown groups too; a score at the median is not above it, so that at most half are.
+    Rows without a score count as undecided.
+
+    Args:
+        tally: of the window; its dimensions are kept.
+        log: the accepted rows of the same window, with the tally's dimensions and `score`.
+
+    Source: 6 RCNY 5-300, "scoring rate".
+    """
+    above = (
+        pl.when(pl.col("score") > pl.col("score").median()).then(pl.lit("favorable")).otherwise(pl.lit("unfavorable"))
+    )
+    outcome = pl.when(pl.col("score").is_null()).then(pl.lit("undecided")).otherwise(above)
+    dimensions = [pl.col(name).cast(pl.String) for name in tally.dimensions]
+    counted = log.select(*dimensions, outcome=outcome).group_by([*tally.dimensions, "outcome"]).agg(n=pl.len())
+    return replace(tally, cells=counted.cast(cell_schema(tally.dimensions)).sort(pl.all().exclude("n")))  # type: ignore[arg-type]
