@@ -28,6 +28,13 @@ _SLACK = timedelta(hours=3)
 
 @contextmanager
 def open_database(url_env: str, project: Path, environ: Mapping[str, str]) -> Iterator[SqlDatabase]:
+    """The tables of a database, as `connected` opens it."""
+    with connected(url_env, project, environ) as connection:
+        yield SqlDatabase(connection)
+
+
+@contextmanager
+def connected(url_env: str, project: Path, environ: Mapping[str, str]) -> Iterator[sa.Connection]:
     """Connect for reading: one transaction that the database is told never to write in.
 
     Args:
@@ -52,7 +59,7 @@ def open_database(url_env: str, project: Path, environ: Mapping[str, str]) -> It
         with engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN")  # the driver begins none for reads: one state for all tables
-            yield SqlDatabase(connection)
+            yield connection
     except DBAPIError as error:
         # The driver's own text may hold the address, the login or values of rows: its class is all that is told.
         raise SourceUnreachable(

@@ -52,7 +52,7 @@ def controls_in_force(policies: Iterable[Policy], declaration: SystemDeclaration
     """The controls on a system for a local date, in the order of its declaration and of the policies."""
     known = list(policies)
     versions = (in_force(known, name, on) for name in declaration.policies)
-    return [bound for policy in versions if policy is not None for bound in bound_clauses(policy)]
+    return [bound for policy in versions if policy is not None for bound in bound_clauses(policy, declaration)]
 
 
 def control_keys(policies: Iterable[Policy], declaration: SystemDeclaration) -> list[str]:
@@ -61,12 +61,12 @@ def control_keys(policies: Iterable[Policy], declaration: SystemDeclaration) -> 
     return sorted({bound.key for policy in named for bound in bound_clauses(policy)})
 
 
-def bound_clauses(policy: Policy) -> Iterator[BoundClause]:
-    """The clauses of a policy that have a control, bound to it."""
+def bound_clauses(policy: Policy, declaration: SystemDeclaration | None = None) -> Iterator[BoundClause]:
+    """The clauses of a policy that have a control, bound to it; for a system where one is given, since `acts` depends on it."""
     for clause in policy.clauses:
         if clause.control is not None:
             key = control_key(policy, clause)
-            yield BoundClause(key, policy, clause, acts_of(clause.control), on_fail_of(clause.control))
+            yield BoundClause(key, policy, clause, acts_of(clause.control, declaration), on_fail_of(clause.control))
 
 
 def control_key(policy: Policy, clause: Clause) -> str:
@@ -79,9 +79,13 @@ def on_fail_of(control: Control) -> OnFail:
     return control.on_fail or control.default_on_fail
 
 
-def acts_of(control: Control) -> Acts:
+def acts_of(control: Control, declaration: SystemDeclaration | None = None) -> Acts:
     """How a control acts: it holds what a failure holds back or suspends, and detects otherwise.
 
-    Nothing `prevents` until grants are read from the database: a declared `database_role` shows intent, not a bar.
+    A `data_access` control that only alerts `prevents` in a system that names its role and the database: there the
+    database itself refuses what is not granted, and each night the grants are compared with what is declared.
     """
-    return "detects" if on_fail_of(control) == "alert" else "holds"
+    if on_fail_of(control) != "alert":
+        return "holds"
+    enforced = declaration is not None and declaration.intake.database_role and declaration.intake.database_url_env
+    return "prevents" if control.kind == "data_access" and enforced else "detects"

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from gov_pipelines.access import READ_SCHEMA, access_measurements, access_outside, read_access_log
+from gov_pipelines.access import READ_SCHEMA, access_measurements, access_outside, declared_outside, read_access_log
 from gov_pipelines.errors import SourceUnreachable, WrongUse
 from gov_pipelines.policy import SystemDeclaration
 from gov_pipelines.policy.kinds import DataAccess
@@ -89,10 +89,24 @@ def test_never_wins_over_a_declaration():
     assert access_outside(log, may, control)["field"].to_list() == ["gdlin", "gender"]
 
 
-def test_a_control_may_name_its_own_fields():
-    control = DataAccess(kind="data_access", may_read=["income"])
-    log = reads((*MODEL, "income"), (*MODEL, "amount"))
-    assert access_outside(log, declare(), control)["field"].to_list() == ["amount"]
+def test_read_is_held_within_what_is_both_declared_and_permitted():
+    control = DataAccess(kind="data_access", may_read=["income", "gdlin"])
+    log = reads((*MODEL, "income"), (*MODEL, "amount"), (*MODEL, "guidelines"))
+    assert access_outside(log, declare(), control)["field"].to_list() == ["amount", "income"]
+    assert declared_outside(declare(), control) == ["amount"]
+    nothing = declare(may_read=())
+    assert access_outside(log, nothing, control)["field"].to_list() == ["amount"]
+    assert declared_outside(nothing, control) == []
+
+
+def test_declared_stays_within_permitted_in_every_spelling():
+    control = DataAccess(kind="data_access", never=["gdlin", "sex"])
+    assert declared_outside(declare(may_read=("guidelines", "amount", "sex")), control) == ["guidelines", "sex"]
+    assert declared_outside(declare(), None) == []
+    measured = {one.metric: one for one in access_measurements(reads((*MODEL, "amount")), declare(), control)}
+    declared = measured["fields_declared_outside"]
+    assert (declared.value, declared.n, declared.note) == (1.0, 2, "guidelines")
+    assert "fields_granted_outside" not in measured
 
 
 def test_only_the_reads_of_the_system_are_held_against_it():
@@ -111,7 +125,7 @@ def test_only_the_reads_of_the_system_are_held_against_it():
 
 def test_measurements_count_lines():
     log = reads((*MODEL, "gender"), (*MODEL, "gender"), (*MODEL, "amount"), ("analyst", "analyst", "gender"))
-    outside, total = access_measurements(log, declare(), None)
+    outside, total, _ = access_measurements(log, declare(), None)
     assert (outside.metric, outside.value, outside.n) == ("reads_outside", 2.0, 3)
     assert (total.metric, total.value, total.n) == ("reads", 3.0, 3)
     assert access_outside(log, declare())["reads"].to_list() == [2]
@@ -121,7 +135,7 @@ def test_without_a_log_nothing_is_measured_and_it_says_so(tmp_path):
     declaration = declare(access_log=None)
     log = read_access_log(declaration, DAY, project=tmp_path, environ={})
     assert log.schema == pl.Schema(READ_SCHEMA)
-    measured = access_measurements(log, declaration, None)
+    measured = access_measurements(log, declaration, None)[:2]
     assert [(one.value, one.n) for one in measured] == [(None, 0), (None, 0)]
     assert all("no access log is declared" in one.note for one in measured)
 
