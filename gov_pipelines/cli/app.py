@@ -33,10 +33,12 @@ COMMANDS: Mapping[str, Place] = {
     "audit": Place("audit", "Audit", "run the nightly audit of one system, for a day or a range"),
     "lint": Place("lint", "Audit", "find every mistake in declarations and policies"),
     "compile": Place("lint", "Audit", "write the Great Expectations suites of the policies"),
+    "selftest": Place("selftest", "Audit", "plant a breach for every control and see it caught"),
     "gaps": Place("gaps", "Audit", "show which clauses no control enforces"),
     "report": Place("report", "Audit", "write the pages: gaps first"),
     "explain": Place("explain", "Prove", "say of one decision which clauses judged it, and how"),
     "verify": Place("verify", "Prove", "check signed snapshots"),
+    "reviewers": Place("reviewers", "People", "say how people review, and who looks like a rubber stamp"),
     "keys": Place("keys", "Operate", "make and show the signing key"),
 }
 

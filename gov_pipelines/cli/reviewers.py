@@ -1,0 +1,101 @@
+"""`gov reviewers`: how people review, and signs that nobody looks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date
+
+import click
+import polars as pl
+
+from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.place import Workplace, workplace
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.evidence import load_signer
+from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure.reviewing import Reviewer, review_measurements, reviewers
+from gov_pipelines.people import acts_of, roster_of
+from gov_pipelines.people.reviewing import review_rows
+from gov_pipelines.policy import SystemDeclaration
+from gov_pipelines.store import read_frame, reading
+
+
+@click.command("reviewers")
+@click.argument("system")
+@click.option("--from", "start", metavar="DAY", help="First day; default: the first audited one.")
+@click.option("--to", "end", metavar="DAY", help="Last day, inclusive; default: the last audited one.")
+@click.option("--json", "as_json", is_flag=True, help="Print measurements and reviewers as JSON.")
+def reviewers_command(system: str, start: str | None, end: str | None, as_json: bool) -> None:
+    """Say how often reviewers override, by group and by person, how long a case takes, and who looks like a rubber stamp.
+
+    A sign is a reason to ask, no finding. The output names reviewers.
+
+    \b
+    Example:
+      gov reviewers mortgage_underwriting
+      gov reviewers mortgage_underwriting --from 2026-09-01 --to 2026-09-15
+    """
+    place = workplace()
+    declaration = place.system(system)
+    reviews = _reviews(place, declaration, _day(start), _day(end))
+    measured = review_measurements(reviews, tuple(declaration.protected_attributes))
+    people = reviewers(reviews)
+    if as_json:
+        print_json(
+            {"measurements": [asdict(each) for each in measured], "reviewers": [asdict(each) for each in people]}
+        )
+        return
+    click.echo(f"{reviews.height:,} reviews of {system} by {len(people)} people.")
+    for row in measured:
+        click.echo(f"  {_in_words(row)}")
+    for each in people:
+        click.echo(f"{_person(each)}")
+
+
+def _reviews(place: Workplace, declaration: SystemDeclaration, start: date | None, end: date | None) -> pl.DataFrame:
+    folder = place.home.partition_dir(declaration.system, date.min).parent
+    days = [
+        file
+        for file in sorted(folder.glob("????-??-??/decision_log.parquet"))
+        if (start or date.min) <= date.fromisoformat(file.parent.name) <= (end or date.max)
+    ]
+    if not days:
+        raise WrongUse(
+            f"No day of {declaration.system} was audited in that time. Run `gov audit {declaration.system}`."
+        )
+    with reading(place.engine) as connection:
+        roster = roster_of(connection, load_signer(place.home.keys_dir).public)
+        signed = acts_of(connection, roster, "review", declaration.system)
+    log = pl.concat([read_frame(file) for file in days], how="diagonal")
+    return review_rows(log, signed, tuple(declaration.protected_attributes))
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise WrongUse(f"{text!r} is not a date; write it as 2026-09-01.") from error
+
+
+def _in_words(row: Measurement) -> str:
+    group = ", ".join(f"{name} {value or 'unknown'}" for name, value in (row.group or {}).items())
+    if row.value is None:
+        number = f"not measured ({row.note or 'nothing to measure'})"
+    elif row.lower is None:
+        number = f"{row.value:.4g}, n = {row.n:,}"
+    else:
+        number = f"{row.value:.1%} ({row.lower:.1%} to {row.upper:.1%}), n = {row.n:,}"
+    p = f", adjusted p = {row.p_adjusted:.2g}" if row.p_adjusted is not None else ""
+    return f"{row.metric.replace('_', ' ')}{f' of {group}' if group else ''}: {number}{p}"
+
+
+def _person(each: Reviewer) -> str:
+    rate = "no rate" if each.rate is None else f"overrides {each.rate:.1%}"
+    time = (
+        "no times noted" if each.median_seconds is None else f"median {each.median_seconds:,.0f} s over {each.timed:,}"
+    )
+    run = f"longest run without one {each.longest_agreement:,}"
+    signs = "".join(f"\n    sign: {sign}" for sign in each.signs)
+    return f"  {each.name}: {each.reviews:,} reviews, {rate}, {run}, {time}{signs}"
