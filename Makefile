@@ -37,10 +37,13 @@ types: $(VENV)/.dev  ## strict type checking
 imports: $(VENV)/.dev  ## the rules of the house: who may import whom
 	$(BIN)/lint-imports
 
+bench: $(VENV)/.bench  ## twelve rules over ten million decisions, beside Great Expectations and pandera
+	$(BIN)/python -m benchmarks.judging
+
 constraints: ## pin every dependency anew, without URLs
 	rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins
 	$(VENV)-pins/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(VENV)-pins/bin/python -m pip install --quiet -e '.[demo]' --group dev
+	$(VENV)-pins/bin/python -m pip install --quiet -e '.[demo]' --group dev --group bench
 	$(VENV)-pins/bin/python -m pip freeze --exclude-editable | grep -v ' @ ' > constraints.txt
 	rm -rf $(VENV)-pins
 
@@ -59,4 +62,8 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -c constraints.txt -e '.[demo]' --group dev
 	@touch $(VENV)/.demo $@
 
-.PHONY: help demo tour ui test served lint types imports constraints clean
+$(VENV)/.bench: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install -c constraints.txt -e . --group bench
+	@touch $@
+
+.PHONY: help demo tour ui test served lint types imports bench constraints clean

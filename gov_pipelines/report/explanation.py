@@ -115,7 +115,8 @@ def explain(
         if policy is None:
             continue
         for each in policy.clauses:
-            key, verdict, reason = f"{name}/{each.id}", None, ""
+            key, reason = f"{name}/{each.id}", ""
+            verdict: str | None = None
             if key not in judging:
                 section = "people" if each.obligation else "nothing"
             elif judging[key] != "decision":
@@ -135,18 +136,19 @@ def _judged(
 ) -> dict[str, tuple[str, str]]:
     """Verdict and reason by control, as stored; only the reasons of `within` are not, and are found again."""
     mine = pl.col("decision_id") == decision
-    verdicts = pl.scan_parquet(folder / "decision_verdicts.parquet", glob=False).filter(mine).collect()
-    reasons = pl.scan_parquet(folder / "decision_reasons.parquet", glob=False).filter(mine).collect()
-    log = pl.scan_parquet(folder / "decision_log.parquet", glob=False).filter(mine).collect()
+    names = ("decision_verdicts", "decision_reasons", "decision_log")
+    verdicts, reasons, log = (read_frame(folder / f"{name}.parquet").filter(mine) for name in names)
     if as_of is not None:
         day = date.fromisoformat(folder.name)
         again = judge_decisions(log, bound, declaration, partition=day, as_of=as_of, explain_within=True).reasons
         reasons = pl.concat([again, reasons])  # what was stored comes last, and so stands
-    why = {
-        (control, verdict): reason for control, verdict, reason in reasons.select("control", "verdict", "reason").rows()
+    why = {tuple(said): reason for *said, reason in reasons.select("control", "verdict", "reason").iter_rows()}
+    return {
+        key: (found[key], why.get((key, found[key]), ""))
+        for found in verdicts.iter_rows(named=True)
+        for key in judged_controls(verdicts)
+        if found[key] is not None
     }
-    found = verdicts.row(0, named=True)
-    return {key: (found[key], why.get((key, found[key]), "")) for key in judged_controls(verdicts) if found[key]}
 
 
 def _find(decision: str, system: str, home: Home) -> tuple[date, int, int]:

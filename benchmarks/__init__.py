@@ -1,0 +1,1 @@
+"""What judging costs, measured beside the libraries people would use instead."""

@@ -1,0 +1,133 @@
+"""`make bench`: twelve rules over ten million decisions, beside Great Expectations and pandera on one million."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import click
+import polars as pl
+
+from benchmarks.peers import great_expectations, pandera, prepare
+from benchmarks.workload import AS_OF, DAY, DECLARATION, POLICY, SEED, bound, decisions
+from gov_pipelines.decisions import judge_decisions
+from gov_pipelines.pipeline import night as steps
+from gov_pipelines.pipeline.night import Night
+from gov_pipelines.store import Home, write_frame
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    info = Path("/proc/cpuinfo").read_text("utf-8") if Path("/proc/cpuinfo").is_file() else ""
+    models = [line.partition(": ")[2] for line in info.splitlines() if line.startswith("model name")]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    libraries = ("polars", "great-expectations", "pandas", "pandera")
+    return {
+        "cpu": models[0] if models else platform.processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(memory),
+        "load": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+        **{name: version(name) for name in libraries},
+    }
+
+
+def timed(work: Callable[[], Any], repeat: int) -> tuple[float, Any]:
+    """Median of the seconds that some work takes, and what it returned last."""
+    seconds, result = [], None
+    for _ in range(repeat):
+        start = time.perf_counter()
+        result = work()
+        seconds.append(time.perf_counter() - start)
+    return median(seconds), result
+
+
+def night_of(home: Path, rows: int) -> Night:
+    """A night whose log is there, ready to be judged."""
+    night = Night(Home(home / str(rows)), home, DECLARATION, [POLICY], DAY, AS_OF, {})
+    write_frame(night.folder / "decision_log.parquet", decisions(rows))
+    return night
+
+
+def measure(rows: int, beside: int, repeat: int) -> dict[str, Any]:
+    """All timings; the breaches that the three find on the same rows must be the same."""
+    found: list[dict[str, Any]] = []
+
+    def note(what: str, size: int, seconds: float) -> None:
+        found.append({"what": what, "rows": size, "seconds": seconds, "rows_per_second": size / seconds})
+
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        night = night_of(Path(folder), rows)
+        log = night.folder / "decision_log.parquet"
+
+        def judged() -> Any:
+            scan = pl.scan_parquet(log)
+            return judge_decisions(scan, bound(), DECLARATION, partition=DAY, as_of=AS_OF)
+
+        note("judged (read, 12 rules, reasons)", rows, timed(judged, repeat)[0])
+        note("the night's step (and counts, files written)", rows, timed(lambda: steps.judge(night), repeat)[0])
+
+        night = night_of(Path(folder), beside)
+        log = night.folder / "decision_log.parquet"
+        seconds, result = timed(lambda: steps.judge(night), repeat)
+        note("the night's step", beside, seconds)
+        ours = {row["control"].removeprefix("bench/"): row["outside"] for row in result.metadata["verdicts"]}
+        prepared, frame = timed(lambda: prepare(pl.scan_parquet(log)), repeat)
+        converted, pandas = timed(frame.to_pandas, 1)
+        peers = {
+            "pandera on Polars, 12 checks": (pandera(), frame, prepared),
+            "Great Expectations on pandas, 12 expectations": (great_expectations(), pandas, prepared + converted),
+        }
+        for name, (validate, data, before) in peers.items():
+            took, theirs = timed(lambda validate=validate, data=data: validate(data), repeat)
+            if {key: theirs.get(key, 0) for key in ours} != ours:
+                raise SystemExit(f"{name} found other breaches than we did: {theirs} instead of {ours}")
+            note(f"{name}: checks alone", beside, took)
+            note(f"{name}: read, prepared, checked", beside, before + took)
+    base = next(each["seconds"] for each in found if each["what"] == "the night's step")
+    for each in found:
+        each["times_ours"] = each["seconds"] / base if each["rows"] == beside else None
+    return {"machine": machine(), "seed": SEED, "repeat": repeat, "breaches": sum(ours.values()), "timings": found}
+
+
+def table(result: dict[str, Any]) -> str:
+    """The timings for a terminal."""
+    about = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
+    lines: list[Sequence[str]] = [("", "rows", "seconds", "rows/s", "x ours")]
+    for each in result["timings"]:
+        ratio = f"{each['times_ours']:.1f}" if each["times_ours"] else ""
+        speed = f"{each['rows_per_second']:,.0f}"
+        lines.append((each["what"], f"{each['rows']:,}", f"{each['seconds']:.2f}", speed, ratio))
+    widths = [max(len(line[place]) for line in lines) for place in range(5)]
+    rows = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) for line in lines]
+    same = f"All three found the same {result['breaches']:,} breaches. Medians of {result['repeat']}."
+    return "\n".join([about, "", *rows, "", same])
+
+
+@click.command()
+@click.option("--rows", default=10_000_000, show_default=True, help="Decisions that we judge.")
+@click.option("--beside", default=1_000_000, show_default=True, help="Decisions that all three judge.")
+@click.option("--repeat", default=3, show_default=True, help="Runs, of which the median counts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def main(rows: int, beside: int, repeat: int, as_json: bool) -> None:
+    r"""Measure what judging costs.
+
+    \b
+    Example:
+      make bench
+      python -m benchmarks.judging --rows 1000000 --json
+    """
+    result = measure(rows, beside, repeat)
+    click.echo(json.dumps(result, indent=1) if as_json else table(result))
+
+
+if __name__ == "__main__":
+    main()
