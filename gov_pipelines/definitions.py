@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from gov_pipelines.pipeline.duties import duties
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.io_manager import ArtifactFiles
 from gov_pipelines.pipeline.loading import load_systems
@@ -29,6 +30,7 @@ def load(project: Project, environ: Mapping[str, str], audit: AuditHome | None =
     """
     return dg.Definitions.merge(
         load_systems(project, environ),
+        duties(),
         dg.Definitions(
             sensors=[*sensors(), reports()],
             resources={"audit": audit or AuditHome.of(project), "io_manager": ArtifactFiles(home=str(project.home))},

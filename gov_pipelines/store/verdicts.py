@@ -132,9 +132,11 @@ def verdicts_of(connection: Connection, system: str, partition: date, revision: 
     return _rows(connection, query.order_by(control_verdicts.c.control))
 
 
-def verdict_history(connection: Connection, system: str) -> list[VerdictRow]:
-    """Read the latest signed revision of every partition of a system, by partition and control."""
+def verdict_history(connection: Connection, system: str, control: str | None = None) -> list[VerdictRow]:
+    """Read the latest signed revision of every partition of a system, by partition and control: of one, or of all."""
     query = _latest_signed(sa.select(control_verdicts).filter_by(system=system))
+    if control is not None:
+        query = query.where(control_verdicts.c.control == control)
     return _rows(connection, query.order_by(control_verdicts.c.partition, control_verdicts.c.control))
 
 

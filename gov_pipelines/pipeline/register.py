@@ -1,0 +1,221 @@
+"""The register of what is due from people, and the alerts it raises: each once, however often it is run.
+
+Alerts name clauses and roles, never a person; `gov obligations` names those. Nothing here is a control of a system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+from gov_pipelines.errors import Mistake
+from gov_pipelines.evidence import PublicKey
+from gov_pipelines.people import (
+    Clock,
+    Finding,
+    Owed,
+    Step,
+    Waiver,
+    known_findings,
+    known_obligations,
+    known_waivers,
+    roster_of,
+)
+from gov_pipelines.policy import Policy, SystemDeclaration, bound_clauses, in_force, load_declarations, load_policies
+from gov_pipelines.project import Project
+from gov_pipelines.store import Alert, Engine, enqueue
+
+PEOPLE = "people"
+"""What alerts about people's obligations name in place of a system."""
+
+WARN_BEFORE = timedelta(days=14)
+"""How long before its end a waiver is told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What a project's people are held to: the policies in use, the systems, and the mistakes of files not read."""
+
+    policies: list[Policy]
+    systems: Mapping[str, SystemDeclaration]
+    mistakes: list[Mistake]
+
+    def today(self, system: str, now: datetime) -> date:
+        """The local date of a system; of one no longer declared, in UTC."""
+        declaration = self.systems.get(system)
+        return now.astimezone(ZoneInfo(declaration.zone) if declaration else UTC).date()
+
+    def routes(self, control: str | None, on: date) -> tuple[str, ...]:
+        """Whom a control's alerts go to; none for the default route."""
+        if control is None:
+            return ()
+        version = in_force(self.policies, control.partition("/")[0], on)
+        bound = (each for each in bound_clauses(version) if each.key == control) if version else iter(())
+        return next((tuple(each.control.notify) for each in bound), ())
+
+
+def open_books(project: Project) -> Books:
+    """Read a project's policies and systems. A pack counts where a system names it; other policies always do."""
+    systems, broken = load_declarations(project.assets)
+    policies, mistakes = load_policies(project.expectations)
+    packs = {policy.policy for policy in load_policies(project.expectations / "packs")[0]}
+    unused = packs - {name for system in systems.values() for name in system.policies}
+    return Books([each for each in policies if each.policy not in unused], systems, [*broken, *mistakes])
+
+
+def register(engine: Engine, books: Books, authority: PublicKey, now: datetime) -> int:
+    """Put an alert into the outbox for all that is due and was not told yet.
+
+    Args:
+        engine: of the store.
+        books: of the project.
+        authority: the home's signing key, which enrols people.
+        now: the clock.
+
+    Returns:
+        How many alerts are new.
+    """
+    with engine.begin() as connection:
+        roster = roster_of(connection, authority)
+        owed = known_obligations(connection, roster, books.policies, now)
+        waivers = known_waivers(connection, roster, books.policies)
+        findings = known_findings(connection, roster)
+        return enqueue(connection, alerts_due(owed, waivers, findings.values(), books, now))
+
+
+def alerts_due(
+    owed: Sequence[Owed], waivers: Sequence[Waiver], findings: Iterable[Finding], books: Books, now: datetime
+) -> list[Alert]:
+    """Everything that is due at an instant, told or not. Pure."""
+    waived = {(each.system, each.clause) for each in waivers if each.stands(now)}
+    return [
+        *(_escalation(each, step, now) for each in owed for step in each.steps),
+        *_endings(waivers, books, now),
+        *(
+            alert
+            for each in findings
+            for alert in _of_finding(each, books, now, waived=(each.system, each.control) in waived)
+        ),
+    ]
+
+
+def _escalation(owed: Owed, step: Step, now: datetime) -> Alert:
+    assert owed.due is not None  # what is overdue was due
+    whose = sha256(f"{owed.clause}|{owed.person}|{owed.due}".encode()).hexdigest()[:12]
+    days = owed.working_days_overdue
+    return _alert(
+        f"{PEOPLE}|{owed.clause}|{owed.due}|{whose}|escalation {step.place}",
+        PEOPLE,
+        owed.clause,
+        owed.due,
+        "warning",
+        (step.to,),
+        f"{owed.clause}: an attestation of {owed.who} is overdue",
+        {
+            "Clause": owed.text,
+            "Who": f"somebody enrolled as {owed.who}; `gov obligations` says who",
+            "Due": f"{owed.due}, overdue by {days} working day{'s' * (days != 1)}",
+            "Escalation": f"step {step.place}, to {step.to}",
+            "What to do": f"have them run `gov attest {owed.clause} --as NAME --key FOLDER`",
+        },
+        now,
+    )
+
+
+def _endings(waivers: Sequence[Waiver], books: Books, now: datetime) -> Iterator[Alert]:
+    """Of each clause's waivers that were countersigned the one that ends last: soon, or by now."""
+    signed = sorted((each for each in waivers if each.since is not None), key=lambda each: each.ends)
+    for waiver in {(each.system, each.clause): each for each in signed}.values():
+        if now < waiver.ends - WARN_BEFORE:
+            continue
+        over = now >= waiver.ends
+        yield _alert(
+            f"{waiver.system}|{waiver.clause}|{waiver.id[:12]}|waiver {'ended' if over else 'ending'}",
+            waiver.system,
+            waiver.clause,
+            waiver.until,
+            "warning",
+            books.routes(waiver.clause, now.date()),
+            f"{waiver.system}: the waiver of {waiver.clause} {'ended' if over else 'ends'} on {waiver.until}",
+            {
+                "Waiver": waiver.id[:12],
+                "What to do": "nothing, if the clause is kept again; else ask for a new one with `gov waive`",
+            },
+            now,
+        )
+
+
+def _of_finding(finding: Finding, books: Books, now: datetime, *, waived: bool) -> Iterator[Alert]:
+    today, what = books.today(finding.system, now), finding.control or "a concern"
+    routes = books.routes(finding.control, today)
+    show = f"run `gov findings show {finding.id}`"
+    if finding.state == "open" and today > finding.due and not waived:
+        yield _alert(
+            f"{finding.system}|{finding.id}|{finding.due}|past due",
+            finding.system,
+            finding.control,
+            finding.due,
+            finding.severity,
+            routes,
+            f"{finding.system}: finding {finding.id} ({what}) is past due",
+            {
+                "Due": str(finding.due),
+                "Open": f"for {finding.days_open(now)} days, opened again {len(finding.reopened)} times",
+                "What to do": f"{show}; close it by a later pass, or accept it with a signature",
+            },
+            now,
+        )
+    for clock in finding.clocks:
+        if clock.reported is None:
+            yield _of_clock(finding, clock, routes, what, now, overdue=clock.overdue(today))
+
+
+def _of_clock(
+    finding: Finding, clock: Clock, routes: tuple[str, ...], what: str, now: datetime, *, overdue: bool
+) -> Alert:
+    said = "was due" if overdue else "is due"
+    return _alert(
+        f"{finding.system}|{finding.id}|{clock.kind}|{clock.aware}|report {'overdue' if overdue else 'running'}",
+        finding.system,
+        finding.control,
+        clock.due,
+        "critical",
+        routes,
+        f"{finding.system}: a report on incident {finding.id} ({what}, {clock.kind}) {said} by {clock.due}",
+        {
+            "Aware": str(clock.aware),
+            "What to do": "report it, incomplete if need be, and stop the clock with "
+            f"`gov findings report {finding.id} --to AUTHORITY --as NAME --key FOLDER`",
+        },
+        now,
+    )
+
+
+def _alert(
+    key: str,
+    system: str,
+    control: str | None,
+    day: date,
+    severity: str,
+    notify: tuple[str, ...],
+    title: str,
+    facts: Mapping[str, str],
+    now: datetime,
+) -> Alert:
+    """An alert of something absent that was due: in the outbox's words, `missing`."""
+    body = "\n".join(f"{name}: {fact}" for name, fact in [*facts.items(), ("Alert key", key)])
+    return Alert(
+        key=key,
+        system=system,
+        control=control,
+        partition=day,
+        transition="missing",
+        severity=severity,
+        notify=notify,
+        title=title,
+        body=body,
+        raised_at=now,
+    )
