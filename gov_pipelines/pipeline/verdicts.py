@@ -15,7 +15,7 @@ from gov_pipelines.validate import compile_suites, run_suite
 
 def reach_verdicts(night: Night) -> StepResult:
     """`control_verdicts`: one row per control into the store, as the revision that is about to be signed."""
-    rows = verdict_rows_of(night, _judged(night))
+    rows = verdict_rows_of(night, judge_controls(night))
     with night.store.begin() as connection:
         put_verdicts(connection, rows)
     table = [{"control": row.control, "verdict": row.verdict, "reason": row.reason} for row in rows]
@@ -58,7 +58,8 @@ def policies_in_force(night: Night) -> list[Policy]:
     return [policy for policy in found if policy is not None]
 
 
-def _judged(night: Night) -> dict[str, Judgement]:
+def judge_controls(night: Night) -> dict[str, Judgement]:
+    """The suites of the policies in force run over the night's measurements: control key to judgement."""
     nothing = _nothing_arrived(night)
     if nothing:
         return {bound.key: Judgement("missing", nothing) for bound in night.bound}

@@ -1,0 +1,199 @@
+"""A made-up night written where the system's declaration says its data are, and audited by the steps of a real one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from gov_pipelines.measure import partition_window, tally_from_json, tally_json
+from gov_pipelines.pipeline import night as steps
+from gov_pipelines.pipeline.night import Night
+from gov_pipelines.pipeline.selftest.setting import CannotFail, MadeUp, Row, Setting
+from gov_pipelines.policy import Policy, SystemDeclaration, log_schema
+from gov_pipelines.policy.declaration import Joined, Source
+from gov_pipelines.store import Home
+
+_REVIEW = ("reviewer", "reviewer_role", "reviewed_at", "review_outcome")
+_READ = {
+    "read_at": pl.Datetime("us", "UTC"),
+    **dict.fromkeys(("principal", "role", "field", "table", "purpose"), pl.String()),
+    "rows": pl.Int64(),
+}
+
+
+def audited(setting: Setting, made: MadeUp, policies: Sequence[Policy], folder: Path) -> Night:
+    """Write a made-up night into a folder of its own and run the steps of a night on it, up to the measurements.
+
+    One day of each content is read and judged by the steps themselves; days alike get its counts under their own date.
+    Reads are read day by day.
+
+    Args:
+        setting: the control, its system and the day.
+        made: what happened.
+        policies: in force on that day, with the clauses that are to be judged.
+        folder: an empty folder.
+
+    Raises:
+        CannotFail: what happened cannot stand in the source as it is declared.
+        GovError: a step refused the night.
+    """
+    alike: dict[int, list[date]] = {}
+    for day, happened in sorted(made.days.items()):
+        alike.setdefault(id(happened), []).append(day)
+    # The partition is read itself, however many other days are like it.
+    read = [setting.partition if setting.partition in days else days[-1] for days in alike.values()]
+    declaration = _written(setting, made, read, folder).model_copy(
+        update={"policies": [policy.policy for policy in policies]}
+    )
+
+    def night(day: date) -> Night:
+        as_of = partition_window(setting.partition, declaration.zone)[1] + made.after
+        return Night(Home(folder / "home"), folder, declaration, policies, day, as_of, {})
+
+    for day in read:
+        steps.read_decisions(night(day))
+        steps.judge(night(day))
+        steps.tally(night(day))
+    for source, days in zip(read, alike.values(), strict=True):
+        for day in days:
+            if day != source:
+                _copy(night(source), night(day))
+    for day in sorted(made.days):
+        if made.days[day].reads or day == setting.partition:
+            steps.read_access(night(day))
+    last = night(setting.partition)
+    steps.compare_access(last)
+    steps.measure_fairness(last)
+    steps.measure_shift(last)
+    return last
+
+
+def quarantine_reasons(night: Night) -> list[str]:
+    """Why rows of the night were set aside."""
+    return sorted(set(pl.read_parquet(night.folder / "quarantine.parquet")["reason"]))
+
+
+def _copy(source: Night, target: Night) -> None:
+    """The files of one day as those of another that is alike; the tally under its own date."""
+    target.folder.mkdir(parents=True)
+    for file in source.folder.iterdir():
+        if file.name != "tally.json":
+            os.link(file, target.folder / file.name)
+    tally = tally_from_json((source.folder / "tally.json").read_bytes())
+    moved = replace(
+        tally,
+        days=tally.days.with_columns(partition=pl.lit(target.partition)),
+        newest=tally.newest and _moved(tally.newest, target.partition - source.partition, source.declaration.zone),
+    )
+    (target.folder / "tally.json").write_bytes(tally_json(moved))
+
+
+def _written(setting: Setting, made: MadeUp, read: Sequence[date], folder: Path) -> SystemDeclaration:
+    """The declaration with file sources, written in its own shape: its names of columns, its tables and keys."""
+    declared = setting.declaration
+    rows = _rows(setting, made, read)
+    key = declared.columns.get("decision_id", "decision_id")
+    files: dict[str, dict[str, pl.Series]] = {"decisions": {}}
+    joined: dict[str, Joined] = {}
+    for name in log_schema(declared):
+        place: Joined | None = declared.protected_attributes.get(name)
+        column = getattr(place, "column", None) or declared.columns.get(name, name)
+        if name == "label" and declared.label is not None:
+            column = declared.columns.get(name, declared.label.column)
+        if declared.reviews is not None and (declared.reviews.table or declared.reviews.path) and name in _REVIEW:
+            place, column = declared.reviews, declared.reviews.columns.get(name, name)
+        file = "decisions"
+        if place is not None and (place.table or place.path):
+            own_key = place.key or key
+            file = (
+                f"joined-{len(joined)}"
+                if place not in joined.values()
+                else next(f for f, p in joined.items() if p == place)
+            )
+            joined[file] = place
+            files.setdefault(file, {own_key: rows["decision_id"].alias(own_key)})
+        _put(files[file], column, rows[name], name)
+    if made.days and declared.access_log is not None:
+        files["reads"] = _reads(setting, made)
+    for file, columns in files.items():
+        pl.DataFrame(list(columns.values())).write_parquet(folder / f"{file}.parquet")
+    return _over_files(setting, made, joined)
+
+
+def _over_files(setting: Setting, made: MadeUp, joined: Mapping[str, Joined]) -> SystemDeclaration:
+    """The declaration, its places replaced by the files that were written."""
+    declared = setting.declaration
+
+    def at(place: Any) -> Any:
+        file = next((name for name, one in joined.items() if one == place), None)
+        return place.model_copy(update={"table": None, "path": f"{file}.parquet"}) if file else place
+
+    changed: dict[str, Any] = {
+        "source": Source(path="decisions.parquet", zone=declared.source.zone),
+        "protected_attributes": {name: at(each) for name, each in declared.protected_attributes.items()},
+        "reviews": at(declared.reviews),
+        "access_log": declared.access_log
+        and declared.access_log.model_copy(update={"table": None, "path": "reads.parquet"}),
+        "starts": setting.starts,
+        "intake": declared.intake.model_copy(update={"database_url_env": None}),
+    }
+    return declared.model_copy(update=changed | dict(made.declared))
+
+
+def _put(columns: dict[str, pl.Series], column: str, values: pl.Series, name: str) -> None:
+    """A canonical column under its source's name; two canonical ones may share a source column if they agree."""
+    there = columns.get(column)
+    if there is None or there.null_count() == len(there):
+        columns[column] = values.alias(column)
+    elif values.null_count() < len(values) and not there.equals(values.alias(column), null_equal=True):
+        raise CannotFail(f"`{name}` and another column are both read from `{column}`, so they can never differ")
+
+
+def _rows(setting: Setting, made: MadeUp, read: Iterable[date]) -> pl.DataFrame:
+    """The decisions of the days that are read, under canonical names."""
+    schema = log_schema(setting.declaration)
+    days = [pl.DataFrame(schema=schema)]
+    for day in read:
+        usual = {"decided_at": setting.noon(day), "decision": setting.declaration.outcomes.favorable[0]}
+        for row, count in made.days[day].decisions:
+            one = pl.DataFrame([usual | _on(day, setting, row)], schema=schema)
+            days.append(one[[0] * count])
+    rows = pl.concat(days).with_row_index("__row")
+    ids = pl.coalesce("decision_id", pl.format("case-{}", "__row"))
+    return rows.with_columns(decision_id=ids).drop("__row")
+
+
+def _on(day: date, setting: Setting, row: Row) -> dict[str, object]:
+    """What was made up for the partition, at the same hours of another day."""
+    away = day - setting.partition
+    return {
+        name: _moved(value, away, setting.declaration.zone) if isinstance(value, datetime) else value
+        for name, value in row.items()
+    }
+
+
+def _moved(moment: datetime, by: timedelta, zone: str) -> datetime:
+    """Some days away at the same time by the clock on the wall."""
+    return (moment.astimezone(ZoneInfo(zone)) + by).astimezone(UTC)
+
+
+def _reads(setting: Setting, made: MadeUp) -> dict[str, pl.Series]:
+    access = setting.declaration.access_log
+    assert access is not None
+    rows = [
+        {"read_at": setting.noon(day), **_on(day, setting, read)}
+        for day, happened in sorted(made.days.items())
+        for read in happened.reads
+    ]
+    frame = pl.DataFrame(rows, schema=_READ)
+    columns: dict[str, pl.Series] = {}
+    for name in _READ:
+        _put(columns, access.columns.get(name, name), frame[name], name)
+    return columns

@@ -1,0 +1,187 @@
+"""Every control of a system, with a breach that it must catch and a night without one that it must let pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from gov_pipelines.errors import GovError
+from gov_pipelines.measure import Judgement, tally_from_json
+from gov_pipelines.pipeline.selftest import access, decisions, drift, expectation, fairness, quality
+from gov_pipelines.pipeline.selftest.planted import audited, quarantine_reasons
+from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, MadeUp, Plant, Setting
+from gov_pipelines.pipeline.verdicts import judge_controls
+from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force, in_force
+from gov_pipelines.policy.kinds import Freshness
+from gov_pipelines.store import Home
+
+Outcome = Literal["caught", "not caught", "cannot fail", "always fails", "reports only"]
+
+PLANTS: dict[str, Callable[[Setting], Plant]] = {
+    plant.__name__: plant
+    for plant in (
+        access.access_pattern,
+        access.data_access,
+        decisions.approved_model,
+        decisions.deadline,
+        decisions.decision_rule,
+        decisions.decision_scope,
+        decisions.human_review,
+        drift.drift,
+        fairness.fairness,
+        quality.freshness,
+        quality.log_quality,
+        quality.operating_range,
+    )
+}
+"""Kind of control to what plants a breach of one; a native `expectation` is tried instead."""
+
+_NOT_ENOUGH = {"insufficient", "warn"}
+_NEWEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of the breach planted for one control.
+
+    Attributes:
+        system: the system.
+        control: key of the control.
+        kind: its kind.
+        outcome: `caught`; `not caught`: the clause was broken and the control did not fail; `cannot fail`: no believable
+            night breaks it; `always fails`: also a night without a breach does; `reports only`: it sets no limit.
+        why: one sentence.
+    """
+
+    system: str
+    control: str
+    kind: str
+    outcome: Outcome
+    why: str
+
+    @property
+    def wrong(self) -> bool:
+        """Whether something must be done: a clause that sets no limit is a gap, and no mistake."""
+        return self.outcome not in {"caught", "reports only"}
+
+
+def selftest(
+    policies: Iterable[Policy],
+    declaration: SystemDeclaration,
+    partition: date,
+    seen: Mapping[str, frozenset[str]] | None = None,
+) -> Iterator[Finding]:
+    """Plant a breach for each control in force on a day, in a throw-away folder, and tell what became of it.
+
+    Args:
+        policies: all versions.
+        declaration: the system.
+        partition: the local day whose controls are tested.
+        seen: protected attributes and strata to the values that audited nights hold (`values_seen`).
+
+    Yields:
+        One finding a control, in the order of the declaration and of its policies.
+    """
+    known = list(policies)
+    for bound in controls_in_force(known, declaration, partition):
+        setting = Setting(bound, declaration, partition, seen or {})
+        if isinstance(bound.control, Freshness):
+            setting = replace(setting, partition=quality.longest_day(setting))
+        outcome, why = _tested(setting, known)
+        yield Finding(declaration.system, bound.key, bound.control.kind, outcome, why)
+
+
+def values_seen(home: Home, declaration: SystemDeclaration) -> dict[str, frozenset[str]]:
+    """The known values of each protected attribute and stratum in the newest audited nights of a system."""
+    folder = home.partition_dir(declaration.system, declaration.starts).parent
+    values: dict[str, set[str]] = {}
+    for file in sorted(folder.glob("????-??-??/tally.json"))[-_NEWEST:]:
+        tally = tally_from_json(file.read_bytes())
+        for name in tally.dimensions:
+            values.setdefault(name, set()).update(tally.cells[name].drop_nulls())
+    return {name: frozenset(found) for name, found in values.items()}
+
+
+def _tested(setting: Setting, policies: Sequence[Policy]) -> tuple[Outcome, str]:
+    kind = setting.bound.control.kind
+    try:
+        return _tried(setting, policies) if kind == "expectation" else _planted(setting, PLANTS[kind](setting))
+    except CannotFail as reason:
+        return ("reports only" if reason.reports_only else "cannot fail"), f"{reason}."
+    except GovError as error:
+        return "not caught", f"the night could not be judged: {error}"
+
+
+def _planted(setting: Setting, plant: Plant) -> tuple[Outcome, str]:
+    for breach in plant.breaches:
+        if (missed := _missed(setting, breach)) is not None:
+            return missed
+    if plant.clean is None:
+        return "always fails", "no decision was found that it would let pass"
+    if (judgement := _judged(setting, plant.clean)).verdict == "fail":
+        return "always fails", f"a night without a breach fails too: {judgement.reason}"
+    return "caught", _caught(plant)
+
+
+def _caught(plant: Plant) -> str:
+    words = "; ".join(breach.what for breach in plant.breaches)
+    return words + "".join(f"; but nothing breaks {reason}" for reason in plant.unplantable) + "."
+
+
+def _missed(setting: Setting, breach: Breach) -> tuple[Outcome, str] | None:
+    """Why a breach was not caught; None where it was, on one of its nights."""
+    for made in breach.nights:
+        judgement = _judged(setting, made)
+        decisive = judgement.decisive
+        if judgement.verdict != "fail":
+            why = f"{breach.what}: {judgement.verdict}. {judgement.reason}"
+            continue
+        if breach.attribute is not None and (decisive is None or decisive.attribute != breach.attribute):
+            why = f"{breach.what}: it failed for another reason. {judgement.reason}"
+            continue
+        counted = judgement.breaches or (int(decisive.value or 0) if decisive else 0)
+        if breach.count is None or counted == breach.count:
+            return None
+        why = f"{breach.what}: {counted} of {breach.count} were counted. {judgement.reason}"
+    # The largest breach that there can be is too little for the data to tell: the limit, not the control, is at fault.
+    weak = judgement.verdict in _NOT_ENOUGH and setting.bound.control.judges == "population"
+    return ("cannot fail" if weak else "not caught"), why
+
+
+def _judged(setting: Setting, made: MadeUp) -> Judgement:
+    """The verdict of the control on a made-up night, reached as on a real one."""
+    key = setting.bound.key
+    with TemporaryDirectory(prefix="gov-selftest-") as folder:
+        night = audited(setting, made, [_narrowed(setting.bound)], Path(folder))
+        judgement = judge_controls(night).get(key) or Judgement("missing", "nothing was judged")
+        reasons = quarantine_reasons(night)
+    if judgement.verdict != "fail" and reasons and setting.bound.control.judges == "decision":
+        raise CannotFail(f"such a decision is quarantined: {'; '.join(reasons)}")
+    return judgement
+
+
+def _tried(setting: Setting, policies: Sequence[Policy]) -> tuple[Outcome, str]:
+    """A native expectation: some change of the measurements makes it fail, and some lets it pass."""
+    names = (in_force(policies, name, setting.partition) for name in setting.declaration.policies)
+    everything = [policy for policy in names if policy is not None]
+    found: dict[str, str] = {}
+    with TemporaryDirectory(prefix="gov-selftest-") as folder:
+        night = audited(setting, expectation.some_of_everything(setting), everything, Path(folder))
+        for verdict, reason in expectation.verdicts_tried(setting, night, _narrowed(setting.bound)):
+            found.setdefault(verdict, reason)
+            if found.keys() >= {"fail", "pass"}:
+                break
+    if "fail" not in found:
+        return "cannot fail", f"no change of the measurements made it fail. {next(iter(found.values()))}"
+    if "pass" not in found:
+        return "always fails", f"no change of the measurements let it pass. {found['fail']}"
+    return "caught", f"changed measurements: {found['fail']}"
+
+
+def _narrowed(bound: BoundClause) -> Policy:
+    """The policy with this one clause."""
+    return bound.policy.model_copy(update={"clauses": [bound.clause]})

@@ -1,0 +1,181 @@
+"""What a plant works with: one control of one system on one day, and the nights it makes up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from gov_pipelines.measure import partition_window, window_partitions
+from gov_pipelines.policy import BoundClause, SystemDeclaration, log_schema
+
+MOST_ROWS = 100_000
+"""Rows that a window is believed to hold at most where the system declares no upper end of `rows_per_day`."""
+MOST_DAYS = 60
+"""Days of a window that are made up; a longer window holds the same rows in these."""
+NEXT_MORNING = timedelta(hours=6)
+
+Row = Mapping[str, object]
+
+
+class CannotFail(Exception):  # noqa: N818  (reads as a sentence where it is raised; it is an answer, not an error)
+    """No believable night breaks the control; the message says why.
+
+    Attributes:
+        reports_only: the clause sets no limit at all, so that nothing was meant to fail.
+    """
+
+    def __init__(self, why: str, *, reports_only: bool = False) -> None:
+        self.reports_only = reports_only
+        super().__init__(why)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What happened on a made-up day.
+
+    Attributes:
+        decisions: rows of canonical columns, each with how many such decisions there were. `decided_at` is noon of the day
+            and the decision a favorable one where a row does not say.
+        reads: lines of the access log, under its canonical columns; each at noon where it does not say.
+    """
+
+    decisions: tuple[tuple[Row, int], ...]
+    reads: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MadeUp:
+    """A night to audit.
+
+    Attributes:
+        days: what happened on each day that is there; the partition is among them. Days that share a `Happened` are alike.
+        after: how long after the partition's end the audit looks.
+        declared: fields of the declaration that are different in this night.
+    """
+
+    days: Mapping[date, Happened]
+    after: timedelta = NEXT_MORNING
+    declared: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One way in which a clause is broken.
+
+    Attributes:
+        what: in words, such as `a read of race`.
+        nights: nights that are broken in this way, the most modest first; one of them must be caught.
+        attribute: what the decisive measurement must be about; None where it is about nothing in particular.
+        count: how many breaches must be counted; None where they are not.
+    """
+
+    what: str
+    nights: Sequence[MadeUp]
+    attribute: tuple[str, ...] | None = None
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """What is planted for one control.
+
+    Attributes:
+        breaches: each must be caught.
+        clean: a night without a breach, which must not fail; None where there can be none.
+        unplantable: parts of the control that no believable night breaks, and why.
+    """
+
+    breaches: Sequence[Breach]
+    clean: MadeUp | None
+    unplantable: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One control of one system on one day.
+
+    Attributes:
+        bound: the clause and its control.
+        declaration: the system.
+        partition: the local day that is audited.
+        seen: protected attributes and strata to the values found in audited nights; empty where none was audited.
+    """
+
+    bound: BoundClause
+    declaration: SystemDeclaration
+    partition: date
+    seen: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def window(self) -> list[date]:
+        """The days the control looks at."""
+        return window_partitions(self.bound.control.window, self.partition, self.declaration.starts)
+
+    @property
+    def days(self) -> list[date]:
+        """The days of the window that are made up, the partition the last."""
+        return self.window[-MOST_DAYS:]
+
+    @property
+    def starts(self) -> date:
+        """The first partition of made-up nights: no window reaches beyond the made-up days."""
+        return self.days[0]
+
+    def noon(self, day: date | None = None) -> datetime:
+        """The middle of a local day, of the partition by default."""
+        start, end = partition_window(day or self.partition, self.declaration.zone)
+        return start + (end - start) / 2
+
+    @property
+    def rows_a_day(self) -> float | None:
+        """The upper end of the declared `rows_per_day`."""
+        return self.declaration.operating_range.get("rows_per_day", (None, None))[1]
+
+    @property
+    def capacity(self) -> int:
+        """The most rows the window is believed to hold."""
+        return int(self.rows_a_day * len(self.window)) if self.rows_a_day is not None else MOST_ROWS
+
+    @property
+    def holds(self) -> str:
+        """The capacity, in words."""
+        if self.rows_a_day is None:
+            return f"the window is believed to hold at most {MOST_ROWS:,} rows (no upper `rows_per_day` is declared)"
+        return f"the window holds at most {self.capacity:,} rows ({self.rows_a_day:,.0f} a day)"
+
+    def values(self, column: str) -> list[str]:
+        """The texts a column may have: the declared ones, else those seen; empty where it may be any."""
+        declaration = self.declaration
+        if column == "decision":
+            outcomes = declaration.outcomes
+            return [*outcomes.favorable, *outcomes.unfavorable, *outcomes.undecided]
+        declared = declaration.fields.get(column)
+        attribute = declaration.protected_attributes.get(column)
+        unknown = attribute.unknown if attribute else []
+        found = declared.values if declared and declared.values is not None else sorted(self.seen.get(column, ()))
+        return [value for value in found if value not in unknown]
+
+    def limits(self, column: str) -> tuple[float | None, float | None]:
+        """The range outside which a row is quarantined."""
+        declared = self.declaration.fields.get(column)
+        return declared.range if declared and declared.range else (None, None)
+
+    def some(self, column: str) -> object:
+        """A value that an ordinary row has in a column."""
+        dtype = log_schema(self.declaration)[column]
+        if dtype.is_temporal():
+            return self.noon()
+        if not dtype.is_numeric():
+            return (self.values(column) or ["something"])[0]
+        ends = [
+            end
+            for low_high in (self.declaration.operating_range.get(column, (None, None)), self.limits(column))
+            for end in low_high
+        ]
+        return next((float(end) for end in ends if end is not None), 1.0)
+
+    def every_day(self, *decisions: tuple[Row, int], **made: Any) -> MadeUp:
+        """A night whose window has the same decisions each day."""
+        return MadeUp(dict.fromkeys(self.days, Happened(decisions)), **made)
