@@ -10,7 +10,17 @@ from typing import Literal
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import sentences
 from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement
-from gov_pipelines.policy.kinds import RATES, AccessPattern, Control, Drift, Fairness, Freshness, LogQuality, OperatingRange, Test
+from gov_pipelines.policy.kinds import (
+    RATES,
+    AccessPattern,
+    Control,
+    Drift,
+    Fairness,
+    Freshness,
+    LogQuality,
+    OperatingRange,
+    Test,
+)
 
 _HOURS = {"hours": 1, "days": 24}
 

@@ -236,9 +236,22 @@ def test_a_count_of_decisions_that_is_absent_is_missing():
     ],
 )
 def test_reads_outside_what_is_declared(outside, reads, expected):
-    rows = [Measurement("reads_outside", value=outside, n=10), Measurement("reads", value=reads, n=10)]
-    assert verdict(ACCESS, rows).verdict == expected
+    rows = [
+        Measurement("reads_outside", value=outside, n=10),
+        Measurement("reads", value=reads, n=10),
+        Measurement("fields_declared_outside", value=0.0, n=3),
+    ]
+    found = verdict(ACCESS, rows)
+    assert found.verdict == expected
+    assert expected != "pass" or "grants were not compared" in found.reason
     assert verdict(ACCESS, rows[:1]).verdict == "missing"
+    assert verdict(ACCESS, rows[:2]).verdict == "missing"
+    grants = Measurement("fields_granted_outside", value=0.0, n=3)
+    assert verdict(ACCESS, [*rows, grants]).verdict == expected
+    assert verdict(ACCESS, [*rows, replace(grants, value=1.0)]).verdict == "fail"
+    assert verdict(ACCESS, [*rows[:2], replace(rows[2], value=1.0), grants]).verdict == "fail"
+    unknown = replace(grants, value=None, note="the database has no role x")
+    assert verdict(ACCESS, [*rows, unknown]).verdict == ("fail" if expected == "fail" else "insufficient")
 
 
 @pytest.mark.parametrize(
