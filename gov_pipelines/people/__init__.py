@@ -16,15 +16,31 @@ from gov_pipelines.people.deeds import (
     waive,
 )
 from gov_pipelines.people.findings import Clock, Finding, events_of_night, finding_id, is_red, may_accept
+from gov_pipelines.people.gate import TRANSITIONS, Requirement, approval_subject, approved_digest, gate, signatures
 from gov_pipelines.people.obligations import Owed, Step, obligations_in_force, owed_by_people
+from gov_pipelines.people.reviews import (
+    Case,
+    Review,
+    Snapshot,
+    facts_digest,
+    facts_of,
+    objection,
+    release_subject,
+    releases,
+    review_of,
+    standing_review,
+)
 from gov_pipelines.people.roster import Enrolment, Roster, acts_of, enrol, refused_acts, revoke, roster_of
 from gov_pipelines.people.standing import known_findings, known_obligations, known_waivers
 from gov_pipelines.people.waivers import Waiver, policy_owners, waivers_in_force
 
 __all__ = [
-    "Act", "Clock", "Enrolment", "Finding", "Hand", "Kind", "Owed", "RefusedAct", "Roster", "SignedAct", "Step",
-    "Waiver", "accept", "acts_of", "assign", "attest", "countersign", "enrol", "events_of_night", "finding_id",
-    "hand_of", "is_red", "known_findings", "known_obligations", "known_waivers", "may_accept", "obligations_in_force",
-    "owed_by_people", "parse_act", "policy_owners", "raise_concern", "record_act", "refused_acts", "report_incident",
-    "revoke", "roster_of", "sign_act", "start_clock", "waive", "waivers_in_force",
+    "TRANSITIONS", "Act", "Case", "Clock", "Enrolment", "Finding", "Hand", "Kind", "Owed", "RefusedAct",
+    "Requirement", "Review", "Roster", "SignedAct", "Snapshot", "Step", "Waiver", "accept", "acts_of",
+    "approval_subject", "approved_digest", "assign", "attest", "countersign", "enrol", "events_of_night",
+    "facts_digest", "facts_of", "finding_id", "gate", "hand_of", "is_red", "known_findings", "known_obligations",
+    "known_waivers", "may_accept", "objection", "obligations_in_force", "owed_by_people", "parse_act",
+    "policy_owners", "raise_concern", "record_act", "refused_acts", "release_subject", "releases",
+    "report_incident", "review_of", "revoke", "roster_of", "sign_act", "signatures", "standing_review",
+    "start_clock", "waive", "waivers_in_force",
 ]  # fmt: skip

@@ -1,10 +1,9 @@
 """The graph of one system: one asset per step of its night.
 
 decision_log ─┬─> decision_verdicts ──────────────┐
-              └─> tally ─┬─> fairness_metrics ────┼─> control_verdicts ─> compliance_snapshot ─> report
-access_log ──> access_patterns  └─> distribution_shift ┘
+              └─> tally ─┬─> fairness_metrics ────┼─> control_verdicts ─> compliance_snapshot ─┬─> cleared_decisions ─> held_decisions
+access_log ──> access_patterns  └─> distribution_shift ┘                                          └─> report
 
-`cleared_decisions` and `held_decisions` will stand on `compliance_snapshot`, beside `report`: two more rows of `STEPS`.
 Dagster orders and shows the steps; what they do is in `night.py`, and what they conclude is read back from the store.
 """
 
@@ -97,6 +96,15 @@ STEPS = (
     Step(
         SNAPSHOT, "signing:sign", ("control_verdicts",), ("json",),
         "The signed statement of the day: signed also when controls fail. Its checks show each control's verdict.",
+    ),
+    Step(
+        "cleared_decisions", "clearing:clear", (SNAPSHOT,), ("polars", "parquet"),
+        "The decisions that may go downstream, under the signed snapshot. Written again whenever somebody reviews.",
+        ("gate", "The system may be live: controls bound, their data there, audited once, owner and approver signed."),
+    ),
+    Step(
+        "held_decisions", "clearing:tell_held", ("cleared_decisions",), ("polars", "parquet"),
+        "The decisions that wait: which control holds each, why, and whose signature releases it.",
     ),
 )  # fmt: skip
 

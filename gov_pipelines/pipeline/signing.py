@@ -29,6 +29,7 @@ from gov_pipelines.evidence import (
 from gov_pipelines.evidence.package import Package
 from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json, window_bounds
 from gov_pipelines.notify import Alert, alerts_for
+from gov_pipelines.pipeline.following import follow_findings
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.pipeline.night import Night, StepResult, measurement_record, measurements_of
 from gov_pipelines.pipeline.verdicts import next_revision, policies_in_force, verdict_rows_of
@@ -75,7 +76,7 @@ def sign(night: Night) -> StepResult:
         )
     tally = tally_from_json((night.folder / "tally.json").read_bytes())
     rows = night.read_json("rows.json")
-    leaves = _leaves(night)
+    leaves = decision_leaves(night)
     findings: dict[str, Any] = {
         "ingest": {
             "sourceCount": rows["source_count"],
@@ -167,6 +168,7 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
                 before = standing_verdicts(connection, night.system, night.partition)
                 enqueue(connection, _alerts(night, before, verdicts, texts))
             record_snapshot(connection, row)
+            follow_findings(connection, night, row, verdicts, _signer(night).public)
     return _result(row, verdicts, changed=True)
 
 
@@ -287,7 +289,7 @@ def _signer(night: Night) -> Signer:
     return signer
 
 
-def _leaves(night: Night) -> list[bytes]:
+def decision_leaves(night: Night) -> list[bytes]:
     """One leaf a decision, in the order of decision ids."""
     verdicts = read_frame(night.folder / "decision_verdicts.parquet")
     salts = read_frame(night.folder / "salts.parquet")

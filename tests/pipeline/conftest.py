@@ -118,7 +118,8 @@ def row(night, control, verdict) -> VerdictRow:
 
 STEPS = (
     "night:judge", "night:read_access", "night:compare_access", "night:tally", "night:measure_fairness",
-    "night:measure_shift", "night:read_decisions", "verdicts:reach_verdicts", "signing:sign", "pages:write_report",
+    "night:measure_shift", "night:read_decisions", "verdicts:reach_verdicts", "signing:sign", "clearing:clear",
+    "clearing:tell_held", "pages:write_report",
 )  # fmt: skip
 
 

@@ -30,6 +30,8 @@ GRAPH = {
     "distribution_shift": ["tally"],
     "control_verdicts": ["access_patterns", "decision_verdicts", "distribution_shift", "fairness_metrics"],
     "compliance_snapshot": ["control_verdicts"],
+    "cleared_decisions": ["compliance_snapshot"],
+    "held_decisions": ["cleared_decisions"],
     "report": ["compliance_snapshot"],
 }
 
@@ -58,7 +60,7 @@ def test_the_graph_is_that_of_the_design(loaded):
 
 
 def test_there_is_a_check_for_each_control_none_for_people_and_none_blocks(loaded):
-    assert checks_of(loaded, "hiring") == {"house__H_1", "house__H_2", "rows_add_up", "second_opinion_agrees"}
+    assert checks_of(loaded, "hiring") == {"gate", "house__H_1", "house__H_2", "rows_add_up", "second_opinion_agrees"}
     nodes = nodes_of(loaded)
     assert not any(nodes.get(key).blocking for key in nodes.asset_check_keys)
 

@@ -44,8 +44,9 @@ def test_a_night_runs_every_step_in_order_and_the_report_once(run, plan):
     assert done.signed
     order = plan.ran
     assert order.index("read_decisions") < order.index("tally") < order.index("reach_verdicts") < order.index("sign")
+    assert order.index("sign") < order.index("clear") < order.index("tell_held")
     assert order.count("write_report") == 1
-    assert len(order) == 10
+    assert len(order) == 12
 
 
 def test_a_backfill_records_each_check_by_partition(run, instance, plan):
