@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date
-from itertools import product
-from math import prod
 from operator import attrgetter
 
-import polars as pl
-
 from gov_pipelines.errors import Mistake
-from gov_pipelines.policy.columns import MOMENT, NUMBER, TEXT, counted_columns, log_schema
-from gov_pipelines.policy.consistency import ROWS_PER_DAY, mistakes_in_rule, vocabulary
+from gov_pipelines.policy.columns import MOMENT, NUMBER, counted_columns, log_schema
+from gov_pipelines.policy.consistency import ROWS_PER_DAY, mistakes_in_rule
+from gov_pipelines.policy.contradictions import idle
 from gov_pipelines.policy.declaration import ApprovedModel as ModelApproval
 from gov_pipelines.policy.declaration import MayDecide, Range, SystemDeclaration
+from gov_pipelines.policy.difference import includes
 from gov_pipelines.policy.document import Clause, Policy
+from gov_pipelines.policy.forbidden import protected_attribute, protected_in_rule, used, used_in_rule
 from gov_pipelines.policy.kinds import (
     ApprovedModel,
     Control,
@@ -29,8 +27,9 @@ from gov_pipelines.policy.kinds import (
     OperatingRange,
 )
 from gov_pipelines.policy.loading import Read
-from gov_pipelines.policy.predicates import PredicateError, parse_predicate
+from gov_pipelines.policy.reasoning import counterexample, space_of, vocabulary
 from gov_pipelines.policy.suggest import did_you_mean
+from gov_pipelines.policy.timeline import acts_of
 from gov_pipelines.policy.yaml_file import Place
 
 # Kind to its own parameter and to what the declaration gives instead; an access log nothing can stand in for.
@@ -41,7 +40,6 @@ _GIVEN = {
     "operating_range": ("ranges", "operating_range"),
     "data_access": ("", "access_log"),
 }
-_MOST_TRIED = 20_000
 
 
 def mistakes_in_binding(policy: Read[Policy], systems: Sequence[Read[SystemDeclaration]]) -> Iterator[Mistake]:
@@ -53,11 +51,18 @@ def mistakes_in_binding(policy: Read[Policy], systems: Sequence[Read[SystemDecla
     shared = set.intersection(*(set(each) for each in words)) if words else set()
     known = {name: frozenset[str]().union(*(each[name] for each in words)) for name in shared}
     for position, clause in enumerate(policy.model.clauses):
+        unmet = [
+            (place, f"for `{system.model.system}`, {problem}", remedy)
+            for system in systems
+            for place, problem, remedy in _unmet(clause, system.model, known)
+        ]
+        # A clause whose words are wrong is told of those; whether it can be met at all is asked once they are right.
+        if not unmet and (never := idle(clause, [system.model for system in systems])):
+            unmet = [never]
+        for place, said, remedy in unmet:
+            yield policy.file.mistake(("clauses", position, *place), said, remedy)
         for system in systems:
             declaration = system.model
-            for place, problem, remedy in _unmet(clause, declaration, known):
-                said = f"for `{declaration.system}`, {problem}"
-                yield policy.file.mistake(("clauses", position, *place), said, remedy)
             for place, problem, allowed in _laxer(clause.control, declaration):
                 said = f"{problem}, which is laxer than {policy.model.policy}/{clause.id}"
                 remedy = f"The clause has {allowed}; declare nothing laxer."
@@ -69,11 +74,7 @@ _Found = Iterator[tuple[Place, str, str]]
 
 def _unmet(clause: Clause, declaration: SystemDeclaration, known: Mapping[str, frozenset[str]]) -> _Found:
     """What a clause names and the system does not have: place, problem and remedy."""
-    rules: dict[Place, str | None] = {("applies", "when"): clause.applies.when if clause.applies else None}
-    rules |= {("control", field): getattr(clause.control, field, None) for field in ("when", "must")}
-    for place, text in rules.items():
-        for problem, remedy in mistakes_in_rule(text, declaration, known) if text is not None else ():
-            yield place, problem, remedy
+    yield from _in_rules(clause, declaration, known)
     if clause.control is not None:
         own, given = _GIVEN.get(clause.control.kind, ("kind", "system"))
         if not getattr(clause.control, own, None) and not attrgetter(given)(declaration):
@@ -82,8 +83,35 @@ def _unmet(clause: Clause, declaration: SystemDeclaration, known: Mapping[str, f
         for place, name in named:
             if name not in fitting:
                 yield ("control", *place), f"`{name}` is not {what}", did_you_mean(name, fitting)
+    if isinstance(clause.control, DataAccess):
+        yield from _reads(clause.control, declaration)
     if isinstance(clause.control, Fairness):
         yield from _unknown_groups(clause.control, vocabulary(declaration))
+        numbers = {name for name, dtype in log_schema(declaration).items() if dtype == NUMBER}
+        if (number := clause.control.of) is not None and number not in numbers:
+            yield ("control", "of"), f"`{number}` is not a column of numbers", did_you_mean(number, numbers)
+
+
+def _in_rules(clause: Clause, declaration: SystemDeclaration, known: Mapping[str, frozenset[str]]) -> _Found:
+    rules: dict[Place, str | None] = {("applies", "when"): clause.applies.when if clause.applies else None}
+    rules |= {("control", field): getattr(clause.control, field, None) for field in ("when", "must")}
+    for place, text in rules.items():
+        if text is not None:
+            found = [*mistakes_in_rule(text, declaration, known)]
+            # A rule of the intake is one the system itself has to follow.
+            found += protected_in_rule(text, declaration) if clause.level == "intake" else ()
+            for problem, remedy in found:
+                yield place, problem, remedy
+
+
+def _reads(control: DataAccess, declaration: SystemDeclaration) -> _Found:
+    if control.acts == "prevents" and acts_of(control, declaration) == "detects":
+        problem = "nothing prevents a read: no `intake.database_role` and `intake.database_url_env`"
+        yield ("control", "acts"), problem, "Declare both, so that the grants are compared, or leave `acts` out."
+    for position, name in enumerate(control.may_read or ()):
+        if attribute := protected_attribute(name, declaration):
+            said = f"`{name}` is the protected attribute `{attribute}`"
+            yield ("control", "may_read", position), said, "Remove it: no system may read those."
 
 
 def _unknown_groups(control: Fairness, values: Mapping[str, frozenset[str]]) -> _Found:
@@ -117,8 +145,11 @@ def _named(control: Control, declaration: SystemDeclaration) -> tuple[list[tuple
             what = "a counted column (those of your own stand under `fields`)"
         case Fairness():
             named = [
-                ((field, name), name) for field in ("reference", "among") for name in getattr(control, field) or ()
+                ((field, name), name)
+                for field in ("reference", "among", "availability")
+                for name in getattr(control, field) or ()
             ]
+            named += [(("over", place), name) for place, name in enumerate(control.over or ())]
             for place, entry in enumerate(control.by):
                 named += [(("by", place), name) for name in ([entry] if isinstance(entry, str) else entry)]
             fitting = (*declaration.protected_attributes, *declaration.strata)
@@ -131,26 +162,31 @@ def _laxer(control: Control | None, declaration: SystemDeclaration) -> _Found:
     intake = declaration.intake
     match control:
         case HumanReview(when=str(asked)) if intake.needs_review is not None:
-            for decision in _overlooked(asked, intake.needs_review, declaration):
+            if decision := counterexample(asked, intake.needs_review, space_of(declaration)):
                 such = ", ".join(f"{name} {value}" for name, value in decision.items())
                 yield ("intake", "needs_review"), f"needs no review of a decision with {such}", f"`{asked}`"
         case DecisionScope(may_decide=MayDecide() as allowed) if intake.may_decide is not None:
             yield from _laxer_scope(intake.may_decide, allowed)
         case ApprovedModel(models=[_, *_] as models):
             for place, model in enumerate(intake.models):
-                if not any(_includes(each, model) for each in models):
+                if not any(includes(each, model) for each in models):
                     yield ("intake", "models", place), f"approves {_dated(model)}", ", ".join(map(_dated, models))
         case DataAccess():
-            yield from _laxer_access(intake.may_read, control)
+            yield from _laxer_access(declaration, control)
         case OperatingRange():
             yield from _laxer_ranges(declaration.operating_range, control.ranges)
 
 
-def _laxer_access(declared: Sequence[str], control: DataAccess) -> _Found:
-    for place, name in enumerate(declared):
-        if name in control.never or (control.may_read is not None and name not in control.may_read):
+def _laxer_access(declaration: SystemDeclaration, control: DataAccess) -> _Found:
+    intake, never = declaration.intake, ", ".join(control.never)
+    for place, name in enumerate(intake.may_read):
+        refused = used(name, control.never, declaration)
+        if refused or (control.may_read is not None and name not in control.may_read):
+            called = f"declares `{name}`" if refused in {None, name} else f"declares `{name}`, which is `{refused}`"
             allowed = ", ".join(each for each in control.may_read or () if each not in control.never)
-            yield ("intake", "may_read", place), f"declares `{name}`", allowed or f"all but {', '.join(control.never)}"
+            yield ("intake", "may_read", place), called, allowed or f"all but {never}"
+    if intake.needs_review and (refused := used_in_rule(intake.needs_review, control.never, declaration)):
+        yield ("intake", "needs_review"), f"reads `{refused}`", f"all but {never}"
 
 
 def _laxer_ranges(declared: Mapping[str, Range], allowed: Mapping[str, Range]) -> _Found:
@@ -172,38 +208,6 @@ def _laxer_scope(declared: MayDecide, allowed: MayDecide) -> _Found:
         yield (*place, "role"), "declares `decides`", "`recommends`"
 
 
-def _includes(allowed: ModelApproval, model: ModelApproval) -> bool:
-    starts_later = allowed.approved_from <= model.approved_from
-    ends_sooner = (model.approved_until or date.max) <= (allowed.approved_until or date.max)
-    return allowed.version == model.version and starts_later and ends_sooner
-
-
 def _dated(model: ModelApproval) -> str:
     until = f" until {model.approved_until}" if model.approved_until else ""
     return f"{model.version} from {model.approved_from}{until}"
-
-
-def _overlooked(asked: str, declared: str, declaration: SystemDeclaration) -> list[dict[str, object]]:
-    """The first decision that meets the rule `asked` and not the `declared` one, where one was found.
-
-    Tried are the values that the two rules name and their neighbours, so what is returned is a true counterexample,
-    while nothing is no proof: rules that do arithmetic or compare moments are not searched through.
-    """
-    schema, known = log_schema(declaration), vocabulary(declaration)
-    try:
-        strict, lax = (parse_predicate(text, schema, zone=declaration.zone) for text in (asked, declared))
-    except PredicateError:
-        return []  # told where the rule stands
-    types = {name: schema[name] for name in sorted(strict.columns | lax.columns)}
-    if not all(dtype == TEXT or dtype.is_numeric() for dtype in types.values()):
-        return []
-    numbers = sorted({0.0, *(value + step for value in strict.numbers | lax.numbers for step in (-1.0, 0.0, 1.0))})
-    texts = {name: strict.compared.get(name, set()) | lax.compared.get(name, set()) for name in types}
-    tried: list[Sequence[object]] = [
-        sorted(known.get(name, texts[name] | {"something else"})) if dtype == TEXT else numbers
-        for name, dtype in types.items()
-    ]
-    if prod(map(len, tried)) > _MOST_TRIED:
-        return []
-    decisions = pl.DataFrame(list(product(*tried)), schema=types, orient="row")
-    return decisions.filter(strict.expression() & ~lax.expression().fill_null(value=False)).head(1).to_dicts()

@@ -8,8 +8,10 @@ from gov_pipelines.errors import Mistake
 from gov_pipelines.policy.columns import CANONICAL, NUMBER, TEXT, log_schema
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Policy
-from gov_pipelines.policy.kinds import Control, Expectation, Freshness
+from gov_pipelines.policy.forbidden import protected_attribute, protected_in_rule
+from gov_pipelines.policy.kinds import Control, DataAccess, Expectation, Freshness
 from gov_pipelines.policy.predicates import PredicateError, parse_predicate
+from gov_pipelines.policy.reasoning import space_of, survey, vocabulary
 from gov_pipelines.policy.suggest import did_you_mean
 from gov_pipelines.policy.timeline import acts_of, on_fail_of
 from gov_pipelines.policy.yaml_file import Place, YamlFile
@@ -24,6 +26,8 @@ _Found = Iterator[tuple[Place, str, str]]
 def mistakes_in_declaration(declaration: SystemDeclaration, file: YamlFile, folder: str) -> list[Mistake]:
     """Names that must be declared elsewhere in the file, and the folder's name."""
     found = [*_columns(declaration), *_strata(declaration), *_intake(declaration), *_ranges(declaration)]
+    if declaration.state == "live" and declaration.approver is None:
+        found.append((("state",), "is `live`, and nobody is named who signs it off", "Name them in `approver`."))
     found += _once(declaration.policies, ("policies",))
     if declaration.system != folder:
         found.append((("system",), f"`{declaration.system}` is in the folder `{folder}`", "Give both the same name."))
@@ -63,22 +67,18 @@ def _strata(declaration: SystemDeclaration) -> _Found:
 
 
 def _intake(declaration: SystemDeclaration) -> _Found:
-    attributes = declaration.protected_attributes
-    protected = {attribute.column or name: name for name, attribute in attributes.items()} | {n: n for n in attributes}
     for place, name in enumerate(declaration.intake.may_read):
-        if name in protected:
+        if attribute := protected_attribute(name, declaration):
             remedy = "Remove it: the audit joins protected attributes, the system must not read them."
-            yield ("intake", "may_read", place), f"`{name}` is the protected attribute `{protected[name]}`", remedy
+            yield ("intake", "may_read", place), f"`{name}` is the protected attribute `{attribute}`", remedy
     if (review := declaration.intake.needs_review) is not None:
-        for problem, remedy in mistakes_in_rule(review, declaration, vocabulary(declaration)):
+        wrong = [*mistakes_in_rule(review, declaration, vocabulary(declaration))]
+        wrong += protected_in_rule(review, declaration)
+        met = None if wrong else survey([review], space_of(declaration))
+        if met is not None and not met["#0"].any():
+            wrong = [("no decision can meet it", "Correct it; without it no decision needs a review.")]
+        for problem, remedy in wrong:
             yield ("intake", "needs_review"), problem, remedy
-
-
-def vocabulary(declaration: SystemDeclaration) -> dict[str, frozenset[str]]:
-    """The values each column may have, where a system declares them all; a row with another is quarantined."""
-    listed = {name: frozenset(field.values) for name, field in declaration.fields.items() if field.values is not None}
-    outcomes = declaration.outcomes
-    return listed | {"decision": frozenset([*outcomes.favorable, *outcomes.unfavorable, *outcomes.undecided])}
 
 
 def mistakes_in_rule(
@@ -130,14 +130,23 @@ def _control(control: Control) -> Iterator[tuple[str, str, str]]:
     if on_fail == "hold_decision" and control.judges != "decision":
         problem = f"`{on_fail}` needs verdicts of single decisions, which `{control.kind}` does not give"
         yield "on_fail", problem, "Write `on_fail: alert`, `hold_all` or `suspend`."
-    elif control.acts is not None and control.acts != acts:
+    elif control.acts not in {None, acts, "prevents" if control.kind == "data_access" and acts == "detects" else acts}:
+        # What reads a database may prevent: whether it does depends on the system, and is asked where policies are bound.
         problem = f"declares `{control.acts}`, but `{control.kind}` with `on_fail: {on_fail}` {acts}"
         yield "acts", problem, f"Write `acts: {acts}`, or leave it out."
     if on_fail == "hold_all" and control.approver is None:
         problem = "`hold_all` holds every decision until someone releases them"
         yield "approver", problem, "Name who may, such as `approver: head-of-credit`."
-    if isinstance(control, Freshness) and control.within.unit not in {"hours", "days"}:
+    if isinstance(control, Freshness) and control.of is None and control.within.unit not in {"hours", "days"}:
         yield "within", f"`{control.within}` has no fixed length", "Write hours or days."
+    if isinstance(control, Freshness) and control.of is not None and control.within.unit in {"hours", "working days"}:
+        yield (
+            "within",
+            f"a document has a date, and `{control.within}` is no span of dates",
+            "Write days, months or years.",
+        )
+    if isinstance(control, DataAccess) and (both := sorted({*(control.may_read or ())} & {*control.never})):
+        yield "never", f"`{both[0]}` stands under `may_read` too", "Keep it in one of the two."
     if isinstance(control, Expectation) and isinstance(control.arguments.get("row_condition"), str):
         example = '{type: comparison, column: {name: metric}, operator: "==", parameter: psi}'
         yield "arguments", "`row_condition` is a text, which Great Expectations gives up", f"Write it as `{example}`."

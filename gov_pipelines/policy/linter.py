@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import combinations
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import combinations, groupby, pairwise
 from pathlib import Path
 
 from gov_pipelines.errors import Mistake
 from gov_pipelines.policy.bindings import mistakes_in_binding
+from gov_pipelines.policy.contradictions import contradictions, redundancies
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Policy
 from gov_pipelines.policy.loading import Read, declaration_files, policy_files, read_declaration, read_each, read_policy
 from gov_pipelines.policy.suggest import did_you_mean
 
 
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """What lint says of a project, each sorted by file and line.
+
+    Attributes:
+        mistakes: what must be corrected.
+        notes: what a reader may want to know, and may leave.
+    """
+
+    mistakes: list[Mistake]
+    notes: list[Mistake]
+
+
 def lint(assets_dir: Path, expectations_dir: Path) -> list[Mistake]:
-    """Every mistake in the declarations and policies of a project, sorted by file and line; empty when all is well.
+    """Every mistake in the declarations and policies of a project, sorted by file and line; empty when all is well."""
+    return examine(assets_dir, expectations_dir).mistakes
+
+
+def examine(assets_dir: Path, expectations_dir: Path, edited: Callable[[Policy], bool] | None = None) -> Linted:
+    """Every mistake in the declarations and policies of a project, and what is worth a note.
 
     A file with mistakes of its own is left out of the comparison with others, and may name what seems missing or unused.
+
+    Args:
+        assets_dir: the systems.
+        expectations_dir: the policies.
+        edited: whether a version was recorded with another text, where there are records.
     """
     systems, in_declarations = read_each(declaration_files(assets_dir), read_declaration)
     policies, in_policies = read_each(policy_files(expectations_dir), lambda path: read_policy(path, expectations_dir))
@@ -30,7 +56,29 @@ def lint(assets_dir: Path, expectations_dir: Path) -> list[Mistake]:
         found.update(
             mistakes_in_binding(policy, [each for each in systems if policy.model.policy in each.model.policies])
         )
-    return sorted(found)
+        if edited is not None and edited(policy.model):
+            problem = f"version {policy.model.version} was recorded with another text, by which decisions were judged"
+            remedy = f"Restore that text, close it with `until`, and write version {policy.model.version + 1}."
+            found.add(policy.file.mistake(("version",), problem, remedy))
+    notes = {*_gaps(policies)}
+    for system in systems:
+        found.update(contradictions(policies, system.model))
+        notes.update(redundancies(policies, system.model))
+    return Linted(sorted(found), sorted(notes))
+
+
+def _gaps(policies: Iterable[Read[Policy]]) -> Iterator[Mistake]:
+    """Days between two versions of a policy on which none is in force."""
+    for _, versions in groupby(sorted(policies, key=_by_name_and_time), key=lambda read: read.model.policy):
+        for earlier, later in pairwise(versions):
+            until, start = earlier.model.in_force.until, later.model.in_force.from_
+            if until is not None and until < start:
+                problem = f"no version is in force from {until} until {start}: nothing of it is controlled then"
+                yield later.file.mistake(("in_force",), problem, f"If that is not meant, write `from: {until}`.")
+
+
+def _by_name_and_time(read: Read[Policy]) -> tuple[str, date]:
+    return read.model.policy, read.model.in_force.from_
 
 
 def _overlapping(policies: Iterable[Read[Policy]]) -> Iterator[Mistake]:

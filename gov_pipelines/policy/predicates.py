@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from math import isfinite
 from typing import Literal
@@ -49,13 +49,14 @@ class Predicate:
         text: the rule as written.
         columns: the columns it reads; never empty, since a rule without one could not fail.
         compared: the text values it compares each column with, for checking their spelling.
-        numbers: the numbers it names, between which its answer cannot change.
+        points: by column, the values between which its answer cannot change (moments in microseconds since 1970, UTC);
+            None where it does arithmetic, uses LIKE or compares columns, and so has no such values.
     """
 
     text: str
     columns: frozenset[str]
     compared: Mapping[str, frozenset[str]]
-    numbers: frozenset[float]
+    points: Mapping[str, frozenset[str | float]] | None
     _expression: pl.Expr = field(repr=False, compare=False)
 
     def expression(self) -> pl.Expr:
@@ -65,12 +66,16 @@ class Predicate:
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """A compiled node: its expression, its kind, and what it was, where comparisons need to know."""
+    """A compiled node: its expression, its kind, and what it was, where comparisons need to know.
+
+    `point` is a literal's value; a moment's in microseconds since 1970, UTC.
+    """
 
     expression: pl.Expr
     kind: _Kind
     column: str | None = None
     literal: str | None = None
+    point: str | float | None = None
 
 
 _COMPARISONS: dict[type[sql.Expr], Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
@@ -119,7 +124,8 @@ def parse_predicate(text: str, columns: Mapping[str, pl.DataType], *, zone: str 
         problem = f"`{text}` reads no column, so no decision could change it"
         raise PredicateError(problem, "Name the column the rule is about.")
     compared = {name: frozenset(values) for name, values in compiler.compared.items()}
-    return Predicate(text, frozenset(compiler.read), compared, frozenset(compiler.numbers), term.expression)
+    points = {name: frozenset(compiler.points.get(name, ())) for name in compiler.read}
+    return Predicate(text, frozenset(compiler.read), compared, points if compiler.separable else None, term.expression)
 
 
 class _Compiler:
@@ -130,7 +136,8 @@ class _Compiler:
         self.zone = zone
         self.read: set[str] = set()
         self.compared: dict[str, set[str]] = {}
-        self.numbers: set[float] = set()
+        self.points: dict[str, set[str | float]] = {}
+        self.separable = True  # each comparison is of one column with literals
 
     def compile(self, node: sql.Expr) -> _Term:
         """One node and all below it; the other public methods are one rule each. Exact types are asked for: a subclass of an allowed node is not allowed."""
@@ -154,18 +161,22 @@ class _Compiler:
     def literal(self, node: sql.Expr) -> _Term:
         value = str(node.this)
         if node.args["is_string"]:
-            return _Term(pl.lit(value), "text", literal=value)
+            return _Term(pl.lit(value), "text", literal=value, point=value)
         number = float(value)
         if not isfinite(number):
             raise PredicateError(f"{value} is too large a number", "Write a finite number.")
-        self.numbers.add(number)
-        return _Term(pl.lit(int(value) if value.isdigit() else number), "number")
+        exact = int(value) if value.isdigit() and number < 2**63 else number
+        return _Term(pl.lit(exact), "number", point=exact)
 
     def negated(self, node: sql.Expr) -> _Term:
-        return _Term(-self._operand(node.this, "number", "-"), "number")
+        operand = self._operand(node.this, "number", "-")
+        if isinstance(operand.point, int | float):
+            return _Term(-operand.expression, "number", point=-operand.point)
+        self.separable = False
+        return _Term(-operand.expression, "number")
 
     def negation(self, node: sql.Expr) -> _Term:
-        return _Term(~self._operand(node.this, "boolean", "NOT"), "boolean")
+        return _Term(~self._operand(node.this, "boolean", "NOT").expression, "boolean")
 
     def comparison(self, node: sql.Expr) -> _Term:
         return self._compared(self.compile(node.this), self.compile(node.expression), type(node), node)
@@ -173,7 +184,9 @@ class _Compiler:
     def is_null(self, node: sql.Expr) -> _Term:
         if type(node.expression) is not sql.Null:
             raise _not_allowed(node)
-        return _Term(self.compile(node.this).expression.is_null(), "boolean")
+        term = self.compile(node.this)
+        self.separable &= term.column is not None or term.kind == "boolean"
+        return _Term(term.expression.is_null(), "boolean")
 
     def column(self, node: sql.Expr) -> _Term:
         name = str(node.name)
@@ -183,22 +196,23 @@ class _Compiler:
         self.read.add(name)
         return _Term(pl.col(name), _kind_of(self.types[name]), column=name)
 
-    def _operand(self, node: sql.Expr, kind: _Kind, operator: str) -> pl.Expr:
+    def _operand(self, node: sql.Expr, kind: _Kind, operator: str) -> _Term:
         term = self.compile(node)
         if term.kind != kind:
             problem = f"`{node.sql()}` is a {term.kind}; {operator} takes a {kind}"
             raise PredicateError(problem, "Compare it with something first.")
-        return term.expression
+        return term
 
     def connected(self, node: sql.Expr) -> _Term:
         word = "AND" if type(node) is sql.And else "OR"
-        left, right = (self._operand(side, "boolean", word) for side in (node.this, node.expression))
+        left, right = (self._operand(side, "boolean", word).expression for side in (node.this, node.expression))
         return _Term(left & right if word == "AND" else left | right, "boolean")
 
     def arithmetic(self, node: sql.Expr) -> _Term:
         symbol, operate = _ARITHMETIC[type(node)]
-        left, right = (self._operand(side, "number", symbol).cast(pl.Float64) for side in (node.this, node.expression))
-        result = operate(left, right)
+        left, right = (self._operand(side, "number", symbol) for side in (node.this, node.expression))
+        self.separable = False
+        result = operate(left.expression.cast(pl.Float64), right.expression.cast(pl.Float64))
         # A division by zero or an overflow says nothing about the decision: null, hence undecidable.
         return _Term(pl.when(result.is_finite()).then(result), "number")
 
@@ -210,6 +224,12 @@ class _Compiler:
         for one, other in ((left, right), (right, left)):
             if one.column is not None and other.literal is not None:
                 self.compared.setdefault(one.column, set()).add(other.literal)
+            if one.column is not None and other.point is not None:
+                self.points.setdefault(one.column, set()).add(other.point)
+        # A comparison with neither a column nor a value at one side has no points of its own; nor has one of two columns.
+        sides = (left, right)
+        self.separable &= all(side.column is not None or side.point is not None for side in sides)
+        self.separable &= left.column is None or right.column is None
         return _Term(_COMPARISONS[operator](left.expression, right.expression), "boolean")
 
     def between(self, node: sql.Expr) -> _Term:
@@ -226,7 +246,8 @@ class _Compiler:
         return _Term(reduce(pl.Expr.__or__, equal), "boolean")
 
     def like(self, node: sql.Expr) -> _Term:
-        subject = self._operand(node.this, "text", "LIKE")
+        subject = self._operand(node.this, "text", "LIKE").expression
+        self.separable = False
         if type(node.expression) is not sql.Literal or not node.expression.is_string:
             remedy = "Write it as LIKE 'R1%': % is any text, _ one character."
             raise PredicateError(f"`{node.sql()}` needs a quoted pattern", remedy)
@@ -239,11 +260,12 @@ class _Compiler:
             return term
         try:
             moment = datetime.fromisoformat(term.literal)
-        except ValueError as error:
+            instant = (moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).astimezone(UTC)
+        except (ValueError, OverflowError) as error:  # the last hours of the year 9999 have no UTC
             remedy = "Write it as '2026-10-01' or '2026-10-01T09:30:00'."
             raise PredicateError(f"'{term.literal}' is not a moment", remedy) from error
-        instant = moment if moment.tzinfo else moment.replace(tzinfo=self.zone)
-        return _Term(pl.lit(instant.astimezone(UTC)).cast(pl.Datetime("us", "UTC")), "moment")
+        since = (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        return _Term(pl.lit(instant).cast(pl.Datetime("us", "UTC")), "moment", point=since)
 
 
 _RULES: dict[type[sql.Expr], Callable[[_Compiler, sql.Expr], _Term]] = {
