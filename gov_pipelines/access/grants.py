@@ -244,22 +244,22 @@ class _Views:
                 found[column].append(joined(words, way))
         return found
 
-    def _below(self, view: int, actor: str | None, above: tuple[str, ...]) -> Iterator[tuple[tuple[int, int], str]]:
+    def _below(self, view: int, reader: str | None, above: tuple[str, ...]) -> Iterator[tuple[tuple[int, int], str]]:
+        """The columns that a view shows to a reader; None below a materialized view, whose rows are stored for anyone.
+
+        A view that asks for its reader's rights asks for them also where another view reads it.
+        """
         relation = self._relations[view]
-        if relation.kind == "m" or actor is None:
-            actor = None  # what it shows is stored: nobody's rights are asked when it is read
-        elif not relation.invoker:
-            actor = relation.owner
+        reader = None if relation.kind == "m" else reader
+        rights = reader if relation.invoker or reader is None else relation.owner
         trail = (*above, f"{_KINDS[relation.kind]} {relation.title}")
-        whose = f" with the rights of {actor}" if actor is not None else ""
-        for oid, number in sorted(self._read[view]):
-            if actor is None or (actor, oid, number) in self._may:
-                yield (oid, number), f"through {' over '.join(trail)}{whose}"
-        for oid in sorted(
-            {oid for oid, number in self._read[view] if actor is None or (actor, oid, number) in self._may}
-        ):
+        whose = f" with the rights of {rights}" if rights is not None else ""
+        shown = sorted(one for one in self._read[view] if rights is None or (rights, *one) in self._may)
+        for column in shown:
+            yield column, f"through {' over '.join(trail)}{whose}"
+        for oid in sorted({oid for oid, _ in shown}):
             if self._is_seen_through(oid):
-                yield from self._below(oid, actor, trail)
+                yield from self._below(oid, reader, trail)
 
 
 def _later(
