@@ -41,5 +41,6 @@ def write_pages(place: Workplace, out: Path | None = None) -> list[Path]:
         place.policies,
         mistakes,
         now=datetime.now(UTC),
+        root=place.project.root,
         out=out or place.home.report_dir,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gov_pipelines.evidence import load_signer
 from gov_pipelines.pipeline.home import AuditHome
-from gov_pipelines.policy import Policy, SystemDeclaration, load_declarations
+from gov_pipelines.policy import Policy, SystemDeclaration, load_declarations, orphans
 from gov_pipelines.report import gather, render
 from gov_pipelines.store import Engine, Home, reading
 
@@ -18,7 +18,9 @@ def write_report(audit: AuditHome, policies: Sequence[Policy]) -> list[Path]:
     declarations, mistakes = load_declarations(audit.place.assets)
     home = Home(audit.place.home)
     now = datetime.now(UTC)
-    return pages_of(home, audit.store(), declarations, policies, mistakes, now=now, out=home.report_dir)
+    return pages_of(
+        home, audit.store(), declarations, policies, mistakes, now=now, root=audit.place.root, out=home.report_dir
+    )
 
 
 def pages_of(
@@ -29,11 +31,22 @@ def pages_of(
     mistakes: Iterable[object],
     *,
     now: datetime,
+    root: Path,
     out: Path,
 ) -> list[Path]:
-    """Write the pages; the first is the one with the gaps."""
+    """Write the pages of a project, whose root is given; the first is the one with the gaps."""
     public = load_signer(home.keys_dir).public
     names = {public.keyid: public.name}
     with reading(engine) as connection:
-        report = gather(connection, home, declarations, policies, now, key_names=names, mistakes=mistakes)
+        report = gather(
+            connection,
+            home,
+            declarations,
+            policies,
+            now,
+            key_names=names,
+            mistakes=mistakes,
+            authority=public,
+            orphans=orphans(policies, declarations.values(), root, today=now.date()),
+        )
     return render(report, out)

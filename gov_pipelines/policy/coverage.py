@@ -97,12 +97,12 @@ class StandingWaiver(Protocol):
         """Who signed it."""
 
     @property
-    def countersigned_by(self) -> str:
-        """Who signed beside."""
+    def countersigned_by(self) -> str | None:
+        """Who agreed."""
 
     @property
     def until(self) -> date:
-        """Its last day."""
+        """Local date, exclusive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +258,9 @@ def can_fail(control: Control, declaration: SystemDeclaration) -> bool:
         case DecisionScope():
             scope = control.may_decide or declaration.intake.may_decide
             return scope is not None and (scope.products is not None or scope.amount is not None)
-        case Freshness(window=Window(span="partition")):  # a decision of the day is at most a day old at its end
+        case Freshness(
+            window=Window(span="partition"), of=None
+        ):  # a decision of the day is at most a day old at its end
             return control.within.count < {"hours": _LONGEST_DAY // timedelta(hours=1), "days": 2}[control.within.unit]
     return True
 
@@ -288,7 +290,7 @@ def _cells(
         verdict = last.get(key) if clause.control else None
         age = (due - verdict.partition).days if verdict else None
         state = _state(policy, clause, declaration, verdict, due)
-        why = _why(state, policy, clause, verdict, due)
+        why = _why(state, policy, clause, declaration, verdict, due)
         waiver = _waived(waivers[key]) if key in waivers else None
         if waiver:
             state, why = "waived", f"waived {waiver}. Beneath it: {why}"
@@ -298,7 +300,7 @@ def _cells(
             clause=clause.id,
             text=clause.text,
             level=clause.level,
-            acts=acts_of(clause.control) if clause.control else None,
+            acts=acts_of(clause.control, declaration) if clause.control else None,
             control_kind=clause.control.kind if clause.control else None,
             obligation=clause.obligation.who if clause.obligation else None,
             verdict=verdict.verdict if verdict else None,
@@ -330,13 +332,15 @@ def _state(
         "unable_to_fail": not can_fail(control, declaration),
         "stale": verdict is None or (due - verdict.partition).days > STALE_AFTER_DAYS,
         "insufficient_long": last == "insufficient" and verdict is not None and verdict.partitions >= LONG_INSUFFICIENT,
-        "detect_only": clause.level == "intake" and acts_of(control) == "detects",
+        "detect_only": clause.level == "intake" and acts_of(control, declaration) == "detects",
         "not_applicable": verdict is not None and not verdict.applied,
     }
     return next((state for state, applies in found.items() if applies), "working")
 
 
-def _why(state: State, policy: Policy, clause: Clause, verdict: LastVerdict | None, due: date) -> str:
+def _why(
+    state: State, policy: Policy, clause: Clause, declaration: SystemDeclaration, verdict: LastVerdict | None, due: date
+) -> str:
     """The state as a clause of a sentence."""
     if not policy.in_force.covers(due):
         return f"no version of {policy.policy} is in force on {due}"
@@ -351,7 +355,7 @@ def _why(state: State, policy: Policy, clause: Clause, verdict: LastVerdict | No
         return f"{control} has never given a verdict"
     age = (due - verdict.partition).days
     behind = f"last judged for {verdict.partition}, {age} days before the newest partition due"
-    acts = f"{clause.control.kind} {acts_of(clause.control)}"
+    acts = f"{clause.control.kind} {acts_of(clause.control, declaration)}"
     return {
         "failing": f"{acts}; {verdict.verdict} since {verdict.since}{f'; {behind}' if age > STALE_AFTER_DAYS else ''}",
         "stale": behind,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
@@ -12,10 +13,15 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import polars as pl
+
+from gov_pipelines.evidence import PublicKey
 from gov_pipelines.measure import Measurement
+from gov_pipelines.people import Finding, Roster, Waiver, known_findings, known_obligations, known_waivers, roster_of
 from gov_pipelines.policy import (
     CoverageCell,
     Obligation,
+    Orphan,
     Policy,
     SystemDeclaration,
     coverage_matrix,
@@ -23,8 +29,9 @@ from gov_pipelines.policy import (
     last_verdict,
     newest_due,
 )
-from gov_pipelines.report.model import RED, ControlView, PastVerdict, Report, RowTotals, Side, SystemPage
-from gov_pipelines.store import Connection, Home, VerdictRow, all_snapshots, verdict_history
+from gov_pipelines.policy.document import Source
+from gov_pipelines.report.model import RED, Cleared, ControlView, PastVerdict, Report, RowTotals, Side, SystemPage
+from gov_pipelines.store import Connection, Home, VerdictRow, all_snapshots, read_frame, verdict_history
 
 _ACCESS_LOG = "access log"
 # Columns that a kind of control looks at without naming them.
@@ -45,6 +52,8 @@ def gather(
     *,
     key_names: Mapping[str, str] | None = None,
     mistakes: Iterable[object] = (),
+    authority: PublicKey | None = None,
+    orphans: Iterable[Orphan] = (),
 ) -> Report:
     """Build the report of some systems from what was signed.
 
@@ -56,9 +65,34 @@ def gather(
         as_of: when the report is drawn up; its local date in each system's zone decides what is due.
         key_names: names of signing keys by key id; a key without a name shows the start of its id.
         mistakes: files that could not be read, to be named on the first page.
+        authority: the home's public key, which says whose signatures count; without it nobody's do.
+        orphans: what serves no clause.
     """
-    pages = (_system(connection, home, each, policies, as_of, key_names or {}) for each in declarations.values())
-    return Report(as_of=as_of, systems=tuple(pages), mistakes=tuple(str(mistake) for mistake in mistakes))
+    roster = roster_of(connection, authority) if authority else None
+    waivers = standing_waivers(connection, roster, policies, as_of) if roster else {}
+    found = known_findings(connection, roster).values() if roster else ()
+    pages = (
+        _system(
+            connection, home, each, policies, as_of, key_names or {}, waivers,
+            [finding for finding in found if finding.system == each.system],
+        )
+        for each in declarations.values()
+    )  # fmt: skip
+    return Report(
+        as_of=as_of,
+        systems=tuple(pages),
+        mistakes=tuple(str(mistake) for mistake in mistakes),
+        orphans=tuple(orphans),
+        obligations=tuple(known_obligations(connection, roster, policies, as_of)) if roster else (),
+    )
+
+
+def standing_waivers(
+    connection: Connection, roster: Roster, policies: Sequence[Policy], at: datetime
+) -> dict[tuple[str, str], Waiver]:
+    """The waiver that stands at an instant, by system and control; of several the one that ends last."""
+    standing = [waiver for waiver in known_waivers(connection, roster, policies) if waiver.stands(at)]
+    return {(each.system, each.clause): each for each in sorted(standing, key=lambda each: each.ends)}
 
 
 def _system(
@@ -68,6 +102,8 @@ def _system(
     policies: Sequence[Policy],
     as_of: datetime,
     key_names: Mapping[str, str],
+    waivers: Mapping[tuple[str, str], Waiver],
+    findings: Sequence[Finding],
 ) -> SystemPage:
     system, today = declaration.system, as_of.astimezone(ZoneInfo(declaration.zone)).date()
     histories: dict[str, list[VerdictRow]] = {}
@@ -81,7 +117,7 @@ def _system(
     measured = cache(lambda day: measurements_in(home.partition_dir(system, day)))
     views = (
         _control(cell, declaration, policies, due, histories.get(f"{cell.policy}/{cell.clause}", []), measured)
-        for cell in coverage_matrix(policies, [declaration], said, today=today)
+        for cell in coverage_matrix(policies, [declaration], said, today=today, waivers=waivers)
     )
     made_up = declaration.synthetic
     return SystemPage(
@@ -100,6 +136,9 @@ def _system(
         rows=tuple(_rows(home.partition_dir(system, day), day) for day in signed),
         snapshots=tuple(snapshots),
         key_names=key_names,
+        findings=tuple(findings),
+        cleared=tuple(day for each in signed if (day := _cleared(home.partition_dir(system, each), each))),
+        state=declaration.state,
     )
 
 
@@ -118,7 +157,7 @@ def _control(
     newest = history[-1] if control and history else None
     numbers = measured(newest.partition).get(newest.control) or _decisive(newest) if newest else []
     began = max(policy.in_force.from_, declaration.starts)
-    turned = {"stale": cell.last_partition, "long insufficient": cell.since}.get(cell.gap or "") or began
+    turned = {"stale": cell.last_partition, "insufficient_long": cell.since}.get(cell.state) or began
     limit, side = limit_of(control)
     return ControlView(
         **asdict(cell) | {"obligation": _owed(clause.obligation) if clause.obligation else None},
@@ -141,7 +180,17 @@ def _control(
         measurements=tuple(numbers),
         history=tuple(PastVerdict(row.partition, row.verdict, row.breaches) for row in history),
         synthetic=_synthetic_in(control, declaration) if control else (),
+        source=_source(clause.source or policy.document),
+        tags=clause.tags,
     )
+
+
+def _source(source: Source) -> str:
+    """Where a clause comes from, and how sure that is; a clause without a source of its own has its document's."""
+    sure = f"confidence: {source.confidence}" if source.confidence else None
+    status = source.status.replace("_", " ") if source.status else None
+    verified = f"last verified {source.last_verified}" if source.last_verified else None
+    return "; ".join(filter(None, (source.citation, status, sure, verified, source.litigation_note)))
 
 
 def limit_of(control: object) -> tuple[float | None, Side]:
@@ -193,6 +242,16 @@ def _rows(folder: Path, day: date) -> RowTotals:
     rows = json.loads(file.read_bytes())
     kinds = ("source_count", "accepted", "quarantined", "duplicate", "undated")
     return RowTotals(day, *(rows[kind] for kind in kinds))
+
+
+def _cleared(folder: Path, day: date) -> Cleared | None:
+    """How many decisions went on and how many wait; None where the day was never cleared."""
+    went, waits = (folder / f"{name}_decisions.parquet" for name in ("cleared", "held"))
+    if not went.is_file() or not waits.is_file():
+        return None
+    held = read_frame(waits)
+    by = Counter(held.select(pl.coalesce("control", "on_fail").sort()).to_series().to_list())
+    return Cleared(day, read_frame(went).height, held["decision_id"].n_unique(), by)
 
 
 def _synthetic_columns(declaration: SystemDeclaration) -> tuple[str, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
 from gov_pipelines.measure.measurement import Measurement, Verdict
-from gov_pipelines.policy import CoverageCell
+from gov_pipelines.people import Finding, Owed
+from gov_pipelines.policy import CoverageCell, Orphan
 from gov_pipelines.store import SnapshotRow
 
 Side = Literal["at_least", "at_most"]
@@ -42,6 +43,16 @@ class RowTotals:
         return self.source == self.accepted + self.quarantined + self.duplicate
 
 
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """How many decisions of a partition went on and how many wait; `by` says how many each control holds."""
+
+    partition: date
+    cleared: int
+    held: int
+    by: Mapping[str, int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlView(CoverageCell):
     """A cell of the coverage matrix, with what its page adds.
@@ -58,6 +69,8 @@ class ControlView(CoverageCell):
         measurements: numbers of the newest partition, as the artifacts hold them.
         history: verdicts by partition, oldest first.
         synthetic: made-up columns (or `access log`) that feed the control.
+        source: where the clause comes from and how sure that is, in words; empty where nothing is said.
+        tags: items of control catalogues it matches, by catalogue.
     """
 
     owner: str
@@ -79,6 +92,8 @@ class ControlView(CoverageCell):
     measurements: tuple[Measurement, ...] = ()
     history: tuple[PastVerdict, ...] = ()
     synthetic: tuple[str, ...] = ()
+    source: str = ""
+    tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -96,26 +111,27 @@ class ControlView(CoverageCell):
         return self.acts or ("people" if self.obligation else "nothing")
 
     @property
-    def gap_sentence(self) -> str:
-        """Why the clause counts as a gap."""
+    def standing(self) -> str:
+        """How the clause stands, without its name: why it is a gap, or how and until when it is waived."""
         return self.sentence.removeprefix(f"{self.clause} in {self.system}: ")
 
     @property
     def red(self) -> bool:
-        """A failing control, or one whose result was due and is absent."""
-        return self.verdict in RED
+        """A failing control, or one whose result was due and is absent, unless that is waived."""
+        return self.state == "failing"
 
     @property
     def earlier_red(self) -> tuple[PastVerdict, ...]:
         """Red partitions among the newest 30 of a control that is not red now: what happened then is not undone."""
-        return () if self.red else tuple(past for past in self.history[-30:] if past.verdict in RED)
+        return () if self.verdict in RED else tuple(past for past in self.history[-30:] if past.verdict in RED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemPage:
     """One audited system: what was declared of it, its clauses, its row accounting and its snapshots.
 
-    `partitions` are those with a signed snapshot; `missed` those that were due and have none.
+    `partitions` are those with a signed snapshot; `missed` those that were due and have none. `findings` are all that
+    were ever opened, `cleared` what was let through and held on each partition that was cleared, `state` the declared one.
     """
 
     name: str
@@ -133,6 +149,9 @@ class SystemPage:
     rows: tuple[RowTotals, ...] = ()
     snapshots: tuple[SnapshotRow, ...] = ()
     key_names: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    cleared: tuple[Cleared, ...] = ()
+    state: str = "draft"
 
     @property
     def totals(self) -> RowTotals:
@@ -141,6 +160,12 @@ class SystemPage:
         source, accepted, quarantined, duplicate = map(sum, zip(*columns, strict=True))
         undated = max(row.undated for row in self.rows)
         return RowTotals(self.rows[-1].partition, source, accepted, quarantined, duplicate, undated)
+
+    @property
+    def paired_findings(self) -> tuple[tuple[SystemPage, Finding], ...]:
+        """The findings, each beside its system; open ones first, those due first among them."""
+        ordered = sorted(self.findings, key=lambda each: (each.state != "open", each.due))
+        return tuple((self, each) for each in ordered)
 
     @property
     def page(self) -> str:
@@ -160,11 +185,21 @@ class SystemPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All pages. `as_of` is when the report was drawn up, given by the caller; `mistakes` are files left out."""
+    """All pages.
+
+    Attributes:
+        as_of: when the report was drawn up, given by the caller.
+        systems: one page each.
+        mistakes: files left out.
+        orphans: what serves no clause.
+        obligations: what people owe, clause by clause and person by person.
+    """
 
     as_of: datetime
     systems: tuple[SystemPage, ...] = ()
     mistakes: tuple[str, ...] = ()
+    orphans: tuple[Orphan, ...] = ()
+    obligations: tuple[Owed, ...] = ()
 
     @property
     def cells(self) -> tuple[tuple[SystemPage, ControlView], ...]:
@@ -173,9 +208,8 @@ class Report:
 
     @property
     def red(self) -> tuple[tuple[SystemPage, ControlView], ...]:
-        """Failing and missing cells, worst and oldest first."""
-        cells = [cell for cell in self.cells if cell[1].red]
-        return tuple(sorted(cells, key=lambda cell: (cell[1].verdict != "fail", -(cell[1].days_open or 0))))
+        """Failing and missing cells, the riskiest and oldest first."""
+        return self._ranked(cell for cell in self.cells if cell[1].red)
 
     @property
     def earlier(self) -> tuple[tuple[SystemPage, ControlView], ...]:
@@ -184,19 +218,31 @@ class Report:
 
     @property
     def gaps(self) -> tuple[tuple[SystemPage, ControlView], ...]:
-        """Cells that count as gaps; those with nothing at all behind them first."""
-        order = ("nothing", "people", "detects", "holds", "prevents")
-        return tuple(
-            sorted((cell for cell in self.cells if cell[1].gap), key=lambda cell: order.index(cell[1].enforcement))
-        )
+        """Cells that count as gaps, the riskiest first."""
+        return self._ranked(cell for cell in self.cells if cell[1].gap)
+
+    @property
+    def waived(self) -> tuple[tuple[SystemPage, ControlView], ...]:
+        """Cells under a waiver, the riskiest first."""
+        return self._ranked(cell for cell in self.cells if cell[1].waiver)
+
+    @staticmethod
+    def _ranked(cells: Iterable[tuple[SystemPage, ControlView]]) -> tuple[tuple[SystemPage, ControlView], ...]:
+        return tuple(sorted(cells, key=lambda cell: (-cell[1].risk, -(cell[1].days_open or 0))))
+
+    @property
+    def findings(self) -> tuple[tuple[SystemPage, Finding], ...]:
+        """Every finding, by system."""
+        return tuple(pair for system in self.systems for pair in system.paired_findings)
 
     @property
     def clauses(self) -> tuple[tuple[ControlView, tuple[ControlView | None, ...]], ...]:
-        """The matrix by rows: a clause, and its cell in each system (None where the policy does not bind it)."""
+        """The matrix by rows, the riskiest first: a clause, and its cell in each system, None where it is not bound."""
         by_system = [{view.key: view for view in system.controls} for system in self.systems]
         keys = dict.fromkeys(key for views in by_system for key in views)
         rows = (tuple(views.get(key) for views in by_system) for key in keys)
-        return tuple((next(cell for cell in row if cell), row) for row in rows)
+        ranked = sorted(rows, key=lambda row: -max(cell.risk for cell in row if cell))
+        return tuple((next(cell for cell in row if cell), row) for row in ranked)
 
 
 def plain_name(text: str) -> str:

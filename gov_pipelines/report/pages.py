@@ -43,13 +43,13 @@ def render(report: Report, out: Path) -> list[Path]:
         The files written, `index.html` first.
     """
     out.mkdir(parents=True, exist_ok=True)
-    said = {name: (word, "") for name, (word, _) in words.VERDICT_WORDS.items()} | {"none": ("no verdict", "")}
+    states = {name: (word, "") for name, (word, _) in words.STATE_WORDS.items()}
     pages = {
         "index.html": _page(
             "index",
             report,
             enforcement=_shares((view.enforcement for _, view in report.cells), words.ENFORCEMENT_WORDS, "e"),
-            verdicts=_shares((view.verdict or "none" for _, view in report.cells), said, "v"),
+            states=_shares((view.state for _, view in report.cells), states, "s"),
         ),
         **{system.page: _page("system", report, system=system, **_figures(system)) for system in report.systems},
         "verify.html": _page("verify", report),
@@ -60,11 +60,11 @@ def render(report: Report, out: Path) -> list[Path]:
 
 
 def _page(template: str, report: Report, **shown: Any) -> str:
-    return _environment().get_template(f"{template}.html.j2").render(report=report, template=template, **shown)
+    return environment().get_template(f"{template}.html.j2").render(report=report, template=template, **shown)
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     """Jinja2 with every value escaped and every unknown name an error. Imported when the first page is written."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  (rooms import nothing heavy)
 
@@ -95,7 +95,10 @@ def _shares(found: Iterable[str], known: Mapping[str, tuple[str, str]], style: s
 
 
 def _figures(system: SystemPage) -> dict[str, Any]:
-    history = {view.clause: view.history for view in system.controls if view.history}
+    shared = Counter(view.clause for view in system.controls)  # two policies may use one id
+    history = {
+        view.clause if shared[view.clause] == 1 else view.key: view.history for view in system.controls if view.history
+    }
     strip = history and _figure(
         lambda: charts.verdict_strip(history, missed=system.missed),
         "One square a partition; a blank one was not judged.",

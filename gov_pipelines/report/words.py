@@ -43,11 +43,53 @@ GLYPHS: Mapping[str, str] = {
     "report_only": "M-0.7,-0.5L0.7,-0.5M-0.7,0L0.7,0M-0.7,0.5L0.2,0.5",
     "not_applicable": "M-0.5,0L0.5,0",
     "gap": "M-0.75,-0.3L-0.75,-0.75L-0.3,-0.75M0.3,-0.75L0.75,-0.75L0.75,-0.3M0.75,0.3L0.75,0.75L0.3,0.75M-0.3,0.75L-0.75,0.75L-0.75,0.3",
+    "unable": "M-0.7,-0.3L0.7,-0.3M-0.7,0.35L0.7,0.35M-0.4,0.9L0.4,-0.85",
+    "clock": "M0.85,0A0.85,0.85,0,1,1,-0.85,0A0.85,0.85,0,1,1,0.85,0M0,-0.5L0,0.05L0.4,0.25",
+    "person": "M0.35,-0.45A0.35,0.35,0,1,1,-0.35,-0.45A0.35,0.35,0,1,1,0.35,-0.45M-0.75,0.85C-0.75,0,0.75,0,0.75,0.85",
+    "eye": "M-0.95,0C-0.45,-0.75,0.45,-0.75,0.95,0C0.45,0.75,-0.45,0.75,-0.95,0M0.15,0A0.15,0.15,0,1,1,-0.15,0A0.15,0.15,0,1,1,0.15,0",
+    "signature": "M-0.8,0.3C-0.4,-1,-0.1,-0.6,-0.3,0.1C-0.45,0.6,0,0.4,0.2,-0.05C0.4,-0.35,0.45,0.25,0.8,0.05M-0.8,0.85L0.8,0.85",
+    "ring": "M0.6,0A0.6,0.6,0,1,1,-0.6,0A0.6,0.6,0,1,1,0.6,0",
+}
+
+STATE_WORDS: Mapping[str, tuple[str, str]] = {
+    "failing": (
+        "failing",
+        "A control stands behind the clause, and its result is bad, or was due and is not there. Red.",
+    ),
+    "none": ("no control", "Nothing stands behind the clause but the policy itself. A gap."),
+    "unable_to_fail": ("unable to fail", "A control is named that nothing could ever make fail. A gap."),
+    "stale": (
+        "stale",
+        "Never judged, not judged for more than two days, or no version of the policy is in force. A gap.",
+    ),
+    "human_only": ("human only", "People owe something; nothing in the system enforces it. A gap."),
+    "insufficient_long": ("long insufficient", "The data could not tell for 30 partitions in a row or more. A gap."),
+    "detect_only": (
+        "only detects",
+        "The clause asks for a bar at intake, and its control finds the outcome afterwards. A gap.",
+    ),
+    "waived": ("waived", "A signed and countersigned exception, until a date. What lies beneath it is said."),
+    "not_applicable": ("not applicable", "A control stands there; no decision has met its condition yet."),
+    "working": ("working", "A control that can fail is there, and was judged lately. Its verdict says what it found."),
+}
+"""The worst first, as the coverage matrix ranks them."""
+
+STATE_GLYPHS: Mapping[str, str] = {
+    "failing": "fail",
+    "none": "gap",
+    "unable_to_fail": "unable",
+    "stale": "clock",
+    "human_only": "person",
+    "insufficient_long": "insufficient",
+    "detect_only": "eye",
+    "waived": "signature",
+    "not_applicable": "not_applicable",
+    "working": "ring",
 }
 
 ENFORCEMENT_WORDS: Mapping[str, tuple[str, str]] = {
     "prevents": ("prevents", "a control stops the outcome before it happens"),
-    "holds": ("holds", "a control will hold the decision back once clearing exists; today it finds it and alerts"),
+    "holds": ("holds", "a control finds it, and holds the decision back until it is mended, reviewed or released"),
     "detects": ("detects", "a control finds it afterwards and stops nothing"),
     "people": ("people only", "an obligation of persons; nothing in the system enforces it"),
     "nothing": ("nothing", "no control and no obligation stands behind the clause"),

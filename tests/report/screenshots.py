@@ -9,10 +9,10 @@ from pathlib import Path
 from gov_pipelines.report import render
 
 SHOTS = (
-    ("index", 1280, 2300, ()), ("index", 400, 4200, ()), ("index", 1280, 2300, ("--blink-settings=preferredColorScheme=0",)),
-    ("mortgage_underwriting", 1280, 5200, ()), ("mortgage_underwriting", 400, 5000, ()),
+    ("index", 1280, 4700, ()), ("index", 400, 8200, ()), ("index", 1280, 2300, ("--blink-settings=preferredColorScheme=0",)),
+    ("mortgage_underwriting", 1280, 7200, ()), ("mortgage_underwriting", 400, 5000, ()),
     ("mortgage_underwriting", 1280, 2600, ("--blink-settings=preferredColorScheme=0",)), ("verify", 1280, 1500, ()),
-    ("two_systems", 1280, 2300, ()),
+    ("two_systems", 1280, 3600, ()),
 )  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def test_a_control_without_a_limit_has_its_lowest_group_first(home):
     free = HOUSE.model_copy(update={"clauses": [clause]})
     with open_store(home.store_url).connect() as connection:
         view = views(gather(connection, home, {"loans": LOANS}, [free], AS_OF))["A-1"]
-    assert (view.limit, view.limit_is, view.gap) == (None, "at_least", "unable to fail")
+    assert (view.limit, view.limit_is, view.state) == (None, "at_least", "failing")
 
 
 def test_the_deciding_number_stands_in_where_no_file_has_all(home):
