@@ -34,11 +34,20 @@ COMMANDS: Mapping[str, Place] = {
     "lint": Place("lint", "Audit", "find every mistake in declarations and policies"),
     "compile": Place("lint", "Audit", "write the Great Expectations suites of the policies"),
     "selftest": Place("selftest", "Audit", "plant a breach for every control and see it caught"),
+    "grants": Place("grants", "Audit", "print least-privilege SQL for a system's role, or what it can read beyond"),
     "gaps": Place("gaps", "Audit", "show which clauses no control enforces"),
+    "bias-audit": Place(
+        "bias_audit", "Prove", "prepare the tables of New York City's Local Law 144, or check published ones"
+    ),
     "report": Place("report", "Audit", "write the pages: gaps first"),
     "explain": Place("explain", "Prove", "say of one decision which clauses judged it, and how"),
     "verify": Place("verify", "Prove", "check signed snapshots"),
     "reviewers": Place("reviewers", "People", "say how people review, and who looks like a rubber stamp"),
+    "obligations": Place("obligations", "People", "show what people owe: done, due or overdue"),
+    "attest": Place("attest", "People", "sign that you did what a clause asks of people"),
+    "findings": Place("findings", "People", "show what failed, who sees to it and until when; accept, report"),
+    "concern": Place("concern", "People", "say that something looks wrong; anybody may"),
+    "waive": Place("waive", "People", "set a clause aside for a time, with two signatures"),
     "keys": Place("keys", "Operate", "make and show the signing key"),
 }
 
@@ -56,7 +65,7 @@ class _Commands(click.Group):
         if place is None:
             return None
         module = importlib.import_module(f"gov_pipelines.cli.{place.module}")
-        command = getattr(module, f"{cmd_name}_command")
+        command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
         return command
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -54,6 +54,10 @@ class Clock:
     def overdue(self, today: date) -> bool:
         """Whether it still runs, past its date."""
         return self.reported is None and today > self.due
+
+    def late(self, zone: tzinfo) -> bool:
+        """Whether it was reported, after its date where the system is."""
+        return self.reported is not None and self.reported.astimezone(zone).date() > self.due
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

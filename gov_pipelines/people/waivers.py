@@ -40,6 +40,12 @@ class Waiver:
     countersigned_by: str = ""
     since: datetime | None = None
 
+    def state(self, at: datetime) -> str:
+        """How it stands at an instant, in words."""
+        if at >= self.ends:
+            return "ended"
+        return "in force" if self.stands(at) else "waits for a second signature"
+
     def stands(self, at: datetime) -> bool:
         """Whether it is in force at an instant."""
         return self.since is not None and self.since <= at < self.ends

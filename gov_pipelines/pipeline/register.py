@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
@@ -43,10 +43,14 @@ class Books:
     systems: Mapping[str, SystemDeclaration]
     mistakes: list[Mistake]
 
-    def today(self, system: str, now: datetime) -> date:
-        """The local date of a system; of one no longer declared, in UTC."""
+    def zone(self, system: str) -> tzinfo:
+        """Where a system's dates are; UTC for one that is no longer declared."""
         declaration = self.systems.get(system)
-        return now.astimezone(ZoneInfo(declaration.zone) if declaration else UTC).date()
+        return ZoneInfo(declaration.zone) if declaration else UTC
+
+    def today(self, system: str, now: datetime) -> date:
+        """The local date of a system."""
+        return now.astimezone(self.zone(system)).date()
 
     def routes(self, control: str | None, on: date) -> tuple[str, ...]:
         """Whom a control's alerts go to; none for the default route."""
@@ -100,6 +104,23 @@ def alerts_due(
             for alert in _of_finding(each, books, now, waived=(each.system, each.control) in waived)
         ),
     ]
+
+
+def concern_raised(finding: str, system: str, now: datetime) -> Alert:
+    """The alert that somebody raised a concern; not what they said, nor who."""
+    return _alert(
+        f"{system}|{finding}|concern",
+        system,
+        None,
+        now.date(),
+        "warning",
+        (),
+        f"{system}: somebody says that something looks wrong ({finding})",
+        {
+            "What to do": f"read it with `gov findings show {finding}`, and say who sees to it with `gov findings assign`"
+        },
+        now,
+    )
 
 
 def _escalation(owed: Owed, step: Step, now: datetime) -> Alert:

@@ -1,0 +1,35 @@
+"""`gov attest`: somebody signs that they did what a clause obliges them to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.desk import Desk, by_hand
+from gov_pipelines.people import attest, known_obligations
+
+
+@click.command("attest")
+@click.argument("clause")
+@by_hand
+@click.option("--note", help="What was done, or where its record is kept.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was signed as JSON.")
+def attest_command(clause: str, person: str, folder: Path, note: str | None, as_json: bool) -> None:
+    """Attest what a clause asks of people, in the version in force today.
+
+    \b
+    Example:
+      gov attest house-fair-lending/FL-15 --as jane --key keys/jane
+    """
+    desk = Desk()
+    policy, found = desk.clause(clause)
+    with desk.engine.begin() as connection:
+        act = attest(connection, desk.hand(connection, person, folder), policy, found, note, desk.now)
+        owed = known_obligations(connection, desk.roster(connection), desk.books.policies, desk.now)
+    due = next(each.due for each in owed if (each.clause, each.person) == (clause, person))
+    if as_json:
+        print_json({"act": act, "clause": clause, "version": policy.version, "person": person, "next_due": due})
+        return
+    click.echo(f"{person} attested {clause}, version {policy.version}. Next due: {due or 'not again'}.")

@@ -1,0 +1,39 @@
+"""`gov concern`: anybody says that something looks wrong."""
+
+from __future__ import annotations
+
+import click
+
+from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.desk import Desk
+from gov_pipelines.people import raise_concern
+from gov_pipelines.pipeline.register import concern_raised
+from gov_pipelines.store import enqueue
+
+
+@click.command("concern")
+@click.option("--system", required=True, help="The system it is about.")
+@click.option(
+    "--text", required=True, help="What looks wrong, in your words. It is kept in the store and shown nowhere else."
+)
+@click.option("--decision", help="Id of the decision it is about, if it is about one.")
+@click.option("--as", "person", help="Your name, if you want to say it. Nobody checks it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the finding's id as JSON.")
+def concern_command(system: str, text: str, decision: str | None, person: str | None, as_json: bool) -> None:
+    """Say that something looks wrong. It needs no key, opens a finding, and tells the system's people that it is there.
+
+    \b
+    Example:
+      gov concern --system mortgage_underwriting --text "Two applicants with the same file got different answers."
+    """
+    desk = Desk()
+    declaration = desk.place.system(system)
+    with desk.engine.begin() as connection:
+        name = raise_concern(connection, declaration, text, decision, person, desk.now)
+        enqueue(connection, [concern_raised(name, system, desk.now)])
+    if as_json:
+        print_json({"finding": name})
+        return
+    click.echo(
+        f"Finding {name} is open. {declaration.owner} sees to it; `gov findings show {name}` shows what became of it."
+    )

@@ -1,0 +1,247 @@
+"""`gov findings`: what failed, who sees to it, until when, and what closed it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.desk import DAY, Desk, WithDefault, by_hand, day_of, printable, table
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.people import (
+    Clock,
+    Finding,
+    accept,
+    assign,
+    known_findings,
+    may_accept,
+    report_incident,
+    start_clock,
+)
+from gov_pipelines.people.findings import REPORT_WITHIN
+from gov_pipelines.policy import Clause, control_key
+from gov_pipelines.policy.kinds import Incident
+from gov_pipelines.store import reading
+
+_CONFIDED = ("text", "decision", "by")
+
+
+@click.group("findings", cls=WithDefault)
+def findings_command() -> None:
+    """Show findings: what failing controls, breaches and concerns opened. `gov findings list --help` has the options.
+
+    Subcommands show one, assign it, accept it, start an incident's clock and report it. Each takes --json where it prints.
+
+    \b
+    Example:
+      gov findings
+      gov findings mortgage_underwriting --all
+      gov findings show F-3fa92c1b07
+    """
+
+
+@findings_command.command("list")
+@click.argument("system", required=False)
+@click.option("--all", "everything", is_flag=True, help="Closed ones, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print findings as JSON; never the text of a concern.")
+def list_findings(system: str | None, everything: bool, as_json: bool) -> None:
+    """List the open findings of one system or of all, those due first first.
+
+    \b
+    Example:
+      gov findings list mortgage_underwriting --all
+    """
+    desk = Desk()
+    if system is not None:
+        desk.place.system(system)
+    with reading(desk.place.engine) as connection:
+        known = known_findings(connection, desk.roster(connection), system).values()
+    shown = sorted((each for each in known if everything or each.state == "open"), key=lambda each: (each.due, each.id))
+    if as_json:
+        print_json([_record(desk, each) for each in shown])
+        return
+    if shown:
+        click.echo(table([_line(desk, each) for each in shown]))
+    late = sum(_past_due(desk, each) for each in shown)
+    running = sum(clock.reported is None for each in shown for clock in each.clocks)
+    click.echo(
+        f"{len(shown)} findings{'' if everything else ' open'}, {late} past due, {running} incident clocks running."
+    )
+
+
+@findings_command.command("show")
+@click.argument("finding")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def show(finding: str, as_json: bool) -> None:
+    """Show one finding whole, the text of a concern included.
+
+    \b
+    Example:
+      gov findings show F-3fa92c1b07
+    """
+    desk = Desk()
+    with reading(desk.place.engine) as connection:
+        found = desk.finding(connection, finding)
+    if as_json:
+        print_json(_record(desk, found) | {name: getattr(found, name) for name in _CONFIDED})
+        return
+    click.echo("\n".join(f"{name:<12} {printable(said)}" for name, said in _facts(desk, found) if said))
+
+
+@findings_command.command("assign")
+@click.argument("finding")
+@click.option("--owner", help="Who sees to it: a team, a role or a person.")
+@click.option("--action", help="What is being done.")
+@click.option("--due", type=DAY, help="Until when.")
+def assign_finding(finding: str, owner: str | None, action: str | None, due: datetime | None) -> None:
+    """Say who sees to a finding, what is being done, and until when. Whoever is named may not accept it for that.
+
+    \b
+    Example:
+      gov findings assign F-3fa92c1b07 --owner credit-risk --action "Retrain without income bands" --due 2026-12-01
+    """
+    desk = Desk()
+    with desk.engine.begin() as connection:
+        found = desk.finding(connection, finding)
+        today = desk.books.today(found.system, desk.now)
+        assign(connection, found, owner=owner, action=action, due=day_of(due), today=today, now=desk.now)
+        now = desk.finding(connection, finding)
+    click.echo(f"{finding}: {printable(now.owner)}, due {now.due}. {printable(now.action or 'No action is named.')}")
+
+
+@findings_command.command("accept")
+@click.argument("finding")
+@click.option("--why", required=True, help="Why this may stand.")
+@by_hand
+def accept_finding(finding: str, why: str, person: str, folder: Path) -> None:
+    """Accept what was found, as the system's owner or an approver, with a signature. The next failure opens it again.
+
+    To set a clause aside for a time, use `gov waive`.
+
+    \b
+    Example:
+      gov findings accept F-3fa92c1b07 --why "Corrected by letter on 3 November" --as jane --key keys/jane
+    """
+    desk = Desk()
+    with desk.engine.begin() as connection:
+        found = desk.finding(connection, finding)
+        accept(connection, desk.hand(connection, person, folder), found, _entitled(desk, found), why, desk.now)
+    click.echo(f"{finding} is closed: accepted by {person}.")
+
+
+@findings_command.command("incident")
+@click.argument("finding")
+@click.option("--kind", required=True, type=click.Choice(list(REPORT_WITHIN)), help="2, 10 or 15 days to report it.")
+@click.option("--aware", required=True, type=DAY, help="The local date somebody became aware of it.")
+def incident(finding: str, kind: str, aware: datetime) -> None:
+    """Start the time to report an incident to an authority.
+
+    \b
+    Example:
+      gov findings incident F-3fa92c1b07 --kind serious --aware 2026-11-03
+    """
+    desk = Desk()
+    with desk.engine.begin() as connection:
+        found = desk.finding(connection, finding)
+        today = desk.books.today(found.system, desk.now)
+        start_clock(connection, found, cast("Incident", kind), aware.date(), today, desk.now)
+        clock = desk.finding(connection, finding).clocks[-1]
+    click.echo(f"{finding}: {_clock(desk, found, clock)}.")
+
+
+@findings_command.command("report")
+@click.argument("finding")
+@click.option("--to", "authority", required=True, help="The authority it was reported to.")
+@by_hand
+def report(finding: str, authority: str, person: str, folder: Path) -> None:
+    """Sign that an incident was reported: its clock stops. A first report may be incomplete.
+
+    \b
+    Example:
+      gov findings report F-3fa92c1b07 --to "Market surveillance authority" --as jane --key keys/jane
+    """
+    desk = Desk()
+    with desk.engine.begin() as connection:
+        found = desk.finding(connection, finding)
+        report_incident(
+            connection, desk.hand(connection, person, folder), found, _entitled(desk, found), authority, desk.now
+        )
+        now = desk.finding(connection, finding)
+    click.echo("\n".join(f"{finding}: {_clock(desk, now, clock)}." for clock in now.clocks))
+
+
+def _entitled(desk: Desk, finding: Finding) -> frozenset[str]:
+    declaration = desk.books.systems.get(finding.system)
+    if declaration is None:
+        raise WrongUse(
+            f"{finding.system} is not declared any more, so nobody may sign for it. Restore its defs.yaml first."
+        )
+    clauses: dict[str, Clause] = {
+        control_key(policy, each): each for policy in desk.books.policies for each in policy.clauses
+    }
+    return may_accept(declaration, clauses.get(finding.control or ""))
+
+
+def _past_due(desk: Desk, finding: Finding) -> bool:
+    return finding.state == "open" and desk.books.today(finding.system, desk.now) > finding.due
+
+
+def _line(desk: Desk, each: Finding) -> list[str]:
+    due = f"due {each.due}{' PAST DUE' if _past_due(desk, each) else ''}" if each.state == "open" else "-"
+    seen = f"seen on {each.occurrences} day{'s' * (each.occurrences != 1)}" if each.control else "said once"
+    again = f"reopened {len(each.reopened)} times" if each.reopened else ""
+    clocks = ", ".join(_clock(desk, each, clock) for clock in each.clocks)
+    days = f"{each.days_open(desk.now)} days"
+    what = each.control or "a concern"
+    return [each.id, each.state, each.severity, each.system, what, due, days, seen, each.owner, again, clocks]
+
+
+def _clock(desk: Desk, finding: Finding, clock: Clock) -> str:
+    if clock.reported:
+        late = " LATE" if clock.late(desk.books.zone(finding.system)) else ""
+        return (
+            f"{clock.kind} incident reported{late} on {clock.reported:%Y-%m-%d} to {printable(clock.authority or '')}"
+        )
+    late = " OVERDUE" if clock.overdue(desk.books.today(finding.system, desk.now)) else ""
+    return f"{clock.kind} incident, report by {clock.due}{late}"
+
+
+def _facts(desk: Desk, found: Finding) -> list[tuple[str, str | None]]:
+    """One finding, a fact a line; a fact that is not known has no line."""
+    days = [f"{day}{f' ({count} breaches)' if count else ''}" for day, count in sorted(found.red.items())]
+    return [
+        ("finding", found.id),
+        ("system", found.system),
+        ("control", found.control or "a concern, which somebody raised"),
+        ("state", f"{found.state}, {found.days_open(desk.now)} days open"),
+        ("severity", found.severity),
+        ("owner", found.owner),
+        ("action", found.action or "none is named; `gov findings assign`"),
+        ("due", f"{found.due}{' PAST DUE' if _past_due(desk, found) else ''}"),
+        ("first seen", f"{found.partition}, by snapshot {found.snapshot}" if found.partition else None),
+        ("opened", f"{found.opened_at:%Y-%m-%d %H:%M} UTC"),
+        ("reopened", ", ".join(f"{at:%Y-%m-%d %H:%M}" for at in found.reopened)),
+        ("seen on", ", ".join(days)),
+        ("accepted", ", ".join(str(day) for day in sorted(found.accepted))),
+        ("closed", f"{found.closed_at:%Y-%m-%d %H:%M} UTC: {found.evidence}" if found.closed_at else None),
+        *(("incident", _clock(desk, found, clock)) for clock in found.clocks),
+        ("said by", found.by),
+        ("decision", found.decision),
+        ("text", found.text),
+    ]
+
+
+def _record(desk: Desk, found: Finding) -> dict[str, Any]:
+    said = {name: value for name, value in asdict(found).items() if name not in _CONFIDED}
+    for name in ("red", "accepted"):
+        said[name] = {day.isoformat(): count for day, count in sorted(said[name].items())}
+    derived = {
+        "days_open": found.days_open(desk.now),
+        "occurrences": found.occurrences,
+        "past_due": _past_due(desk, found),
+    }
+    return said | derived

@@ -1,0 +1,95 @@
+"""`gov obligations`: what people owe, who did it and who did not."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from datetime import date, timedelta
+
+import click
+
+from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.desk import Desk, table
+from gov_pipelines.notify import deliver, routes_from
+from gov_pipelines.people import Owed, known_obligations, obligations_in_force
+from gov_pipelines.pipeline.register import register
+from gov_pipelines.policy import Obligation, control_key
+from gov_pipelines.store import reading
+
+_SOON = timedelta(days=30)
+
+
+@click.command("obligations")
+@click.option("--tell", is_flag=True, help="Alert on what is due and was not told: what the daily schedule does.")
+@click.option("--json", "as_json", is_flag=True, help="Print what everybody owes as JSON.")
+def obligations_command(tell: bool, as_json: bool) -> None:
+    """Show what each clause obliges people to: who, by when, done or overdue. It names people; alerts name their roles.
+
+    Never counted as a control of a system.
+
+    \b
+    Example:
+      gov obligations
+      gov obligations --tell
+    """
+    desk = Desk()
+    today, books = desk.now.date(), desk.books
+    with reading(desk.engine) as connection:
+        owed = known_obligations(connection, desk.roster(connection), books.policies, desk.now)
+    obliging = {
+        control_key(policy, clause): owes for policy, clause, owes in obligations_in_force(books.policies, today)
+    }
+    new = register(desk.engine, books, desk.authority, desk.now) if tell else None
+    sent = deliver(desk.engine, routes_from(os.environ), desk.now) if tell else None
+    if as_json:
+        lists = {
+            key: owes.model_dump(mode="json", by_alias=True, include={"tools", "never"})
+            for key, owes in obliging.items()
+        }
+        print_json([asdict(each) | lists[each.clause] for each in owed])
+    else:
+        for key, owes in obliging.items():
+            mine = [each for each in owed if each.clause == key]
+            click.echo(f"{key}  {owes.shape}, {owes.who}: {mine[0].text}")
+            click.echo("\n".join([*(f"    {line}" for line in _lists(owes, today)), *_people(mine)]))
+        late = sum(each.state == "overdue" for each in owed)
+        click.echo(f"\n{len(obliging)} obligations, {late} overdue. None of them is a control of a system.")
+    if sent is not None:
+        click.echo(
+            f"{new} new alerts; {sent.delivered} delivered, {sent.failed} failed, {sent.waiting} waiting.", err=as_json
+        )
+
+
+def _lists(owes: Obligation, today: date) -> list[str]:
+    """Tools and for how long they are approved; uses that are never allowed."""
+    lines = []
+    for tool in owes.tools:
+        what = f"{tool.name}{f', for {tool.for_}' if tool.for_ else ''}"
+        if tool.approved_from and today < tool.approved_from:
+            lines.append(f"tool: {what}: not approved before {tool.approved_from}")
+        elif tool.approved_until is None:
+            lines.append(f"tool: {what}: approved")
+        elif today >= tool.approved_until:
+            lines.append(f"tool: {what}: RAN OUT on {tool.approved_until}")
+        else:
+            soon = " (soon)" if tool.approved_until - today <= _SOON else ""
+            lines.append(f"tool: {what}: approved until {tool.approved_until}{soon}")
+    return [*lines, *(f"never: {use}" for use in owes.never)]
+
+
+def _people(owed: list[Owed]) -> list[str]:
+    if owed[0].person is None:
+        return [f"    nobody is enrolled as {owed[0].who}: nobody owes this. `gov keys add` enrols people."]
+    return [f"    {line}" for line in table([_person(each) for each in owed]).splitlines()]
+
+
+def _person(each: Owed) -> list[str]:
+    days = each.working_days_overdue
+    late = f" by {days} working day{'s' * (days != 1)}" if each.state == "overdue" else ""
+    said = (
+        f"attested {each.attested_at:%Y-%m-%d}, version {each.attested_version}"
+        if each.attested_at
+        else "never attested"
+    )
+    told = "".join(f"; escalated to {step.to}" for step in each.steps)
+    return [each.person or "", f"{each.state}{late}", f"due {each.due}" if each.due else "", f"{said}{told}"]
