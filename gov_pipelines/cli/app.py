@@ -32,6 +32,8 @@ COMMANDS: Mapping[str, Place] = {
     "init": Place("init", "Start here", "draft a system from a data file"),
     "audit": Place("audit", "Audit", "run the nightly audit of one system, for a day or a range"),
     "lint": Place("lint", "Audit", "find every mistake in declarations and policies"),
+    "diff": Place("diff", "Audit", "say what became stricter or laxer between two policies"),
+    "schema": Place("schema", "Audit", "write the JSON Schemas that let an editor complete policies and systems"),
     "compile": Place("lint", "Audit", "write the Great Expectations suites of the policies"),
     "selftest": Place("selftest", "Audit", "plant a breach for every control and see it caught"),
     "grants": Place("grants", "Audit", "print least-privilege SQL for a system's role, or what it can read beyond"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from gov_pipelines.measure.bias_audit import Base, ImpactTable, Line, impact_tables, printed
 from gov_pipelines.measure.drift import drift_measurements
 from gov_pipelines.measure.fairness import fairness_measurements
 from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement, Verdict
+from gov_pipelines.measure.published import PUBLISHED_COLUMNS, Defect, defects, published_rows
 from gov_pipelines.measure.quality import freshness_measurement, quality_measurements, range_measurements
 from gov_pipelines.measure.scoring import SCORING, scored_tally
 from gov_pipelines.measure.tallies import Tally, tally, total
@@ -13,18 +15,27 @@ from gov_pipelines.measure.verdict import judge
 from gov_pipelines.measure.window import partition_window, window_bounds, window_partitions
 
 __all__ = [
+    "PUBLISHED_COLUMNS",
     "SCORING",
     "WORST_FIRST",
+    "Base",
+    "Defect",
+    "ImpactTable",
     "Judgement",
+    "Line",
     "Measurement",
     "Tally",
     "Verdict",
+    "defects",
     "disclosed",
     "drift_measurements",
     "fairness_measurements",
     "freshness_measurement",
+    "impact_tables",
     "judge",
     "partition_window",
+    "printed",
+    "published_rows",
     "quality_measurements",
     "range_measurements",
     "scored_tally",
