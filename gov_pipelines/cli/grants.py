@@ -63,11 +63,9 @@ def grants_command(system: str, view: str | None, compare: bool, day: datetime |
     if as_json:
         print_json({"system": system, "role": declaration.intake.database_role, "statements": statements})
     else:
+        click.echo(f"-- What the role of {system} may read: declared in its intake and permitted by")
         click.echo(
-            f"-- What {declaration.intake.database_role} may read for {system}: declared in its intake, and permitted"
-        )
-        click.echo(
-            f"-- by {', '.join(controls) or 'default: no data_access control is in force'}. The role must exist."
+            f"-- {', '.join(controls) or 'default, as no data_access control is in force'}. The role must exist."
         )
         click.echo("\n".join(["BEGIN;", *(f"{statement};" for statement in statements), "COMMIT;"]))
     return 0
@@ -81,15 +79,15 @@ def _last_day(declaration: SystemDeclaration) -> date:
 def _compare(
     place: Workplace, declaration: SystemDeclaration, controls: dict[str, DataAccess], on: date, as_json: bool
 ) -> int:
-    asked = {"project": place.project.root, "environ": os.environ}
-    privileges = granted(declaration, **asked)
+    root = place.project.root
+    privileges = granted(declaration, project=root, environ=os.environ)
     if privileges is None:
         raise WrongUse(
             f"{declaration.system} names no role in a PostgreSQL database. Declare `intake.database_role` and "
             "`intake.database_url_env`, or a source on PostgreSQL."
         )
     found = _four_sets(declaration, controls, privileges)
-    log = read_access_log(declaration, on, **asked)
+    log = read_access_log(declaration, on, project=root, environ=os.environ)
     found["read"] = sorted({_read(row) for row in log.select("field", "table").iter_rows(named=True)})
     outside = [each for control in controls.values() or [None] for each in _outside(declaration, control, privileges)]
     for control in controls.values() or [None]:

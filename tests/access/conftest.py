@@ -26,6 +26,11 @@ INSERT INTO applications SELECT n, '2026-09-01 12:00+00'::timestamptz + n * inte
 INSERT INTO applicants SELECT n, CASE n % 2 WHEN 0 THEN 'f' ELSE 'm' END, 'a' FROM generate_series(1, 30) n;
 INSERT INTO reads SELECT '2026-09-01 13:00+00', 'svc-model', '{role}', 'amount', 'applications', 'deciding', 1
 """
+COLUMNS = """
+SELECT n.nspname, c.relname, a.attname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT LIKE 'pg%%' AND n.nspname <> 'information_schema'
+"""
 LEAST = """
 REVOKE ALL ON applications, applicants, reads FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO {role};
@@ -59,6 +64,18 @@ class Database:
         engine = sa.create_engine(self.url(user), poolclass=sa.NullPool)
         with engine.connect() as connection:
             return [*connection.exec_driver_sql(query).all()]
+
+    def readable(self) -> set[str]:
+        """The columns that the system's role can really read: each of every table is tried, as the role."""
+        found = set()
+        for schema, relation, column in self.rows(COLUMNS):
+            try:
+                self.rows(f'SELECT "{column}" FROM "{schema}"."{relation}" LIMIT 1', user=self.reader)
+            except sa.exc.ProgrammingError as error:
+                assert "permission denied" in str(error)  # noqa: PT017  (any other error would hide a column)
+                continue
+            found.add(f"{schema}.{relation}.{column}")
+        return found
 
     def _run(self, url: sa.URL, *statements: str) -> None:
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)

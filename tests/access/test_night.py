@@ -1,0 +1,158 @@
+"""Whole nights on PostgreSQL: grants beyond what is declared fail the control, and `gov grants` mends it."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from command import gov
+
+from gov_pipelines.errors import SourceUnreachable
+from gov_pipelines.evidence import generate, verify
+from gov_pipelines.pipeline import night as steps
+from gov_pipelines.pipeline import signing, verdicts
+from gov_pipelines.pipeline.night import Night
+from gov_pipelines.policy import load_declaration, load_policies
+from gov_pipelines.store import Home, reading, verdicts_of
+
+DEFS = """\
+type: gov_pipelines.pipeline.AuditedSystem
+attributes:
+  system: loans
+  owner: team:credit
+  purpose: Decide on loans.
+  risk: high
+  zone: UTC
+  starts: 2026-09-01
+  ends: 2026-09-04
+  source: {{url_env: LOANS_URL, table: applications}}
+  columns: {{decision_id: id, decided_at: decided_on, decision: action, guidelines: gdlin}}
+  fields: {{guidelines: {{type: category}}}}
+  outcomes: {{favorable: [approved], unfavorable: [denied]}}
+  protected_attributes: {{sex: {{table: applicants, key: person, column: gender}}}}
+  access_log: {{table: reads, columns: {{read_at: at, table: tab}}}}
+  intake: {{may_read: [amount, guidelines], database_role: {role}, database_url_env: LOANS_URL}}
+  operating_range: {{rows_per_day: [0, 1000]}}
+  policies: [house]
+"""
+POLICY = """\
+policy: house
+version: 1
+in_force: {from: 2026-01-01}
+owner: credit
+document: {title: House rules}
+clauses:
+  - id: H-1
+    text: The system reads what is declared for it, and never sex.
+    level: intake
+    control: {kind: data_access, acts: prevents, never: [sex]}
+  - id: H-2
+    text: Nothing new reads the data.
+    level: runtime
+    control: {kind: access_pattern, watch: [principal, hour], reads: [0.5, 2], reference: {from: 2026-09-01, until: 2026-09-02}}
+"""
+DAYS = [date(2026, 9, 1) + timedelta(days=n) for n in range(3)]
+
+
+@pytest.fixture
+def project(loans, tmp_path):
+    (tmp_path / "assets" / "loans").mkdir(parents=True)
+    (tmp_path / "expectations").mkdir()
+    (tmp_path / "assets" / "loans" / "defs.yaml").write_text(DEFS.format(role=loans.reader))
+    (tmp_path / "expectations" / "house.yaml").write_text(POLICY)
+    generate(Home(tmp_path / ".gov").keys_dir, name="test", created=datetime(2026, 9, 1, tzinfo=UTC))
+    for day in DAYS[1:]:
+        loans.run(
+            f"INSERT INTO applications SELECT id + {day.day} * 1000, decided_on + {day.day - 1} * interval '1 day', action,"
+            "amount, gdlin, income FROM applications WHERE id <= 30;"
+            f"INSERT INTO reads SELECT at + {day.day - 1} * interval '1 day', principal, role, field, tab, purpose, rows"
+            " FROM reads WHERE at < '2026-09-02'"
+        )
+    return tmp_path
+
+
+def audit(project, day, environ):
+    policies, mistakes = load_policies(project / "expectations")
+    assert not mistakes
+    one = Night(
+        home=Home(project / ".gov"), project=project, partition=day, policies=policies,
+        declaration=load_declaration(project / "assets" / "loans" / "defs.yaml"),
+        as_of=datetime(day.year, day.month, day.day, 2, tzinfo=UTC) + timedelta(days=1), environ=environ,
+    )  # fmt: skip
+    for step in (
+        steps.read_decisions, steps.judge, steps.read_access, steps.compare_access, steps.tally,
+        steps.measure_fairness, steps.measure_shift, verdicts.reach_verdicts,
+    ):  # fmt: skip
+        step(one)
+    signing.sign(one)
+    with reading(one.store) as connection:
+        found = {each.clause: each for each in verdicts_of(connection, "loans", day)}
+    return found, json.loads((one.folder / "access_patterns.json").read_text())
+
+
+def test_an_excess_grant_fails_the_night_and_the_printed_sql_mends_the_next(project, loans):
+    loans.run("GRANT SELECT ON applicants TO PUBLIC; GRANT SELECT (income) ON applications TO {role}")
+    found, patterns = audit(project, DAYS[0], loans.environ)
+    verdict = found["H-1"]
+    assert (verdict.verdict, verdict.acts, verdict.metric) == ("fail", "prevents", "fields_granted_outside")
+    assert "3 of 8 columns granted in the database are outside" in verdict.reason
+    assert "public.applicants.gender (granted to PUBLIC on the table)" in verdict.reason
+    assert {(one["relation"], one["column"], one["routes"]) for one in patterns["granted"]} == {
+        ("public.applicants", "gender", "granted to PUBLIC on the table"),
+        ("public.applicants", "race", "granted to PUBLIC on the table"),
+        ("public.applications", "income", f"granted to {loans.reader} on the column"),
+    }
+    asked = {"home": project / ".gov", "cwd": project, "env": loans.environ}
+    told = gov("grants", "loans", "--compare", "--date", "2026-09-01", **asked, check=1).stdout
+    assert "granted outside: public.applicants.race: granted to PUBLIC on the table" in told
+    assert "read       applications.amount" in told
+    loans.run(gov("grants", "loans", **asked, check=0).stdout)
+    compared = json.loads(
+        gov("grants", "loans", "--compare", "--date", "2026-09-01", "--json", **asked, check=0).stdout
+    )
+    assert compared["outside"] == []
+    assert compared["declared"] == ["amount", "guidelines"]
+    found, patterns = audit(project, DAYS[1], loans.environ)
+    assert found["H-1"].verdict == "pass"
+    assert "nor any of 4 granted columns" in found["H-1"].reason
+    assert patterns["granted"] == []
+    assert verify.verify(project / ".gov" / "evidence").ok
+
+
+def test_a_silent_database_stops_the_night_and_a_role_it_lacks_is_no_pass(project, loans):
+    file = project / "assets" / "loans" / "defs.yaml"
+    defs = file.read_text()
+    file.write_text(defs.replace(f"role: {loans.reader}", "role: nobody_here"))
+    loans.run("UPDATE reads SET role = 'nobody_here'")
+    found, _ = audit(project, DAYS[0], loans.environ)
+    assert found["H-1"].verdict == "insufficient"
+    assert "the database has no role nobody_here" in found["H-1"].reason
+    file.write_text(defs.replace("url_env: LOANS_URL}", "url_env: GRANTS_URL}"))
+    gone = {"GRANTS_URL": "postgresql+psycopg://x:secret@127.0.0.1:9/loans"}
+    with pytest.raises(SourceUnreachable, match="GRANTS_URL"):
+        audit(project, DAYS[1], loans.environ | gone)
+
+
+def test_reads_unlike_those_of_the_reference_are_told(project, loans):
+    loans.run(
+        "INSERT INTO reads VALUES ('2026-09-02 03:00+00', 'svc-report', '{role}', 'amount', 'applications', 'reporting', 1),"
+        "('2026-09-02 03:30+00', 'svc-report', '{role}', 'amount', 'applications', 'reporting', 1)"
+    )
+    before, _ = audit(project, DAYS[0], loans.environ)
+    assert before["H-2"].verdict == "insufficient"  # compared with itself, nothing is ever new
+    found, patterns = audit(project, DAYS[1], loans.environ)
+    assert (found["H-2"].verdict, found["H-2"].threshold) == (
+        "fail", "at most 0 new principals, hours; reads at least 0.5 and at most 2 times the reference's",
+    )  # fmt: skip
+    assert [(one["column"], one["value"], one["reads"]) for one in patterns["new"]] == [
+        ("hour", "03", 2),
+        ("principal", "svc-report", 2),
+    ]
+    assert "principal svc-report" in patterns["new"][0]["example"]
+    found, _ = audit(project, DAYS[2], loans.environ)
+    assert found["H-2"].verdict == "pass", found["H-2"].reason
+
+
+def test_a_reference_that_was_not_audited_is_no_reference(project, loans):
+    found, _ = audit(project, DAYS[1], loans.environ)
+    assert found["H-2"].verdict == "insufficient"
+    assert "the reference has 0 of its 1 days" in found["H-2"].reason
