@@ -268,7 +268,7 @@ def events_of_night(
     def event(kind: Literal["opened", "joined", "closed", "reopened"], said: dict[str, Any]) -> FindingEvent:
         name = finding_id(row.system, row.control)
         return FindingEvent(
-            key=f"{name}|{kind}|{row.partition.isoformat()}|{row.revision}",
+            key=f"{name}|{row.partition.isoformat()}|{row.revision}|{'closed' if kind == 'closed' else 'red'}",
             finding=name,
             event=kind,
             system=row.system,

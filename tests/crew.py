@@ -1,0 +1,36 @@
+"""People with real keys of their own, enrolled in a store by a real home."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gov_pipelines.evidence import Signer, generate
+from gov_pipelines.people import Hand, Roster, enrol, hand_of, roster_of
+from gov_pipelines.store import Engine, reading
+
+ENROLLED = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+@dataclass
+class Crew:
+    engine: Engine
+    folder: Path
+    keys: dict[str, Signer] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.home = generate(self.folder / "home", name="the home", created=ENROLLED)
+
+    def enrol(self, person: str, *roles: str, at: datetime = ENROLLED) -> None:
+        self.keys[person] = self.keys.get(person) or generate(self.folder / person, name=person, created=at)
+        with self.engine.begin() as connection:
+            enrol(connection, self.home, person, roles, self.keys[person].public, at)
+
+    @property
+    def roster(self) -> Roster:
+        with reading(self.engine) as connection:
+            return roster_of(connection, self.home.public)
+
+    def hand(self, person: str, now: datetime) -> Hand:
+        return hand_of(self.roster, person, self.keys[person], now)
