@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gov_pipelines.errors import ConfigurationError
 from gov_pipelines.policy import (
     Policy,
+    bound_clauses,
     control_keys,
     controls_in_force,
     declaration_digest,
@@ -22,6 +23,7 @@ from gov_pipelines.policy import (
     policy_digest,
     policy_text,
 )
+from gov_pipelines.policy.declaration import Intake
 
 
 def version(number, start, until=None, controls=("approved_model",), name="house-hiring"):
@@ -99,6 +101,31 @@ def test_acts_follows_from_kind_and_on_fail(declaration, control, acts, on_fail)
     policy["clauses"] = [{"id": "A", "text": "x", "level": "intake", "control": control}]
     (bound,) = controls_in_force([Policy.model_validate(policy)], declaration, FIRST)
     assert (bound.acts, bound.on_fail) == (acts, on_fail)
+
+
+@pytest.mark.parametrize(
+    ("on_fail", "intake", "acts"),
+    [
+        ({}, {"database_role": "model", "database_url_env": "LOANS_URL"}, "prevents"),
+        ({}, {"database_role": "model"}, "detects"),
+        ({}, {"database_url_env": "LOANS_URL"}, "detects"),
+        ({"on_fail": "suspend"}, {"database_role": "model", "database_url_env": "LOANS_URL"}, "holds"),
+    ],
+)
+def test_a_database_that_is_named_with_its_role_prevents(declaration, on_fail, intake, acts):
+    policy = version(1, FIRST).model_dump(by_alias=True)
+    policy["clauses"] = [{"id": "A", "text": "x", "level": "intake", "control": {"kind": "data_access"} | on_fail}]
+    system = declaration.model_copy(update={"intake": Intake(**intake)})
+    (bound,) = controls_in_force([Policy.model_validate(policy)], system, FIRST)
+    assert bound.acts == acts
+    (alone,) = bound_clauses(Policy.model_validate(policy))
+    assert alone.acts == ("holds" if on_fail else "detects")
+
+
+def test_what_is_declared_to_prevent_is_asked_of_each_system(files):
+    files.control("{kind: data_access, acts: prevents}")
+    load_policy(files.policy)
+    assert any("nothing prevents a read" in mistake.problem for mistake in files.lint())
 
 
 @pytest.mark.parametrize(
