@@ -12,6 +12,7 @@ from gov_pipelines.decisions.judge import (
     judged_controls,
     verdicts_under,
 )
+from gov_pipelines.decisions.past import Past, read_past
 from gov_pipelines.decisions.places import Columns, During, Place, open_sources
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "During",
     "Extract",
     "Judged",
+    "Past",
     "Place",
     "RowAccounting",
     "as_integer",
@@ -31,5 +33,6 @@ __all__ = [
     "judged_controls",
     "open_sources",
     "read_partition",
+    "read_past",
     "verdicts_under",
 ]

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 import polars as pl
 
+from gov_pipelines.decisions.clocks import clock_between
 from gov_pipelines.decisions.rules import RULES, VERDICT, Hearing, Ruling
 from gov_pipelines.measure import Measurement, partition_window
 from gov_pipelines.policy import BoundClause, SystemDeclaration
@@ -89,15 +90,21 @@ def judge_decisions(
     """
     rows = log.lazy()
     start, end = partition_window(partition, declaration.zone)
+    columns = rows.collect_schema()
+    moments = [pl.col(name).dt.epoch("us") for name, dtype in columns.items() if dtype.is_temporal()]
+    now = pl.lit(as_of).dt.epoch("us")
     facts = rows.select(
         ours=pl.col("decided_at").is_between(start, end, closed="left").all(),
         requesters=pl.col("requester").is_not_null().any(),
+        first=pl.min_horizontal(now, *(moment.min() for moment in moments)),
+        last=pl.max_horizontal(now, *(moment.max() for moment in moments)),
     )
-    ours, requesters = facts.collect(engine="streaming").row(0)
+    ours, requesters, first, last = facts.collect(engine="streaming").row(0)
     if not ours:
         raise ValueError(f"the log holds decisions outside {partition.isoformat()} in {declaration.zone}")
     asked = requesters or "requester" in declaration.columns
-    hearing = Hearing(declaration, partition, as_of, rows.collect_schema(), asked)
+    clock = clock_between(declaration.zone, first, last)
+    hearing = Hearing(declaration, partition, as_of, columns, asked, clock)
     rules = [_rule(clause, hearing) for clause in bound if clause.control.judges == "decision"]
     keys = [rule.bound.key for rule in rules]
     read = {name for rule in rules for said in (rule.verdict, rule.ruling.reason) for name in said.meta.root_names()}

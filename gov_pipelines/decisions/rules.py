@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from gov_pipelines.decisions.clocks import Clock
 from gov_pipelines.policy import Predicate, SystemDeclaration, parse_predicate
 from gov_pipelines.policy.kinds import ApprovedModel, Deadline, DecisionRule, DecisionScope, HumanReview
 
@@ -29,6 +30,7 @@ class Hearing:
         as_of: what happened later has not happened yet.
         columns: the columns of the log, with their types.
         requesters: whether the log says who asked for decisions.
+        clock: of the system's zone, over the moments of the log and `as_of`.
         holidays: days that clocks of working days leave out, besides Saturdays and Sundays.
     """
 
@@ -37,6 +39,7 @@ class Hearing:
     as_of: datetime
     columns: Mapping[str, pl.DataType]
     requesters: bool
+    clock: Clock
     holidays: Sequence[date] = ()
 
     def predicate(self, text: str) -> Predicate:
@@ -51,10 +54,6 @@ class Hearing:
     def now(self) -> pl.Expr:
         """`as_of` as a literal of the log's own type."""
         return pl.lit(self.as_of.astimezone(UTC)).cast(pl.Datetime("us", "UTC"))
-
-    def local_date(self, moment: pl.Expr) -> pl.Expr:
-        """The calendar date of a moment in the system's zone."""
-        return moment.dt.convert_time_zone(self.declaration.zone).dt.date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,20 +131,20 @@ def _later(control: Deadline, hearing: Hearing, start: pl.Expr, moment: pl.Expr)
     within = control.within
     if within.unit == "hours":
         return moment - start > pl.lit(timedelta(hours=within.count))
-    first = hearing.local_date(start)
+    first = hearing.clock.date(start)
     if within.unit == "working days":
         # From a Saturday the first working day is Monday, or the next that is no holiday: step back to Friday, then count.
         last = first.dt.add_business_days(within.count, holidays=hearing.holidays, roll="backward")
     else:
         last = first.dt.offset_by(f"{within.count}{_CALENDAR[within.unit]}")
-    return hearing.local_date(moment) > last
+    return hearing.clock.date(moment) > last
 
 
 def _elapsed(control: Deadline, hearing: Hearing, start: pl.Expr, moment: pl.Expr) -> pl.Expr:
     if control.within.unit == "hours":
         # Rounded up, so that what is late never reads as the limit itself.
         return pl.format("{} hours", ((moment - start).dt.total_seconds() / 360).ceil() / 10)
-    return pl.format("{} days", (hearing.local_date(moment) - hearing.local_date(start)).dt.total_days())
+    return pl.format("{} days", (hearing.clock.date(moment) - hearing.clock.date(start)).dt.total_days())
 
 
 def decision_rule(control: DecisionRule, hearing: Hearing) -> Ruling:
