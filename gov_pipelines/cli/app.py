@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Place] = {
     "compile": Place("lint", "Audit", "write the Great Expectations suites of the policies"),
     "selftest": Place("selftest", "Audit", "plant a breach for every control and see it caught"),
     "grants": Place("grants", "Audit", "print least-privilege SQL for a system's role, or what it can read beyond"),
+    "export-intake": Place("export_intake", "Audit", "write what a system may read and decide, for the system to obey"),
     "gaps": Place("gaps", "Audit", "show which clauses no control enforces"),
     "bias-audit": Place(
         "bias_audit", "Prove", "prepare the tables of New York City's Local Law 144, or check published ones"
@@ -44,13 +45,15 @@ COMMANDS: Mapping[str, Place] = {
     "report": Place("report", "Audit", "write the pages: gaps first"),
     "explain": Place("explain", "Prove", "say of one decision which clauses judged it, and how"),
     "verify": Place("verify", "Prove", "check signed snapshots"),
+    "gate": Place("gate", "People", "say whether a system may be live; sign for it"),
+    "review": Place("review", "People", "show what waits for a person; approve, override, release"),
     "reviewers": Place("reviewers", "People", "say how people review, and who looks like a rubber stamp"),
     "obligations": Place("obligations", "People", "show what people owe: done, due or overdue"),
     "attest": Place("attest", "People", "sign that you did what a clause asks of people"),
     "findings": Place("findings", "People", "show what failed, who sees to it and until when; accept, report"),
     "concern": Place("concern", "People", "say that something looks wrong; anybody may"),
     "waive": Place("waive", "People", "set a clause aside for a time, with two signatures"),
-    "keys": Place("keys", "Operate", "make and show the signing key"),
+    "keys": Place("keys", "Operate", "make and show the signing key; enrol people with theirs"),
 }
 
 

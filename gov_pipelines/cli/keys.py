@@ -1,26 +1,32 @@
-"""`gov keys`: the key that signs snapshots."""
+"""`gov keys`: the key that signs snapshots, and the keys that people sign with."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
 from gov_pipelines.cli.app import here, print_json
-from gov_pipelines.evidence import generate, load_signer
-from gov_pipelines.store import Home
+from gov_pipelines.cli.desk import Desk, table
+from gov_pipelines.evidence import generate, load_signer, load_trust
+from gov_pipelines.people import enrol, refused_acts, revoke
+from gov_pipelines.store import Home, reading
 
 
 @click.group("keys", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the public key as JSON.")
 @click.pass_context
 def keys_command(context: click.Context, as_json: bool) -> None:
-    """Show the public key that auditors need, or make one.
+    """Show the public key that auditors need, or make one. Enrol people with keys of their own, and revoke them.
 
     \b
     Example:
       gov keys new --name "Example Bank, AI audit 2026"
       gov keys
+      gov keys person ann --out keys/ann
+      gov keys add ann --role senior_underwriter --public keys/ann/signing.pub.json
+      gov keys list
     """
     if context.invoked_subcommand is None:
         _show(as_json)
@@ -38,6 +44,97 @@ def new(name: str, as_json: bool) -> None:
     """
     generate(Home(here().home).keys_dir, name=name, created=datetime.now(UTC))
     _show(as_json)
+
+
+@keys_command.command("person")
+@click.argument("name")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="A new folder, which only they should read."
+)
+def person(name: str, out: Path) -> None:
+    """Make a person's own key pair, in a folder of their own. The person runs this; nobody else should hold the key.
+
+    \b
+    Example:
+      gov keys person ann --out keys/ann
+    """
+    generate(out, name=name, created=datetime.now(UTC))
+    public = out / "signing.pub.json"
+    click.echo(f"{name}'s key is in {out}, for {name} alone. It counts once whoever runs this home enrols it:")
+    click.echo(f"  gov keys add {name} --role ROLE --public {public}")
+
+
+@keys_command.command("add")
+@click.argument("name")
+@click.option("--role", "roles", required=True, multiple=True, help="What they may act as; repeat it for several.")
+@click.option(
+    "--public", required=True, type=click.Path(path_type=Path), help="Their public key: ours as JSON, or PEM."
+)
+def add(name: str, roles: tuple[str, ...], public: Path) -> None:
+    """Enrol a person with their public key, signed by this home's key. It takes the place of their earlier enrolment.
+
+    \b
+    Example:
+      gov keys add ann --role senior_underwriter --public keys/ann/signing.pub.json
+    """
+    desk, key = Desk(), load_trust(public)
+    with desk.engine.begin() as connection:
+        enrol(connection, load_signer(desk.place.home.keys_dir), name, roles, key, desk.now)
+    click.echo(f"{name} is enrolled as {', '.join(sorted(set(roles)))} with the key {key.keyid}.")
+
+
+@keys_command.command("revoke")
+@click.argument("name")
+def revoke_person(name: str) -> None:
+    """Revoke a person's key from now on. What they signed before stands.
+
+    \b
+    Example:
+      gov keys revoke ann
+    """
+    desk = Desk()
+    with desk.engine.begin() as connection:
+        revoke(connection, load_signer(desk.place.home.keys_dir), name, desk.now)
+    click.echo(f"{name}'s key is revoked. Days cleared before are as they were; `gov audit` clears a day anew.")
+
+
+@keys_command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print people and refused acts as JSON.")
+def people(as_json: bool) -> None:
+    """Show who is and was enrolled, and what lies among the signed acts and counts for nothing.
+
+    \b
+    Example:
+      gov keys list
+    """
+    desk = Desk()
+    with reading(desk.engine) as connection:
+        roster = desk.roster(connection)
+        refused = refused_acts(connection, roster)
+    known = [
+        {
+            "person": each.person,
+            "roles": sorted(each.roles),
+            "keyid": each.key.keyid,
+            "since": each.since.isoformat(),
+            "until": each.until and each.until.isoformat(),
+            "shared": each.key.keyid in roster.shared,
+        }
+        for each in roster.enrolments
+    ]
+    if as_json:
+        told = [
+            {"id": each.id, "kind": each.kind, "recorded_at": each.recorded_at, "why": each.why} for each in refused
+        ]
+        print_json({"people": known, "refused": told})
+        return
+    rows = [("person", "roles", "key", "since", "until")]
+    for each in roster.enrolments:
+        until = "SHARED, counts for nobody" if each.key.keyid in roster.shared else f"{each.until or ''}"
+        rows.append((each.person, ", ".join(sorted(each.roles)), each.key.keyid[:12], f"{each.since}", until))
+    click.echo(table(rows) if known else "Nobody is enrolled. `gov keys person NAME --out DIR`, then `gov keys add`.")
+    for act in refused:
+        click.echo(f"counts for nothing: {act.kind} {act.id[:12]}, recorded {act.recorded_at}: {act.why}", err=True)
 
 
 def _show(as_json: bool) -> None:

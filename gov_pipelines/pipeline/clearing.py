@@ -55,7 +55,7 @@ from gov_pipelines.store import (
 CLEARED, HELD = "cleared_decisions.parquet", "held_decisions.parquet"
 HELD_SCHEMA = {
     "decision_id": pl.String(), "decided_at": pl.Datetime("us", "UTC"), "control": pl.String(), "on_fail": pl.String(),
-    "reason": pl.String(), "may_release": pl.String(), "revision": pl.Int64(), "snapshot": pl.String(),
+    "reason": pl.String(), "may_release": pl.String(), "due": pl.Datetime("us", "UTC"), "revision": pl.Int64(), "snapshot": pl.String(),
 }  # fmt: skip
 
 
@@ -253,6 +253,8 @@ def _of_each(
     """The decisions one control holds, and those a review lets pass, with the decision it puts in place."""
     human = isinstance(bound.control, HumanReview)
     reviewer = bound.control.role if isinstance(bound.control, HumanReview) else bound.control.approver
+    before = bound.control.before if isinstance(bound.control, HumanReview) else None
+    due = day.log.select("decision_id", due=pl.col(before) if before else pl.lit(None, dtype=HELD_SCHEMA["due"]))
     concerned = verdicts_under(day.verdicts, bound.key)
     held = concerned if human else concerned.filter(pl.col("verdict") != "within")
     about = defaultdict[str, list[SignedAct]](list)
@@ -285,13 +287,14 @@ def _of_each(
         ),
         may_release=pl.lit(reviewer, dtype=pl.String),
     )
-    return rows, passed
+    return rows.join(due, on="decision_id"), passed
 
 
 def _rows(ids: Iterable[str], hold: Hold) -> pl.DataFrame:
     """The same hold on many decisions."""
     said = (pl.lit(value, dtype=pl.String).alias(name) for name, value in asdict(hold).items())
-    return pl.DataFrame({"decision_id": list(ids)}, schema={"decision_id": pl.String}).with_columns(*said)
+    rows = pl.DataFrame({"decision_id": list(ids)}, schema={"decision_id": pl.String})
+    return rows.with_columns(*said, due=pl.lit(None, dtype=HELD_SCHEMA["due"]))
 
 
 def clear(night: Night) -> StepResult:

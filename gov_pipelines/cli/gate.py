@@ -1,0 +1,78 @@
+"""`gov gate`: whether a system may be live, and the signatures it needs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.desk import Desk
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.people import TRANSITIONS, Requirement, approval_subject
+from gov_pipelines.pipeline.clearing import gate_now, people_of
+from gov_pipelines.pipeline.night import Night
+from gov_pipelines.policy import SystemDeclaration
+from gov_pipelines.store import reading
+
+
+@click.command("gate")
+@click.argument("system")
+@click.option("--approve", is_flag=True, help="Sign the declaration as it is, as its owner or approver.")
+@click.option("--as", "person", help="With --approve: who signs.")
+@click.option("--key", "folder", type=click.Path(path_type=Path), help="With --approve: folder of their own key.")
+@click.option("--json", "as_json", is_flag=True, help="Print state and requirements as JSON.")
+def gate_command(system: str, approve: bool, person: str | None, folder: Path | None, as_json: bool) -> int:
+    """Say whether a system may be live: controls bound, their data there, audited once, owner and approver signed.
+
+    Exit code 1 if not. Whatever the declaration says: unless it may, nothing it decides is cleared.
+
+    \b
+    Example:
+      gov gate mortgage_underwriting
+      gov gate mortgage_underwriting --approve --as omar --key keys/omar
+    """
+    desk = Desk()
+    declaration = desk.place.system(system)
+    if approve:
+        _approve(desk, declaration, person, folder)
+    found = requirements(desk, declaration)
+    shut = any(not each.met for each in found)
+    if as_json:
+        print_json(
+            {"system": system, "state": declaration.state, "open": not shut, "requirements": list(map(asdict, found))}
+        )
+    else:
+        click.echo(f"{system} is {declaration.state}; it {'may not' if shut else 'may'} be live.")
+        for each in found:
+            click.echo(f"  {'yes' if each.met else 'NO '}  {each.name}: {each.why}")
+        click.echo(TRANSITIONS[declaration.state])
+    return int(shut and not approve)
+
+
+def requirements(desk: Desk, declaration: SystemDeclaration) -> list[Requirement]:
+    """What the gate asks of a system at this moment."""
+    night = Night(
+        home=desk.place.home,
+        project=desk.place.project.root,
+        declaration=declaration,
+        policies=desk.place.policies,
+        partition=desk.now.date(),
+        as_of=desk.now,
+        environ=os.environ,
+    )
+    with reading(desk.engine) as connection:
+        return gate_now(night, connection, people_of(night, connection))
+
+
+def _approve(desk: Desk, declaration: SystemDeclaration, person: str | None, folder: Path | None) -> None:
+    if person is None or folder is None:
+        raise WrongUse("--approve is signed: name who signs with --as, and the folder of their own key with --key.")
+    entitled = [name for name in (declaration.owner, declaration.approver) if name is not None]
+    with desk.engine.begin() as connection:
+        hand = desk.hand(connection, person, folder)
+        role = hand.role(f"sign for {declaration.system}", entitled)
+        hand.sign(connection, "approve", role, declaration.system, approval_subject(declaration), desk.now)
+    click.echo(f"{person} has signed the declaration of {declaration.system} as it is.", err=True)

@@ -1,0 +1,357 @@
+"""`gov review`: what waits for a person, shown, approved, overridden or released under the person's own key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+import polars as pl
+
+from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.desk import DAY, Desk, WithDefault, by_hand, day_of, printable, table
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.evidence import canonical, load_signer
+from gov_pipelines.people import Act, Case, Hand, Review, SignedAct, facts_of, objection, release_subject, releases
+from gov_pipelines.pipeline.clearing import CLEARED, HELD, Day, Statement, clear, open_day, people_of
+from gov_pipelines.pipeline.night import Night
+from gov_pipelines.policy import BoundClause, SystemDeclaration, did_you_mean
+from gov_pipelines.policy.kinds import HumanReview
+from gov_pipelines.store import Opening, note_opening, opened_at, read_frame
+
+_ON = click.option("--date", "on", type=DAY, help="The day of the decision; needed only where it stands on several.")
+_CONTROL = click.option("--control", help="Only as to this control, `<policy>/<clause>`; default: all you may review.")
+
+
+@click.group("review", cls=WithDefault)
+def review_command() -> None:
+    """Show what waits for a person, and let it pass under your own key. `gov review SYSTEM` lists what waits.
+
+    `gov review list --json` and `gov review show --json` print JSON.
+
+    \b
+    Example:
+      gov review mortgage_underwriting
+      gov review show mortgage_underwriting BF-0224 --key keys/ann
+      gov review approve mortgage_underwriting BF-0224 --as ann --key keys/ann
+      gov review override mortgage_underwriting BF-0224 --decision approved --reason-code R7 --as ann --key keys/ann
+      gov review release mortgage_underwriting house-fair-lending/FL-6 --date 2026-09-30 --as eve --key keys/eve
+    """
+
+
+@review_command.command("list")
+@click.argument("system")
+@click.option("--date", "on", type=DAY, help="Only this day.")
+@click.option("--json", "as_json", is_flag=True, help="Print what waits as JSON.")
+def waiting(system: str, on: datetime | None, as_json: bool) -> None:
+    """List what waits: decision, clause, since when, due when, and whose signature lets it pass.
+
+    \b
+    Example:
+      gov review list mortgage_underwriting --date 2026-09-30
+    """
+    desk = Desk()
+    folders = _days(desk, desk.place.system(system), day_of(on), HELD)
+    held = [read_frame(folder / HELD).with_columns(day=pl.lit(folder.name)) for folder in folders]
+    rows = pl.concat(held).to_dicts() if held else []
+    single = [row for row in rows if row["on_fail"] == "hold_decision"]
+    common: dict[tuple[Any, ...], int] = {}
+    for row in rows:
+        if row["on_fail"] != "hold_decision":
+            key = (row["day"], row["control"], row["on_fail"], row["reason"], row["may_release"])
+            common[key] = common.get(key, 0) + 1
+    if as_json:
+        names = ("day", "control", "on_fail", "reason", "may_release", "decisions")
+        days = [dict(zip(names, (*key, count), strict=True)) for key, count in common.items()]
+        print_json({"decisions": single, "days": days})
+        return
+    for (day, control, _, reason, who), count in common.items():
+        by = f" `gov review release`: {who}." if who else ""
+        click.echo(f"{day}: all {count} decisions are held{f' by {control}' if control else ''}: {reason}.{by}")
+    lines = [
+        (
+            row["decision_id"], row["control"] or "", f"{row['decided_at']:%Y-%m-%d %H:%M}Z",
+            f"{row['due']:%Y-%m-%d %H:%M}Z" if row["due"] else "", row["may_release"] or "", row["reason"],
+        )
+        for row in single
+    ]  # fmt: skip
+    click.echo(
+        table([("decision", "clause", "since", "due", "by", "why"), *lines]) if lines else "No review is waiting."
+    )
+
+
+@review_command.command("show")
+@click.argument("system")
+@click.argument("decision")
+@_ON
+@click.option("--key", "folder", type=click.Path(path_type=Path), help="Folder of your key: notes when you opened it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
+def show(system: str, decision: str, on: datetime | None, folder: Path | None, as_json: bool) -> None:
+    """Show what is known of one decision, without protected attributes, and what holds it.
+
+    With --key it is noted when you opened it first, and your review carries that: time per case is measured by it.
+
+    \b
+    Example:
+      gov review show mortgage_underwriting BF-0224 --key keys/ann
+    """
+    desk = Desk()
+    night, day, statement = _opened(desk, system, decision, day_of(on))
+    if folder is not None:
+        snapshot = statement.snapshot
+        opening = Opening(
+            key_id=load_signer(folder).public.keyid,
+            system=system,
+            decision_id=decision,
+            revision=snapshot.revision,
+            opened_at=desk.now,
+        )
+        with desk.engine.begin() as connection:
+            note_opening(connection, opening)
+    (row,) = day.log.filter(decision_id=decision).to_dicts()
+    facts = {name: value for name, value in facts_of(row).items() if name not in day.declaration.protected_attributes}
+    texts = {bound.key: bound.clause.text for bound in day.bound}
+    (verdicts,) = day.verdicts.filter(decision_id=decision).drop("decision_id").to_dicts()
+    reasons = dict(day.reasons.filter(decision_id=decision).select("control", "reason").iter_rows())
+    judged = [
+        {"control": key, "verdict": verdict, "reason": reasons.get(key), "text": texts.get(key)}
+        for key, verdict in verdicts.items()
+        if verdict is not None
+    ]
+    held = _holds(night, decision)
+    if as_json:
+        print_json({"system": system, "day": night.partition, "facts": facts, "judged": judged, "held": held})
+        return
+    click.echo(table([(name, str(value)) for name, value in facts.items()]))
+    for each in judged:
+        click.echo(
+            printable(f"\n{each['control']}: {each['text']}\n  {each['verdict']} {each['reason'] or ''}".rstrip())
+        )
+    for each in held:
+        click.echo(f"\nheld by {each['control'] or 'the system'}: {each['reason']}")
+    if not held:
+        click.echo("\nNothing holds it.")
+
+
+@review_command.command("approve")
+@click.argument("system")
+@click.argument("decision")
+@_ON
+@_CONTROL
+@by_hand
+def approve(system: str, decision: str, on: datetime | None, control: str | None, person: str, folder: Path) -> None:
+    """Let a decision pass as it was decided.
+
+    \b
+    Example:
+      gov review approve mortgage_underwriting BF-0224 --as ann --key keys/ann
+    """
+    _review(system, decision, day_of(on), control, person, folder, outcome="approve")
+
+
+@review_command.command("override")
+@click.argument("system")
+@click.argument("decision")
+@click.option("--decision", "instead", required=True, help="The declared outcome to put in its place.")
+@click.option("--reason-code", required=True, help="Why, in a code of yours.")
+@click.option("--reason", help="Why, in words; kept with the signature, never printed in a log.")
+@_ON
+@_CONTROL
+@by_hand
+def override(
+    system: str,
+    decision: str,
+    instead: str,
+    reason_code: str,
+    reason: str | None,
+    on: datetime | None,
+    control: str | None,
+    person: str,
+    folder: Path,
+) -> None:
+    """Put another decision in its place.
+
+    \b
+    Example:
+      gov review override mortgage_underwriting BF-0224 --decision approved --reason-code R7 --as ann --key keys/ann
+    """
+    said = {"decision": instead, "reason_code": reason_code, "reason": reason}
+    _review(system, decision, day_of(on), control, person, folder, outcome="override", **said)
+
+
+@review_command.command("release")
+@click.argument("system")
+@click.argument("control")
+@click.option("--date", "on", type=DAY, required=True, help="The day to release.")
+@by_hand
+def release(system: str, control: str, on: datetime, person: str, folder: Path) -> None:
+    """Release a day that a control with `on_fail: hold_all` holds, as that control's approver.
+
+    \b
+    Example:
+      gov review release mortgage_underwriting house-fair-lending/FL-6 --date 2026-09-30 --as eve --key keys/eve
+    """
+    desk = Desk()
+    night = _night(desk, desk.place.system(system), on.date())
+    statement = _signed(open_day(night))
+    holding = {each.key: each for each in night.bound if each.on_fail == "hold_all"}
+    if control not in holding:
+        raise WrongUse(
+            f"No control `{control}` holds whole days of {system}. {did_you_mean(control, holding)}".rstrip()
+        )
+    if (verdict := statement.verdicts.get(control, "missing")) not in {"fail", "missing"}:
+        raise WrongUse(f"{control} is {verdict} on {night.partition} and holds nothing.")
+    approver = holding[control].control.approver
+    assert approver is not None  # lint asks for one with hold_all
+    with desk.engine.begin() as connection:
+        hand = desk.hand(connection, person, folder)
+        role = hand.role(f"release what {control} holds", [approver])
+        subject = release_subject(statement.snapshot, control)
+        act = Act("release", person, role, desk.now, system, subject)
+        assert releases(SignedAct(act, "", "", desk.now), statement.snapshot, control, approver)
+        hand.sign(connection, "release", role, system, subject, desk.now)
+    clear(night)
+    click.echo(f"Released from {control}: {night.partition}, revision {statement.snapshot.revision}.{_now(night)}")
+
+
+def _review(
+    system: str,
+    decision: str,
+    on: date | None,
+    control: str | None,
+    person: str,
+    folder: Path,
+    *,
+    outcome: Literal["approve", "override"],
+    **said: str | None,
+) -> None:
+    """Sign a review of a decision for each control that holds it and that the person may review."""
+    desk = Desk()
+    night, day, _ = _opened(desk, system, decision, on)
+    cases = _cases(day, decision, control)
+    with desk.engine.begin() as connection:
+        hand = desk.hand(connection, person, folder)
+        snapshots = people_of(night, connection).snapshots
+        problems, signed = [], []
+        for case in cases:
+            snapshot, key_id = case.snapshot, hand.signer.public.keyid
+            opened = opened_at(connection, key_id, system, decision, snapshot.revision)
+            review = Review(
+                partition=snapshot.partition.isoformat(),
+                revision=snapshot.revision,
+                snapshot=snapshot.payload_sha256,
+                control=case.control,
+                decision_id=decision,
+                facts=case.facts,
+                outcome=outcome,
+                opened_at=canonical.instant(opened) if opened else None,
+                **said,
+            )
+            act = Act("review", person, _role(hand, case), desk.now, system, review.subject())
+            if problem := objection(SignedAct(act, "", key_id, desk.now), case, snapshots):
+                problems.append(f"{case.control}: {problem}")
+            else:
+                hand.sign(connection, act.kind, act.role, system, act.subject, desk.now)
+                signed.append(case.control)
+    if not signed:
+        raise WrongUse(f"Nothing was signed. {'; '.join(problems)}.")
+    clear(night)
+    click.echo(f"Signed by {person} as to {', '.join(signed)}.{_now(night, decision)}")
+
+
+def _role(hand: Hand, case: Case) -> str:
+    roles = hand.enrolment.roles
+    return case.reviewer if case.reviewer in roles else min(roles)
+
+
+def _cases(day: Day, decision: str, control: str | None) -> list[Case]:
+    """The decision under each control that holds it until somebody reviews it.
+
+    Raises:
+        WrongUse: there is none.
+    """
+    holding = {
+        each.key: each for each in day.bound if each.on_fail == "hold_decision" and _concerns(day, each, decision)
+    }
+    if control is not None and control not in holding:
+        known = ", ".join(holding) or "none"
+        raise WrongUse(f"`{control}` does not hold {decision} for review. What does: {known}.")
+    chosen = [holding[control]] if control is not None else list(holding.values())
+    reviewed = [each for each in chosen if isinstance(each.control, HumanReview) or each.control.approver]
+    if not reviewed:
+        raise WrongUse(f"No control holds {decision} until somebody reviews it, so there is nothing to sign.")
+    return [case for each in reviewed for case in day.cases(each, [decision])]
+
+
+def _concerns(day: Day, bound: BoundClause, decision: str) -> bool:
+    found = day.verdicts.filter(decision_id=decision)
+    verdict = found[bound.key].item() if bound.key in found.columns else None
+    return verdict is not None and (isinstance(bound.control, HumanReview) or verdict != "within")
+
+
+def _opened(desk: Desk, system: str, decision: str, on: date | None) -> tuple[Night, Day, Statement]:
+    """The day a decision stands on.
+
+    Raises:
+        WrongUse: on none, on several, or on one without a snapshot to rely on.
+    """
+    declaration = desk.place.system(system)
+    folders = _days(desk, declaration, on, "decision_log.parquet")
+    named = pl.col("decision_id") == decision
+    days = [
+        folder.name
+        for folder in folders
+        if not pl.scan_parquet(folder / "decision_log.parquet", glob=False)
+        .filter(named)
+        .select("decision_id")
+        .collect()
+        .is_empty()
+    ]
+    if len(days) != 1:
+        said = f"stands on {', '.join(days)}; choose one with --date" if days else "stands on no day that was audited"
+        raise WrongUse(f"{decision} of {system} {said}. `gov review list {system}` shows what waits.")
+    night = _night(desk, declaration, date.fromisoformat(days[0]))
+    day = open_day(night)
+    return night, day, _signed(day)
+
+
+def _signed(day: Day) -> Statement:
+    if isinstance(day.statement, str):
+        raise WrongUse(f"Nothing can be reviewed: {day.statement}.")
+    return day.statement
+
+
+def _night(desk: Desk, declaration: SystemDeclaration, on: date) -> Night:
+    place = desk.place
+    return Night(
+        home=place.home,
+        project=place.project.root,
+        declaration=declaration,
+        policies=place.policies,
+        partition=on,
+        as_of=desk.now,
+        environ=os.environ,
+    )
+
+
+def _days(desk: Desk, declaration: SystemDeclaration, on: date | None, name: str) -> Sequence[Path]:
+    """The folders of audited days that have a file, in order."""
+    root = desk.place.home.partition_dir(declaration.system, date.min).parent
+    return [file.parent for file in sorted(root.glob(f"{on.isoformat() if on else '????-??-??'}/{name}"))]
+
+
+def _holds(night: Night, decision: str) -> list[dict[str, Any]]:
+    file = night.folder / HELD
+    return read_frame(file).filter(decision_id=decision).to_dicts() if file.is_file() else []
+
+
+def _now(night: Night, decision: str | None = None) -> str:
+    """How things stand after an act, in words."""
+    if decision is None:
+        cleared, held = (read_frame(night.folder / name)["decision_id"].n_unique() for name in (CLEARED, HELD))
+        return f" Now {cleared} decisions are cleared and {held} held."
+    still = "; ".join(each["reason"] for each in _holds(night, decision))
+    return f" {decision} is still held: {still}." if still else f" {decision} is cleared."
