@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from gov_pipelines.access import Grant, Privileges
 from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, Happened, MadeUp, Plant, Row, Setting
 from gov_pipelines.policy import SystemDeclaration, log_schema
 from gov_pipelines.policy.kinds import AccessPattern, DataAccess
 
 UNDECLARED = "a_field_nobody_declared"
 _USUAL_READS = 4
+_MOST_NEW = 10_000
+_OTHER_HOURS = 23
 
 
 def data_access(setting: Setting) -> Plant:
@@ -30,39 +33,56 @@ def data_access(setting: Setting) -> Plant:
     outside = [UNDECLARED, *control.never]
     reads = (*usual.reads, *(_read(declaration, field=name) for name in outside))
     days = dict.fromkeys(setting.days, usual)
-    planted = MadeUp({**days, setting.partition: Happened(usual.decisions, reads)})
-    return Plant([Breach(f"reads of {', '.join(outside)}", [planted], count=len(outside))], MadeUp(days))
+    read = MadeUp({**days, setting.partition: Happened(usual.decisions, reads)})
+    breaches = [Breach(f"reads of {', '.join(outside)}", [read], metric="reads_outside", count=len(outside))]
+    if control.may_read is not None or control.never:
+        too_much = control.never[0] if control.never else UNDECLARED
+        intake = declaration.intake.model_copy(update={"may_read": [*declaration.intake.may_read, too_much]})
+        declared = MadeUp(days, declared={"intake": intake})
+        breaches.append(Breach(f"`may_read` declares {too_much}", [declared], metric="fields_declared_outside"))
+    if declaration.intake.database_role and declaration.intake.database_url_env:
+        grant = Grant("public", "decisions", UNDECLARED, ("made up",))
+        grants = Privileges(declaration.intake.database_role, exists=True, schema="public", columns=(grant,))
+        granted = MadeUp(days, grants=grants.to_dict())
+        breaches.append(Breach(f"a grant of {UNDECLARED}", [granted], metric="fields_granted_outside"))
+    return Plant(breaches, MadeUp(days))
 
 
 def access_pattern(setting: Setting) -> Plant:
-    """For each watched column, one value more that is new than may be; and more or fewer reads than ever."""
+    """For each watched column, one value more that is new than may be; and fewer and more reads than may be."""
     control, declaration = setting.bound.control, setting.declaration
     assert isinstance(control, AccessPattern)
     _logged(declaration)
     reference = days_between(control.reference.from_, control.reference.until, setting)
-    usual = Happened(
-        (({}, 1),), (_read(declaration, field="decision_id", table="decisions", purpose="decide"),) * _USUAL_READS
-    )
+    if reference[-1] >= setting.window[0]:
+        raise CannotFail(f"the reference days are not all before {setting.window[0]}, the first they are compared with")
+    ordinary = _read(declaration, field="decision_id", table="decisions", purpose="decide")
+    usual = Happened((({}, 1),), (ordinary,) * _USUAL_READS)
     days = dict.fromkeys([*reference, *setting.days], usual)
     breaches, unplantable = [], []
     for column in control.watch:
-        if column == "hour" and control.new >= 23:
-            unplantable.append(f"hour: no day has {control.new + 1} new hours")
+        most = _OTHER_HOURS if column == "hour" else _MOST_NEW
+        if control.new >= most:
+            unplantable.append(f"{column}: no day is believed to have more than {most} new ones")
             continue
-        new = tuple(_new(setting, column, usual.reads[0], number) for number in range(control.new + 1))
-        # As many reads as ever, unless more are needed: the number of reads is a breach of its own.
-        happened = Happened(usual.decisions, (*usual.reads[: max(_USUAL_READS - len(new), 1)], *new))
-        night = MadeUp({**days, setting.partition: happened})
-        breaches.append(Breach(f"{control.new + 1} new by {column}", [night], attribute=(column,)))
-    low, high = control.reads or (None, None)
-    for limit, times in ((low, 0.0), (high, 0.0 if high is None else high + 1)):
-        if limit is not None and limit > 0:
-            count = max(int(times * _USUAL_READS) + 1, 1)
-            night = MadeUp({**days, setting.partition: Happened(usual.decisions, usual.reads[:1] * count)})
-            breaches.append(Breach(f"{count} reads instead of {_USUAL_READS}", [night]))
+        new = tuple(_new(setting, column, ordinary, number) for number in range(control.new + 1))
+        night = MadeUp({**days, setting.partition: Happened(usual.decisions, (*usual.reads, *new))})
+        breaches.append(Breach(f"{control.new + 1} new by {column}", [night], metric=f"new_{column}s"))
+    for limit, count in zip(control.reads or (None, None), _too_few_and_many(control), strict=True):
+        if count > _MOST_NEW:
+            unplantable.append(f"reads: no day is believed to have more than {_MOST_NEW}")
+        elif limit is not None and limit > 0:
+            changed = dict.fromkeys(setting.days, Happened(usual.decisions, (ordinary,) * count))
+            what = f"{count} reads a day instead of {_USUAL_READS}"
+            breaches.append(Breach(what, [MadeUp(days | changed)], metric="reads_ratio"))
     if not breaches:
-        raise CannotFail("; ".join(unplantable) or "it watches nothing")
+        raise CannotFail("; ".join(unplantable))
     return Plant(breaches, MadeUp(days), unplantable)
+
+
+def _too_few_and_many(control: AccessPattern) -> tuple[int, int]:
+    _, most = control.reads or (None, None)
+    return 0, int(((most or 0) + 1) * _USUAL_READS)
 
 
 def days_between(start: date, until: date, setting: Setting) -> list[date]:
@@ -93,7 +113,7 @@ def _read(declaration: SystemDeclaration, **more: object) -> Row:
 
 def _new(setting: Setting, column: str, read: Row, number: int) -> Row:
     if column == "hour":
-        return {**read, "read_at": setting.noon() - timedelta(hours=number + 1)}
+        return {**read, "read_at": setting.at(number + (number >= 12))}
     return {**read, column: f"new-{column}-{number}"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from gov_pipelines.pipeline.selftest.search import find_decision, in_words
@@ -15,6 +16,7 @@ from gov_pipelines.pipeline.selftest.setting import (
     Plant,
     Row,
     Setting,
+    longest,
 )
 from gov_pipelines.policy import Duration
 from gov_pipelines.policy.declaration import MayDecide
@@ -22,13 +24,6 @@ from gov_pipelines.policy.kinds import ApprovedModel, Deadline, DecisionRule, De
 
 LONGEST_CLOCK = timedelta(days=3660)
 """Ten years: no decision is believed to wait longer."""
-_AT_MOST = {
-    "hours": timedelta(hours=1),
-    "days": timedelta(days=1),
-    "working days": timedelta(days=2),  # with weekends and holidays
-    "months": timedelta(days=31),
-    "years": timedelta(days=366),
-}
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -44,7 +39,7 @@ def deadline(setting: Setting) -> Plant:
     """A decision whose second moment comes a few days too late, and one where it never comes."""
     control = setting.bound.control
     assert isinstance(control, Deadline)
-    limit = _AT_MOST[control.within.unit] * control.within.count
+    limit = longest(control.within)
     if limit > LONGEST_CLOCK:
         raise CannotFail(f"a clock of {control.within} never runs out: ten years are the longest believed")
     if control.from_ == control.to:
@@ -61,7 +56,11 @@ def deadline(setting: Setting) -> Plant:
     }
     if control.to == "decided_at":
         del planted["never done"]  # each decision has been made
-    return _nights(setting, meets, planted, good="in time", after=after)
+    plant = _nights(setting, meets, planted, good="in time", after=after)
+    still_open = find_decision(setting, {control.from_: noon, control.to: None}, meets=meets)
+    if plant.clean is None and still_open is not None:  # the rule is about what is not done yet
+        return replace(plant, clean=setting.every_day((still_open, 1)))
+    return plant
 
 
 def human_review(setting: Setting) -> Plant:

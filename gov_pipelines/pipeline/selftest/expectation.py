@@ -21,7 +21,10 @@ from gov_pipelines.validate import compile_suites, run_suite
 _NUMBERS = {"value", "lower", "upper", "confidence", "n", "p_value", "p_adjusted", "minimum_detectable"}
 _GROUPS = {"group", "reference_group", "stratum"}
 _COLUMNS = {each.name for each in fields(Measurement)} - {"tested", "window_start", "window_end"}
-_EXTREMES = (0.0, 1.0, 0.5, -1.0, 1e12, -1e12)
+_MOST_ROWS = 10_000
+_LARGEST = 1e9
+"""No measurement is believed to be larger."""
+_EXTREMES = (0.0, 1.0, 0.5, -1.0, _LARGEST, -_LARGEST)
 
 Tried = Callable[[Sequence[Measurement]], list[Measurement]]
 
@@ -56,7 +59,7 @@ def _changes(arguments: Mapping[str, Any]) -> Iterator[Tried]:
     named = [*_named(arguments)]
     condition = [*_named(arguments.get("row_condition", {}))]
     columns = dict.fromkeys([*(name for name in named if name in _COLUMNS and name not in condition), "value"])
-    numbers = [float(each) for each in named if isinstance(each, int | float) and not isinstance(each, bool)]
+    numbers = [float(each) for each in named if isinstance(each, int | float) and abs(each) < _LARGEST]
     texts = [each for each in named if isinstance(each, str) and each not in _COLUMNS]
     for column in columns:
         for number in (*(n + step for n in numbers for step in (0.0, 1.0, -1.0)), *_EXTREMES):
@@ -70,7 +73,8 @@ def _changes(arguments: Mapping[str, Any]) -> Iterator[Tried]:
         if column != "metric":
             yield _all(column, None)
     yield lambda rows: list(rows[:1])
-    yield lambda rows: [*rows] * 100
+    most = max([each for each in numbers if each < _MOST_ROWS], default=1)
+    yield lambda rows: [*rows] * int(most / max(len(rows), 1) + 2)
 
 
 def _all(column: str, value: object) -> Tried:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 
 from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, Happened, MadeUp, Plant, Row, Setting
-from gov_pipelines.policy.kinds import Fairness
+from gov_pipelines.policy.kinds import DIFFERENCES, RATES, SIGNED, Fairness
 
 _INVENTED = ("group a", "group b")
 _BELIEVABLE = 50
 """Decisions of a group that the most modest breach has, where `min_group_size` does not ask for more."""
+_NEEDS_BOTH = frozenset({"common_odds_ratio", "standardized_mean_difference"})
+"""Undefined where all of a group fare alike: one of each group fares like the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fared:
+    """How a group fared: its decisions in the window and the favorable ones among them."""
+
+    group: Row
+    size: int
+    favorable: int
 
 
 def fairness(setting: Setting) -> Plant:
@@ -25,104 +37,112 @@ def fairness(setting: Setting) -> Plant:
     if control.min_group_size > largest:
         raise CannotFail(f"it tests groups of {control.min_group_size:,} or more, but {setting.holds}")
     sizes = sorted({min(max(control.min_group_size, _BELIEVABLE), largest), largest})
-    breaches, unplantable, clean = [], [], []
-    for entry in control.by or list(setting.declaration.protected_attributes):
+    breaches, unplantable, alike = [], [], []
+    for entry in control.availability or control.by or setting.declaration.protected_attributes:
         by = (entry,) if isinstance(entry, str) else tuple(entry)
         try:
             pair = _groups(setting, control, by)
-            clean += [(group, setting.declaration.outcomes.favorable[0]) for group in pair]
-            for side, limit in (("at_least", control.at_least), ("at_most", control.at_most)):
+            alike += _alike(control, by, pair, sizes[0])
+            # What is above a limit is the other way round, but a difference, which is of the better from the worse.
+            above = pair if control.metric in DIFFERENCES else pair[::-1]
+            for limit, worst in ((control.at_least, pair), (control.at_most, above)):
                 if limit is not None:
-                    breaches.append(_breach(setting, control, by, pair, sizes, side, limit))
+                    breaches.append(_breach(setting, control, by, worst, sizes, limit))
         except CannotFail as reason:
             unplantable.append(f"{' and '.join(by)}: {reason}")
     if not breaches:
         raise CannotFail("; ".join(unplantable))
-    return Plant(breaches, _alike(setting, control, [group for group, _ in clean], sizes[0]), unplantable)
+    return Plant(breaches, _night(setting, control, alike), unplantable)
 
 
 def _breach(
-    setting: Setting,
-    control: Fairness,
-    by: tuple[str, ...],
-    pair: Sequence[Row],
-    sizes: Sequence[int],
-    side: str,
-    limit: float,
+    setting: Setting, control: Fairness, by: tuple[str, ...], pair: Sequence[Row], sizes: Sequence[int], limit: float
 ) -> Breach:
-    """The second group against the first, which is the reference where one is declared."""
-    first, second = pair[0], pair[-1]
-    if side == "at_most" and control.metric == "adverse_impact_ratio":
-        sizes = [size for size in sizes if size > limit]  # one favorable decision in the reference, all in the other
+    """All of the first group fare well and none of the second."""
+    well, badly = pair[0], pair[-1]
+    one = 1 if control.metric in _NEEDS_BOTH else 0
+    few = one
+    if control.metric == "adverse_impact_ratio" and limit > 1:  # the reference fares badly, and a ratio to none is none
+        sizes, few = [size for size in sizes if size > limit], 1
         if not sizes:
             raise CannotFail(f"no ratio is above {limit:g}: {setting.holds}")
-        shares = ("one", "all")
-    elif side == "at_most" and control.metric == "selection_rate":
-        shares = ("all", "all")
-    else:
-        shares = ("all", "none")
-    nights = [_night(setting, [(first, size, shares[0]), (second, size, shares[1])]) for size in sizes]
-    what = f"{' and '.join(by)}: favorable for {shares[0]} of {_name(first, by)}, {shares[1]} of {_name(second, by)}"
-    return Breach(what, nights, attribute=by)
+    nights = []
+    for size in sizes:
+        fared = [_Fared(well, size, size - one), _Fared(badly, size, few)]
+        nights.append(
+            _night(setting, control, fared if len(pair) > 1 else fared[:1] if limit == control.at_most else fared[1:])
+        )
+    what = f"{' and '.join(by)}: {_name(well, by)} fare as well as can be, {_name(badly, by)} as badly"
+    certain = control.metric not in SIGNED | _NEEDS_BOTH
+    return Breach(what, nights, attribute=by, metric=control.metric, certain=certain)
 
 
-def _alike(setting: Setting, control: Fairness, groups: Sequence[Row], size: int) -> MadeUp:
-    """All groups with one rate, inside the limits where they are limits of the rate itself."""
-    low, high = (control.at_least or 0, 1 if control.at_most is None else control.at_most)
-    rate = (low + high) / 2 if control.metric == "selection_rate" else 0.5
-    return _night(setting, [(group, size, rate) for group in groups])
+def _alike(control: Fairness, by: tuple[str, ...], pair: Sequence[Row], size: int) -> list[_Fared]:
+    """Groups with one rate, inside the limits where they are limits of the rate itself; or with their shares of a pool."""
+    if control.availability is not None:
+        share = control.availability[by[0]][str(pair[-1][by[0]])]
+        sizes = (round(2 * size * (1 - share)), round(2 * size * share))
+        return [_Fared(group, each, each) for group, each in zip(pair, sizes, strict=True)]
+    most = 0.5 if control.metric == "scoring_rate" else 1.0  # at most half lie above a median
+    rate = ((control.at_least or 0) + min(most, control.at_most or most)) / 2 if control.metric in RATES else 0.5
+    return [_Fared(group, size, round(size * rate)) for group in pair]
 
 
-def _night(setting: Setting, groups: Sequence[tuple[Row, int, str | float]]) -> MadeUp:
-    """Groups with their size in the window and the share of them that is decided favorably; the same each day."""
-    outcomes, days = setting.declaration.outcomes, len(setting.days)
-    rows = []
-    for group, size, share in groups:
-        each = -(-size // days)
-        favorable = {"all": each, "none": 0, "one": 0}[share] if isinstance(share, str) else round(each * share)
-        rows += [({**group, "decision": outcomes.favorable[0]}, favorable)]
-        rows += [({**group, "decision": outcomes.unfavorable[0]}, each - favorable)]
-    night = setting.every_day(*rows)
-    alone = [group for group, _, share in groups if share == "one"]
-    if not alone:
-        return night
-    one = ({**alone[0], "decision": outcomes.favorable[0]}, 1)
-    last = night.days[setting.partition]
-    changed = Happened((*last.decisions, one))
-    return MadeUp({**night.days, setting.partition: changed})
+def _night(setting: Setting, control: Fairness, groups: Sequence[_Fared]) -> MadeUp:
+    """Groups with their size in the window and how many fared well; the same each day, what does not divide on the last."""
+    last = [row for fared in groups for row in _rows(setting, control, fared, last=True)]
+    usual = [row for fared in groups for row in _rows(setting, control, fared, last=False)]
+    days = dict.fromkeys(setting.days, Happened(tuple(usual)))
+    return MadeUp({**days, setting.partition: Happened(tuple(last))})
+
+
+def _rows(setting: Setting, control: Fairness, fared: _Fared, *, last: bool) -> list[tuple[Row, int]]:
+    outcomes, number = setting.declaration.outcomes, control.of or "score"
+    low, high = setting.limits(number)
+    worst = low if low is not None else 0.0 if high is None else high - 1
+    best = high if high is not None else worst + 1
+    counts = {
+        (outcomes.favorable[0], best): fared.favorable,
+        (outcomes.unfavorable[0], worst): fared.size - fared.favorable,
+    }
+    days = len(setting.days)
+    return [
+        ({**fared.group, "decision": decision, number: value}, count // days + (count % days if last else 0))
+        for (decision, value), count in counts.items()
+    ]
 
 
 def _groups(setting: Setting, control: Fairness, by: tuple[str, ...]) -> list[Row]:
-    """The group compared with and another one; one alone is enough for a rate."""
-    values = [_values(setting, name) for name in by]
+    """Two groups: who fares well where there is a lower limit, then who fares badly. One alone is enough for a rate."""
+    values = [setting.values(name) or _INVENTED for name in by]
     found: list[Row] = [dict(zip(by, key, strict=True)) for key in product(*values)]
     found = [group for group in found if all(group.get(name, value) == value for name, value in control.among.items())]
-    if control.reference is not None and control.metric != "selection_rate":
-        reference = {name: control.reference[name] for name in by if name in control.reference}
-        if len(reference) < len(by):
+    known = "; ".join(_name(group, by) for group in found) or "none"
+    of_interest: Mapping[str, str] | None = None
+    if control.availability is not None:
+        of_interest = {by[0]: next(iter(control.availability[by[0]]))}
+    elif control.reference is not None and control.metric not in RATES:
+        of_interest = {name: control.reference[name] for name in by if name in control.reference}
+        if len(of_interest) < len(by):
             raise CannotFail("the reference names no value of it")
-        if all(setting.values(name) for name in by) and reference not in found:
-            raise CannotFail(f"no decision is ever about the reference {_name(reference)}: known are {_known(found)}")
-        found = [reference, *(group for group in found if group != reference)]
+    if of_interest is not None:
+        if all(setting.values(name) for name in by) and of_interest not in found:
+            raise CannotFail(f"no decision is ever about {_name(of_interest, by)}; known are {known}")
+        found = [of_interest, *(group for group in found if group != of_interest)]
     if control.metric != "selection_rate" and len(found) < 2:
-        raise CannotFail(f"there is one group only, so nothing to compare: {_known(found)}")
-    return [{**group, **control.among} for group in found[:2]]
-
-
-def _values(setting: Setting, name: str) -> Sequence[str]:
-    return setting.values(name) or _INVENTED
+        raise CannotFail(f"there is one group only, so nothing to compare: {known}")
+    more: Row = {**control.among, **{name: setting.some(name) for name in control.over or ()}}
+    pair: list[Row] = [{**more, **group} for group in found[:2]]
+    # A reference fares well and the other group badly; a group with a share of a pool is itself the one that fares badly.
+    return pair[::-1] if control.availability is not None else pair
 
 
 def _among(setting: Setting, control: Fairness) -> None:
     for name, value in control.among.items():
         known = setting.values(name)
         if known and value not in known:
-            raise CannotFail(f"no decision is ever among {name} {value}: known are {', '.join(known)}")
+            raise CannotFail(f"no decision is ever among {name} {value}; known are {', '.join(known)}")
 
 
-def _name(group: Row, by: Sequence[str] = ()) -> str:
-    return ", ".join(str(group[name]) for name in by or group)
-
-
-def _known(groups: Sequence[Row]) -> str:
-    return "; ".join(map(_name, groups)) or "none"
+def _name(group: Row, by: Sequence[str]) -> str:
+    return ", ".join(str(group[name]) for name in by)

@@ -69,6 +69,8 @@ def audited(setting: Setting, made: MadeUp, policies: Sequence[Policy], folder: 
         if made.days[day].reads or day == setting.partition:
             steps.read_access(night(day))
     last = night(setting.partition)
+    if made.grants is not None:
+        last.write_json("grants.json", made.grants)
     steps.compare_access(last)
     steps.measure_fairness(last)
     steps.measure_shift(last)
@@ -135,6 +137,7 @@ def _over_files(setting: Setting, made: MadeUp, joined: Mapping[str, Joined]) ->
         file = next((name for name, one in joined.items() if one == place), None)
         return place.model_copy(update={"table": None, "path": f"{file}.parquet"}) if file else place
 
+    at_night = declared.model_copy(update=dict(made.declared))
     changed: dict[str, Any] = {
         "source": Source(path="decisions.parquet", zone=declared.source.zone),
         "protected_attributes": {name: at(each) for name, each in declared.protected_attributes.items()},
@@ -142,9 +145,9 @@ def _over_files(setting: Setting, made: MadeUp, joined: Mapping[str, Joined]) ->
         "access_log": declared.access_log
         and declared.access_log.model_copy(update={"table": None, "path": "reads.parquet"}),
         "starts": setting.starts,
-        "intake": declared.intake.model_copy(update={"database_url_env": None}),
+        "intake": at_night.intake.model_copy(update={"database_url_env": None}),  # no real database is asked
     }
-    return declared.model_copy(update=changed | dict(made.declared))
+    return at_night.model_copy(update=changed)
 
 
 def _put(columns: dict[str, pl.Series], column: str, values: pl.Series, name: str) -> None:

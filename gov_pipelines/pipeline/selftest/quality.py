@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from gov_pipelines.measure import partition_window
-from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, Happened, MadeUp, Plant, Row, Setting
+from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, Happened, MadeUp, Plant, Row, Setting, longest
 from gov_pipelines.policy.kinds import Freshness, LogQuality, OperatingRange
 
 _NEVER_MISSING = ("decision_id", "decided_at", "decision")
 _ROWS = 4
-_HOURS = {"hours": 1, "days": 24}
 _MOST_ROWS_A_DAY = 1_000_000
 """Rows of the largest day that is made up."""
 
@@ -82,7 +81,7 @@ def freshness(setting: Setting) -> Plant:
     starts = {day: partition_window(day, setting.declaration.zone)[0] for day in days}
     end = partition_window(setting.partition, setting.declaration.zone)[1]
     oldest = starts[days[0]] if empty_days else starts[setting.partition]
-    allowed = timedelta(hours=control.within.count * _HOURS[control.within.unit])
+    allowed = longest(control.within)
     if end - oldest <= allowed:
         hours = (end - oldest).total_seconds() / 3600
         why = "" if empty_days else "; a day without any is missing, for no `rows_per_day` of 0 is declared"
@@ -111,12 +110,14 @@ def _document(setting: Setting, control: Freshness) -> Plant:
     name, documents = str(control.of), setting.declaration.documents
     if name not in documents:
         raise CannotFail(f"the declaration dates no document `{name}`")
-    allowed = timedelta(hours=control.within.count * _HOURS[control.within.unit])
+    allowed = longest(control.within)
     nights = [
         setting.every_day(({}, 1), declared={"documents": {**documents, name: setting.partition - age}})
         for age in (allowed + timedelta(days=2), timedelta(days=1))
     ]
-    return Plant([Breach(f"{name} dated {control.within} and two days before", nights[:1])], nights[1])
+    return Plant(
+        [Breach(f"{name} dated {control.within} and two days before", nights[:1], attribute=(name,))], nights[1]
+    )
 
 
 def _outside(setting: Setting, column: str, limits: tuple[float | None, float | None]) -> float:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from gov_pipelines.errors import GovError
-from gov_pipelines.measure import Judgement, tally_from_json
+from gov_pipelines.measure import Judgement, Measurement, tally_from_json
 from gov_pipelines.pipeline.selftest import access, decisions, drift, expectation, fairness, quality
 from gov_pipelines.pipeline.selftest.planted import audited, quarantine_reasons
 from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, MadeUp, Plant, Setting
@@ -137,19 +137,26 @@ def _missed(setting: Setting, breach: Breach) -> tuple[Outcome, str] | None:
     for made in breach.nights:
         judgement = _judged(setting, made)
         decisive = judgement.decisive
-        if judgement.verdict != "fail":
-            why = f"{breach.what}: {judgement.verdict}. {judgement.reason}"
-            continue
-        if breach.attribute is not None and (decisive is None or decisive.attribute != breach.attribute):
-            why = f"{breach.what}: it failed for another reason. {judgement.reason}"
-            continue
         counted = judgement.breaches or (int(decisive.value or 0) if decisive else 0)
-        if breach.count is None or counted == breach.count:
+        why: str = judgement.verdict
+        if judgement.verdict != "fail":
+            continue
+        if not _about(breach, decisive):
+            why = "it failed for another reason"
+        elif breach.count is not None and counted != breach.count:
+            why = f"{counted} of {breach.count} were counted"
+        else:
             return None
-        why = f"{breach.what}: {counted} of {breach.count} were counted. {judgement.reason}"
     # The largest breach that there can be is too little for the data to tell: the limit, not the control, is at fault.
-    weak = judgement.verdict in _NOT_ENOUGH and setting.bound.control.judges == "population"
-    return ("cannot fail" if weak else "not caught"), why
+    population = setting.bound.control.judges == "population"
+    weak = not breach.certain or (population and judgement.verdict in _NOT_ENOUGH)
+    return ("cannot fail" if weak else "not caught"), f"{breach.what}: {why}. {judgement.reason}"
+
+
+def _about(breach: Breach, decisive: Measurement | None) -> bool:
+    if decisive is None:
+        return breach.attribute is None and breach.metric is None
+    return breach.attribute in {None, decisive.attribute} and breach.metric in {None, decisive.metric}
 
 
 def _judged(setting: Setting, made: MadeUp) -> Judgement:

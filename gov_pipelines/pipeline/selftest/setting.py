@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from gov_pipelines.measure import partition_window, window_partitions
-from gov_pipelines.policy import BoundClause, SystemDeclaration, log_schema
+from gov_pipelines.measure import window_partitions
+from gov_pipelines.policy import BoundClause, Duration, SystemDeclaration, log_schema
 
 MOST_ROWS = 100_000
 """Rows that a window is believed to hold at most where the system declares no upper end of `rows_per_day`."""
@@ -17,6 +18,19 @@ MOST_DAYS = 60
 NEXT_MORNING = timedelta(hours=6)
 
 Row = Mapping[str, object]
+
+_LONGEST = {
+    "hours": timedelta(hours=1),
+    "days": timedelta(days=1),
+    "working days": timedelta(days=2),  # with weekends and holidays
+    "months": timedelta(days=31),
+    "years": timedelta(days=366),
+}
+
+
+def longest(duration: Duration) -> timedelta:
+    """The time that a duration can last at most."""
+    return _LONGEST[duration.unit] * duration.count
 
 
 class CannotFail(Exception):  # noqa: N818  (reads as a sentence where it is raised; it is an answer, not an error)
@@ -53,11 +67,13 @@ class MadeUp:
         days: what happened on each day that is there; the partition is among them. Days that share a `Happened` are alike.
         after: how long after the partition's end the audit looks.
         declared: fields of the declaration that are different in this night.
+        grants: what the database is made out to grant the system's role, as plain data; None asks none.
     """
 
     days: Mapping[date, Happened]
     after: timedelta = NEXT_MORNING
     declared: Mapping[str, Any] = field(default_factory=dict)
+    grants: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +84,17 @@ class Breach:
         what: in words, such as `a read of race`.
         nights: nights that are broken in this way, the most modest first; one of them must be caught.
         attribute: what the decisive measurement must be about; None where it is about nothing in particular.
+        metric: its name; None where the control has one only.
         count: how many breaches must be counted; None where they are not.
+        certain: whether the clause is surely broken, and not only as far as it can be.
     """
 
     what: str
     nights: Sequence[MadeUp]
     attribute: tuple[str, ...] | None = None
+    metric: str | None = None
     count: int | None = None
+    certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +144,12 @@ class Setting:
         return self.days[0]
 
     def noon(self, day: date | None = None) -> datetime:
-        """The middle of a local day, of the partition by default."""
-        start, end = partition_window(day or self.partition, self.declaration.zone)
-        return start + (end - start) / 2
+        """Twelve o'clock of a local day, of the partition by default; UTC."""
+        return self.at(12, day)
+
+    def at(self, hour: int, day: date | None = None) -> datetime:
+        """An hour of a local day by the clock on the wall, of the partition by default; UTC."""
+        return datetime.combine(day or self.partition, time(hour), ZoneInfo(self.declaration.zone)).astimezone(UTC)
 
     @property
     def rows_a_day(self) -> float | None:

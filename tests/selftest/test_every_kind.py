@@ -1,0 +1,123 @@
+"""The planted breach of every kind of control is caught; by a broken evaluator it is not, and that is told."""
+
+from typing import get_args
+
+import polars as pl
+import pytest
+
+from gov_pipelines.decisions import rules
+from gov_pipelines.measure import Judgement, verdict
+from gov_pipelines.pipeline import verdicts
+from gov_pipelines.pipeline.selftest import PLANTS
+from gov_pipelines.policy import kinds as room
+
+from .conftest import KINDS, control, declared, finding
+
+
+def test_every_kind_has_a_plant_of_its_name():
+    every = {get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(room.Control)}
+    assert set(KINDS) == every
+    assert set(PLANTS) == every - {"expectation"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_planted_breach_is_caught(kind):
+    found = finding(control(kind), control("drift"))
+    assert (found.kind, found.outcome) == (kind, "caught"), found.why
+    assert not found.wrong
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"metric": "selection_rate", "at_least": 0.2, "at_most": 0.6},
+        {"metric": "adverse_impact_ratio", "by": ["sex"], "reference": {"sex": "f"}, "at_most": 1.25},
+        {"metric": "demographic_parity_difference", "at_least": None, "at_most": 0.1},
+        {"metric": "demographic_parity_difference", "at_least": None, "at_most": 0.1, "by": ["race"], "reference": {"race": "w"}},
+        {"metric": "demographic_parity_ratio", "test": {"against": "threshold"}},
+        {"metric": "adverse_impact"},
+        {"metric": "scoring_rate", "at_least": 0.2},
+        {"metric": "scoring_impact_ratio"},
+        {"metric": "common_odds_ratio", "by": ["race"], "reference": {"race": "w"}, "over": ["region"], "at_least": 0.5, "at_most": 2},
+        {"metric": "standardized_mean_difference", "by": ["race"], "reference": {"race": "w"}, "of": "score",
+         "denominator": "population", "at_least": -0.3, "at_most": 0.3},
+        {"metric": "availability_z", "by": None, "availability": {"race": {"b": 0.2}}, "at_least": -2, "at_most": 2},
+        {"among": {"grade": "2"}, "test": "none", "min_group_size": 1000},
+        {"by": None, "window": "partition", "min_group_size": 100},
+    ],
+    ids=lambda more: more.get("metric", "impact_ratio"),
+)  # fmt: skip
+def test_every_metric_of_fairness(more):
+    found = finding(control("fairness", **more))
+    assert found.outcome == "caught", found.why
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "changes"),
+    [
+        ("deadline", {"from": "decided_at", "to": "notice_sent_at", "within": "24 hours"}, {}),
+        ("deadline", {"to": "decided_at", "within": "0 days", "window": "90 days"}, {}),
+        ("deadline", {"from": "decided_at", "when": "notice_sent_at IS NULL", "window": "all"}, {}),
+        ("decision_rule", {"must": "amount / years < 3 OR reviewer LIKE 'team\\_%' OR completed_at >= '2026-09-19'"}, {}),
+        ("decision_rule", {"must": "sex <> 'f' OR sex IS NULL", "when": "age_band = '60+'"}, {}),
+        ("human_review", {"before": "reviewed_at"}, {}),
+        ("human_review", {"before": "decided_at"}, {"reviews": None}),
+        ("decision_scope", {"may_decide": {"products": ["it's"]}}, {}),
+        ("data_access", {"may_read": ["years", "grade"], "never": None}, {}),
+        ("access_pattern", {"watch": ["table"], "new": 3, "window": "3 days", "reads": None}, {}),
+        ("freshness", {"of": "bias_audit", "within": "1 year"}, {}),
+        ("freshness", {"within": "24 hours"}, {}),  # only on the day on which clocks are set back
+        ("freshness", {"within": "36 hours", "window": "3 days"}, {"operating_range": {"rows_per_day": [0, 9]}}),
+        ("operating_range", {"ranges": None}, {}),
+        ("operating_range", {"ranges": {"score": [None, 0.9]}, "window": "7 days"}, {}),
+        ("log_quality", {"metric": "quarantined_share", "of": None, "at_most": 0.9}, {}),
+        ("log_quality", {"metric": "duplicate_share", "of": None, "at_most": 0.5}, {}),
+        ("drift", {"of": ["grade"], "bins": 2, "reference": {"from": "2026-09-18", "until": "2026-09-20"}}, {}),
+        ("expectation", {"expect": "expect_table_row_count_to_be_between", "arguments": {"max_value": 500}}, {}),
+        ("expectation", {"expect": "expect_column_values_to_not_be_null", "arguments": {"column": "lower"}}, {}),
+    ],
+)  # fmt: skip
+def test_variants(kind, more, changes):
+    found = finding(control(kind, **more), control("drift"), declaration=declared(**changes))
+    assert found.outcome == "caught", found.why
+
+
+def test_a_condition_on_the_clause_is_met():
+    found = finding(control("approved_model"), applies={"when": "product = 'clerk' AND amount BETWEEN 3 AND 4"})
+    assert found.outcome == "caught", found.why
+
+
+@pytest.mark.parametrize("kind", rules.RULES)
+def test_a_rule_that_always_says_within_is_not_caught(kind, monkeypatch):
+    monkeypatch.setitem(rules.RULES, kind, lambda *_: rules.Ruling(pl.lit("within"), pl.lit("blind"), None))
+    found = finding(control(kind))
+    assert found.outcome == "not caught"
+    assert found.wrong
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"expectation"}))
+def test_a_judge_that_always_passes_is_not_caught(kind, monkeypatch):
+    monkeypatch.setattr(verdict, "_rule", lambda *_: Judgement("pass", "blind"))
+    monkeypatch.setattr(
+        verdicts,
+        "run_suite",
+        lambda suite, *_: {each["meta"]["control"]: Judgement("pass", "blind") for each in suite["expectations"]},
+    )
+    found = finding(control(kind))
+    assert found.outcome == "not caught"
+    assert "blind" in found.why
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"expectation"}))
+def test_a_judge_that_always_fails_is_told(kind, monkeypatch):
+    def always(suite, measurements, _):
+        return {
+            key: Judgement("fail", "blind", rows[0], 1)
+            for key, rows in measurements.items()
+            if key in {each["meta"]["control"] for each in suite["expectations"]}
+        }
+
+    monkeypatch.setattr(verdicts, "run_suite", always)
+    found = finding(control(kind))
+    assert found.outcome in {"always fails", "not caught"}
+    assert found.wrong
