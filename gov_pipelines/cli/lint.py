@@ -1,39 +1,165 @@
-"""`gov lint` and `gov compile`: what people wrote, checked and compiled."""
+"""`gov lint` and `gov compile`: what people wrote, checked, tried on past decisions, and compiled."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
+import polars as pl
 
 from gov_pipelines.cli.app import here, print_json
-from gov_pipelines.errors import ConfigurationError
-from gov_pipelines.policy import lint, load_policies
+from gov_pipelines.cli.place import Workplace, workplace
+from gov_pipelines.decisions import Past, decision_measurements, judge_decisions, read_past
+from gov_pipelines.errors import ConfigurationError, WrongUse
+from gov_pipelines.policy import (
+    BoundClause,
+    Linted,
+    Policy,
+    SystemDeclaration,
+    bound_clauses,
+    examine,
+    load_policies,
+    policy_text,
+)
+from gov_pipelines.store import edited_in_place
 from gov_pipelines.validate import stale_suites, write_suites
 
 
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What one rule would have said of past decisions.
+
+    Attributes:
+        control: its key.
+        version: of its policy.
+        concerned: how many decisions it speaks of; the next four add up to it.
+        remark: what is worth a look; None where it tells decisions apart.
+    """
+
+    control: str
+    version: int
+    concerned: int
+    within: int
+    outside: int
+    pending: int
+    undecidable: int
+    remark: str | None
+
+
 @click.command("lint")
-@click.option("--json", "as_json", is_flag=True, help="Print the mistakes as JSON.")
-def lint_command(as_json: bool) -> int:
+@click.option(
+    "--against", type=click.Path(path_type=Path), help="CSV or Parquet file of past decisions, as the source has them."
+)
+@click.option("--system", help="Whose decisions --against holds; needed where there are several systems.")
+@click.option("--json", "as_json", is_flag=True, help="Print mistakes and notes (and what --against found) as JSON.")
+def lint_command(against: Path | None, system: str | None, as_json: bool) -> int:
     """Find every mistake in declarations and policies: file, line, field and remedy.
 
-    Exit code 1 if there is one.
+    Rules are reasoned about too: those that no decision can meet, fail or satisfy, and controls that contradict each
+    other. Exit code 1 if there is a mistake; notes do not count. With --against, each rule that judges decisions is tried
+    on those of the file, by the newest version of its policy, whether it is in force yet or not.
 
     \b
     Example:
       gov lint
+      gov lint --against decisions.csv --system mortgage_underwriting
     """
-    project = here()
-    mistakes = lint(project.assets, project.expectations)
+    place = workplace()
+    with _edited(place) as edited:
+        linted = examine(place.project.assets, place.project.expectations, edited)
+    said = [{**asdict(each), "severity": "mistake"} for each in linted.mistakes]
+    said += [{**asdict(each), "severity": "note"} for each in linted.notes]
+    if not as_json:
+        _print_linted(linted, len(list(place.project.assets.glob("*/defs.yaml"))))
+    if against is None or linted.mistakes:
+        if as_json:
+            print_json(said)
+        return 1 if linted.mistakes else 0
+    declaration = place.system(system or _only_system(place))
+    past = read_past(against, declaration)
+    hits = _hits(past, place.policies, declaration)
     if as_json:
-        print_json([asdict(mistake) for mistake in mistakes])
+        days = [day.isoformat() for day in past.days]
+        found: dict[str, Any] = {
+            "mistakes": said,
+            "system": declaration.system,
+            "rows": past.rows.to_dict(),
+            "days": days,
+        }
+        print_json(found | {"absent": past.absent, "rules": [asdict(each) for each in hits]})
     else:
-        for mistake in mistakes:
-            click.echo(str(mistake))
-        systems = len(list(project.assets.glob("*/defs.yaml")))
-        click.echo(f"{len(mistakes)} mistakes" if mistakes else f"No mistakes in {systems} systems and their policies.")
-    return 1 if mistakes else 0
+        _print_hits(past, hits, declaration.system, against.name)
+    return 0
+
+
+@contextmanager
+def _edited(place: Workplace) -> Iterator[Any]:
+    """Whether a version was recorded with another text; None where nothing was recorded."""
+    try:
+        engine = place.engine
+    except WrongUse:
+        yield None
+        return
+    with engine.connect() as connection:
+        yield lambda policy: edited_in_place(connection, policy.policy, policy.version, policy_text(policy))
+
+
+def _only_system(place: Workplace) -> str:
+    names = sorted(place.systems[0])
+    if len(names) != 1:
+        raise WrongUse(f"--against needs --system, one of: {', '.join(names) or 'none is declared'}.")
+    return names[0]
+
+
+def _hits(past: Past, policies: list[Policy], declaration: SystemDeclaration) -> list[Hits]:
+    newest = {each.policy: each for each in sorted(policies, key=lambda each: each.version)}
+    bound = [rule for name in declaration.policies if name in newest for rule in bound_clauses(newest[name])]
+    rules = [rule for rule in bound if rule.control.judges == "decision"]
+    judge = partial(judge_decisions, bound=rules, declaration=declaration, as_of=datetime.now(UTC))
+    days = [judge(log, partition=day).verdicts for day, log in past.days.items()]
+    verdicts = pl.concat(days) if days else pl.DataFrame()
+    return [_counted(rule, verdicts) for rule in rules]
+
+
+def _counted(rule: BoundClause, verdicts: pl.DataFrame) -> Hits:
+    found = [int(each.value or 0) for each in decision_measurements(verdicts, rule.key)]
+    concerned, (within, outside, pending, undecidable) = sum(found), found
+    remark = None
+    if not concerned:
+        remark = "speaks of no past decision"
+    elif concerned in {outside, undecidable}:
+        remark = f"every decision it speaks of is {'outside' if outside else 'undecidable'}"
+    return Hits(rule.key, rule.policy.version, concerned, within, outside, pending, undecidable, remark)
+
+
+def _print_linted(linted: Linted, systems: int) -> None:
+    for mistake in linted.mistakes:
+        click.echo(str(mistake))
+    for note in linted.notes:
+        click.echo(f"note: {note}")
+    count = len(linted.mistakes)
+    many = f"{count} mistake{'s' if count != 1 else ''}"
+    click.echo(many if count else f"No mistakes in {systems} system{'s' if systems != 1 else ''} and their policies.")
+
+
+def _print_hits(past: Past, hits: list[Hits], system: str, file: str) -> None:
+    rows, days = past.rows, list(past.days)
+    span = f", {days[0]} to {days[-1]}" if days else ""
+    rest = f"{rows.quarantined:,} quarantined, {rows.duplicate:,} duplicate, {rows.undated:,} undated"
+    click.echo(f"\n{rows.accepted:,} decisions of {system} in {file}{span} ({rest}):")
+    if past.absent:
+        click.echo(f"  The file lacks {', '.join(past.absent)}, so rules that need them cannot be told.")
+    for each in hits:
+        verdicts = {name: getattr(each, name) for name in ("within", "outside", "pending", "undecidable")}
+        told = ", ".join(f"{count:,} {verdict}" for verdict, count in verdicts.items() if count)
+        remark = f"  <- {each.remark}" if each.remark else ""
+        click.echo(f"  {each.control}@{each.version}: speaks of {each.concerned:,}{': ' if told else ''}{told}{remark}")
 
 
 @click.command("compile")

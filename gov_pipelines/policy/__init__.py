@@ -13,10 +13,11 @@ from gov_pipelines.policy.coverage import (
     newest_due,
 )
 from gov_pipelines.policy.declaration import SystemDeclaration
+from gov_pipelines.policy.difference import Change, differences
 from gov_pipelines.policy.digests import declaration_digest, policy_digest, policy_text
 from gov_pipelines.policy.document import Clause, Obligation, Policy
 from gov_pipelines.policy.durations import Duration, Window
-from gov_pipelines.policy.linter import lint
+from gov_pipelines.policy.linter import Linted, examine, lint
 from gov_pipelines.policy.loading import load_declaration, load_declarations, load_policies, load_policy
 from gov_pipelines.policy.predicates import Predicate, PredicateError, parse_predicate
 from gov_pipelines.policy.serving import Orphan, orphans
@@ -31,9 +32,9 @@ from gov_pipelines.policy.timeline import (
 )
 
 __all__ = [
-    "CANONICAL", "GAPS", "BoundClause", "Clause", "CoverageCell", "Duration", "LastVerdict", "Obligation", "Orphan", "Policy",
+    "CANONICAL", "GAPS", "BoundClause", "Change", "Clause", "CoverageCell", "Duration", "LastVerdict", "Linted", "Obligation", "Orphan", "Policy",
     "Predicate", "PredicateError", "State", "SystemDeclaration", "Window", "bound_clauses", "control_key", "control_keys",
-    "controls_in_force", "coverage_matrix", "declaration_digest", "did_you_mean", "in_force", "last_verdict", "lint",
+    "controls_in_force", "coverage_matrix", "declaration_digest", "did_you_mean", "differences", "examine", "in_force", "last_verdict", "lint",
     "load_declaration", "load_declarations", "load_policies", "load_policy", "log_schema", "newest_due", "orphans",
     "parse_predicate", "policy_digest", "policy_text",
 ]  # fmt: skip

@@ -58,7 +58,7 @@ class Change:
         """One sentence."""
         who = self.clause or "The policy"
         if self.direction in {"added", "removed"}:
-            said = f"{who}: {self.field} {self.direction}: {self.new or self.old}"
+            said = f"{who}: {self.field} is {'new' if self.direction == 'added' else 'gone'}: {self.new or self.old}"
         else:
             words = _IN_WORDS.get(self.direction, f"is {self.direction}")
             said = f"{who} {words}: {self.field} is {self.new or 'not given'}, was {self.old or 'not given'}"
@@ -169,7 +169,7 @@ def _plain(entry: Any) -> Any:
 def _fewer(old: Sequence[Any] | None, new: Sequence[Any] | None) -> Tendency:
     """None allows all."""
     if old is None or new is None:
-        return 1 if old is None else -1
+        return (old is None) - (new is None)
     return _more(new, old)
 
 

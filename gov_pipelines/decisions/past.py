@@ -1,0 +1,75 @@
+"""Past decisions from one file in the source's own columns, so that rules can be tried on them before they are in force."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from gov_pipelines.decisions.extract import RowAccounting
+from gov_pipelines.decisions.log import REVIEW, canonical, columns_to_read, source_columns
+from gov_pipelines.decisions.places import Columns, Place, open_sources
+from gov_pipelines.policy import SystemDeclaration
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The decisions of a file.
+
+    Attributes:
+        days: the canonical log of each local day, oldest first.
+        rows: where the rows of the file went.
+        absent: canonical columns that the system keeps in other tables and the file does not have; they are null.
+    """
+
+    days: dict[date, pl.DataFrame]
+    rows: RowAccounting
+    absent: tuple[str, ...]
+
+
+def read_past(path: Path, declaration: SystemDeclaration) -> Past:
+    """Read every decision of a CSV or Parquet file as the system's own source would be read.
+
+    Protected attributes and reviews are taken from the file where it has their columns; nothing else is asked.
+
+    Raises:
+        WrongUse: the file is neither CSV nor Parquet, or lacks a declared column.
+        SourceUnreachable: there is no such file.
+    """
+    joined = _joined(declaration)
+    needed = columns_to_read(source_columns(declaration))
+    with open_sources(None, project=path.absolute().parent, environ={}) as sources:
+        place = Place(path=glob.escape(path.name))
+        rows = sources.read(place, Columns(needed.required, [*needed.optional, *joined.values()])).frame
+    there = {name: source for name, source in joined.items() if source in rows.columns}
+    parts = canonical(rows, _within_file(declaration, there))
+    dated = parts.log.drop_nulls("decided_at")
+    local = dated.with_columns(day=pl.col("decided_at").dt.convert_time_zone(declaration.zone).dt.date())
+    days = {frame["day"][0]: frame.drop("day") for frame in local.sort("day").partition_by("day", maintain_order=True)}
+    undated = parts.log.height - dated.height
+    accounts = RowAccounting(rows.height - undated, dated.height, parts.quarantine.height, parts.duplicate, undated)
+    return Past(days, accounts, tuple(name for name in joined if name not in there))
+
+
+def _joined(declaration: SystemDeclaration) -> dict[str, str]:
+    """What the system keeps beside its decisions: canonical name to the column it would have in a file."""
+    attributes = declaration.protected_attributes
+    kept = {name: each.column or name for name, each in attributes.items() if Place.of(each)}
+    reviews = declaration.reviews
+    return kept | ({name: reviews.columns.get(name, name) for name in REVIEW} if reviews and Place.of(reviews) else {})
+
+
+def _within_file(declaration: SystemDeclaration, there: dict[str, str]) -> SystemDeclaration:
+    """The declaration as if the columns that the file has had never stood elsewhere."""
+    attributes = {
+        name: each.model_copy(update={"table": None, "path": None}) if name in there else each
+        for name, each in declaration.protected_attributes.items()
+    }
+    changes: dict[str, object] = {"protected_attributes": attributes}
+    if "reviewed_at" in there:
+        reviews = {name: source for name, source in there.items() if name in REVIEW}
+        changes |= {"reviews": None, "columns": {**declaration.columns, **reviews}}
+    return declaration.model_copy(update=changes)
