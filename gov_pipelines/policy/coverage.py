@@ -14,9 +14,9 @@ from typing import Literal, Protocol
 
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Clause, Level, Obligation, Policy
-from gov_pipelines.policy.durations import Window
-from gov_pipelines.policy.kinds import Acts, Control, DecisionScope, Drift, Fairness, Freshness, HumanReview, LogQuality
+from gov_pipelines.policy.kinds import Acts
 from gov_pipelines.policy.timeline import acts_of, control_key, in_force
+from gov_pipelines.policy.vacuous import can_fail
 
 State = Literal[
     "failing",
@@ -245,26 +245,6 @@ def newest_due(declaration: SystemDeclaration, today: date) -> date:
     return yesterday if declaration.ends is None else min(yesterday, declaration.ends - timedelta(days=1))
 
 
-def can_fail(control: Control, declaration: SystemDeclaration) -> bool:
-    """Whether a control has a limit that can be passed; one without can never say that its clause is broken.
-
-    Whether a `must` or a native expectation can ever fail is not examined.
-    """
-    match control:
-        case Fairness() | Drift() | LogQuality():
-            return any(getattr(control, limit, None) is not None for limit in ("at_least", "at_most"))
-        case HumanReview():
-            return control.before is not None  # else a review may always still come
-        case DecisionScope():
-            scope = control.may_decide or declaration.intake.may_decide
-            return scope is not None and (scope.products is not None or scope.amount is not None)
-        case Freshness(
-            window=Window(span="partition"), of=None
-        ):  # a decision of the day is at most a day old at its end
-            return control.within.count < {"hours": _LONGEST_DAY // timedelta(hours=1), "days": 2}[control.within.unit]
-    return True
-
-
 def risk_of(state: State, clause: Clause, declaration: SystemDeclaration) -> int:
     """How urgently a cell asks for someone: weight of its state, times that of its clause, times that of its system.
 
@@ -329,7 +309,7 @@ def _state(
     last = verdict.verdict if verdict else None
     found: Mapping[State, bool] = {
         "failing": last in RED,
-        "unable_to_fail": not can_fail(control, declaration),
+        "unable_to_fail": not can_fail(clause, declaration),
         "stale": verdict is None or (due - verdict.partition).days > STALE_AFTER_DAYS,
         "insufficient_long": last == "insufficient" and verdict is not None and verdict.partitions >= LONG_INSUFFICIENT,
         "detect_only": clause.level == "intake" and acts_of(control, declaration) == "detects",
@@ -343,7 +323,9 @@ def _why(
 ) -> str:
     """The state as a clause of a sentence."""
     if not policy.in_force.covers(due):
-        return f"no version of {policy.policy} is in force on {due}"
+        ended = policy.in_force.until
+        over = f"; version {policy.version} ended with {ended - timedelta(days=1)}" if ended and ended <= due else ""
+        return f"no version of {policy.policy} is in force on {due}{over}"
     if clause.control is None:
         if clause.obligation is None:
             return "nothing stands behind it but the policy itself"

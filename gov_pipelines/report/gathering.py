@@ -157,7 +157,8 @@ def _control(
     newest = history[-1] if control and history else None
     numbers = measured(newest.partition).get(newest.control) or _decisive(newest) if newest else []
     began = max(policy.in_force.from_, declaration.starts)
-    turned = {"stale": cell.last_partition, "insufficient_long": cell.since}.get(cell.state) or began
+    over = policy.in_force.until if not policy.in_force.covers(due) else None
+    turned = {"stale": over or cell.last_partition, "insufficient_long": cell.since}.get(cell.state) or began
     limit, side = limit_of(control)
     return ControlView(
         **asdict(cell) | {"obligation": _owed(clause.obligation) if clause.obligation else None},

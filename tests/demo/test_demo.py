@@ -3,13 +3,26 @@
 import json
 import re
 from collections import Counter
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
+from command import ROOT
 
-from gov_pipelines.cli.demo.loanapp import DAYS, PLANTED, SYSTEM, applications
-from gov_pipelines.evidence import read_leaves
+from gov_pipelines.cli.demo.loanapp import (
+    DAYS,
+    HELD,
+    JUNIOR_REVIEW,
+    LATE_REVIEW,
+    PLANTED,
+    SYSTEM,
+    UNREVIEWED,
+    applications,
+)
+from gov_pipelines.cli.demo.people import CAST
+from gov_pipelines.evidence import load_trust, read_leaves
+from gov_pipelines.people import known_findings, known_obligations, known_waivers, refused_acts, roster_of
+from gov_pipelines.policy import load_policies
 from gov_pipelines.store import Home, all_snapshots, open_store, pending, reading, verdict_history, verdicts_of
 
 LAST = date(2026, 9, 30)
@@ -25,6 +38,46 @@ def store(demo_home):
 def last_verdicts(store):
     with reading(store) as connection:
         return {row.clause: row for row in verdicts_of(connection, SYSTEM, LAST)}
+
+
+def test_exactly_the_planted_decisions_wait(demo_home, demo_found):
+    days = sorted((demo_home / "artifacts" / SYSTEM).iterdir())
+    cleared, held = (
+        pl.concat([pl.read_parquet(day / f"{name}_decisions.parquet") for day in days]) for name in ("cleared", "held")
+    )
+    assert set(held["decision_id"]) == HELD
+    assert cleared.height == cleared["decision_id"].n_unique() == demo_found["cleared"] == 1987 - len(HELD)
+    assert demo_found["held"] == len(HELD)
+    why = dict(held.filter(pl.col("control") == "house-fair-lending/FL-2").select("decision_id", "reason").iter_rows())
+    assert why[UNREVIEWED] == "waits for a review by senior_underwriter"
+    assert "only senior_underwriter may review it" in why[JUNIOR_REVIEW]
+    assert "it came too late" in why[LATE_REVIEW]
+    reviewed = cleared.filter(pl.col("reviews").is_not_null())
+    assert reviewed.height > 20
+    assert not reviewed["overridden"].any()
+
+
+def test_its_people_are_told_apart_from_real_ones(demo_home):
+    people = demo_home / "demo" / "people"
+    assert {folder.name for folder in people.iterdir()} == set(CAST)
+    assert all("demo (untrusted)" in (folder / "signing.pub.json").read_text() for folder in people.iterdir())
+    assert all((folder / "signing.pem").stat().st_mode & 0o77 == 0 for folder in people.iterdir())
+
+
+def test_findings_obligations_and_a_waiver(demo_home, store):
+    authority = load_trust(demo_home / "keys" / "signing.pub.json")
+    policies, _ = load_policies(ROOT / "expectations")
+    with reading(store) as connection:
+        roster = roster_of(connection, authority)
+        found = {each.control: each for each in known_findings(connection, roster).values()}
+        owed = {each.person: each.state for each in known_obligations(connection, roster, policies, datetime.now(UTC))}
+        waivers = known_waivers(connection, roster, policies)
+        assert refused_acts(connection, roster) == []
+    assert set(found) == {f"house-fair-lending/FL-{number}" for number in (1, 2, 3, 4, 5, 12)}
+    assert {key for key, each in found.items() if each.state == "closed"} == {"house-fair-lending/FL-12"}
+    assert found["house-fair-lending/FL-5"].action
+    assert owed == {"reviewer-01": "done", "reviewer-02": "done", "reviewer-03": "done", "reviewer-04": "overdue"}
+    assert [(each.clause, each.countersigned_by) for each in waivers] == [("house-fair-lending/FL-7", "demo-owner")]
 
 
 def test_it_finds_every_planted_fault_and_no_other(store):

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,14 +15,15 @@ import click
 
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.audit import run_audits
-from gov_pipelines.cli.demo.loanapp import DAYS, FIRST_DAY, PLANTED, SYSTEM, build_database
+from gov_pipelines.cli.demo.loanapp import DAYS, FIRST_DAY, HELD, PLANTED, SYSTEM, build_database
 from gov_pipelines.cli.gaps import coverage
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.cli.report import write_pages
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.evidence import DEMO_KEY_NAME, generate, load_signer
+from gov_pipelines.people import known_findings, roster_of
 from gov_pipelines.pipeline.names import check_url
-from gov_pipelines.store import VerdictRow, pending_count, reading, verdict_history
+from gov_pipelines.store import VerdictRow, pending_count, read_frame, reading, verdict_history
 
 UI = "http://127.0.0.1:3000"
 URL_VARIABLE = "MORTGAGE_DECISIONS_URL"
@@ -57,8 +59,12 @@ def demo_command(tour: bool, ui: bool, as_json: bool) -> int:
     if not as_json:
         click.echo(_INTRODUCTION)
     days = [FIRST_DAY + timedelta(days=offset) for offset in range(DAYS)]
+    from gov_pipelines.cli.demo.people import after_the_last_day, before_the_first_day  # noqa: PLC0415  (Dagster: as above)
+
+    before_the_first_day(place)
     run_audits(place, [(place.system(SYSTEM), days)], quiet=as_json)
-    found = compare(place)
+    after_the_last_day(place, days)
+    found = compare(place, days)
     pages = write_pages(place)
     if as_json:
         print_json(
@@ -67,6 +73,8 @@ def demo_command(tour: bool, ui: bool, as_json: bool) -> int:
                 "found": [_plain(row) for row in found.rows],
                 "missed": list(found.missed),
                 "unexpected": list(found.unexpected),
+                "cleared": found.cleared,
+                "held": found.held,
                 "report": str(pages[0]),
             }
         )
@@ -118,12 +126,16 @@ class Found:
     Attributes:
         rows: every failing or missing verdict of a day's own window, and the last of the known failure.
         missed: planted faults that were not found.
-        unexpected: failures that nobody planted.
+        unexpected: failures that nobody planted, and decisions that went on or wait although they must not.
+        cleared: how many decisions went on.
+        held: how many wait.
     """
 
     rows: tuple[VerdictRow, ...]
     missed: tuple[str, ...]
     unexpected: tuple[str, ...]
+    cleared: int
+    held: int
 
     @property
     def exact(self) -> bool:
@@ -131,8 +143,8 @@ class Found:
         return not self.missed and not self.unexpected
 
 
-def compare(place: Workplace) -> Found:
-    """Hold the signed verdicts against the planted faults."""
+def compare(place: Workplace, days: Sequence[date]) -> Found:
+    """Hold the signed verdicts, and what was cleared and held, against the planted faults."""
     with reading(place.engine) as connection:
         history = verdict_history(connection, SYSTEM)
     bad = [row for row in history if row.verdict in {"fail", "missing"}]
@@ -142,11 +154,24 @@ def compare(place: Workplace) -> Found:
     missed = [_where(key) for key, breaches in planted.items() if seen.get(key) != breaches]
     if not last or last[0].verdict != "fail":
         missed.append(f"{KNOWN_FAILURE} on the last day")
+    cleared, held = (_decisions(place, days, name) for name in ("cleared", "held"))
+    wrong = sorted(set(held) ^ HELD | (set(cleared) & HELD))
     return Found(
         rows=(*last, *(row for row in bad if row.control != KNOWN_FAILURE)),
         missed=tuple(missed),
-        unexpected=tuple(_where(key) for key in seen if key not in planted),
+        unexpected=(
+            *(_where(key) for key in seen if key not in planted),
+            *(f"{each} {'waits' if each in held else 'went on'}" for each in wrong),
+        ),
+        cleared=len(cleared),
+        held=len(held),
     )
+
+
+def _decisions(place: Workplace, days: Sequence[date], name: str) -> list[str]:
+    """Ids of the decisions that were cleared, or held, each once."""
+    files = [place.home.partition_dir(SYSTEM, day) / f"{name}_decisions.parquet" for day in days]
+    return sorted({each for file in files for each in read_frame(file)["decision_id"]})
 
 
 _INTRODUCTION = f"""\
@@ -156,6 +181,7 @@ Real:      1,989 home-loan applications in Boston (Federal Reserve Bank of Bosto
            They are historical human decisions, standing in for the log of an AI system.
 By rule:   the data carry no dates; application i lies on day i mod {DAYS} of September 2026.
 Synthetic: products, model versions, reviews, notices and accesses are made up, with {len(PLANTED)} planted faults.
+           So are the people who sign, at made-up times, with keys of their own in this home.
 
 Auditing {DAYS} days, one signed snapshot each:"""
 
@@ -181,13 +207,18 @@ def _told(place: Workplace, found: Found, report: Path, seconds: float) -> str:
     lines += [f"  NOT EXPECTED: {each}" for each in found.unexpected[:MOST_SHOWN]]
     more = len(found.unexpected) - MOST_SHOWN
     lines.append(f"  and {more} more." if more > 0 else "" if found.unexpected else "  Nothing else failed.")
-    gaps = [cell for cell in coverage(place, datetime.now(UTC).date()) if cell.gap]
+    cells = coverage(place, datetime.now(UTC).date())
+    gaps, waived = [cell for cell in cells if cell.gap], [cell for cell in cells if cell.waiver]
     with reading(place.engine) as connection:
         waiting = pending_count(connection)
+        roster = roster_of(connection, load_signer(place.home.keys_dir).public)
+        findings = [each for each in known_findings(connection, roster).values() if each.state == "open"]
     worst = next((row for row in found.rows), None)
     lines += [
         "",
-        f"  {len(gaps)} clauses are gaps: no control, people only, or a control that cannot stop anything. See gov gaps.",
+        f"  {found.cleared:,} decisions were cleared; {found.held} wait, each for a planted fault. See gov review list.",
+        f"  {len(findings)} findings are open. See gov findings.",
+        f"  {len(gaps)} of {len(cells)} clauses are gaps, {len(waived)} is waived. See gov gaps.",
         f"  {waiting} alerts wait: no channel is configured (GOV_ALERT_URLS; see docs/alerts.md).",
         "",
         "Look:",

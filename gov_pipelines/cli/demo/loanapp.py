@@ -64,6 +64,9 @@ UNREVIEWED = "BF-0224"
 JUNIOR_REVIEW = "BF-1190"
 LATE_REVIEW = "BF-0654"
 OTHER_PRODUCT = "BF-0025"
+HELD = {*UNAPPROVED, UNREVIEWED, JUNIOR_REVIEW, LATE_REVIEW, OTHER_PRODUCT}
+"""Decisions that must wait at the end: each for a planted fault."""
+JUNIOR = "reviewer-04"
 RACE_READ_ON = _day(21)
 NOTICES_OPEN_FROM = _day(28)
 
@@ -151,14 +154,17 @@ def _with_fault(row: Application) -> Application:
     return row
 
 
-def _reviews(rows: Sequence[Application]) -> Iterator[tuple[str, str, str, datetime, str]]:
+def reviews(rows: Sequence[Application]) -> Iterator[tuple[str, str, str, datetime, str]]:
+    """The made-up reviews of large denials: application, reviewer, role, local time, outcome."""
     for number, row in enumerate(row for row in rows if row.needs_review):
         if row.application_id == UNREVIEWED:
             continue
         late = row.application_id == LATE_REVIEW
         reviewed = row.notice_sent_on + timedelta(hours=1) if late else row.decided_on + timedelta(minutes=20)
-        role = "underwriter" if row.application_id == JUNIOR_REVIEW else "senior_underwriter"
-        yield row.application_id, f"reviewer-{number % 3 + 1:02d}", role, reviewed, "upheld"
+        if row.application_id == JUNIOR_REVIEW:
+            yield row.application_id, JUNIOR, "underwriter", reviewed, "upheld"
+        else:
+            yield row.application_id, f"reviewer-{number % 3 + 1:02d}", "senior_underwriter", reviewed, "upheld"
 
 
 def _accesses(rows: Sequence[Application]) -> Iterator[tuple[datetime, str, str, str, str, str, int]]:
@@ -235,7 +241,7 @@ def build_database(path: Path) -> int:
             ),
         )
         _insert(database, "applicants", ([r.application_id, r.race, r.sex] for r in rows))
-        _insert(database, "reviews", _reviews(rows))
+        _insert(database, "reviews", reviews(rows))
         _insert(database, "access_log", _accesses(rows))
     database.close()
     draft.replace(path)
