@@ -25,6 +25,7 @@ FIELDS: Mapping[str, Any] = {
     "asOf": str,
     "revision": int,
     "supersedes": Nullable({"revision": int, "payloadSha256": str}),
+    "revisionReasons": [str],
     "sequence": int,
     "previous": Nullable({"sequence": int, "payloadSha256": str}),
     "retroactive": bool,
@@ -63,7 +64,8 @@ FIELDS: Mapping[str, Any] = {
 
 _ADDED_AT_SIGNING = {"manifest"}
 _NOT_CONTENT = {
-    "timeCreated", "producer", "revision", "supersedes", "sequence", "previous", "manifest", "contentDigest",
+    "timeCreated", "producer", "revision", "supersedes", "revisionReasons", "sequence", "previous", "manifest",
+    "contentDigest",
 }  # fmt: skip
 
 

@@ -1,39 +1,65 @@
-"""Days whose pending decisions have run out of time: they are audited again, as a new revision."""
+"""Days to audit again, as a new revision: another policy text governs them now, or a pending decision ran out of time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from pathlib import Path
 
 import polars as pl
 
 from gov_pipelines.decisions import judge_decisions, judged_controls
-from gov_pipelines.policy import Policy, SystemDeclaration, controls_in_force
+from gov_pipelines.policy import Policy, SystemDeclaration, controls_in_force, in_force
 from gov_pipelines.store import Home
 
 
 def overdue(
     home: Home, declaration: SystemDeclaration, policies: Sequence[Policy], *, before: date, as_of: datetime
 ) -> Iterator[date]:
-    """Find audited days before one day that hold a decision pending then, whose clock has run out by `as_of`.
+    """Find the audited days before one day that must be judged again.
 
-    What the source says of them now is not looked at: the audit of that day will.
+    Those are days whose signed snapshot names other versions of policies than are in force on them now (a version that
+    begins in the past, a closed or removed one), and days that hold a decision pending then, whose clock has run out by
+    `as_of`. What the source says of them now is not looked at: the audit of that day will. A version edited under its
+    number is no such case: signing refuses it.
     """
     for folder in sorted((home.root / "artifacts" / declaration.system).glob("????-??-??")):
-        day, file = date.fromisoformat(folder.name), folder / "decision_verdicts.parquet"
-        if day >= before or not file.is_file():
-            continue
-        verdicts = pl.scan_parquet(file, glob=False)
-        waits = [pl.col(key) == "pending" for key in judged_controls(verdicts)]
-        pending = verdicts.filter(pl.any_horizontal(pl.lit(value=False), *waits)).collect(engine="streaming")
-        if pending.is_empty():
-            continue
-        log = pl.scan_parquet(folder / "decision_log.parquet", glob=False)
-        asked = log.join(pending.lazy().select("decision_id"), on="decision_id", how="semi")
-        bound = controls_in_force(policies, declaration, day)
-        now = judge_decisions(asked, bound, declaration, partition=day, as_of=as_of).verdicts
-        keys = set(judged_controls(now)) & set(judged_controls(pending))
-        both = pending.join(now, on="decision_id", suffix=" now")
-        ran_out = ((pl.col(key) == "pending") & (pl.col(f"{key} now") == "outside") for key in keys)
-        if both.select(pl.any_horizontal(pl.lit(value=False), *ran_out).any()).item():
+        day = date.fromisoformat(folder.name)
+        if declaration.starts <= day < before and (
+            _governed_anew(home, declaration, policies, day)
+            or _ran_out(folder, declaration, policies, day=day, as_of=as_of)
+        ):
             yield day
+
+
+def _governed_anew(home: Home, declaration: SystemDeclaration, policies: Sequence[Policy], day: date) -> bool:
+    """Whether the package of the latest revision holds other policies than those now in force on its day."""
+    revisions = (home.evidence_dir(declaration.system) / day.isoformat()).glob("r[0-9]*")
+    latest = max(revisions, key=lambda each: int(each.name[1:]), default=None)
+    if latest is None or not (latest / "tally.json").is_file():
+        return False  # not signed, or signed as missed: nothing was judged under any text
+    used = {file.stem for file in latest.glob("policy.*.json")}
+    found = (in_force(policies, name, day) for name in declaration.policies)
+    return used != {f"policy.{each.policy}@{each.version}" for each in found if each is not None}
+
+
+def _ran_out(
+    folder: Path, declaration: SystemDeclaration, policies: Sequence[Policy], *, day: date, as_of: datetime
+) -> bool:
+    """Whether a decision that was pending is outside by now."""
+    file = folder / "decision_verdicts.parquet"
+    if not file.is_file():
+        return False
+    verdicts = pl.scan_parquet(file, glob=False)
+    waits = [pl.col(key) == "pending" for key in judged_controls(verdicts)]
+    pending = verdicts.filter(pl.any_horizontal(pl.lit(value=False), *waits)).collect(engine="streaming")
+    if pending.is_empty():
+        return False
+    log = pl.scan_parquet(folder / "decision_log.parquet", glob=False)
+    asked = log.join(pending.lazy().select("decision_id"), on="decision_id", how="semi")
+    bound = controls_in_force(policies, declaration, day)
+    now = judge_decisions(asked, bound, declaration, partition=day, as_of=as_of).verdicts
+    keys = set(judged_controls(now)) & set(judged_controls(pending))
+    both = pending.join(now, on="decision_id", suffix=" now")
+    ran_out = ((pl.col(key) == "pending") & (pl.col(f"{key} now") == "outside") for key in keys)
+    return bool(both.select(pl.any_horizontal(pl.lit(value=False), *ran_out).any()).item())

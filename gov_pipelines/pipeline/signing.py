@@ -32,6 +32,7 @@ from gov_pipelines.notify import Alert, alerts_for
 from gov_pipelines.pipeline.following import follow_findings
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.pipeline.night import Night, StepResult, measurement_record, measurements_of
+from gov_pipelines.pipeline.revisions import revision_reasons
 from gov_pipelines.pipeline.verdicts import next_revision, policies_in_force, verdict_rows_of
 from gov_pipelines.policy import Policy, Window, declaration_digest, policy_digest, policy_text
 from gov_pipelines.store import (
@@ -65,10 +66,11 @@ def sign(night: Night) -> StepResult:
     """`compliance_snapshot`: sign what the night found. The same findings again change nothing.
 
     Raises:
-        GovError: a policy was edited under a version that was used before.
+        GovError: a policy was edited under a version that was used before, on this day or on any other.
     """
     with reading(night.store) as connection:
-        edited = [policy for policy in policies_in_force(night) if _edited(connection, policy)]
+        named = [policy for policy in night.policies if policy.policy in night.declaration.policies]
+        edited = [policy for policy in named if _edited(connection, policy)]
     if edited:
         names = ", ".join(f"{policy.policy} version {policy.version}" for policy in edited)
         raise GovError(
@@ -152,6 +154,7 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
         content |= {
             "revision": revision,
             "supersedes": {"revision": signed.revision, "payloadSha256": signed.payload_sha256} if signed else None,
+            "revisionReasons": [],
             "sequence": last.sequence + 1 if last else 1,
             "previous": {"sequence": last.sequence, "payloadSha256": last.payload_sha256} if last else None,
             "timeCreated": now,
@@ -162,6 +165,8 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             with engine.begin() as connection:
                 drop_verdicts(connection, night.system, night.partition, revision)
             return _result(signed, verdicts, changed=False)
+        if signed is not None:
+            predicate["revisionReasons"] = _reasons(night, signed, predicate)
         row = _package(night, predicate, {**files, **_policy_files(night, content["policies"])}, now)
         with engine.begin() as connection:
             if findings["missed"] is None:  # a missed window is one alert, raised by who saw the run end
@@ -170,6 +175,15 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             record_snapshot(connection, row)
             follow_findings(connection, night, row, verdicts, _signer(night).public)
     return _result(row, verdicts, changed=True)
+
+
+def _reasons(night: Night, signed: SnapshotRow, predicate: Mapping[str, Any]) -> list[str]:
+    """What the new revision says has changed; a day is signed also where what it replaces was lost."""
+    try:
+        before = read_package(night.home.root / signed.path).predicate
+    except GovError as error:
+        return [f"unknown: revision {signed.revision} cannot be read: {error}"]
+    return revision_reasons(before, predicate)
 
 
 def _complete(night: Night, reached: list[VerdictRow]) -> list[VerdictRow]:

@@ -75,6 +75,7 @@ def content(leaves, policy):
             "asOf": NOON,
             "revision": 1,
             "supersedes": None,
+            "revisionReasons": [],
             "sequence": 1,
             "previous": None,
             "retroactive": True,

@@ -34,7 +34,7 @@ def test_the_digest_leaves_out_what_signing_adds(content):
     policies = [{**content()["policies"][0], "recordedAt": later}]
     for same in (
         {"timeCreated": later},
-        {"revision": 2, "supersedes": {"revision": 1, "payloadSha256": "0"}},
+        {"revision": 2, "supersedes": {"revision": 1, "payloadSha256": "0"}, "revisionReasons": ["as of: a -> b"]},
         {"sequence": 9, "previous": {"sequence": 8, "payloadSha256": "0"}},
         {"producer": {**content()["producer"], "version": "9", "runId": "r"}},
         {"policies": policies},
