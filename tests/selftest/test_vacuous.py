@@ -77,7 +77,7 @@ CANNOT_FAIL = {
         control("fairness", by=["race"]), {"seen": {"race": frozenset({"w"})}}, "one group only",
     ),
     "a smallest group above what a window holds": (
-        control("fairness", min_group_size=3_000), {}, "holds at most 4,000 rows",
+        control("fairness", min_group_size=3_001), {}, "holds at most 6,000 rows",
     ),
     "a smallest group above what is believed": (
         control("fairness", min_group_size=1_000_000), {"operating_range": {}}, "no upper `rows_per_day` is declared",

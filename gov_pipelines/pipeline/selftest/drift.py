@@ -6,7 +6,7 @@ from math import log
 
 from gov_pipelines.pipeline.selftest.access import days_between
 from gov_pipelines.pipeline.selftest.search import told
-from gov_pipelines.pipeline.selftest.setting import MOST_ROWS, Breach, CannotFail, Happened, MadeUp, Plant, Setting
+from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, Happened, MadeUp, Plant, Setting
 from gov_pipelines.policy import log_schema
 from gov_pipelines.policy.kinds import Drift
 
@@ -26,7 +26,7 @@ def drift(setting: Setting) -> Plant:
         raise CannotFail("the reference is the window itself, so nothing can have moved")
     # A day that is in both counts for both: it is like the reference where the window has other days.
     changed = window - reference or window
-    most = max(int(setting.rows_a_day or MOST_ROWS / len(setting.window)), 1)
+    most = max(int(setting.rows_a_day), 1)
     sizes = sorted({min(_BELIEVABLE, most), most})
     largest = _index(
         len(changed & window) * most,

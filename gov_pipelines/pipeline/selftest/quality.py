@@ -27,7 +27,7 @@ def log_quality(setting: Setting) -> Plant:
         return Plant([Breach("rows with an undeclared decision", [setting.every_day(rows)])], clean)
     if control.metric == "duplicate_share":
         copies = int(1 / (1 - control.at_most)) + 2
-        if copies > setting.capacity / len(setting.window):
+        if copies > setting.rows_a_day:
             raise CannotFail(f"a share above {control.at_most:.6g} takes {copies:,} copies a day, but {setting.holds}")
         return Plant(
             [Breach("one row again and again", [setting.every_day(({"decision_id": "again"}, copies))])], clean

@@ -19,6 +19,7 @@ NEXT_MORNING = timedelta(hours=6)
 
 Row = Mapping[str, object]
 
+_DAYS = {"partition": 1, "calendar month": 31, "calendar year": 366}
 _LONGEST = {
     "hours": timedelta(hours=1),
     "days": timedelta(days=1),
@@ -152,21 +153,27 @@ class Setting:
         return datetime.combine(day or self.partition, time(hour), ZoneInfo(self.declaration.zone)).astimezone(UTC)
 
     @property
-    def rows_a_day(self) -> float | None:
-        """The upper end of the declared `rows_per_day`."""
-        return self.declaration.operating_range.get("rows_per_day", (None, None))[1]
+    def rows_a_day(self) -> float:
+        """The most rows a day is believed to have: the upper end of the declared `rows_per_day`, where there is one."""
+        most = self.declaration.operating_range.get("rows_per_day", (None, None))[1]
+        return MOST_ROWS / self._whole_days if most is None else most
 
     @property
     def capacity(self) -> int:
-        """The most rows the window is believed to hold."""
-        return int(self.rows_a_day * len(self.window)) if self.rows_a_day is not None else MOST_ROWS
+        """The most rows the window is believed to hold once the system has run for all of it."""
+        return round(self.rows_a_day * self._whole_days)
 
     @property
     def holds(self) -> str:
         """The capacity, in words."""
-        if self.rows_a_day is None:
+        if self.declaration.operating_range.get("rows_per_day", (None, None))[1] is None:
             return f"the window is believed to hold at most {MOST_ROWS:,} rows (no upper `rows_per_day` is declared)"
         return f"the window holds at most {self.capacity:,} rows ({self.rows_a_day:,.0f} a day)"
+
+    @property
+    def _whole_days(self) -> int:
+        window = self.bound.control.window
+        return window.days or _DAYS.get(window.span, max(_DAYS["calendar year"], len(self.window)))
 
     def values(self, column: str) -> list[str]:
         """The texts a column may have: the declared ones, else those seen; empty where it may be any."""
