@@ -20,6 +20,7 @@ from gov_pipelines.policy.durations import Duration, Window
 from gov_pipelines.policy.linter import Linted, examine, lint
 from gov_pipelines.policy.loading import load_declaration, load_declarations, load_policies, load_policy
 from gov_pipelines.policy.predicates import Predicate, PredicateError, parse_predicate
+from gov_pipelines.policy.schema import schema_files
 from gov_pipelines.policy.serving import Orphan, orphans
 from gov_pipelines.policy.suggest import did_you_mean
 from gov_pipelines.policy.timeline import (
@@ -36,5 +37,5 @@ __all__ = [
     "Predicate", "PredicateError", "State", "SystemDeclaration", "Window", "bound_clauses", "control_key", "control_keys",
     "controls_in_force", "coverage_matrix", "declaration_digest", "did_you_mean", "differences", "examine", "in_force", "last_verdict", "lint",
     "load_declaration", "load_declarations", "load_policies", "load_policy", "log_schema", "newest_due", "orphans",
-    "parse_predicate", "policy_digest", "policy_text",
+    "parse_predicate", "policy_digest", "policy_text", "schema_files",
 ]  # fmt: skip

@@ -92,6 +92,8 @@ def read_declaration(path: Path) -> Read[SystemDeclaration]:
 def read_policy(path: Path, expectations_dir: Path) -> Read[Policy]:
     """A policy with its lines; errors as of `load_policy`."""
     file = read_yaml(path, f"{expectations_dir.absolute().name}/{path.relative_to(expectations_dir).as_posix()}")
+    if isinstance(file.content, dict):
+        file.content.pop("$schema", None)  # for the editor
     policy = file.read_as(Policy)
     mistakes = mistakes_in_policy(policy, file)
     if mistakes:

@@ -129,5 +129,5 @@ def test_a_policy_edited_in_place_is_a_mistake_where_its_text_is_recorded(scratc
     lint(scratch_project, tmp_path, "lint", check=0)
     file.write_text(file.read_text().replace("within: 30 days", "within: 45 days"))
     said = lint(scratch_project, tmp_path, "lint", check=1).stdout
-    assert "house-fair-lending.yaml:3: version: version 1 was recorded with another text" in said
+    assert "house-fair-lending.yaml:4: version: version 1 was recorded with another text" in said
     assert "write version 2" in said

@@ -32,6 +32,8 @@ class BoundControl(Strict):
     """Fields shared by all kinds.
 
     `judges` says what the control looks at: each decision, the population of a window, or the access log.
+    `acts` says how it acts, which follows from the kind and `on_fail`: what a failure does to decisions. `severity` ranks
+    it, `notify` names the routes that are told, and `window` is how far back it looks.
     `approver` is the person or role that releases what `on_fail: hold_all` holds.
     `incident` says that a failure is reportable, and so which clock its finding starts: 2, 10 or 15 days.
     """

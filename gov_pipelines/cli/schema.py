@@ -1,0 +1,46 @@
+"""`gov schema`: the JSON Schemas that let an editor complete and check what people write."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from gov_pipelines.cli.app import here, print_json
+from gov_pipelines.policy import schema_files
+
+FOLDER = "docs/schemas"
+
+
+@click.command("schema")
+@click.option("--write", is_flag=True, help=f"Write the files into {FOLDER}/ instead of saying which are stale.")
+@click.option("--json", "as_json", is_flag=True, help="Print the schemas (with --write: what was written) as JSON.")
+def schema_command(write: bool, as_json: bool) -> int:
+    """Write the JSON Schemas of policies and systems, from the models that read them.
+
+    With the first line `# yaml-language-server: $schema=../docs/schemas/policy.schema.json` an editor completes `kind:`
+    and the fields of that kind. Without --write: exit code 1 if a file is missing or stale.
+
+    \b
+    Example:
+      gov schema --write
+    """
+    folder = here().root / FOLDER
+    files = schema_files()
+    stale = [name for name, text in files.items() if not _holds(folder / name, text)]
+    if write:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in stale:
+            (folder / name).write_text(files[name], encoding="utf-8")
+    if as_json:
+        print_json({"written": stale} if write else {name: json.loads(text) for name, text in files.items()})
+    else:
+        done = "wrote" if write else "stale or missing:"
+        lines = [f"{done} {FOLDER}/{name}" for name in stale]
+        click.echo("\n".join(lines) or "Both schemas are as the models say.")
+    return 1 if stale and not write else 0
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
