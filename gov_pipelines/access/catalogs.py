@@ -30,11 +30,10 @@ MEMBERSHIPS_BEFORE_16 = f"""
     {_OWNER_OF_DATABASE}"""
 
 RELATIONS = f"""
-    SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind, o.rolname AS owner,
-        c.relrowsecurity AS row_security,
+    SELECT c.oid, n.nspname, c.relname, c.relkind::text, o.rolname,
         EXISTS (SELECT FROM pg_options_to_table(c.reloptions)
                 WHERE option_name = 'security_invoker' AND option_value::bool) AS invoker,
-        coalesce(rule.whole_rows, false) AS whole_rows, coalesce(rule.calls, false) AS calls
+        c.relrowsecurity, coalesce(rule.whole_rows, false), coalesce(rule.calls, false)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles o ON o.oid = c.relowner
     LEFT JOIN LATERAL (
         SELECT r.ev_action::text LIKE '%\\:varattno 0 %' AS whole_rows,

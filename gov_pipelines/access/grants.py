@@ -62,7 +62,7 @@ class _Catalog:
 
 @dataclass(frozen=True, slots=True)
 class _Relation:
-    """A table or view; `columns` by their numbers, `under` its ancestors."""
+    """A table or view, as `catalogs.RELATIONS` tells it, with its `columns` by their numbers and its ancestors, `under`."""
 
     schema: str
     name: str
@@ -91,7 +91,7 @@ def _privileges(catalog: _Catalog, role: str, named: Collection[str]) -> Privile
     acting = {actor: held for actor, held in ways.items() if actor not in redundant}
     relations = _relations(catalog)
     readable = {(*row,) for row in catalog.rows(catalogs.READABLE, actors=sorted(acting))}
-    routes = _Routes(catalog, role, acting, roles, relations)
+    routes = _Routes(catalog, acting, roles, relations)
     found: dict[tuple[int, int], list[str]] = defaultdict(list)
     for actor, oid, number in sorted(readable):
         if oid in relations and number in relations[oid].columns:
@@ -120,34 +120,23 @@ def _relations(catalog: _Catalog) -> dict[int, _Relation]:
     columns: dict[int, dict[int, str]] = defaultdict(dict)
     for oid, number, name in catalog.rows(catalogs.COLUMNS):
         columns[oid][number] = name
-    rows = {row.oid: row for row in catalog.rows(catalogs.RELATIONS)}
+    rows = {oid: values for oid, *values in catalog.rows(catalogs.RELATIONS)}
+    titles = {oid: (schema, name) for oid, (schema, name, *_) in rows.items()}
     parents = defaultdict(list)
     for child, parent in catalog.rows(catalogs.INHERITANCE):
         if parent in rows:
             parents[child].append(parent)
-    return {oid: _relation(row, columns[oid], _ancestors(oid, parents, rows)) for oid, row in rows.items()}
+    return {
+        oid: _Relation(*values, columns=columns[oid], under=tuple(titles[each] for each in _ancestors(oid, parents)))
+        for oid, values in rows.items()
+    }
 
 
-def _relation(row: Any, columns: Mapping[int, str], under: tuple[tuple[str, str], ...]) -> _Relation:
-    return _Relation(
-        row.schema,
-        row.name,
-        row.kind,
-        row.owner,
-        row.invoker,
-        row.row_security,
-        row.whole_rows,
-        row.calls,
-        columns,
-        under,
-    )
-
-
-def _ancestors(oid: int, parents: Mapping[int, list[int]], rows: Mapping[int, Any]) -> tuple[tuple[str, str], ...]:
+def _ancestors(oid: int, parents: Mapping[int, list[int]]) -> list[int]:
     found = list(parents.get(oid, ()))
     for parent in found:
         found += [each for each in parents.get(parent, ()) if each not in found]
-    return tuple((rows[each].schema, rows[each].name) for each in found)
+    return found
 
 
 def _grant(relation: _Relation, number: int, routes: Iterable[str], through: bool = False) -> Grant:
@@ -170,12 +159,11 @@ class _Routes:
     def __init__(
         self,
         catalog: _Catalog,
-        role: str,
         acting: Mapping[str, Mapping[str, str]],
         roles: Mapping[str, Any],
         relations: Mapping[int, _Relation],
     ) -> None:
-        self._role, self._acting, self._relations = role, acting, relations
+        self._acting, self._relations = acting, relations
         self._everything = {actor: [*_everything(actor, held, roles)] for actor, held in acting.items()}
         self._granted = defaultdict(list)
         for oid, number, grantee in catalog.rows(catalogs.GRANTED):

@@ -8,7 +8,11 @@ from gov_pipelines.policy.kinds.bound import BoundControl, Judges
 
 
 class DataAccess(BoundControl):
-    """Fields the system's role may read; default: the declaration's `intake.may_read`. `never` is refused even if declared."""
+    """Fields that a system may declare, be granted and read: those of `may_read`, by default any, and none of `never`.
+
+    Four sets, each within the one before: permitted by this control, declared in `intake.may_read` (where that is empty,
+    this control's), granted by the PostgreSQL database to `intake.database_role`, read in the access log.
+    """
 
     judges: ClassVar[Judges] = "access"
 
