@@ -105,19 +105,25 @@ KIND_WORDS: Mapping[str, str] = {
     "drift": "compares distributions with those of a stored reference",
     "expectation": "runs a Great Expectations expectation on the measurements",
     "fairness": "compares the outcomes of groups over a window",
-    "freshness": "measures how old the newest decision is",
+    "freshness": "measures how old the newest decision, or a document, is",
     "human_review": "looks for a person's review, of the right role and in time",
     "log_quality": "measures how much of the log is absent, quarantined or doubled",
     "operating_range": "holds outputs and volume against the expected ranges",
 }
 
 METRIC_WORDS: Mapping[str, str] = {
+    "adverse_impact": "selection rate over that of the best group, with what the guidelines look at beside it",
     "adverse_impact_ratio": "selection rate over that of the reference group",
+    "availability_z": "standard deviations from the group's share of the declared pool",
+    "common_odds_ratio": "odds of a favorable decision over the reference's, within strata",
     "demographic_parity_difference": "how far a selection rate lies below that of the best group",
     "demographic_parity_ratio": "selection rate over that of the best group, the smallest counts",
     "impact_ratio": "selection rate over that of the best group",
     "psi": "population stability index (0 means the reference's distribution)",
+    "scoring_impact_ratio": "scoring rate over that of the best group",
+    "scoring_rate": "share of scores above the median of everyone",
     "selection_rate": "share of decisions that were favorable",
+    "standardized_mean_difference": "mean less the reference's, in standard deviations",
 }
 
 UNKNOWN = "unknown"
@@ -135,7 +141,7 @@ def number(value: float | None, *, whole: bool = False) -> str:
 
 def counts(metric: str) -> bool:
     """Whether a metric counts things, so that its values are whole numbers."""
-    return metric.startswith(("decisions_", "reads", "rows"))
+    return metric.startswith(("decisions_", "reads", "rows", "days_", "selections_", "four_fifths_flag", "flip_flop"))
 
 
 def p_words(p: float | None) -> str:
@@ -162,12 +168,12 @@ def group_words(group: Mapping[str, str | None] | None) -> str:
     return ", ".join(f"{name}: {UNKNOWN if value is None else value}" for name, value in group.items())
 
 
-def subject_words(measurement: Measurement) -> str:
-    """What a measurement is of: its group, its column, and the stratum it is limited to."""
+def subject_words(measurement: Measurement, whole: str = "the log") -> str:
+    """What a measurement is of: its group, its column or the `whole`, and the stratum it is limited to."""
     if measurement.group is not None:
         words = group_words(measurement.group)
     else:
-        words = " and ".join(measurement.attribute) or "the log"
+        words = " and ".join(measurement.attribute) or whole
     return f"{words}, among {group_words(measurement.stratum)}" if measurement.stratum else words
 
 
