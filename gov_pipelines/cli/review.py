@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 import polars as pl
@@ -149,7 +149,7 @@ def approve(system: str, decision: str, on: datetime | None, control: str | None
     Example:
       gov review approve mortgage_underwriting BF-0224 --as ann --key keys/ann
     """
-    _review(system, decision, day_of(on), control, person, folder, outcome="approve")
+    _review(system, decision, day_of(on), control, person, folder, {"outcome": "approve"})
 
 
 @review_command.command("override")
@@ -178,8 +178,8 @@ def override(
     Example:
       gov review override mortgage_underwriting BF-0224 --decision approved --reason-code R7 --as ann --key keys/ann
     """
-    said = {"decision": instead, "reason_code": reason_code, "reason": reason}
-    _review(system, decision, day_of(on), control, person, folder, outcome="override", **said)
+    said = {"outcome": "override", "decision": instead, "reason_code": reason_code, "reason": reason}
+    _review(system, decision, day_of(on), control, person, folder, said)
 
 
 @review_command.command("release")
@@ -218,15 +218,7 @@ def release(system: str, control: str, on: datetime, person: str, folder: Path) 
 
 
 def _review(
-    system: str,
-    decision: str,
-    on: date | None,
-    control: str | None,
-    person: str,
-    folder: Path,
-    *,
-    outcome: Literal["approve", "override"],
-    **said: str | None,
+    system: str, decision: str, on: date | None, control: str | None, person: str, folder: Path, said: Mapping[str, Any]
 ) -> None:
     """Sign a review of a decision for each control that holds it and that the person may review."""
     desk = Desk()
@@ -246,7 +238,6 @@ def _review(
                 control=case.control,
                 decision_id=decision,
                 facts=case.facts,
-                outcome=outcome,
                 opened_at=canonical.instant(opened) if opened else None,
                 **said,
             )
