@@ -11,7 +11,6 @@ import click
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.evidence import load_signer
-from gov_pipelines.people import roster_of
 from gov_pipelines.policy import CoverageCell, LastVerdict, Orphan, coverage_matrix, last_verdict, orphans
 from gov_pipelines.report import standing_waivers
 from gov_pipelines.store import reading, verdict_history
@@ -65,8 +64,8 @@ def coverage(place: Workplace, today: date) -> list[CoverageCell]:
             for row in verdict_history(connection, system):
                 rows[row.control].append(row)
             last |= {(system, control): found for control, said in rows.items() if (found := last_verdict(said))}
-        roster = roster_of(connection, load_signer(place.home.keys_dir).public)
-        waivers = standing_waivers(connection, roster, place.policies, datetime.now(UTC))
+        authority = load_signer(place.home.keys_dir).public
+        waivers = standing_waivers(connection, authority, place.policies, datetime.now(UTC))
     cells = coverage_matrix(place.policies, declarations.values(), last, today=today, waivers=waivers)
     return sorted(cells, key=lambda cell: -cell.risk)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from gov_pipelines.evidence import load_signer
 from gov_pipelines.pipeline.home import AuditHome
+from gov_pipelines.pipeline.register import open_books
 from gov_pipelines.policy import Policy, SystemDeclaration, load_declarations, orphans
+from gov_pipelines.project import Project
 from gov_pipelines.report import gather, render
 from gov_pipelines.store import Engine, Home, reading
 
@@ -42,7 +44,7 @@ def pages_of(
             connection,
             home,
             declarations,
-            policies,
+            open_books(Project(root, home.root)).policies,
             now,
             key_names=names,
             mistakes=mistakes,

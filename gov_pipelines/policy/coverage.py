@@ -271,7 +271,7 @@ def _cells(
         age = (due - verdict.partition).days if verdict else None
         state = _state(policy, clause, declaration, verdict, due)
         why = _why(state, policy, clause, declaration, verdict, due)
-        waiver = _waived(waivers[key]) if key in waivers else None
+        waiver = waiver_words(waivers[key]) if key in waivers else None
         if waiver:
             state, why = "waived", f"waived {waiver}. Beneath it: {why}"
         yield CoverageCell(
@@ -347,7 +347,8 @@ def _why(
     }.get(state, f"{acts}; {verdict.verdict} since {verdict.since}")
 
 
-def _waived(waiver: StandingWaiver) -> str:
+def waiver_words(waiver: StandingWaiver) -> str:
+    """Until when, by whom and why a clause is waived, to follow the word `waived`."""
     return f"until {waiver.until} by {waiver.by}, countersigned by {waiver.countersigned_by}: {waiver.why.rstrip('.')}"
 
 

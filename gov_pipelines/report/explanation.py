@@ -12,7 +12,15 @@ import polars as pl
 
 from gov_pipelines.decisions import judge_decisions, judged_controls
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force, in_force
+from gov_pipelines.policy import (
+    BoundClause,
+    Policy,
+    StandingWaiver,
+    SystemDeclaration,
+    controls_in_force,
+    in_force,
+    waiver_words,
+)
 from gov_pipelines.store import Connection, Home, read_frame, snapshot_of, verdicts_of
 
 
@@ -26,6 +34,7 @@ class Said:
         text: of the clause.
         verdict: of this decision, or of the window that holds it; None where nothing judges.
         reason: one sentence.
+        waiver: until when, why and by whom the clause is waived now; None where it is not.
     """
 
     clause: str
@@ -33,6 +42,7 @@ class Said:
     text: str
     verdict: str | None = None
     reason: str = ""
+    waiver: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,7 @@ class Explanation:
             for each in self.clauses[name]:
                 lines.append(f"  {each.clause} (version {each.version}): {each.text}")
                 lines += [f"    -> {each.verdict}: {each.reason}"] if each.verdict else []
+                lines += [f"    waived {each.waiver}"] if each.waiver else []
         if self.leaf is None:
             return "\n".join([*lines, "", "Not in a signed snapshot yet."])
         place = f"leaf {self.leaf.index} of {self.leaf.tree_size} in snapshot {self.leaf.sequence}, revision {self.leaf.revision}"
@@ -96,9 +107,14 @@ class Explanation:
 
 
 def explain(
-    decision: str, declaration: SystemDeclaration, policies: Sequence[Policy], home: Home, connection: Connection
+    decision: str,
+    declaration: SystemDeclaration,
+    policies: Sequence[Policy],
+    home: Home,
+    connection: Connection,
+    waivers: Mapping[tuple[str, str], StandingWaiver],
 ) -> Explanation:
-    """Explain one decision by what was audited.
+    """Explain one decision by what was audited; `waivers` are those that stand now, by system and control.
 
     Raises:
         WrongUse: no audited day of the system holds it, or it was quarantined.
@@ -125,7 +141,9 @@ def explain(
             else:
                 section = "judged" if key in said else "not_concerned"
                 verdict, reason = said.get(key, (None, ""))
-            clauses[section].append(Said(key, policy.version, each.text, verdict, reason))
+            waiver = waivers.get((declaration.system, key))
+            told = waiver_words(waiver) if waiver else None
+            clauses[section].append(Said(key, policy.version, each.text, verdict, reason, told))
     signed = snapshot_of(connection, declaration.system, day)
     leaf = Leaf(signed.sequence, signed.revision, signed.path, index, size) if signed else None
     return Explanation(decision, declaration.system, day, clauses, leaf)

@@ -17,7 +17,9 @@ import polars as pl
 
 from gov_pipelines.evidence import PublicKey
 from gov_pipelines.measure import Measurement
-from gov_pipelines.people import Finding, Roster, Waiver, known_findings, known_obligations, known_waivers, roster_of
+from gov_pipelines.measure.reviewing import review_measurements
+from gov_pipelines.people import Roster, Waiver, acts_of, known_findings, known_obligations, known_waivers, roster_of
+from gov_pipelines.people.reviewing import review_rows
 from gov_pipelines.policy import (
     CoverageCell,
     Obligation,
@@ -69,15 +71,11 @@ def gather(
         orphans: what serves no clause.
     """
     roster = roster_of(connection, authority) if authority else None
-    waivers = standing_waivers(connection, roster, policies, as_of) if roster else {}
-    found = known_findings(connection, roster).values() if roster else ()
+    waivers = standing_waivers(connection, authority, policies, as_of) if authority else {}
     pages = (
-        _system(
-            connection, home, each, policies, as_of, key_names or {}, waivers,
-            [finding for finding in found if finding.system == each.system],
-        )
+        _system(connection, home, each, policies, as_of, key_names or {}, waivers, roster)
         for each in declarations.values()
-    )  # fmt: skip
+    )
     return Report(
         as_of=as_of,
         systems=tuple(pages),
@@ -88,9 +86,17 @@ def gather(
 
 
 def standing_waivers(
-    connection: Connection, roster: Roster, policies: Sequence[Policy], at: datetime
+    connection: Connection, authority: PublicKey, policies: Sequence[Policy], at: datetime
 ) -> dict[tuple[str, str], Waiver]:
-    """The waiver that stands at an instant, by system and control; of several the one that ends last."""
+    """The waiver that stands at an instant, by system and control; of several the one that ends last.
+
+    Args:
+        connection: of the store.
+        authority: the home's public key, which says whose signatures count.
+        policies: all versions; their owners countersign.
+        at: the instant.
+    """
+    roster = roster_of(connection, authority)
     standing = [waiver for waiver in known_waivers(connection, roster, policies) if waiver.stands(at)]
     return {(each.system, each.clause): each for each in sorted(standing, key=lambda each: each.ends)}
 
@@ -103,7 +109,7 @@ def _system(
     as_of: datetime,
     key_names: Mapping[str, str],
     waivers: Mapping[tuple[str, str], Waiver],
-    findings: Sequence[Finding],
+    roster: Roster | None,
 ) -> SystemPage:
     system, today = declaration.system, as_of.astimezone(ZoneInfo(declaration.zone)).date()
     histories: dict[str, list[VerdictRow]] = {}
@@ -136,8 +142,9 @@ def _system(
         rows=tuple(_rows(home.partition_dir(system, day), day) for day in signed),
         snapshots=tuple(snapshots),
         key_names=key_names,
-        findings=tuple(findings),
+        findings=tuple(known_findings(connection, roster, system).values()) if roster else (),
         cleared=tuple(day for each in signed if (day := _cleared(home.partition_dir(system, each), each))),
+        reviewing=tuple(_reviewing(connection, home, declaration, roster)) if roster else (),
         state=declaration.state,
     )
 
@@ -253,6 +260,18 @@ def _cleared(folder: Path, day: date) -> Cleared | None:
     held = read_frame(waits)
     by = Counter(held.select(pl.coalesce("control", "on_fail").sort()).to_series().to_list())
     return Cleared(day, read_frame(went).height, held["decision_id"].n_unique(), by)
+
+
+def _reviewing(connection: Connection, home: Home, declaration: SystemDeclaration, roster: Roster) -> list[Measurement]:
+    """How people review, of all and by group, without their names; empty where nobody has."""
+    attributes = tuple(declaration.protected_attributes)
+    folder = home.partition_dir(declaration.system, date.min).parent
+    logs = [read_frame(file) for file in sorted(folder.glob("*/decision_log.parquet"))]
+    if not logs:
+        return []
+    signed = acts_of(connection, roster, "review", declaration.system)
+    rows = review_rows(pl.concat(logs, how="diagonal"), signed, attributes)
+    return review_measurements(rows, attributes) if rows.height else []
 
 
 def _synthetic_columns(declaration: SystemDeclaration) -> tuple[str, ...]:

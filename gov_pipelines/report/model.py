@@ -131,7 +131,8 @@ class SystemPage:
     """One audited system: what was declared of it, its clauses, its row accounting and its snapshots.
 
     `partitions` are those with a signed snapshot; `missed` those that were due and have none. `findings` are all that
-    were ever opened, `cleared` what was let through and held on each partition that was cleared, `state` the declared one.
+    were ever opened, `cleared` what was let through and held on each partition that was cleared, `reviewing` how people
+    review, of all and by group, `state` the declared one.
     """
 
     name: str
@@ -151,6 +152,7 @@ class SystemPage:
     key_names: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     cleared: tuple[Cleared, ...] = ()
+    reviewing: tuple[Measurement, ...] = ()
     state: str = "draft"
 
     @property

@@ -65,7 +65,8 @@ def test_what_serves_no_clause_by_itself(demo_home, scratch_project):
     assert (found["system"], found["where"]) == (SYSTEM, "operating_range")
     gov("gaps", "--orphans", "--strict", **asked, check=1)
     defs = scratch_project / "assets" / SYSTEM / "defs.yaml"
-    defs.write_text("".join(line for line in defs.open() if not line.startswith("  operating_range:")))
+    lines = defs.read_text().splitlines(keepends=True)
+    defs.write_text("".join(line for line in lines if not line.startswith("  operating_range:")))
     policy = scratch_project / "expectations" / "house-model-pilot.yaml"
     policy.unlink()
     defs.write_text(defs.read_text().replace(", house-model-pilot]", "]"))

@@ -216,6 +216,11 @@ ORPHANS = (
     Orphan(None, "expectations/suites/old@1.json", "expect_control_to_hold serves old/A-1, which old@1 does not have"),
 )
 
+REVIEWING = (
+    Measurement(metric="override_rate", value=0.0625, lower=0.011, upper=0.283, confidence=0.95, n=16),
+    Measurement(metric="median_review_seconds", value=480.0, n=16),
+)
+
 CLEARED = tuple(
     Cleared(day, 65 - (i == 12), 1 + (i == 12), {"house-fair-lending/FL-2": 1 + (i == 12)})
     for i, day in enumerate(DAYS[:20])
@@ -232,7 +237,7 @@ def system(name="mortgage_underwriting", **more):
         "synthetic_note": "The public data has no products, model versions, reviews, notices or accesses; these were made "
         "up, with planted faults.",
         "synthetic": ("product", "model_version", "reviewer_role", "reviewed_at", "access log"),
-        "findings": FINDINGS, "cleared": CLEARED, "state": "live",
+        "findings": FINDINGS, "cleared": CLEARED, "reviewing": REVIEWING, "state": "live",
     }  # fmt: skip
     return SystemPage(**(known | more))
 

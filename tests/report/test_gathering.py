@@ -148,6 +148,6 @@ def test_a_system_that_has_ended_stops_the_count(home):
 
 def test_an_empty_store_gathers_and_renders(tmp_path):
     report = gathered(Home(tmp_path), mistakes=["assets/x/defs.yaml: wrong"])
-    assert {view.gap for _, view in report.cells} == {"stale", "human only"}
+    assert {view.gap for _, view in report.cells} == {"stale", "human only", "unable to fail"}
     assert report.mistakes == ("assets/x/defs.yaml: wrong",)
     assert len(render(report, tmp_path / "report")) == 3

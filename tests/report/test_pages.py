@@ -225,6 +225,12 @@ def test_what_went_on_and_what_waits(pages, sample, tmp_path):
     assert "decisions cleared" not in read(tmp_path / "mortgage_underwriting.html").text
 
 
+def test_how_people_review(pages):
+    text = read(pages / "mortgage_underwriting.html").text.split("How people review")[1]
+    assert "override rate all reviews 0.062 0.011 to 0.283 16" in text
+    assert "no finding" in text
+
+
 def test_every_measurement_stands_in_the_tables(sample, pages):
     text = read(pages / "mortgage_underwriting.html").text
     assert "impact ratio race: black 0.743 0.661 to 0.824 197 < 0.0001 race: white" in text

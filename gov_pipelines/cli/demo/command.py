@@ -216,7 +216,7 @@ def _told(place: Workplace, found: Found, report: Path, seconds: float) -> str:
     worst = next((row for row in found.rows), None)
     lines += [
         "",
-        f"  {found.cleared:,} decisions were cleared; {found.held} wait, each for a planted fault. See gov review list.",
+        f"  {found.cleared:,} decisions were cleared; {found.held} wait, each for a planted fault. See gov review {SYSTEM}.",
         f"  {len(findings)} findings are open. See gov findings.",
         f"  {len(gaps)} of {len(cells)} clauses are gaps, {len(waived)} is waived. See gov gaps.",
         f"  {waiting} alerts wait: no channel is configured (GOV_ALERT_URLS; see docs/alerts.md).",

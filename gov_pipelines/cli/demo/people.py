@@ -13,7 +13,9 @@ from gov_pipelines.cli.place import Workplace
 from gov_pipelines.evidence import generate, load_signer
 from gov_pipelines.people import (
     Hand,
+    Review,
     accept,
+    approval_subject,
     assign,
     attest,
     countersign,
@@ -27,8 +29,6 @@ from gov_pipelines.people import (
     roster_of,
     waive,
 )
-from gov_pipelines.people.gate import approval_subject
-from gov_pipelines.people.reviews import Review
 from gov_pipelines.pipeline.clearing import clear, open_day
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.policy import Clause, Policy

@@ -14,9 +14,10 @@ import click
 from gov_pipelines.cli.demo.loanapp import SYSTEM, UNREVIEWED
 from gov_pipelines.cli.place import Workplace
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.evidence import LEAVES, merkle, read_leaves, read_package
+from gov_pipelines.evidence import LEAVES, load_signer, merkle, read_leaves, read_package
 from gov_pipelines.evidence.verify import verify
 from gov_pipelines.policy import coverage_matrix
+from gov_pipelines.report import standing_waivers
 from gov_pipelines.report.explanation import explain
 from gov_pipelines.store import last_verdicts, reading
 
@@ -35,7 +36,9 @@ def walk(place: Workplace) -> int:
         if (SYSTEM, FAILING) not in last:
             raise WrongUse("The demo was not audited in this home yet. Run `gov demo` first.")
         row = last[SYSTEM, FAILING]
-        found = explain(UNREVIEWED, place.system(SYSTEM), place.policies, place.home, connection)
+        authority = load_signer(place.home.keys_dir).public
+        waivers = standing_waivers(connection, authority, place.policies, datetime.now(UTC))
+        found = explain(UNREVIEWED, place.system(SYSTEM), place.policies, place.home, connection, waivers)
     policy = next(each for each in place.policies if each.policy == row.policy and each.version == row.policy_version)
     clause = next(each for each in policy.clauses if each.id == row.clause)
 
