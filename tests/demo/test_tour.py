@@ -92,3 +92,12 @@ def test_decisions_that_cannot_be_explained_say_why(demo_home):
     assert "No decision BF-9999" in absent.stderr
     quarantined = gov("explain", "BF-0881", "--system", SYSTEM, home=demo_home, check=2)
     assert "quarantined" in quarantined.stderr
+
+
+def test_an_explanation_says_what_is_waived(demo_home):
+    found = json.loads(gov("explain", LATE_NOTICE, "--system", SYSTEM, "--json", home=demo_home, check=0).stdout)
+    waived = {each["clause"]: each["waiver"] for each in found["population"] if each["waiver"]}
+    assert list(waived) == ["house-fair-lending/FL-7"]
+    assert "countersigned by demo-owner" in waived["house-fair-lending/FL-7"]
+    text = gov("explain", LATE_NOTICE, "--system", SYSTEM, home=demo_home, check=0).stdout
+    assert f"    waived {waived['house-fair-lending/FL-7']}" in text
