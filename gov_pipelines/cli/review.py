@@ -16,7 +16,8 @@ from gov_pipelines.cli.desk import DAY, Desk, WithDefault, by_hand, day_of, prin
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.evidence import canonical, load_signer
 from gov_pipelines.people import Act, Case, Hand, Review, SignedAct, facts_of, objection, release_subject, releases
-from gov_pipelines.pipeline.clearing import CLEARED, HELD, Day, Statement, clear, open_day, people_of
+from gov_pipelines.pipeline.clearing import CLEARED, HELD, clear, open_day, people_of
+from gov_pipelines.pipeline.holds import Day, Statement
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.policy import BoundClause, SystemDeclaration, did_you_mean
 from gov_pipelines.policy.kinds import HumanReview
