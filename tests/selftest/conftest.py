@@ -103,9 +103,9 @@ def finding(*controls: dict, declaration=None, seen=None, day=DAY, **clause) -> 
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left_behind(tmp_path, monkeypatch):
-    """Made-up nights are thrown away, and nothing else is written."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
+def _nothing_is_left_behind(tmp_path_factory, monkeypatch):
+    """Made-up nights are thrown away."""
+    folder = tmp_path_factory.mktemp("thrown-away")
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
     yield
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []

@@ -201,6 +201,20 @@ def test_a_clause_without_a_limit_reports_and_is_not_wrong(kind):
     assert not found.wrong
 
 
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("decision_rule", {"must": "salary > 3"}), ("deadline", {"to": "told_at"}), ("human_review", {"before": "told_at"}),
+        ("drift", {"of": ["salary"]}), ("log_quality", {"of": ["salary"]}), ("operating_range", {"ranges": {"salary": [0, 1]}}),
+        ("fairness", {"by": ["salary"]}), ("fairness", {"among": {"salary": "1"}}),
+    ],
+)  # fmt: skip
+def test_a_column_that_the_system_does_not_have_is_told_and_no_traceback(kind, more):
+    found = finding(control(kind, **more))
+    assert found.outcome in {"cannot fail", "not caught"}
+    assert "salary" in found.why or "told_at" in found.why
+
+
 def test_one_part_that_cannot_fail_is_told_beside_those_that_can():
     found = finding(control("operating_range", ranges={"years": [0, 60], "score": [0, 0.5]}))
     assert found.outcome == "caught"

@@ -42,6 +42,8 @@ def deadline(setting: Setting) -> Plant:
     limit = longest(control.within)
     if limit > LONGEST_CLOCK:
         raise CannotFail(f"a clock of {control.within} never runs out: ten years are the longest believed")
+    for column in (control.from_, control.to):
+        setting.dtype(column)
     if control.from_ == control.to:
         raise CannotFail(f"`{control.to}` is always in time after itself")
     noon = setting.noon()
@@ -69,6 +71,7 @@ def human_review(setting: Setting) -> Plant:
     assert isinstance(control, HumanReview)
     if control.before is None:
         raise CannotFail("it names no moment `before` which the review must come: a review may always still come")
+    setting.dtype(control.before)
     noon = setting.noon()
     proper = {
         control.before: noon,

@@ -7,7 +7,6 @@ from math import log
 from gov_pipelines.pipeline.selftest.access import days_between
 from gov_pipelines.pipeline.selftest.search import told
 from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, Happened, MadeUp, Plant, Setting
-from gov_pipelines.policy import log_schema
 from gov_pipelines.policy.kinds import Drift
 
 _BELIEVABLE = 50
@@ -57,7 +56,7 @@ def _two_values(setting: Setting, column: str) -> tuple[object, object]:
     if column == "decision":
         outcomes = setting.declaration.outcomes
         return outcomes.favorable[0], outcomes.unfavorable[0]
-    if log_schema(setting.declaration)[column].is_numeric():
+    if setting.dtype(column).is_numeric():
         low, high = setting.limits(column)
         least = low if low is not None else 1.0 if high is None else high - 1
         most = high if high is not None else least + 1

@@ -51,6 +51,7 @@ def operating_range(setting: Setting) -> Plant:
     inside: Row = {}
     for column, (low, high) in ranges.items():
         if column != "rows_per_day":
+            setting.dtype(column)
             inside = {**inside, column: low if low is not None else high}
     usual = _usual_rows(ranges.get("rows_per_day", (None, None)))
     breaches, unplantable = [], []

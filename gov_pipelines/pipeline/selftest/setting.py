@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import polars as pl
+
 from gov_pipelines.measure import window_partitions
 from gov_pipelines.policy import BoundClause, Duration, SystemDeclaration, log_schema
 
@@ -187,6 +189,17 @@ class Setting:
         found = declared.values if declared and declared.values is not None else sorted(self.seen.get(column, ()))
         return [value for value in found if value not in unknown]
 
+    def dtype(self, column: str) -> pl.DataType:
+        """The type of a column of the log.
+
+        Raises:
+            CannotFail: there is none; `gov lint` says so too.
+        """
+        found = log_schema(self.declaration).get(column)
+        if found is None:
+            raise CannotFail(f"the system has no column `{column}`")
+        return found
+
     def limits(self, column: str) -> tuple[float | None, float | None]:
         """The range outside which a row is quarantined."""
         declared = self.declaration.fields.get(column)
@@ -194,7 +207,7 @@ class Setting:
 
     def some(self, column: str) -> object:
         """A value that an ordinary row has in a column."""
-        dtype = log_schema(self.declaration)[column]
+        dtype = self.dtype(column)
         if dtype.is_temporal():
             return self.noon()
         if not dtype.is_numeric():
