@@ -62,8 +62,10 @@ class _Catalog:
 
 @dataclass(frozen=True, slots=True)
 class _Relation:
-    """A table or view, as `catalogs.RELATIONS` tells it, with its `columns` by their numbers and its ancestors, `under`."""
+    """A table or view, as `catalogs.RELATIONS` tells it after its `columns`, by number, and its ancestors, `under`."""
 
+    columns: Mapping[int, str]
+    under: tuple[tuple[str, str], ...]
     schema: str
     name: str
     kind: str
@@ -72,8 +74,6 @@ class _Relation:
     row_security: bool
     whole_rows: bool
     calls: bool
-    columns: Mapping[int, str]
-    under: tuple[tuple[str, str], ...]
 
     @property
     def title(self) -> str:
@@ -127,7 +127,7 @@ def _relations(catalog: _Catalog) -> dict[int, _Relation]:
         if parent in rows:
             parents[child].append(parent)
     return {
-        oid: _Relation(*values, columns=columns[oid], under=tuple(titles[each] for each in _ancestors(oid, parents)))
+        oid: _Relation(columns[oid], tuple(titles[each] for each in _ancestors(oid, parents)), *values)
         for oid, values in rows.items()
     }
 

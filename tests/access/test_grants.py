@@ -216,10 +216,11 @@ def test_a_declared_view_is_taken_at_its_word(loans, privileges, declare_loans):
     ]
 
 
-def test_never_is_refused_even_where_declared(loans, privileges, declare_loans):
-    control = DataAccess(kind="data_access", never=["gdlin"])
+def test_never_is_refused_even_where_declared_or_a_key(loans, privileges, declare_loans):
+    loans.run("GRANT SELECT (person) ON applicants TO {role}")
+    control = DataAccess(kind="data_access", never=["gdlin", "person"])
     found = granted_outside(privileges(loans), declare_loans(loans.reader), control)
-    assert [one.name for one in found] == ["public.applications.gdlin"]
+    assert [one.name for one in found] == ["public.applicants.person", "public.applications.gdlin"]
 
 
 def test_what_grants_cannot_tell_is_noted(loans, privileges, declare_loans):
