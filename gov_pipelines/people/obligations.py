@@ -95,10 +95,9 @@ def owed_by_people(policies: Sequence[Policy], roster: Roster, acts: Iterable[Si
         )
         same = {each.version: each.in_force.from_ for each in policies if _says_the_same(each, policy, clause)}
         for each in people:
-            if each.key.keyid not in roster.shared:
-                mine = _last(attested, each.person, base.clause, same)
-                begins = max(min(same.values()), _enrolled_on(roster, each, owes.who))
-                found.append(_of_one(base, policy, owes, each.person, mine, begins, today))
+            mine = _last(attested, each.person, base.clause, same)
+            begins = max(min(same.values()), _enrolled_on(roster, each, owes.who))
+            found.append(_of_one(base, policy, owes, each.person, mine, begins, today))
         if not people:
             found.append(base)
     return found

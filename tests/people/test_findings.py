@@ -161,6 +161,7 @@ def test_a_clean_later_day_heals_no_breach(decisions):
     assert decisions.sign(1, "pass") == []  # the second day still has one
     assert decisions.sign(2, "insufficient") == []  # which cannot tell
     assert decisions.sign(2, "missing") == ["joined"]
+    assert decisions.sign(2, "pass", 1) == ["joined"]  # whatever its verdict, a breach is one
     assert decisions.sign(2, "pass") == ["closed"]
 
 
@@ -269,6 +270,16 @@ def test_an_acceptance_counts_once_and_for_its_finding_only(decisions, declarati
     assert decisions.finding.state == "open"
     with reading(engine) as connection:
         assert known_findings(connection, decisions.crew.roster)[other].state == "open"
+
+
+def test_an_acceptance_of_another_finding_counts_for_nothing(decisions, crew, engine):
+    decisions.sign(1, "fail", 2)
+    said = {"finding": "F-other", "why": "seen", "breaches": {"2026-10-01": 2}}
+    with engine.begin() as connection:
+        act = crew.hand("ann", NOW).sign(connection, "accept", "credit-risk", "lending", said, NOW)
+        event = FindingEvent(key="x", finding=NAME, event="accepted", system="lending", act=act, at=NOW, said={})
+        record_findings(connection, [event])
+    assert decisions.finding.state == "open"
 
 
 def test_what_is_closed_or_unsaid_cannot_be_accepted(decisions, declaration):
