@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force, log_schema
+from gov_pipelines.policy import Policy, SystemDeclaration, log_schema
 
 SEED = 20261123
 DAY = date(2026, 9, 8)
@@ -59,11 +59,6 @@ POLICY = Policy.model_validate(
         ],
     }
 )
-
-
-def bound() -> list[BoundClause]:
-    """The twelve rules, bound to the system."""
-    return controls_in_force([POLICY], DECLARATION, DAY)
 
 
 def decisions(rows: int) -> pl.DataFrame:
