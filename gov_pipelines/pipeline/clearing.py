@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from typing import Any
 
 import polars as pl
 
 from gov_pipelines.errors import EvidenceError, WrongUse
-from gov_pipelines.evidence import PublicKey, decisions_section, load_trust, read_package
+from gov_pipelines.evidence import LEAVES, PublicKey, load_trust, read_package, write_leaves
 from gov_pipelines.evidence.keys import PUBLIC_KEY
 from gov_pipelines.people import Requirement, Snapshot, acts_of, gate, known_waivers, roster_of, signatures
 from gov_pipelines.pipeline.holds import Clearing, Day, People, Statement, clearing
@@ -112,7 +113,7 @@ def open_day(night: Night) -> Day:
     if not isinstance(statement, str) and statement.missed is None:
         if statement.policies != {policy_digest(each) for each in policies_in_force(night)}:
             statement = "the policies have changed since the day was signed: audit it again"
-        elif decisions_section(decision_leaves(night))["rootHash"] != statement.root_hash:
+        elif sha256(write_leaves(decision_leaves(night))).hexdigest() != statement.leaves_sha256:
             statement = "the decisions of the day are not those that were signed: audit it again"
     return Day(night.declaration, night.bound, log, verdicts, reasons, salts, statement)
 
@@ -144,7 +145,7 @@ def _statement(night: Night, row: SnapshotRow | None) -> Statement | str:
         signed_at=row.signed_at,
         verdicts={each["control"]: each["verdict"] for each in said["controls"]},
         missed=said["missed"] and said["missed"]["reason"],
-        root_hash=said["decisions"]["rootHash"],
+        leaves_sha256=next(each["sha256"] for each in said["manifest"] if each["name"] == LEAVES),
         policies=frozenset(each["sha256"] for each in said["policies"]),
     )
 

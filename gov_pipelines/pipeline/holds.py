@@ -61,7 +61,7 @@ class Statement:
         signed_at: when it was signed.
         verdicts: control to verdict.
         missed: why the day was not audited; None where it was.
-        root_hash: of the tree of its decisions and their verdicts.
+        leaves_sha256: of the signed file of its decisions and their verdicts.
         policies: digests of the policies that were in force.
     """
 
@@ -69,7 +69,7 @@ class Statement:
     signed_at: datetime
     verdicts: Mapping[str, str]
     missed: str | None
-    root_hash: str
+    leaves_sha256: str
     policies: frozenset[str]
 
 
