@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import polars as pl
 
@@ -92,7 +92,7 @@ def judge_decisions(
     start, end = partition_window(partition, declaration.zone)
     columns = rows.collect_schema()
     moments = [pl.col(name).dt.epoch("us") for name, dtype in columns.items() if dtype.is_temporal()]
-    now = pl.lit(as_of).dt.epoch("us")
+    now = pl.lit(as_of.astimezone(UTC)).dt.epoch("us")
     facts = rows.select(
         ours=pl.col("decided_at").is_between(start, end, closed="left").all(),
         requesters=pl.col("requester").is_not_null().any(),

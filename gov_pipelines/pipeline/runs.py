@@ -57,7 +57,7 @@ def audit(
     """Audit partitions of one system in this process, in their order, and write the report once at the end.
 
     A partition that fails is a missed window, signed and put in the outbox; the next one runs all the same. Earlier days
-    whose pending decisions have run out of time meanwhile are audited again.
+    whose pending decisions have run out of time meanwhile, or that other policies govern now, are audited again.
 
     Args:
         system: the audited system.

@@ -80,10 +80,16 @@ class Chance:
             return self.leaf()
         return (grown, *(self.rule(depth - 1) for _ in range(1 if grown == "not" else 2)))
 
-    def models(self):
-        return self.some(
-            0, 3, lambda: (self.pick(TEXTS["model_version"]), self.date(), self.mostly(self.date(4, 5), 0.3))
+    def model(self):
+        start = self.date(-3, 1)
+        return (
+            self.pick(TEXTS["model_version"]),
+            start,
+            self.mostly(start + timedelta(days=self.random.randint(1, 4)), 0.5),
         )
+
+    def models(self):
+        return self.some(0, 3, self.model)
 
     def scope(self):
         return self.mostly([self.pick(TEXTS["product"])]), self.mostly(self.pick(NUMBERS))

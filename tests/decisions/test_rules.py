@@ -1,6 +1,6 @@
 """What each rule says, case by case. Decisions are made on 2026-09-08 at noon in New York; the audit looks a day later."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import polars as pl
 import pytest
@@ -99,6 +99,12 @@ def test_deadline(verdict, limit, start, end, as_of, expected):
     control = {"kind": "deadline", "from": "completed_at", "to": "notice_sent_at", "within": limit}
     said = verdict(control, as_of=at(as_of), completed_at=at(start), notice_sent_at=at(end))
     assert said == expected
+
+
+def test_the_instant_of_the_audit_may_be_given_in_any_zone(verdict):
+    control = {"kind": "deadline", "from": "completed_at", "to": "notice_sent_at", "within": "1 day"}
+    at_six = AS_OF.astimezone(timezone(timedelta(hours=-4)))
+    assert verdict(control, as_of=at_six, completed_at=AS_OF)[0] == "pending"
 
 
 def test_deadline_takes_only_decisions_that_meet_when(verdict):
