@@ -43,6 +43,8 @@ def test_the_planted_breach_is_caught(kind):
          "denominator": "population", "at_least": -0.3, "at_most": 0.3},
         {"metric": "availability_z", "by": None, "availability": {"race": {"b": 0.2}}, "at_least": -2, "at_most": 2},
         {"among": {"grade": "2"}, "test": "none", "min_group_size": 1000},
+        {"by": ["sex", "race", ["sex", "race"]]},  # an intersection fares unequally where neither attribute does
+        {"by": ["sex", ["race", "sex"]], "metric": "adverse_impact_ratio", "reference": {"sex": "f", "race": "b"}, "at_most": 1.25},
         {"by": None, "window": "partition", "min_group_size": 100},
     ],
     ids=lambda more: more.get("metric", "impact_ratio"),

@@ -16,6 +16,10 @@ _NEEDS_BOTH = frozenset({"common_odds_ratio", "standardized_mean_difference"})
 """Undefined where all of a group fare alike: one of each group fares like the other."""
 
 
+Sides = list[list[Row]]
+"""The groups that fare well, and those that fare badly."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Fared:
     """How a group fared: its decisions in the window and the favorable ones among them."""
@@ -38,14 +42,18 @@ def fairness(setting: Setting) -> Plant:
         raise CannotFail(f"it tests groups of {control.min_group_size:,} or more, but {setting.holds}")
     sizes = sorted({min(max(control.min_group_size, _BELIEVABLE), largest), largest})
     breaches, unplantable, alike = [], [], []
-    for entry in control.availability or control.by or setting.declaration.protected_attributes:
-        by = (entry,) if isinstance(entry, str) else tuple(entry)
+    named = control.availability or control.by or setting.declaration.protected_attributes
+    entries = [(entry,) if isinstance(entry, str) else tuple(entry) for entry in named]
+    for by in entries:
         try:
             pair = _groups(setting, control, by)
             alike += _alike(control, by, pair, sizes[0])
+            sides: Sides = [[pair[0]], [pair[-1]]]
+            if any({*other} < {*by} for other in entries):
+                sides = _crossed(setting, control, by, pair[0]) or sides
             # What is above a limit is the other way round, but a difference, which is of the better from the worse.
-            above = pair if control.metric in DIFFERENCES else pair[::-1]
-            for limit, worst in ((control.at_least, pair), (control.at_most, above)):
+            above = sides if control.metric in DIFFERENCES else sides[::-1]
+            for limit, worst in ((control.at_least, sides), (control.at_most, above)):
                 if limit is not None:
                     breaches.append(_breach(setting, control, by, worst, sizes, limit))
         except CannotFail as reason:
@@ -56,10 +64,10 @@ def fairness(setting: Setting) -> Plant:
 
 
 def _breach(
-    setting: Setting, control: Fairness, by: tuple[str, ...], pair: Sequence[Row], sizes: Sequence[int], limit: float
+    setting: Setting, control: Fairness, by: tuple[str, ...], sides: Sides, sizes: Sequence[int], limit: float
 ) -> Breach:
-    """All of the first group fare well and none of the second."""
-    well, badly = pair[0], pair[-1]
+    """All of the first groups fare well and none of the second ones."""
+    well, badly = sides
     one = 1 if control.metric in _NEEDS_BOTH else 0
     few = one
     if control.metric == "adverse_impact_ratio" and limit > 1:  # the reference fares badly, and a ratio to none is none
@@ -68,11 +76,12 @@ def _breach(
             raise CannotFail(f"no ratio is above {limit:g}: {setting.holds}")
     nights = []
     for size in sizes:
-        fared = [_Fared(well, size, size - one), _Fared(badly, size, few)]
-        nights.append(
-            _night(setting, control, fared if len(pair) > 1 else fared[:1] if limit == control.at_most else fared[1:])
-        )
-    what = f"{' and '.join(by)}: {_name(well, by)} fare as well as can be, {_name(badly, by)} as badly"
+        good = [_Fared(group, size, size - one) for group in well]
+        bad = [_Fared(group, size, few) for group in badly]
+        alone = good if limit == control.at_most else bad
+        nights.append(_night(setting, control, alone if well == badly else [*good, *bad]))
+    better, worse = ("; ".join(_name(group, by) for group in side) for side in sides)
+    what = f"{' and '.join(by)}: {better} fare as well as can be, {worse} as badly"
     certain = control.metric not in SIGNED | _NEEDS_BOTH
     return Breach(what, nights, attribute=by, metric=control.metric, certain=certain)
 
@@ -135,6 +144,26 @@ def _groups(setting: Setting, control: Fairness, by: tuple[str, ...]) -> list[Ro
     pair: list[Row] = [{**more, **group} for group in found[:2]]
     # A reference fares well and the other group badly; a group with a share of a pool is itself the one that fares badly.
     return pair[::-1] if control.availability is not None else pair
+
+
+def _crossed(setting: Setting, control: Fairness, by: tuple[str, ...], first: Row) -> Sides | None:
+    """Groups that fare unequally while each of their attributes alone does not; None where there are too few of them.
+
+    Of two attributes: the first group and its opposite in both, against those that differ in one.
+    """
+    others = {}
+    for name in by:
+        values = [value for value in setting.values(name) or _INVENTED if value != first[name]]
+        if not values or name in control.among:
+            return None
+        others[name] = values[0]
+    if max(control.min_group_size, _BELIEVABLE) * 2 ** len(by) > setting.capacity:
+        return None
+    sides: Sides = [[], []]
+    for differs in product((False, True), repeat=len(by)):
+        changed = {name: others[name] for name, other in zip(by, differs, strict=True) if other}
+        sides[sum(differs) % 2].append({**first, **changed})
+    return sides
 
 
 def _among(setting: Setting, control: Fairness) -> None:
