@@ -135,6 +135,8 @@ def _statement(night: Night, row: SnapshotRow | None) -> Statement | str:
         package = read_package(night.home.root / row.path)
     except (WrongUse, EvidenceError):
         return "the signed snapshot of the day cannot be read"
+    if night.home.snapshot_dir(row.system, row.partition, row.revision + 1).exists():
+        return "a later revision of the day is signed that the store does not know: audit it again"
     said = package.predicate
     ours = (package.payload_sha256, package.key_id) == (row.payload_sha256, _authority(night).keyid)
     about = (said["system"], said["partition"]["key"], said["revision"])
@@ -142,7 +144,7 @@ def _statement(night: Night, row: SnapshotRow | None) -> Statement | str:
         return "the snapshot of the day was not signed with the home's key"
     return Statement(
         snapshot=Snapshot(row.system, row.partition, row.revision, row.payload_sha256),
-        signed_at=row.signed_at,
+        signed_at=datetime.fromisoformat(said["timeCreated"]),
         verdicts={each["control"]: each["verdict"] for each in said["controls"]},
         missed=said["missed"] and said["missed"]["reason"],
         leaves_sha256=next(each["sha256"] for each in said["manifest"] if each["name"] == LEAVES),
@@ -157,7 +159,10 @@ def _suspensions(night: Night, connection: Connection, people: People) -> Iterat
         bound = controls_in_force(night.policies, night.declaration, day)
         if keys := [each.key for each in bound if each.on_fail == "suspend"]:
             statement = _statement(night, row)
-            failed = [key for key in keys if isinstance(statement, str) or statement.verdicts.get(key) == "fail"]
-            again = signatures(night.declaration, people.approvals, people.roster, after=row.signed_at)
+            failed, signed_at = keys, row.signed_at  # evidence that is lost may have said so
+            if isinstance(statement, Statement):
+                failed = [key for key in keys if statement.verdicts.get(key) == "fail"]
+                signed_at = statement.signed_at
+            again = signatures(night.declaration, people.approvals, people.roster, after=signed_at)
             if not all(each.met for each in again):
                 yield from ((key, day) for key in failed)

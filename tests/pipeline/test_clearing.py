@@ -210,6 +210,9 @@ def test_a_suspended_system_clears_nothing_until_both_have_signed_again(bank):
     bank.audit(second)
     assert bank.clear(second) == set()
     assert bank.why("N", "house/O") == "failed on 2026-09-01: suspended until owner and approver sign again"
+    with bank.night().store.begin() as connection:  # a date in the database makes no signature a later one
+        connection.execute(sa.text("UPDATE snapshots SET signed_at = '2026-01-01 00:00:00.000000'"))
+    assert bank.clear(second) == set()
     bank.approve("own")
     assert bank.clear(second) == set()
     bank.approve("head")
@@ -265,6 +268,15 @@ def add_a_decision(bank):
         write_frame(folder / f"{name}.parquet", pl.concat([frame, more]))
 
 
+def forget_a_revision(bank):
+    spoil(bank)
+    with bank.night().store.begin() as connection:
+        connection.execute(sa.text("DELETE FROM snapshots WHERE revision = 2"))
+    bank.rows = dict(ROWS)
+    for step in (steps.read_decisions, steps.judge):
+        step(bank.night())
+
+
 def sign_with_another_key(bank):
     one = bank.night()
     for file in one.home.keys_dir.iterdir():
@@ -279,6 +291,7 @@ def sign_with_another_key(bank):
         (drop_the_control, "not those that were signed"),
         (add_a_decision, "not those that were signed"),
         (lambda bank: bank.policy(POLICY.replace("amount > 500", "amount > 5000")), "policies have changed"),
+        (forget_a_revision, "a later revision of the day is signed"),
         (sign_with_another_key, "not signed with the home's key"),
     ],
 )
