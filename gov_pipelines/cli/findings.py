@@ -34,7 +34,7 @@ _CONFIDED = ("text", "decision", "by")
 def findings_command() -> None:
     """Show findings: what failing controls, breaches and concerns opened. `gov findings list --help` has the options.
 
-    Subcommands show one, assign it, accept it, start an incident's clock and report it. Each takes --json where it prints.
+    Subcommands show one, assign it, accept it, start an incident's clock and report it; list and show take --json.
 
     \b
     Example:

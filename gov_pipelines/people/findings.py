@@ -305,8 +305,8 @@ def _healed(finding: Finding, history: Sequence[VerdictRow]) -> str | None:
         return f"the newest window, of {newest.partition}, passes" if newest.verdict == "pass" else None
     latest = {row.partition: row for row in history}
     for day in finding.red:
-        row = latest[day]
-        if not finding.covers(row) and (row.verdict not in _CLEAN or row.breaches):
+        row = latest.get(day)  # none where the control was gone when that day was audited again
+        if row is None or (not finding.covers(row) and (row.verdict not in _CLEAN or row.breaches)):
             return None
     days = len(finding.red)
     return f"{'its one day was' if days == 1 else f'all its {days} days were'} audited again without a breach"

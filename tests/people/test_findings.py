@@ -165,6 +165,13 @@ def test_a_clean_later_day_heals_no_breach(decisions):
     assert decisions.sign(2, "pass") == ["closed"]
 
 
+def test_a_day_audited_again_without_the_control_is_no_evidence(decisions):
+    decisions.sign(1, "fail", 2)
+    del decisions.latest[day(1)]  # the clause was deleted, the day audited again, the clause put back
+    assert decisions.sign(2, "fail", 1) == ["joined"]
+    assert decisions.sign(2, "pass") == []
+
+
 def test_reopening_is_visible(decisions):
     decisions.sign(1, "fail", 1)
     decisions.sign(1, "pass")
