@@ -332,7 +332,7 @@ def _why(
         return f"rests on people alone ({_owed(clause.obligation)}); nothing in the system enforces it"
     control = f"its control ({clause.control.kind})"
     if state == "unable_to_fail":
-        return f"{control} has nothing that could be broken, so it reports but can never fail; see `gov selftest`"
+        return f"nothing could break {control}, so it reports but can never fail; see `gov selftest`"
     if verdict is None:
         return f"{control} has never given a verdict"
     age = (due - verdict.partition).days

@@ -39,9 +39,10 @@ def can_fail(clause: Clause, declaration: SystemDeclaration) -> bool:
             found = _limited(control) and _least_rows(control) <= _most_rows(control, declaration)
         case Drift():
             found = _limited(control) and declaration.starts <= control.reference.from_
-        case DataAccess() | AccessPattern():
-            reference = control.reference.from_ if isinstance(control, AccessPattern) else declaration.starts
-            found = declaration.access_log is not None and declaration.starts <= reference
+        case DataAccess():
+            found = declaration.access_log is not None or bool(intake.database_role and intake.database_url_env)
+        case AccessPattern():
+            found = declaration.access_log is not None and declaration.starts <= control.reference.from_
         case ApprovedModel():
             found = bool(control.models or intake.models)
         case HumanReview():

@@ -8,10 +8,10 @@ import pytest
 from gov_pipelines.decisions import rules
 from gov_pipelines.measure import Judgement, verdict
 from gov_pipelines.pipeline import verdicts
-from gov_pipelines.pipeline.selftest import PLANTS
+from gov_pipelines.pipeline.selftest import PLANTS, selftest
 from gov_pipelines.policy import kinds as room
 
-from .conftest import KINDS, control, declared, finding
+from .conftest import DAY, KINDS, control, declared, finding, policy_of
 
 
 def test_every_kind_has_a_plant_of_its_name():
@@ -95,6 +95,13 @@ def test_a_rule_that_always_says_within_is_not_caught(kind, monkeypatch):
     found = finding(control(kind))
     assert found.outcome == "not caught"
     assert found.wrong
+
+
+def test_a_rule_that_dies_is_not_caught_and_stops_no_other(monkeypatch):
+    monkeypatch.setitem(rules.RULES, "deadline", lambda *_: 1 / 0)
+    found = list(selftest([policy_of(control("deadline"), control("decision_rule"))], declared(), DAY))
+    assert [each.outcome for each in found] == ["not caught", "caught"]
+    assert "ZeroDivisionError" in found[0].why
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"expectation"}))

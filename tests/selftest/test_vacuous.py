@@ -120,7 +120,10 @@ CANNOT_FAIL = {
     "a never-list that names nothing there is": (
         control("data_access", never=["shoe_size"]), {}, "which nothing in the declaration is called",
     ),
-    "an access log that nobody keeps": (control("data_access"), {"access_log": None}, "no access log is declared"),
+    "an access log that nobody keeps": (
+        control("data_access"), {"access_log": None, "intake": DECLARED["intake"] | {"database_url_env": None}},
+        "no access log is declared",
+    ),
     "patterns of a log that nobody keeps": (control("access_pattern"), {"access_log": None}, "no access log is declared"),
     "a deadline of a century": (control("deadline", within="100 years"), {}, "ten years are the longest"),
     "a deadline from a moment to itself": (control("deadline", to="completed_at"), {}, "after itself"),
@@ -219,6 +222,13 @@ def test_one_part_that_cannot_fail_is_told_beside_those_that_can():
     found = finding(control("operating_range", ranges={"years": [0, 60], "score": [0, 0.5]}))
     assert found.outcome == "caught"
     assert "but nothing breaks years" in found.why
+
+
+def test_grants_are_compared_where_no_reads_are_logged():
+    found = finding(control("data_access"), declaration=declared(access_log=None))
+    assert found.outcome == "caught"
+    assert "a grant of" in found.why
+    assert "but nothing breaks reads: no access log is declared" in found.why
 
 
 def test_a_policy_that_is_not_in_force_has_nothing_to_test():

@@ -20,7 +20,9 @@ def data_access(setting: Setting) -> Plant:
     """A read of a field that nobody declared, and of each field the clause says is never read."""
     control, declaration = setting.bound.control, setting.declaration
     assert isinstance(control, DataAccess)
-    _logged(declaration)
+    role = declaration.intake.database_role if declaration.intake.database_url_env else None
+    if role is None:  # else its grants are compared, whatever the log says
+        _logged(declaration)
     known = _known_fields(declaration)
     if control.never and control.may_read is None and not known.intersection(name.lower() for name in control.never):
         raise CannotFail(
@@ -34,18 +36,21 @@ def data_access(setting: Setting) -> Plant:
     reads = (*usual.reads, *(_read(declaration, field=name) for name in outside))
     days = dict.fromkeys(setting.days, usual)
     read = MadeUp({**days, setting.partition: Happened(usual.decisions, reads)})
-    breaches = [Breach(f"reads of {', '.join(outside)}", [read], metric="reads_outside", count=len(outside))]
+    breaches = []
+    if declaration.access_log is not None:
+        breaches = [Breach(f"reads of {', '.join(outside)}", [read], metric="reads_outside", count=len(outside))]
     if control.may_read is not None or control.never:
         too_much = control.never[0] if control.never else UNDECLARED
         intake = declaration.intake.model_copy(update={"may_read": [*declaration.intake.may_read, too_much]})
         declared = MadeUp(days, declared={"intake": intake})
         breaches.append(Breach(f"`may_read` declares {too_much}", [declared], metric="fields_declared_outside"))
-    if declaration.intake.database_role and declaration.intake.database_url_env:
+    if role is not None:
         grant = Grant("public", "decisions", UNDECLARED, ("made up",))
-        grants = Privileges(declaration.intake.database_role, exists=True, schema="public", columns=(grant,))
+        grants = Privileges(role, exists=True, schema="public", columns=(grant,))
         granted = MadeUp(days, grants=grants.to_dict())
         breaches.append(Breach(f"a grant of {UNDECLARED}", [granted], metric="fields_granted_outside"))
-    return Plant(breaches, MadeUp(days))
+    unlogged = ["reads: no access log is declared"] if declaration.access_log is None else []
+    return Plant(breaches, MadeUp(days), unlogged)
 
 
 def access_pattern(setting: Setting) -> Plant:
