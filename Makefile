@@ -25,11 +25,15 @@ test: $(VENV)/.dev  ## the whole test suite
 served: $(VENV)/.dev  ## slow: Dagster's server on an empty home, a backfill of ten days through GraphQL, pictures
 	$(BIN)/python -m pytest tests/served -m served -s
 
+fuzz: $(VENV)/.dev  ## slow: ten thousand broken policies and declarations, each refused in words or read
+	$(BIN)/python -m pytest tests/policy/test_mutants.py -m fuzz
+
 lint: $(VENV)/.dev  ## ruff, format, policies and declarations, stale suites
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/gov lint
 	$(BIN)/gov compile --check
+	$(BIN)/gov schema
 
 types: $(VENV)/.dev  ## strict type checking
 	$(BIN)/mypy
@@ -66,4 +70,4 @@ $(VENV)/.bench: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -c constraints.txt -e . --group bench
 	@touch $@
 
-.PHONY: help demo tour ui test served lint types imports bench constraints clean
+.PHONY: help demo tour ui test served fuzz lint types imports bench constraints clean

@@ -298,7 +298,7 @@ _COMMON: dict[str, Compare] = {
 _KINDS: Mapping[str, dict[str, Compare]] = {
     "access_pattern": {"watch": _more, "reference": _untold, "new": _lower, "reads": _narrower},
     "approved_model": {"models": partial(_given, _models)},
-    "data_access": {"may_read": lambda old, new: None if None in (old, new) else _fewer(old, new), "never": _more},
+    "data_access": {"may_read": _fewer, "never": _more},
     "deadline": {"from_": _untold, "to": _untold, "within": _shorter, "when": _wider},
     "decision_rule": {"must": _stronger, "when": _wider},
     "decision_scope": {"may_decide": partial(_given, _scope)},

@@ -7,8 +7,9 @@ cannot depend on when it is asked.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -24,6 +25,7 @@ from sqlglot.errors import SqlglotError
 from gov_pipelines.errors import GovError
 from gov_pipelines.policy.suggest import did_you_mean
 
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of statements, which are refused in words below
 _Kind = Literal["text", "number", "boolean", "moment"]
 
 
@@ -94,6 +96,9 @@ _ARITHMETIC: dict[type[sql.Expr], tuple[str, Callable[[pl.Expr, pl.Expr], pl.Exp
 }
 # What the rules below look at. A node that carries more, of this or a later sqlglot, is refused rather than half read.
 _READ = frozenset({"this", "expression", "expressions", "low", "high", "is_string", "negate"})
+_MOST_PARTS = 500  # Polars takes ever longer over deeper expressions
+_MOST_OPERATIONS = 8  # each doubles the expression, which checks its result
+_LISTED = 8  # from so many on a list is looked up
 _ALLOWED = "Use columns, numbers, 'texts', = <> < <= > >=, AND, OR, NOT, IN (...), BETWEEN, LIKE, IS NULL, + - * / and parentheses."
 
 
@@ -134,6 +139,7 @@ class _Compiler:
     def __init__(self, types: Mapping[str, pl.DataType], zone: ZoneInfo) -> None:
         self.types = types
         self.zone = zone
+        self.parts = self.operations = 0
         self.read: set[str] = set()
         self.compared: dict[str, set[str]] = {}
         self.points: dict[str, set[str | float]] = {}
@@ -141,6 +147,10 @@ class _Compiler:
 
     def compile(self, node: sql.Expr) -> _Term:
         """One node and all below it; the other public methods are one rule each. Exact types are asked for: a subclass of an allowed node is not allowed."""
+        self.parts += 1
+        if self.parts > _MOST_PARTS:
+            remedy = "Split it into several clauses, or list the values: IN (...)."
+            raise PredicateError(f"the rule has more than {_MOST_PARTS} parts", remedy)
         rule = _RULES.get(type(node))
         unread = {name for name, value in node.args.items() if value} - _READ
         if rule is None or unread:
@@ -210,6 +220,10 @@ class _Compiler:
 
     def arithmetic(self, node: sql.Expr) -> _Term:
         symbol, operate = _ARITHMETIC[type(node)]
+        self.operations += 1
+        if self.operations > _MOST_OPERATIONS:
+            remedy = "Compute it where the decisions come from, and declare the column."
+            raise PredicateError(f"the rule has more than {_MOST_OPERATIONS} operations of arithmetic", remedy)
         left, right = (self._operand(side, "number", symbol) for side in (node.this, node.expression))
         self.separable = False
         result = operate(left.expression.cast(pl.Float64), right.expression.cast(pl.Float64))
@@ -242,8 +256,23 @@ class _Compiler:
         if not node.expressions:
             raise _not_allowed(node)
         term = self.compile(node.this)
-        equal = [self._compared(term, self.compile(item), sql.EQ, node).expression for item in node.expressions]
-        return _Term(reduce(pl.Expr.__or__, equal), "boolean")
+        listed = [item for item in node.expressions if type(item) is sql.Literal]
+        found = [self._listed(term, listed, node)] if listed else []
+        others = (self.compile(item) for item in node.expressions if type(item) is not sql.Literal)
+        found += [self._compared(term, item, sql.EQ, node).expression for item in others]
+        return _Term(reduce(pl.Expr.__or__, found), "boolean")
+
+    def _listed(self, term: _Term, items: Sequence[sql.Expr], node: sql.Expr) -> pl.Expr:
+        """Whether a value is one of many: looked up rather than compared with each, of which there may be thousands."""
+        values = [self._as_moment(self.literal(item), term) for item in items]
+        equal = [self._compared(term, value, sql.EQ, node).expression for value in values]
+        if len(values) < _LISTED:
+            return reduce(pl.Expr.__or__, equal)
+        dtype = self.types[term.column] if term.column else None
+        if dtype not in {pl.String(), pl.Float64()}:  # Polars looks up values of exactly the column's type
+            return pl.any_horizontal(equal)
+        points = (value.point for value in values)
+        return term.expression.is_in([float(point) if isinstance(point, int) else point for point in points])
 
     def like(self, node: sql.Expr) -> _Term:
         subject = self._operand(node.this, "text", "LIKE").expression

@@ -53,7 +53,7 @@ OWN = {
         ("models", [V1], [{**V1, "approved_until": "2026-12-01"}], S), ("models", [V1], [{**V1, "approved_from": "2026-08-01"}], L),
     ],
     "data_access": [
-        ("may_read", None, ["a"], C), ("may_read", ["a"], ["a", "b"], L), ("may_read", ["a", "b"], ["a"], S), ("may_read", ["a"], ["b"], C), ("may_read", ["a"], [], S),
+        ("may_read", None, ["a"], S), ("may_read", ["a"], ["a", "b"], L), ("may_read", ["a", "b"], ["a"], S), ("may_read", ["a"], ["b"], C), ("may_read", ["a"], [], S),
         ("never", None, ["a"], S), ("never", ["a"], ["a", "b"], S), ("never", ["a"], ["b"], C),
     ],
     "deadline": [
