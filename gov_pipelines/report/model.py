@@ -113,7 +113,7 @@ class ControlView(CoverageCell):
     @property
     def standing(self) -> str:
         """How the clause stands, without its name: why it is a gap, or how and until when it is waived."""
-        return self.sentence.removeprefix(f"{self.clause} in {self.system}: ")
+        return self.sentence.removeprefix(f"{self.clause} in {self.system}: ").replace("`", "")
 
     @property
     def red(self) -> bool:

@@ -94,7 +94,7 @@ def test_headline_counts(pages, sample):
     one = sample.report()
     assert (len(one.red), len(one.gaps), len(one.waived), len(one.cells)) == (4, 6, 1, 17)
     text = read(pages / "index.html").text
-    assert "6 of 20 clauses are red; 6 are gaps" in text
+    assert "6 of 20 clauses are red; 6 are gaps; 1 is waived" in text
 
 
 def test_one_sentence_and_the_days_open_for_each_red_cell(sample, tmp_path):
