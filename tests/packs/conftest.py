@@ -42,7 +42,7 @@ attributes:
   purpose: Decide on loans.
   risk: high
   zone: America/New_York
-  starts: 2026-09-07
+  starts: 2026-09-08
   ends: 2026-09-09
   source: {path: lending.csv}
   access_log: {path: reads.csv}
@@ -85,9 +85,9 @@ def applicants(draw):
 
 
 def loans(draw):
-    """400 applications; of those five break one clause each."""
+    """400 applications of one day; of those five break one clause each, or would."""
     for n in range(400):
-        at = datetime(2026, 9, 7 + n % 2, 9) + timedelta(seconds=n)
+        at = datetime(2026, 9, 8, 9) + timedelta(seconds=n)
         outcome = ("approved", "approved", "denied", "counteroffered", "incomplete")[n % 5]
         race = draw.choice(("White", "Black or African American"))
         row = {
@@ -137,8 +137,8 @@ def adopted(tmp_path_factory):
         return gov(*arguments, home=root / "home", cwd=root, env=env, check=check)
 
     run("keys", "new", "--name", "Test", check=0)
-    for system in ("hiring", "lending"):
-        done = run("audit", system, "--from", "2026-09-07", "--to", "2026-09-08", "--json", check=1)
+    for system, first in (("hiring", "2026-09-07"), ("lending", "2026-09-08")):
+        done = run("audit", system, "--from", first, "--to", "2026-09-08", "--json", check=1)
         (root / f"{system}.json").write_text(done.stdout)
     run.root = root
     run.verdicts = lambda system: json.loads((root / f"{system}.json").read_text())[-1]["verdicts"]
