@@ -101,6 +101,15 @@ _MOST_OPERATIONS = 8  # each doubles the expression, which checks its result
 _LISTED = 8  # from so many on a list is looked up
 _ALLOWED = "Use columns, numbers, 'texts', = <> < <= > >=, AND, OR, NOT, IN (...), BETWEEN, LIKE, IS NULL, + - * / and parentheses."
 
+_INSTEAD = (
+    (r"&&|\|\|", "Write AND and OR as words."),
+    (r"=[<>]", "Write <= and >=."),
+    (r"\d,\d{3}\b", "Write numbers without commas, such as 500000."),
+    (r"(?i)\b(today|now|current_\w+)\b", "A rule says the same whenever it is asked; limits in time are `kind: deadline` or `freshness`."),
+    (r"(?i)\bcontains\b", "Write it as LIKE '%word%'."),
+    (r"\w\(", "Rules call no functions: compute it where the decisions come from, and declare the column."),
+)  # fmt: skip
+
 
 def parse_predicate(text: str, columns: Mapping[str, pl.DataType], *, zone: str = "UTC") -> Predicate:
     """Parse a rule against the columns it may read.
@@ -120,7 +129,7 @@ def parse_predicate(text: str, columns: Mapping[str, pl.DataType], *, zone: str 
     except SqlglotError as error:
         details = getattr(error, "errors", None)
         where = f" (at character {details[0]['col']})" if details else ""
-        raise PredicateError(f"`{text}` is not a predicate{where}", _ALLOWED) from error
+        raise PredicateError(f"`{text}` is not a predicate{where}", _remedy(text)) from error
     except RecursionError as error:
         raise PredicateError("the predicate is nested too deeply", "Split it into several clauses.") from error
     if term.kind != "boolean":
@@ -201,8 +210,10 @@ class _Compiler:
     def column(self, node: sql.Expr) -> _Term:
         name = str(node.name)
         if name not in self.types:
-            quoted = "Texts stand in single quotes. " if node.this.args.get("quoted") else ""
-            raise PredicateError(f"unknown column `{node.sql()}`", quoted + did_you_mean(name, self.types))
+            near = did_you_mean(name, self.types)
+            if node.this.args.get("quoted") and not near.startswith("Did"):
+                near = f"If it is a text, write it in single quotes: {sql.Literal.string(name).sql()}."
+            raise PredicateError(f"unknown column `{node.sql()}`", near)
         self.read.add(name)
         return _Term(pl.col(name), _kind_of(self.types[name]), column=name)
 
@@ -317,7 +328,12 @@ _RULES: dict[type[sql.Expr], Callable[[_Compiler, sql.Expr], _Term]] = {
 
 
 def _not_allowed(node: sql.Expr) -> PredicateError:
-    return PredicateError(f"`{node.sql()}` is not allowed in a rule", _ALLOWED)
+    return PredicateError(f"`{node.sql()}` is not allowed in a rule", _remedy(node.sql()))
+
+
+def _remedy(text: str) -> str:
+    """What to write instead, for what people commonly write; else all that may be written."""
+    return next((remedy for pattern, remedy in _INSTEAD if re.search(pattern, text)), _ALLOWED)
 
 
 def _kind_of(dtype: pl.DataType) -> _Kind:

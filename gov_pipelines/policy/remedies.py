@@ -19,6 +19,8 @@ SHAPES = {
     "dict_type": _FIELDS,
     "model_type": _FIELDS,
     "float_type": ("a number", "Write a number."),
+    "float_parsing": ("a number", "Write it alone, without signs or units, such as 0.8."),
+    "int_parsing": ("a whole number", "Write it alone, without signs or units."),
     "int_type": ("a whole number", "Write a whole number."),
     "bool_type": ("true or false", "Write `true` or `false`."),
 }
@@ -45,7 +47,8 @@ def words_of(details: ErrorDetails, fields: Mapping[str, FieldInfo]) -> tuple[st
     remedy = f"Write it like `{example}`." if example else "Choose a value that does."
     match details["type"]:
         case _ if "problem" in context:
-            problem, remedy = context["problem"], context["remedy"]
+            own = example and len(details["loc"]) == 1 and context["remedy"] == _FIELDS[1]
+            problem, remedy = context["problem"], remedy if own else context["remedy"]
         case "extra_forbidden":
             problem, remedy = "unknown field", did_you_mean(name, fields, otherwise="Fields known here")
         case "missing" | "too_short" | "string_too_short" as kind:

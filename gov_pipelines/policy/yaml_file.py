@@ -20,6 +20,12 @@ Place = tuple[str | int, ...]
 _Model = TypeVar("_Model", bound=BaseModel)
 _DEEPEST = 32  # levels; half of what signed JSON may have
 _LARGEST = 2**53 - 1  # what every reader of signed JSON reads as the same number
+_SAID = {  # the parser's words, and what they mean to the one who wrote the line
+    "expected <block end>": "this line is indented like none above it",
+    "found character '\\t'": "this line is indented with a tab",
+    "mapping values are not allowed": "a second `: ` stands here, or the line above is indented less than it should be",
+    "could not find expected ':'": "a `:` is missing here",
+}
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp")}
 
 
@@ -145,6 +151,7 @@ def _unreadable(name: str, error: Exception) -> Mistake:
     mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
     otherwise = "it nests too deep" if isinstance(error, RecursionError) else "cannot be parsed"
     said = (error.problem if isinstance(error, MarkedYAMLError) else None) or otherwise
+    said = next((words for start, words in _SAID.items() if said.startswith(start)), said)
     remedy = "One document a file; quote texts that hold `: ` or start with a sign, and indent with spaces."
     return Mistake(name, mark.line + 1 if mark else 0, "the whole file", f"is not YAML: {said}", remedy)
 

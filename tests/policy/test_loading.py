@@ -283,3 +283,45 @@ def required_fields(model: type[BaseModel]) -> list[str]:
 @pytest.mark.parametrize("model", [DefsFile, SystemDeclaration, Policy])
 def test_every_required_field_has_an_example_to_show(model):
     assert required_fields(model) == []
+
+
+@pytest.mark.parametrize(
+    ("control", "remedy"),
+    [
+        ('{kind: decision_rule, must: "amount > 5 && years < 3"}', "Write AND and OR as words."),
+        ('{kind: decision_rule, must: "amount =< 5"}', "Write <= and >=."),
+        ('{kind: decision_rule, must: "amount <= 500,000"}', "Write numbers without commas, such as 500000."),
+        ("{kind: decision_rule, must: 'product = \"clerk\"'}", "If it is a text, write it in single quotes: 'clerk'."),
+        ('{kind: decision_rule, must: "product contains \'x\'"}', "Write it as LIKE '%word%'."),
+        ('{kind: decision_rule, must: "decided_at < today()"}', "limits in time are `kind: deadline` or `freshness`."),
+        ('{kind: decision_rule, must: "lower(product) = \'x\'"}', "compute it where the decisions come from, and declare the column."),
+        ('{kind: decision_rule, must: "reviewer != NULL"}', "Write `IS NULL` or `IS NOT NULL`."),
+        ('{kind: decision_rule, must: "Amount < 5"}', "Did you mean `amount`?"),
+        ("{kind: decision_rule, must: 5}", 'Put it in quotes: "5".'),
+        ("{kind: rule, must: amount > 1}", "Known here: `access_pattern`, `approved_model`"),
+        ("{kind: fairness, metric: impact_ratio, at_least: 80%}", "Write it alone, without signs or units, such as 0.8."),
+        ("{kind: fairness, metric: impact_ratio, at_least: 80}", "should be less than or equal to 1"),
+        ("{kind: fairness, metric: impact_ratio, window: 30d}", "write `90 days` (a century at most), `calendar month`"),
+        ("{kind: approved_model, notify: me}", "Write it as `[one, two]`."),
+        ("{kind: approved_model, severity: high}", "Known here: `critical`, `info`, `warning`."),
+    ],
+)  # fmt: skip
+def test_what_people_commonly_write_gets_one_line_that_says_what_to_write(files, control, remedy):
+    files.control(control)
+    said = files.only_mistake()
+    assert "\n" not in said
+    assert remedy.lower() in said.lower()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("in_force: {from: 2026-09-01}", "in_force: 2026-09-01", "found a date. Write it like `{from: 2026-10-01}`."),
+        ("    level: runtime", "\tlevel: runtime", "this line is indented with a tab"),
+        ("    control: {kind: fairness", "   control: {kind: fairness", "this line is indented like none above it"),
+        ("policy: house-hiring", "policy: house: hiring", "a second `: ` stands here"),
+    ],
+)
+def test_yaml_gone_wrong_is_told_in_words(files, old, new, words):
+    files.change(files.policy, old, new)
+    assert words in files.only_mistake()

@@ -38,7 +38,7 @@ def sqlite_verdicts(text: str) -> list[bool | None]:
 ATOMS = [
     "a = 1", "a <> b", "a < b", "a >= 2", "NOT a = b", "a IS NULL", "b IS NOT NULL", "a IN (0, 2)", "a NOT IN (1, b)",
     "a BETWEEN 0 AND b", "a NOT BETWEEN b AND 2", "t = 'x'", "t LIKE 'x%'", "t NOT LIKE '_'", "t LIKE 'a%b'",
-    "a + b > 2", "a - b = -1", "-a < 0", "a * b = 2", "a / b > 0.5", "a / (b - 2) = 1", "t IN ('x', 'xy')", "'x' < t",
+    "a + b > 2", "a - b = -1", "-a < 0", "a * b = 2", "a IN (1, 2, 3, 4, 5, 6, 7, 8, -9)", "a NOT IN (1, 2, 3, 4, 5, 6, 7, 8, b)", "a + b IN (1, 2, 3, 4, 5, 6, 7, 8.5)", "t NOT IN ('x', 'b', 'c', 'd', 'e', 'f', 'g', 'h')", "a / b > 0.5", "a / (b - 2) = 1", "t IN ('x', 'xy')", "'x' < t",
 ]  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def test_a_quoted_date_is_local_midnight(literal, zone, instant):
     ("text", "words"),
     [
         ("decission = 'denied'", "unknown column `decission`. Did you mean `decision`?"),
-        ('decision = "denied"', "Texts stand in single quotes."),
+        ('decision = "denied"', "write it in single quotes: 'denied'."),
         ("amount = '5'", "compares a number with a text"),
         ("decision > 5", "compares a text with a number"),
         ("amount IN (1, '2')", "compares a number with a text"),
@@ -116,6 +116,9 @@ def test_a_quoted_date_is_local_midnight(literal, zone, instant):
         ("decision = 'denied", "is not a predicate"),
         ("amount = 1 1", "is not a predicate (at character 12)"),
         ("(" * 2000 + "amount = 1" + ")" * 2000, "nested too deeply"),
+        (" OR ".join(["amount = 1"] * 200), "more than 500 parts. Split it into several clauses, or list the values"),
+        ("+".join(["amount"] * 10) + " > 1", "more than 8 operations of arithmetic"),
+        ("decided_at > '9999-12-31T23:59:59-12:00'", "is not a moment"),
     ],
 )
 def test_a_mistake_is_told_in_words(text, words):
