@@ -75,6 +75,7 @@ class Bank:
 
     def __init__(self, root):
         self.root, self.rows, self.keys = root, dict(ROWS), {}
+        self.header = "id,at,d,sex,amount,asked,told"
         (root / "assets" / "loans").mkdir(parents=True)
         (root / "expectations").mkdir()
         self.declare(DEFS)
@@ -91,7 +92,7 @@ class Bank:
         (self.root / "expectations" / "house.yaml").write_text(text)
 
     def night(self, day=FIRST):
-        (self.root / "loans.csv").write_text("\n".join(["id,at,d,sex,amount,asked,told", *self.rows.values()]) + "\n")
+        (self.root / "loans.csv").write_text("\n".join([self.header, *self.rows.values()]) + "\n")
         declaration = load_declaration(self.root / "assets" / "loans" / "defs.yaml")
         policies, mistakes = load_policies(self.root / "expectations")
         assert not mistakes

@@ -11,6 +11,7 @@ from gov_pipelines.evidence import generate, load_signer
 from gov_pipelines.people import Act, record_act, release_subject, revoke, sign_act
 from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline import signing
+from gov_pipelines.pipeline.clearing import open_day
 from gov_pipelines.store import ActRow, put_act, write_frame
 
 
@@ -152,6 +153,34 @@ def test_a_revision_that_leaves_the_decision_as_it_was_keeps_its_review(bank):
     bank.audit()
     assert bank.clear() == {*FREE, "B"}
     assert bank.cleared["revision"].to_list() == [2, 2, 2]
+
+
+def test_what_the_log_says_of_reviews_clears_nothing(bank):
+    bank.header += ",reviewer,reviewer_role,reviewed_at"
+    bank.rows = {name: f"{row},sid,senior,2026-09-01T10:00:00" for name, row in ROWS.items()}
+    bank.audit()
+    assert bank.clear() == FREE
+    assert open_day(bank.night()).verdicts.filter(decision_id="B")["house/R"].to_list() == ["within"]
+    assert bank.why("B") == "waits for a review by senior"
+
+
+def test_where_two_reviews_differ_the_decision_stays_held(bank):
+    bank.rows["H"] = ROWS["B"].replace("B,", "H,").replace("600", "6000")
+    bank.audit()
+    bank.review("sue", "H")
+    assert bank.clear() == FREE
+    bank.review("head", "H", control="house/S", changed={"outcome": "override", "decision": "yes"})
+    assert bank.clear() == FREE
+    assert "its reviews disagree" in bank.held.filter(decision_id="H")["reason"].to_list()
+    bank.review("head", "H", control="house/S")
+    assert bank.clear() == {*FREE, "H"}
+
+
+def test_when_nothing_arrives_the_gate_is_shut(bank):
+    bank.rows = {}
+    bank.audit()
+    assert bank.clear() == set()
+    assert "their data is there: no verdict" in bank.answer.description
 
 
 def test_what_is_outside_waits_for_the_approver(bank):
