@@ -4,15 +4,19 @@ import json
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 
+import polars as pl
 import pytest
 
+from gov_pipelines.evidence import generate
 from gov_pipelines.measure import Measurement
+from gov_pipelines.people import countersign, enrol, hand_of, known_waivers, roster_of, waive
 from gov_pipelines.policy import Policy, SystemDeclaration
 from gov_pipelines.report import gather, render
 from gov_pipelines.report.model import RowTotals
-from gov_pipelines.store import Home, SnapshotRow, VerdictRow, open_store, put_verdicts, record_snapshot
+from gov_pipelines.store import Home, SnapshotRow, VerdictRow, open_store, put_verdicts, record_snapshot, write_frame
 
 START = date(2026, 9, 1)
+START_INSTANT = datetime(2026, 9, 1, 12, tzinfo=UTC)
 AS_OF = datetime(2026, 9, 6, 3, tzinfo=UTC)  # still the fifth in New York, so the fourth is the newest due
 
 LOANS = SystemDeclaration.model_validate({
@@ -144,6 +148,48 @@ def test_a_system_that_has_ended_stops_the_count(home):
         report = gather(connection, home, {"loans": ended}, [HOUSE], datetime(2027, 1, 1, tzinfo=UTC))
     assert report.systems[0].missed == ()
     assert (views(report)["A-1"].days_open, views(report)["A-1"].age_days) == (2, 0)
+
+
+def test_a_waiver_shows_while_it_stands_and_for_those_whose_key_counts(home, tmp_path):
+    authority = generate(tmp_path / "authority", name="home", created=START_INSTANT)
+    hands = {}
+    with open_store(home.store_url).begin() as connection:
+        for person, role in (("ann", "underwriter"), ("bo", HOUSE.owner)):
+            own = generate(tmp_path / person, name=person, created=START_INSTANT)
+            enrol(connection, authority, person, [role], own.public, START_INSTANT)
+            hands[person] = hand_of(roster_of(connection, authority.public), person, own, START_INSTANT)
+        given = {"why": "A tool is down.", "until": date(2026, 9, 8), "now": START_INSTANT}
+        waive(connection, hands["ann"], LOANS, HOUSE, HOUSE.clauses[0], **given)
+        (asked,) = known_waivers(connection, roster_of(connection, authority.public), [HOUSE])
+
+    def state(as_of, key=authority.public):
+        with open_store(home.store_url).connect() as connection:
+            report = gather(connection, home, {"loans": LOANS}, [HOUSE], as_of, authority=key)
+        view = views(report)["A-1"]
+        return view.state, view.waiver
+
+    assert state(AS_OF) == ("failing", None)  # nobody has countersigned it
+    with open_store(home.store_url).begin() as connection:
+        countersign(connection, hands["bo"], asked, [HOUSE.owner], START_INSTANT)
+    assert state(AS_OF) == ("waived", "until 2026-09-08 by ann, countersigned by bo: A tool is down")
+    assert state(AS_OF + timedelta(days=3)) == ("failing", None)
+    assert state(AS_OF, None) == ("failing", None)
+    stranger = generate(tmp_path / "stranger", name="home", created=START_INSTANT)
+    assert state(AS_OF, stranger.public) == ("failing", None)
+
+
+def test_what_was_cleared_and_held_is_counted_once_a_decision(home):
+    folder = home.partition_dir("loans", START)
+    write_frame(folder / "cleared_decisions.parquet", pl.DataFrame({"decision_id": ["a", "b"]}))
+    held = {
+        "decision_id": ["c", "c", "d"],
+        "control": ["house/A-2", "house/A-4", None],
+        "on_fail": ["hold_decision", "hold_decision", "gate"],
+    }
+    write_frame(folder / "held_decisions.parquet", pl.DataFrame(held))
+    (day,) = gathered(home).systems[0].cleared
+    assert (day.partition, day.cleared, day.held) == (START, 2, 2)
+    assert day.by == {"house/A-2": 1, "house/A-4": 1, "gate": 1}
 
 
 def test_an_empty_store_gathers_and_renders(tmp_path):
