@@ -249,7 +249,7 @@ def _pattern(control: AccessPattern, measurements: Sequence[Measurement]) -> Jud
     absent = [name for name in due if name not in found]
     if absent:
         return _unmeasured(absent[0], ())
-    judged = [_held(found[name], control.new, ",.0f") for name in due if name != "reads_ratio"]
+    judged = [_held(found[name], control.at_most_new, ",.0f") for name in due if name != "reads_ratio"]
     if control.reads is not None:
         ratio = found["reads_ratio"]
         least, most = control.reads

@@ -134,7 +134,7 @@ def limit_in_words(bound: BoundClause) -> str:
     if isinstance(control, Expectation):
         return control.expect
     if isinstance(control, AccessPattern):
-        most = f"at most {control.new} new {', '.join(f'{column}s' for column in control.watch)}"
+        most = f"at most {control.at_most_new} new {', '.join(f'{column}s' for column in control.watch)}"
         ends = control.reads or (None, None)
         told = [f"{side} {end:g}" for side, end in zip(("at least", "at most"), ends, strict=True) if end is not None]
         return f"{most}; reads {' and '.join(told)} times the reference's" if told else most

@@ -296,7 +296,7 @@ _COMMON: dict[str, Compare] = {
     "incident": partial(_rank, (None, "serious", "death", "widespread")),
 }
 _KINDS: Mapping[str, dict[str, Compare]] = {
-    "access_pattern": {"watch": _more, "reference": _untold, "new": _lower, "reads": _narrower},
+    "access_pattern": {"watch": _more, "reference": _untold, "at_most_new": _lower, "reads": _narrower},
     "approved_model": {"models": partial(_given, _models)},
     "data_access": {"may_read": _fewer, "never": _more},
     "deadline": {"from_": _untold, "to": _untold, "within": _shorter, "when": _wider},

@@ -64,7 +64,7 @@ def test_what_no_reference_day_has_is_new(change, column, value):
     assert verdict.verdict == "fail"
     assert verdict.decisive.metric == f"new_{column}s"
     assert f"The number of new {column}s is 1 ({value or 'unknown'}), above 0." in verdict.reason
-    assert judged(log, control(new=1)).verdict == "pass"
+    assert judged(log, control(at_most_new=1)).verdict == "pass"
     others = [name for name in EVERYTHING if name != column]
     assert judged(log, control(watch=others)).verdict == "pass"
 

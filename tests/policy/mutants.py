@@ -38,7 +38,7 @@ CONTROLS = [
     {"kind": "decision_scope", "may_decide": {"products": ["clerk"], "amount": {"up_to": 10}}},
     {"kind": "approved_model", "models": [{"version": "v1", "approved_from": "2026-08-01"}]},
     {"kind": "data_access", "may_read": ["years"], "never": ["sex"]},
-    {"kind": "access_pattern", "watch": ["role"], "reference": {"from": "2026-09-01", "until": "2026-09-11"}, "new": 3},
+    {"kind": "access_pattern", "watch": ["role"], "reference": {"from": "2026-09-01", "until": "2026-09-11"}, "at_most_new": 3},
     {"kind": "drift", "of": ["score"], "at_most": 0.2, "reference": {"from": "2026-09-01", "until": "2026-09-11"}},
     {"kind": "operating_range", "ranges": {"score": [0, 1], "rows_per_day": [1, None]}},
     {"kind": "log_quality", "metric": "missing_share", "of": ["sex"], "at_most": 0.05},

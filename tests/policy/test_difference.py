@@ -44,7 +44,7 @@ SHARED = [
 ]  # fmt: skip
 OWN = {
     "access_pattern": [
-        ("watch", ["role"], ["role", "hour"], S), ("watch", ["role"], ["hour"], C), ("new", None, 3, L), ("new", 3, 2, S),
+        ("watch", ["role"], ["role", "hour"], S), ("watch", ["role"], ["hour"], C), ("at_most_new", None, 3, L), ("at_most_new", 3, 2, S),
         ("reads", None, [0.5, 2], S), ("reads", [0.5, 2], [0.6, 2], S), ("reads", [0.5, 2], [0.5, None], L), ("reads", [0.5, 2], [0.4, 1], C),
         ("reference", {"from": "2026-09-01", "until": "2026-10-01"}, {"from": "2026-09-02", "until": "2026-10-01"}, C),
     ],

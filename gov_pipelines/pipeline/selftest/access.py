@@ -67,12 +67,12 @@ def access_pattern(setting: Setting) -> Plant:
     breaches, unplantable = [], []
     for column in control.watch:
         most = _OTHER_HOURS if column == "hour" else _MOST_NEW
-        if control.new >= most:
+        if control.at_most_new >= most:
             unplantable.append(f"{column}: no day is believed to have more than {most} new ones")
             continue
-        new = tuple(_new(setting, column, ordinary, number) for number in range(control.new + 1))
+        new = tuple(_new(setting, column, ordinary, number) for number in range(control.at_most_new + 1))
         night = MadeUp({**days, setting.partition: Happened(usual.decisions, (*usual.reads, *new))})
-        breaches.append(Breach(f"{control.new + 1} new by {column}", [night], metric=f"new_{column}s"))
+        breaches.append(Breach(f"{control.at_most_new + 1} new by {column}", [night], metric=f"new_{column}s"))
     for limit, count in zip(control.reads or (None, None), _too_few_and_many(control), strict=True):
         if count > _MOST_NEW:
             unplantable.append(f"reads: no day is believed to have more than {_MOST_NEW}")
