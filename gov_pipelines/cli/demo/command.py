@@ -40,7 +40,8 @@ KNOWN_FAILURE = "house-fair-lending/FL-5"
 def demo_command(tour: bool, ui: bool, as_json: bool) -> int:
     """Audit 30 days of real mortgage decisions and print what was found.
 
-    Exit code 0 if it found exactly what it must: the clause that the real data break, each planted fault, no other.
+    Exit code 0 if it found exactly what it must: the clause that the real data break, each planted fault, no other; and if
+    exactly the decisions of planted faults wait.
 
     \b
     Example:
