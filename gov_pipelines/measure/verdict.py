@@ -290,6 +290,10 @@ def _held(row: Measurement, limit: float, form: str) -> Judgement:
     name = sentences.name(row)
     if row.value is None:
         return _insufficient(row, f"{name} cannot be judged: {row.note or 'undefined'}")
+    if row.metric == "days_past_due":
+        late = f"; that is {row.value:,.0f} day{'s' * (row.value != 1)} past"
+        told = f"The document {row.attribute[0]} is {row.note}"
+        return Judgement("fail", f"{told}{late}.", row) if row.value > 0 else Judgement("pass", f"{told}.", row)
     told = f"{name} is {_number(row.value, form)}{f' ({row.note})' if row.note else ''}"
     if row.value > limit:
         return Judgement("fail", f"{told}, above {_number(limit, form)}.", row)

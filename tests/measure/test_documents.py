@@ -28,7 +28,7 @@ def test_good_until_its_last_day_and_not_one_more(of_groups, declare, dated, wit
     assert verdict(of_groups, declare, last, within, dated).verdict == "pass"
     late = verdict(of_groups, declare, date.fromordinal(last.toordinal() + 1), within, dated)
     assert late.verdict == "fail"
-    assert f"dated {dated}, good until {last}" in late.reason
+    assert late.reason == f"The document bias_audit is dated {dated}, good until {last}; that is 1 day past."
 
 
 def test_no_date_or_one_ahead_is_missing(of_groups, declare):
