@@ -25,7 +25,8 @@ PUBLISHED_COLUMNS = (
 )  # fmt: skip
 _NEEDED = ("table", "category", "impact_ratio")
 _TOO_ALIKE = 100  # fewer people than this may well have the same numbers by chance
-_NUMBER = re.compile(r"(\d+)(?:\.(\d+))?\s*(%?)|\.(\d+)\s*(%?)")
+_COUNT = re.compile(r"[0-9]{1,15}")
+_NUMBER = re.compile(r"(?:[0-9]{1,15}(?:\.[0-9]{1,15})?|\.[0-9]{1,15}) *%?")
 
 Span = tuple[Fraction, Fraction]
 
@@ -84,7 +85,12 @@ def published_rows(text: str) -> list[Row]:
     absent = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
     if absent:
         raise WrongUse(f"The table has no column {', '.join(absent)}; expected are {', '.join(PUBLISHED_COLUMNS)}.")
-    rows = [_row(reader.line_num, {name: (cell or "").strip() for name, cell in row.items() if name}) for row in reader]
+    try:
+        rows = [
+            _row(reader.line_num, {name: (cell or "").strip() for name, cell in row.items() if name}) for row in reader
+        ]
+    except csv.Error as error:
+        raise WrongUse(f"The table is no CSV ({error}). Save it as comma-separated UTF-8 text.") from error
     if not rows:
         raise WrongUse("The table has no row below its header. Name a file with one row a category.")
     return rows
@@ -194,7 +200,7 @@ def _row(line: int, cells: dict[str, str]) -> Row:
 
     def count(name: str) -> int | None:
         text = cell(name).replace(",", "")
-        if text and not text.isdigit():
+        if text and not _COUNT.fullmatch(text):
             raise WrongUse(f"Line {line}, {name}: {cell(name)!r} is not a whole number. Write it in digits.")
         return int(text) if text else None
 

@@ -2,8 +2,11 @@
 
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
 import pytest
+from scipy.optimize import brentq
+from scipy.stats import norm
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.measure import (
@@ -18,6 +21,8 @@ from gov_pipelines.measure import (
     total,
 )
 from gov_pipelines.measure.adverse_impact import binomial_p, z_binomial
+from gov_pipelines.measure.comparisons import fisher
+from gov_pipelines.measure.intervals import ratio_score
 from gov_pipelines.measure.strata import common_odds
 from gov_pipelines.policy.kinds import Fairness
 
@@ -220,3 +225,24 @@ def test_exactly_four_fifths_is_inside(of_groups, declaration):
         declaration,
     )
     assert judged(control("adverse_impact", by=["race"], at_least=0.8), rows).verdict == "warn"
+
+
+def drawn_scores(shift, times):
+    """Counts above the median of everyone: two groups of normal scores, of 60 and 90 people so many times."""
+    draw, n, m = np.random.default_rng(6), 60 * times, 90 * times
+    one, other = draw.normal(-shift, 1, (3000, n)), draw.normal(0, 1, (3000, m))
+    median = np.median(np.hstack([one, other]), axis=1, keepdims=True)
+    return (one > median).sum(axis=1), n, (other > median).sum(axis=1), m
+
+
+def test_fishers_test_keeps_its_level_where_the_number_above_the_median_is_fixed():
+    assert np.mean(fisher(*drawn_scores(0.0, 1)) <= 0.05) <= 0.05
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.6])
+@pytest.mark.parametrize(("times", "least"), [(1, 0.925), (8, 0.94)])  # few possible tables: 0.93 at 60 and 90 people
+def test_the_scoring_ratios_interval_covers(shift, times, least):
+    median = brentq(lambda at: 60 * norm.cdf(at + shift) + 90 * norm.cdf(at) - 75, -3, 3)
+    truth = norm.sf(median + shift) / norm.sf(median)
+    low, high = ratio_score(*drawn_scores(shift, times))
+    assert np.mean((low <= truth) & (truth <= high)) >= least

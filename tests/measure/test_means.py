@@ -73,3 +73,14 @@ def test_the_interval_covers_the_difference_in_true_standard_deviations(denomina
     covered = np.mean([low <= truth <= high for low, high in found])
     # everyone's spread grows with the difference itself, which makes that interval a little wide
     assert 0.93 <= covered <= (0.985 if denominator == "population" else 0.97)
+
+
+def test_the_smallest_difference_that_is_shown_with_80_percent_power_is_found_that_often():
+    draw = np.random.default_rng(5)
+
+    def found(d):
+        one, other = of_arrays(draw.normal(-d, 1, (2000, 40))), of_arrays(draw.normal(0, 1, (2000, 50)))
+        return [mean_difference(a, b, a + b, "pooled") for a, b in zip(one, other, strict=True)]
+
+    detectable = np.mean([each.reach(0.95) + 0.841621 * each.error for each in found(0.0)])
+    assert np.mean([each.p <= 0.05 for each in found(detectable)]) == pytest.approx(0.8, abs=0.03)

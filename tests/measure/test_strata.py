@@ -93,3 +93,9 @@ def test_the_interval_covers_and_homogeneous_strata_are_rarely_called_different(
     assert np.mean(covered) == pytest.approx(0.95, abs=0.015)
     # about twelve a stratum is sparse for Breslow and Day: conservative, never liberal
     assert np.mean([each.heterogeneity_p <= 0.05 for each in found]) <= 0.06
+
+
+def test_the_smallest_ratio_that_is_shown_with_80_percent_power_is_found_that_often():
+    error = np.mean([each.error for each in drawn(1.0, 500, 3)])
+    detectable = math.exp(-(1.959964 + 0.841621) * error)  # as a control of one comparison states it
+    assert np.mean([each.p <= 0.05 for each in drawn(detectable, 2000, 4)]) == pytest.approx(0.8, abs=0.05)

@@ -7,6 +7,7 @@ from statistics import NormalDist
 
 import pytest
 
+from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure.adverse_impact import (
     fisher_p,
     flip_flop,
@@ -268,6 +269,27 @@ def test_a_sound_table_has_no_defect():
 )
 def test_each_defect_is_found(defect, changes):
     assert defect in rules(published(("sex", SEX), **changes))
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        ({"applicants": "\u00b2"}, "is not a whole number"),
+        ({"applicants": "9" * 5000}, "is not a whole number"),
+        ({"applicants": "-3"}, "is not a whole number"),
+        ({"rate": "1e5"}, "is not a number"),
+        ({"impact_ratio": "0." + "3" * 5000}, "is not a number"),
+        ({"audit_date": "1 June"}, "is not a date"),
+        ({"impact_ratio": "\0" + "x" * 200_000}, "is no"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_told_with_its_line(cells, says):
+    with pytest.raises(WrongUse, match=says):
+        published_rows(published(("sex", SEX), Female=cells))
+    with pytest.raises(WrongUse, match="no column impact_ratio"):
+        published_rows("table,category\nsex,Male\n")
+    with pytest.raises(WrongUse, match="no row"):
+        published_rows(",".join(PUBLISHED_COLUMNS))
 
 
 def test_an_audit_holds_until_the_same_day_of_the_next_year():
