@@ -1,17 +1,21 @@
 """What goes downstream on real nights: nothing that needs a person and has not got one, and exactly what has."""
 
+import sys
 from datetime import UTC, datetime, timedelta
 
+import dagster as dg
 import polars as pl
 import pytest
 import sqlalchemy as sa
 from bank import DEFS, FIRST, FREE, POLICY, ROWS, START, Bank
 
+from gov_pipelines.definitions import load
 from gov_pipelines.evidence import generate, load_signer
 from gov_pipelines.people import Act, record_act, release_subject, revoke, sign_act
+from gov_pipelines.pipeline import AuditHome, audit, signing
 from gov_pipelines.pipeline import night as steps
-from gov_pipelines.pipeline import signing
-from gov_pipelines.pipeline.clearing import open_day
+from gov_pipelines.pipeline.clearing import CLEARED, HELD, open_day
+from gov_pipelines.project import Project
 from gov_pipelines.store import ActRow, put_act, write_frame
 
 
@@ -337,3 +341,31 @@ def test_a_waived_control_holds_nothing_while_the_waiver_stands(bank):
     assert bank.clear() == FREE
     bank.act("countersign", "cora", {"waiver": waiver})
     assert bank.clear() == {*FREE, "B", "C", "E", "G"}
+
+
+@pytest.mark.parametrize("state", ["live", "draft"])
+def test_a_night_in_dagster_clears_and_answers_for_the_gate(tmp_path, monkeypatch, state):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "assets"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delenv("GOV_STORE_URL", raising=False)
+    bank = Bank(tmp_path)
+    bank.declare(
+        DEFS.replace("state: live", f"state: {state}").replace(
+            "starts: 2026-09-01", "starts: 2026-09-01\n  ends: 2026-09-02"
+        )
+    )
+    bank.approve()
+    project = Project(tmp_path, tmp_path / ".gov")
+    home = AuditHome.of(project)
+    with dg.DagsterInstance.ephemeral() as instance:
+        (done,) = audit("loans", [FIRST], instance, definitions=load(project, {}, home), home=home, report=False)
+        key = dg.AssetCheckKey(dg.AssetKey(["loans", "cleared_decisions"]), "gate")
+        (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=5)
+    said = record.event.dagster_event.asset_check_evaluation_data
+    assert done.done
+    assert said.passed
+    assert said.description.startswith("open" if state == "live" else "not_applicable: the system is draft")
+    folder = bank.night().folder
+    assert set(pl.read_parquet(folder / CLEARED)["decision_id"]) == (FREE if state == "live" else set())
+    assert set(pl.read_parquet(folder / HELD)["decision_id"]) == set(ROWS) - (FREE if state == "live" else set())
