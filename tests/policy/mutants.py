@@ -229,10 +229,11 @@ class Watch:
     def __call__(self, event: str, arguments: tuple) -> None:
         if not self.armed or not event.startswith(WATCHED):
             return
+        named = str(getattr(arguments[0], "co_filename", arguments[0]))  # a zone's name loads its area's package
         if (
-            event in {"open", "os.listdir", "os.scandir"}
-            and str(arguments[0]).startswith(self.allowed)
-            and ".." not in str(arguments[0])
+            event in {"open", "exec", "os.listdir", "os.scandir"}
+            and named.startswith(self.allowed)
+            and ".." not in named
         ):
             return
         self.seen[f"{event} {str(arguments[0])[:200]!r}"] += 1
