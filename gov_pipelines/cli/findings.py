@@ -69,7 +69,7 @@ def list_findings(system: str | None, everything: bool, as_json: bool) -> None:
     late = sum(_past_due(desk, each) for each in shown)
     running = sum(clock.reported is None for each in shown for clock in each.clocks)
     click.echo(
-        f"{len(shown)} findings{'' if everything else ' open'}, {late} past due, {running} incident clocks running."
+        f"Findings{'' if everything else ' open'}: {len(shown)}. Past due: {late}. Incident clocks running: {running}."
     )
 
 
@@ -193,7 +193,7 @@ def _past_due(desk: Desk, finding: Finding) -> bool:
 def _line(desk: Desk, each: Finding) -> list[str]:
     due = f"due {each.due}{' PAST DUE' if _past_due(desk, each) else ''}" if each.state == "open" else "-"
     seen = f"seen on {each.occurrences} day{'s' * (each.occurrences != 1)}" if each.control else "said once"
-    again = f"reopened {len(each.reopened)} times" if each.reopened else ""
+    again = f"reopened {len(each.reopened)} x" if each.reopened else ""
     clocks = ", ".join(_clock(desk, each, clock) for clock in each.clocks)
     days = f"{each.days_open(desk.now)} days"
     what = each.control or "a concern"

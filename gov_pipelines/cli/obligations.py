@@ -53,7 +53,7 @@ def obligations_command(tell: bool, as_json: bool) -> None:
             click.echo(f"{key}  {owes.shape}, {owes.who}: {mine[0].text}")
             click.echo("\n".join([*(f"    {line}" for line in _lists(owes, today)), *_people(mine)]))
         late = sum(each.state == "overdue" for each in owed)
-        click.echo(f"\n{len(obliging)} obligations, {late} overdue. None of them is a control of a system.")
+        click.echo(f"\nObligations: {len(obliging)}. Overdue: {late}. None of them is a control of a system.")
     if sent is not None:
         click.echo(
             f"{new} new alerts; {sent.delivered} delivered, {sent.failed} failed, {sent.waiting} waiting.", err=as_json
