@@ -2,27 +2,36 @@
 
 import re
 
+import click
 import pytest
 from command import ROOT, gov
 
 from gov_pipelines.cli.app import COMMANDS
+from gov_pipelines.cli.app import gov as frame
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "assets" / "README.md"]
 README = (ROOT / "README.md").read_text()
 
 
 def test_every_command_is_in_the_table_and_none_that_does_not_exist():
-    assert set(re.findall(r"^\| `gov (\w+)", README, re.MULTILINE)) == set(COMMANDS)
+    assert set(re.findall(r"^\| `gov ([\w-]+)", README, re.MULTILINE)) == set(COMMANDS)
+
+
+def subcommand(name, word):
+    """Whether a word after a command is one of its own commands."""
+    command = frame.get_command(click.Context(frame), name)
+    return isinstance(command, click.Group) and word in command.commands
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_and_options_in_the_docs_exist(page, tmp_path):
-    for line in re.findall(r"(?:^\$ |`)gov ((?:\w+)[^`\n]*)", page.read_text(), re.MULTILINE):
+    for line in re.findall(r"(?:^\$ |`)gov ((?:[\w-]+)[^`\n]*)", page.read_text(), re.MULTILINE):
         name, *rest = line.split()
         assert name in COMMANDS, f"{page.name}: gov {line}"
         options = [re.sub(r"[=,.;)].*", "", word) for word in rest if word.startswith("--")]
         if options:
-            text = gov(name, *([rest[0]] if rest[0] == "new" else []), "--help", home=tmp_path, check=0).stdout
+            within = [rest[0]] if re.fullmatch("[a-z]+", rest[0]) and subcommand(name, rest[0]) else []
+            text = gov(name, *within, "--help", home=tmp_path, check=0).stdout
             assert all(option in text for option in options), f"{page.name}: gov {line}"
 
 
