@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import reduce
+from itertools import permutations
 from math import isfinite
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -51,14 +52,16 @@ class Predicate:
         text: the rule as written.
         columns: the columns it reads; never empty, since a rule without one could not fail.
         compared: the text values it compares each column with, for checking their spelling.
-        points: by column, the values between which its answer cannot change (moments in microseconds since 1970, UTC);
-            None where it does arithmetic, uses LIKE or compares columns, and so has no such values.
+        points: by column, the values between which its answer cannot change (moments in microseconds since 1970, UTC).
+        separable: whether there are such values; where it does arithmetic, uses LIKE or compares columns, there are none,
+            and `points` are examples worth trying.
     """
 
     text: str
     columns: frozenset[str]
     compared: Mapping[str, frozenset[str]]
-    points: Mapping[str, frozenset[str | float]] | None
+    points: Mapping[str, frozenset[str | float]]
+    separable: bool
     _expression: pl.Expr = field(repr=False, compare=False)
 
     def expression(self) -> pl.Expr:
@@ -98,6 +101,7 @@ _ARITHMETIC: dict[type[sql.Expr], tuple[str, Callable[[pl.Expr, pl.Expr], pl.Exp
 _READ = frozenset({"this", "expression", "expressions", "low", "high", "is_string", "negate"})
 _MOST_PARTS = 500  # Polars takes ever longer over deeper expressions
 _MOST_OPERATIONS = 8  # each doubles the expression, which checks its result
+_MOST_JOINED = 4
 _LISTED = 8  # from so many on a list is looked up
 _ALLOWED = "Use columns, numbers, 'texts', = <> < <= > >=, AND, OR, NOT, IN (...), BETWEEN, LIKE, IS NULL, + - * / and parentheses."
 
@@ -138,8 +142,8 @@ def parse_predicate(text: str, columns: Mapping[str, pl.DataType], *, zone: str 
         problem = f"`{text}` reads no column, so no decision could change it"
         raise PredicateError(problem, "Name the column the rule is about.")
     compared = {name: frozenset(values) for name, values in compiler.compared.items()}
-    points = {name: frozenset(compiler.points.get(name, ())) for name in compiler.read}
-    return Predicate(text, frozenset(compiler.read), compared, points if compiler.separable else None, term.expression)
+    points = {name: frozenset(compiler.points_of(name)) for name in compiler.read}
+    return Predicate(text, frozenset(compiler.read), compared, points, compiler.separable, term.expression)
 
 
 class _Compiler:
@@ -152,7 +156,18 @@ class _Compiler:
         self.read: set[str] = set()
         self.compared: dict[str, set[str]] = {}
         self.points: dict[str, set[str | float]] = {}
+        self.numbers: set[float] = set()
         self.separable = True  # each comparison is of one column with literals
+
+    def points_of(self, name: str) -> set[str | float]:
+        """What a column is compared with; in a rule that is not separable, also what may make a difference to it."""
+        named, more = self.points.get(name, set()), set[str | float]()
+        if not self.separable and _kind_of(self.types[name]) == "number":
+            far = max(1e6, 2 * max(self.numbers, default=0.0))
+            more = {*self.numbers, 0.5, far, -far}
+        if not self.separable and _kind_of(self.types[name]) == "text":  # what two patterns match, one text has
+            more = {f"{one}{other}" for one, other in permutations(sorted(map(str, named))[:_MOST_JOINED], 2)}
+        return named | more
 
     def compile(self, node: sql.Expr) -> _Term:
         """One node and all below it; the other public methods are one rule each. Exact types are asked for: a subclass of an allowed node is not allowed."""
@@ -185,6 +200,7 @@ class _Compiler:
         if not isfinite(number):
             raise PredicateError(f"{value} is too large a number", "Write a finite number.")
         exact = int(value) if value.isdigit() and number < 2**63 else number
+        self.numbers |= {exact, -exact}
         return _Term(pl.lit(exact), "number", point=exact)
 
     def negated(self, node: sql.Expr) -> _Term:
@@ -291,6 +307,9 @@ class _Compiler:
         if type(node.expression) is not sql.Literal or not node.expression.is_string:
             remedy = "Write it as LIKE 'R1%': % is any text, _ one character."
             raise PredicateError(f"`{node.sql()}` needs a quoted pattern", remedy)
+        if isinstance(node.this, sql.Column):
+            example = node.expression.name.replace("%", "").replace("_", "x")
+            self.points.setdefault(node.this.name, set()).add(example)
         wild = {"%": ".*", "_": "."}
         pattern = "".join(wild.get(letter, re.escape(letter)) for letter in node.expression.name)
         return _Term(subject.str.contains(f"(?s)^{pattern}$"), "boolean")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from itertools import pairwise
 from math import ceil, floor, inf, nextafter, prod
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -22,7 +23,7 @@ from sqlglot.errors import SqlglotError
 
 from gov_pipelines.policy.columns import CANONICAL, MOMENT, NUMBER, TEXT, log_schema
 from gov_pipelines.policy.declaration import Range, SystemDeclaration
-from gov_pipelines.policy.predicates import PredicateError, parse_predicate
+from gov_pipelines.policy.predicates import Predicate, PredicateError, parse_predicate
 
 MOST_CELLS = 100_000
 _INTEGERS = (-(2**63), 2**63 - 1)
@@ -86,18 +87,34 @@ def survey(rules: Sequence[str], space: Space) -> pl.DataFrame | None:
         parsed = [parse_predicate(rule, space.schema, zone=space.zone) for rule in rules]
     except PredicateError:
         return None  # told where the rule stands
+    cells = cells_of(parsed, space)
+    if prod(map(len, cells)) > MOST_CELLS or not all(rule.separable for rule in parsed):
+        return None
+    answers = (rule.expression().alias(f"#{place}") for place, rule in enumerate(parsed))
+    return combined(cells).with_columns(*answers)
+
+
+def cells_of(
+    rules: Iterable[Predicate], space: Space, fixed: Mapping[str, object] = MappingProxyType({})
+) -> list[pl.Series]:
+    """For each column that the rules read one value of each of its cells, or the `fixed` one."""
     points: dict[str, set[str | float]] = {}
-    for rule in parsed:
-        if rule.points is None:
-            return None
+    for rule in rules:
         for name, values in rule.points.items():
             points.setdefault(name, set()).update(values)
-    cells = {name: _cells(name, points[name], space) for name in sorted(points)}
-    if prod(map(len, cells.values())) > MOST_CELLS:
-        return None
-    columns = [series.to_frame().lazy() for series in cells.values()]
-    decisions = reduce(lambda left, right: left.join(right, how="cross", maintain_order="left_right"), columns)
-    return decisions.with_columns(rule.expression().alias(f"#{place}") for place, rule in enumerate(parsed)).collect()
+    return [
+        pl.Series(name, [fixed[name]], space.schema[name]) if name in fixed else _cells(name, points[name], space)
+        for name in sorted(points)
+    ]
+
+
+def combined(cells: Sequence[pl.Series]) -> pl.DataFrame:
+    """Every combination of cells, or `MOST_CELLS` of them drawn by chance, the same each time."""
+    if prod(map(len, cells)) > MOST_CELLS:
+        draw = (each.sample(MOST_CELLS, with_replacement=True, seed=place) for place, each in enumerate(cells))
+        return pl.DataFrame(list(draw))
+    columns = [series.to_frame().lazy() for series in cells]
+    return reduce(lambda left, right: left.join(right, how="cross", maintain_order="left_right"), columns).collect()
 
 
 def counterexample(strict: str, lax: str, space: Space) -> dict[str, Any] | None:
@@ -123,14 +140,18 @@ def _cells(name: str, points: Collection[Any], space: Space) -> pl.Series:
         around = _numbers(named) if dtype == NUMBER else _whole(named, *(_MOMENTS if dtype == MOMENT else _INTEGERS))
         values = (each for each in around if (low is None or each >= low) and (high is None or each <= high))
     # What a person would name comes first: it makes the better example.
-    told = sorted(set(values), key=lambda value: (isinstance(value, str) and (not value or "\0" in value), value))
+    told = sorted(set(values), key=lambda value: (isinstance(value, str) and _odd(value), value))
     series = pl.Series(name, told if name in _FILLED else [*told, None], pl.Int64() if dtype == MOMENT else dtype)
     return series.cast(MOMENT) if dtype == MOMENT else series
 
 
 def _texts(points: Collection[str]) -> Iterable[str]:
     # Nothing lies between a text and itself with NUL behind, so this is a text of the gap after it, if there is one.
-    return {"something else", "", *points, *(f"{point}\0" for point in points)} if points else {"something else"}
+    return {"something else", "0", "", *points, *(f"{point}\0" for point in points)} if points else {"something else"}
+
+
+def _odd(text: str) -> bool:
+    return text in {"", "0"} or "\0" in text
 
 
 def _numbers(points: Collection[float]) -> Iterable[float]:
