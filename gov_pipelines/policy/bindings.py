@@ -8,7 +8,6 @@ from operator import attrgetter
 from gov_pipelines.errors import Mistake
 from gov_pipelines.policy.columns import MOMENT, NUMBER, counted_columns, log_schema
 from gov_pipelines.policy.consistency import ROWS_PER_DAY, mistakes_in_rule
-from gov_pipelines.policy.contradictions import idle
 from gov_pipelines.policy.declaration import ApprovedModel as ModelApproval
 from gov_pipelines.policy.declaration import MayDecide, Range, SystemDeclaration
 from gov_pipelines.policy.difference import includes
@@ -30,6 +29,7 @@ from gov_pipelines.policy.loading import Read
 from gov_pipelines.policy.reasoning import counterexample, space_of, vocabulary
 from gov_pipelines.policy.suggest import did_you_mean
 from gov_pipelines.policy.timeline import acts_of
+from gov_pipelines.policy.vacuous import idle
 from gov_pipelines.policy.yaml_file import Place
 
 # Kind to its own parameter and to what the declaration gives instead; an access log nothing can stand in for.

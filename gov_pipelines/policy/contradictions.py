@@ -1,130 +1,20 @@
-"""Clauses that ask nothing, ask what cannot be, ask it twice, or contradict each other on one system."""
+"""Two clauses that ask the same twice, or contradict each other on one system."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import combinations
 
-import polars as pl
-from sqlglot import expressions as sql
-
 from gov_pipelines.errors import Mistake
 from gov_pipelines.policy.declaration import Range, SystemDeclaration
+from gov_pipelines.policy.demands import days_between, demand_of, spoken_of
 from gov_pipelines.policy.difference import clause_differences
 from gov_pipelines.policy.document import Clause, Policy
-from gov_pipelines.policy.kinds import (
-    ApprovedModel,
-    DataAccess,
-    Deadline,
-    DecisionRule,
-    DecisionScope,
-    Fairness,
-    HumanReview,
-    OperatingRange,
-)
+from gov_pipelines.policy.kinds import DataAccess, Fairness, OperatingRange
 from gov_pipelines.policy.loading import Read
-from gov_pipelines.policy.reasoning import space_of, survey
 from gov_pipelines.policy.timeline import control_key
-from gov_pipelines.policy.yaml_file import Place
-
-
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """What a control asks of each decision, as rules.
-
-    Attributes:
-        when: the conditions under which it speaks of a decision, and where in the clause each stands.
-        must: what every decision meets that is `within`; None where there is no such rule.
-        exact: whether each decision that meets `must` is `within`.
-    """
-
-    when: Mapping[Place, str]
-    must: str | None
-    exact: bool = True
-
-
-def demand_of(clause: Clause, declaration: SystemDeclaration) -> Demand | None:
-    """What a clause asks of each decision of a system; None where its control judges no decisions."""
-    control, intake = clause.control, declaration.intake
-    when: dict[Place, str] = {("applies", "when"): clause.applies.when} if clause.applies else {}
-    own = getattr(control, "when", None)
-    when |= {("control", "when"): own} if own else {}
-    match control:
-        case DecisionRule():
-            return Demand(when, control.must)
-        case DecisionScope():
-            scope = control.may_decide or intake.may_decide
-            listed = _any_of("product", scope.products) if scope and scope.products is not None else None
-            amount = f"amount <= {scope.amount.up_to!r}" if scope and scope.amount else None
-            return Demand(when, " AND ".join(filter(None, (listed, amount))) or None)
-        case ApprovedModel():
-            models = control.models or intake.models
-            dated = (f"model_version = {_text(each.version)} AND {_days(each.approved_from, each.approved_until)}" for each in models)  # fmt: skip
-            return Demand(when, " OR ".join(f"({each})" for each in dated) or None)
-        case HumanReview():
-            when |= {("control",): intake.needs_review} if own is None and intake.needs_review else {}
-            return Demand(when, "reviewed_at IS NOT NULL", exact=False)
-        case Deadline():
-            return Demand(when, f"{sql.to_identifier(control.to, quoted=True).sql()} IS NOT NULL", exact=False)
-    return None
-
-
-def _text(value: str) -> str:
-    return sql.Literal.string(value).sql()
-
-
-def _any_of(column: str, values: Sequence[str]) -> str:
-    return f"{column} IN ({', '.join(map(_text, values))})" if values else f"{column} IS NULL AND {column} IS NOT NULL"
-
-
-def _days(start: date, until: date | None) -> str:
-    ends = f" AND decided_at < '{until}'" if until else ""
-    return f"decided_at >= '{start}'{ends}"
-
-
-def idle(clause: Clause, systems: Sequence[SystemDeclaration]) -> tuple[Place, str, str] | None:
-    """Why, in each of the systems, no decision can meet a clause, none can fail it, or none can satisfy it.
-
-    Returns:
-        Where in the clause, the problem and the remedy; None where a decision of some system can do each of the three.
-    """
-    said = {_idle(clause, system) for system in systems}
-    if len(said) != 1 or (only := said.pop()) is None:
-        return None
-    place, problem, remedy = only
-    return place, f"for {', '.join(f'`{system.system}`' for system in systems)}, {problem}", remedy
-
-
-def _idle(clause: Clause, declaration: SystemDeclaration) -> tuple[Place, str, str] | None:
-    asked = demand_of(clause, declaration)
-    if isinstance(clause.control, DecisionScope) and asked and asked.must is None:
-        remedy = "Write `products`, `amount` or both, here or under `intake.may_decide`."
-        return ("control",), "the scope names neither products nor an amount, so nothing lies outside it", remedy
-    if asked is None or asked.must is None:
-        return None
-    found = survey([*asked.when.values(), asked.must], space_of(declaration))
-    if found is None:
-        return None
-    met = found.filter(pl.lit(value=True), *(pl.col(f"#{place}") for place in range(len(asked.when))))
-    if met.is_empty():
-        place, condition = list(asked.when.items())[-1]
-        together = "" if len(asked.when) == 1 else " together with the clause's other condition"
-        remedy = "Correct it, or the `outcomes` and `fields` the system declares; as it stands the clause never speaks."
-        return place, f"no decision can meet `{condition}`{together}", remedy
-    return _one_sided(met[f"#{len(asked.when)}"]) if isinstance(clause.control, DecisionRule) else None
-
-
-def _one_sided(holds: pl.Series) -> tuple[Place, str, str] | None:
-    """What is wrong with a rule that says the same of every decision it speaks of."""
-    if not holds.any():
-        remedy = "Correct it; to forbid what `when` picks, write the opposite of `when` as `must`, and no `when`."
-        return ("control", "must"), "no decision the clause speaks of can meet it", remedy
-    if not (~holds).any():
-        remedy = "Correct it: a rule that nothing can break controls nothing."
-        return ("control", "must"), "it cannot fail: every decision the clause speaks of meets it", remedy
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,21 +122,13 @@ def _apart(one: Range, other: Range) -> bool:
 
 
 def _unsatisfiable(one: _Stood, other: _Stood, declaration: SystemDeclaration) -> str | None:
-    demands = [demand_of(each.clause, declaration) for each in (one, other)]
-    rules: list[str] = []
-    for asked in demands:
-        if asked is None or asked.must is None:
-            return None
-        rules += asked.when.values()
-    musts = [asked.must for asked in demands if asked and asked.must]
-    if any("decided_at" in rule for rule in (*rules, *musts)) and (days := _shared_days(one, other)):
-        rules.append(_days(*days))
-    found = survey([*rules, *musts], space_of(declaration))
-    if found is None:
+    demands = [asked for each in (one, other) if (asked := demand_of(each.clause, declaration)) and asked.musts]
+    if len(demands) < 2:
         return None
-    met = found.filter(pl.lit(value=True), *(pl.col(f"#{place}") for place in range(len(rules))))
-    first, second = met[f"#{len(rules)}"], met[f"#{len(rules) + 1}"]
+    dated = any("decided_at" in rule for each in demands for rule in (*each.when.values(), *each.musts))
+    days = _shared_days(one, other) if dated else None
+    held = spoken_of(demands, declaration, [days_between(*days)] if days else [])
     # Where one of them holds for no decision at all, that one is told of alone.
-    if not first.any() or not second.any() or (first & second).any():
+    if held is None or not all(each.any() for each in held) or (held[0] & held[1]).any():
         return None
     return f"no decision that both speak of can satisfy this and {one.key}"

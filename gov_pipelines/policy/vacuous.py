@@ -1,18 +1,24 @@
-"""What can be told without data of a control that can never fail. `gov selftest` finds the rest by planting breaches."""
+"""What can be told without data of a control that can never fail, or a clause that can never speak.
+
+`gov selftest` finds the rest by planting breaches.
+"""
 
 from __future__ import annotations
 
-import polars as pl
+from collections.abc import Callable, Sequence
+from types import UnionType
+from typing import Any
 
-from gov_pipelines.policy.contradictions import demand_of
 from gov_pipelines.policy.declaration import SystemDeclaration
+from gov_pipelines.policy.demands import demand_of, spoken_of
 from gov_pipelines.policy.document import Clause
-from gov_pipelines.policy.durations import Window
 from gov_pipelines.policy.kinds import (
     RATES,
     AccessPattern,
     ApprovedModel,
+    Control,
     DataAccess,
+    DecisionRule,
     DecisionScope,
     Drift,
     Fairness,
@@ -21,9 +27,10 @@ from gov_pipelines.policy.kinds import (
     LogQuality,
     OperatingRange,
 )
-from gov_pipelines.policy.reasoning import space_of, survey
+from gov_pipelines.policy.yaml_file import Place
 
 _LONGEST_DAY_HOURS = 25
+_NO_LOG = "no access log is declared, so nobody can tell what was read"
 
 
 def can_fail(clause: Clause, declaration: SystemDeclaration) -> bool:
@@ -32,34 +39,22 @@ def can_fail(clause: Clause, declaration: SystemDeclaration) -> bool:
     False where no limit is set, where what it is held against is not declared or was before the system's first day, where
     no decision can meet its conditions and break its rule, or where whatever is outside is quarantined first.
     """
-    control, intake = clause.control, declaration.intake
-    found = True
-    match control:
-        case Fairness() | LogQuality():
-            found = _limited(control) and _least_rows(control) <= _most_rows(control, declaration)
-        case Drift():
-            found = _limited(control) and declaration.starts <= control.reference.from_
-        case DataAccess():
-            found = declaration.access_log is not None or bool(intake.database_role and intake.database_url_env)
-        case AccessPattern():
-            found = declaration.access_log is not None and declaration.starts <= control.reference.from_
-        case ApprovedModel():
-            found = bool(control.models or intake.models)
-        case HumanReview():
-            found = control.before is not None  # else a review may always still come
-        case DecisionScope():
-            scope = control.may_decide or intake.may_decide
-            found = scope is not None and (scope.products is not None or scope.amount is not None)
-        case OperatingRange():
-            ranges = control.ranges or declaration.operating_range
-            found = any(not _quarantined(column, *limits, declaration) for column, limits in ranges.items())
-        case Freshness(window=Window(span="partition"), of=None):  # a day's decision is at most a day old at its end
-            found = control.within.count < {"hours": _LONGEST_DAY_HOURS, "days": 2}[control.within.unit]
-    return found and _breakable(clause, declaration)
+    control = clause.control
+    able = control is None or (limited(control) and lacking(control, declaration) is None)
+    return able and _breakable(clause, declaration)
 
 
-def _limited(control: Fairness | Drift | LogQuality) -> bool:
+def limited(control: Control) -> bool:
+    """Whether a control has what it takes to fail: a measured one a limit."""
+    if not isinstance(control, Fairness | Drift | LogQuality):
+        return True
     return any(getattr(control, limit, None) is not None for limit in ("at_least", "at_most"))
+
+
+def lacking(control: Control, declaration: SystemDeclaration) -> str | None:
+    """What keeps a control from failing whatever is decided or read; None where nothing does."""
+    found = (why for kind, lacks, why in _LACKING if isinstance(control, kind) and lacks(control, declaration))
+    return next(found, None)
 
 
 def _least_rows(control: Fairness | LogQuality) -> int:
@@ -76,25 +71,96 @@ def _most_rows(control: Fairness | LogQuality, declaration: SystemDeclaration) -
     return float("inf") if most is None or days is None else most * days
 
 
-def _quarantined(column: str, low: float | None, high: float | None, declaration: SystemDeclaration) -> bool:
-    """Whether no number outside a range gets into the log."""
-    declared = declaration.fields.get(column)
-    least, most = declared.range if declared and declared.range else (None, None)
-    return (low is None or (least is not None and least >= low)) and (
-        high is None or (most is not None and most <= high)
+def _quarantined(control: OperatingRange, declaration: SystemDeclaration) -> bool:
+    """Whether no number outside any of the ranges gets into the log."""
+    for column, (low, high) in (control.ranges or declaration.operating_range).items():
+        declared = declaration.fields.get(column)
+        least, most = declared.range if declared and declared.range else (None, None)
+        if low is not None and (least is None or least < low):
+            return False
+        if high is not None and (most is None or most > high):
+            return False
+    return True
+
+
+def _boundless(control: DecisionScope, declaration: SystemDeclaration) -> bool:
+    scope = control.may_decide or declaration.intake.may_decide
+    return scope is None or (scope.products is None and scope.amount is None)
+
+
+def _always_fresh(control: Freshness, declaration: SystemDeclaration) -> bool:
+    """Whether a day's decision, at most a day old at its end, is young enough."""
+    del declaration
+    least = {"hours": _LONGEST_DAY_HOURS, "days": 2}
+    return (
+        control.of is None and control.window.span == "partition" and control.within.count >= least[control.within.unit]
     )
+
+
+def _unread(control: DataAccess, declaration: SystemDeclaration) -> bool:
+    del control
+    intake = declaration.intake
+    return declaration.access_log is None and not (intake.database_role and intake.database_url_env)
+
+
+_LACKING: Sequence[tuple[type[Control] | UnionType, Callable[[Any, SystemDeclaration], bool], str]] = (
+    (Fairness | LogQuality, lambda control, system: _least_rows(control) > _most_rows(control, system),
+     "the window never holds as many rows as its smallest groups need"),
+    (Drift | AccessPattern, lambda control, system: control.reference.from_ < system.starts,
+     "reference days before the system's first have no audit"),
+    (DataAccess, _unread, _NO_LOG),
+    (AccessPattern, lambda _, system: system.access_log is None, _NO_LOG),
+    (ApprovedModel, lambda control, system: not (control.models or system.intake.models),
+     "neither the control nor the declaration lists models, so nothing can be held against them"),
+    (HumanReview, lambda control, _: control.before is None,
+     "it names no moment `before` which the review must come: a review may always still come"),
+    (DecisionScope, _boundless, "it names neither products nor an amount, so nothing is out of scope"),
+    (OperatingRange, _quarantined, "rows outside its ranges are quarantined, for `fields` allows no more"),
+    (Freshness, _always_fresh, f"the newest decision of a day is never older than {_LONGEST_DAY_HOURS} hours"),
+)  # fmt: skip
 
 
 def _breakable(clause: Clause, declaration: SystemDeclaration) -> bool:
     """Whether some decision meets the conditions and breaks the rule; also where that cannot be told."""
     asked = demand_of(clause, declaration)
-    if asked is None:
+    held = spoken_of([asked], declaration) if asked else None
+    if asked is None or held is None:
         return True
-    rules = [*asked.when.values(), *([asked.must] if asked.must and asked.exact else [])]
-    found = survey(rules, space_of(declaration)) if rules else None
-    if found is None:
-        return True
-    answers = [pl.col(f"#{place}") for place in range(len(rules))]
-    if len(rules) > len(asked.when):
-        answers[-1] = ~answers[-1]
-    return not found.filter(*answers).is_empty()
+    broken = (~held[0]).any() if asked.exact and asked.musts else True
+    return broken and not held[0].is_empty()
+
+
+def idle(clause: Clause, systems: Sequence[SystemDeclaration]) -> tuple[Place, str, str] | None:
+    """Why, in each of the systems, no decision can meet a clause, none can fail it, or none can satisfy it.
+
+    Returns:
+        Where in the clause, the problem and the remedy; None where a decision of some system can do each of the three.
+    """
+    said = {_idle(clause, system) for system in systems}
+    if len(said) != 1 or (only := said.pop()) is None:
+        return None
+    place, problem, remedy = only
+    return place, f"for {', '.join(f'`{system.system}`' for system in systems)}, {problem}", remedy
+
+
+def _idle(clause: Clause, declaration: SystemDeclaration) -> tuple[Place, str, str] | None:
+    asked = demand_of(clause, declaration)
+    if isinstance(clause.control, DecisionScope) and asked and not asked.musts:
+        remedy = "Write `products`, `amount` or both, here or under `intake.may_decide`."
+        return ("control",), "the scope names neither products nor an amount, so nothing lies outside it", remedy
+    held = spoken_of([asked], declaration) if asked and asked.musts else None
+    if asked is None or held is None:
+        return None
+    holds = held[0]
+    if holds.is_empty():
+        place, condition = list(asked.when.items())[-1]
+        together = "" if len(asked.when) == 1 else " together with the clause's other condition"
+        remedy = "Correct it, or the `outcomes` and `fields` the system declares; as it stands the clause never speaks."
+        return place, f"no decision can meet `{condition}`{together}", remedy
+    if isinstance(clause.control, DecisionRule) and not holds.any():
+        remedy = "Correct it; to forbid what `when` picks, write the opposite of `when` as `must`, and no `when`."
+        return ("control", "must"), "no decision the clause speaks of can meet it", remedy
+    if isinstance(clause.control, DecisionRule) and not (~holds).any():
+        remedy = "Correct it: a rule that nothing can break controls nothing."
+        return ("control", "must"), "it cannot fail: every decision the clause speaks of meets it", remedy
+    return None
