@@ -87,6 +87,11 @@ def _unmet(clause: Clause, declaration: SystemDeclaration, known: Mapping[str, f
         yield from _reads(clause.control, declaration)
     if isinstance(clause.control, Fairness):
         yield from _unknown_groups(clause.control, vocabulary(declaration))
+        compared = {name for entry in clause.control.by or declaration.protected_attributes for name in _names(entry)}
+        for position, name in enumerate(clause.control.over or ()):
+            if name in compared:
+                remedy = "Name in `by` what is compared, and in `over` what else differs."
+                yield ("control", "over", position), f"`{name}` is compared, so no stratum of it has two groups", remedy
         numbers = {name for name, dtype in log_schema(declaration).items() if dtype == NUMBER}
         if (number := clause.control.of) is not None and number not in numbers:
             yield ("control", "of"), f"`{number}` is not a column of numbers", did_you_mean(number, numbers)
@@ -112,6 +117,11 @@ def _reads(control: DataAccess, declaration: SystemDeclaration) -> _Found:
         if attribute := protected_attribute(name, declaration):
             said = f"`{name}` is the protected attribute `{attribute}`"
             yield ("control", "may_read", position), said, "Remove it: no system may read those."
+
+
+def _names(entry: str | Sequence[str]) -> Sequence[str]:
+    """The columns of an entry of `by`."""
+    return [entry] if isinstance(entry, str) else entry
 
 
 def _unknown_groups(control: Fairness, values: Mapping[str, frozenset[str]]) -> _Found:
@@ -151,7 +161,7 @@ def _named(control: Control, declaration: SystemDeclaration) -> tuple[list[tuple
             ]
             named += [(("over", place), name) for place, name in enumerate(control.over or ())]
             for place, entry in enumerate(control.by):
-                named += [(("by", place), name) for name in ([entry] if isinstance(entry, str) else entry)]
+                named += [(("by", place), name) for name in _names(entry)]
             fitting = (*declaration.protected_attributes, *declaration.strata)
             what = "a protected attribute or a stratum"
     return named, fitting, what

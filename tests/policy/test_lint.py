@@ -63,6 +63,8 @@ def test_a_protected_attribute_may_not_be_read_under_its_columns_name_either(fil
         ("{kind: fairness, metric: impact_ratio, by: [sxe]}", "by[0]", "`sxe` is not a protected attribute or a stratum. Did you mean `sex`?"),
         ("{kind: fairness, metric: impact_ratio, by: [sex, [sex, age]]}", "by[1]", "`age` is not a protected"),
         ("{kind: fairness, metric: impact_ratio, by: [sex], among: {years: '1'}}", "among.years", "`years` is not a protected"),
+        ("{kind: fairness, metric: common_odds_ratio, by: [region], reference: {region: n}, over: [grade, region]}", "over[1]", "`region` is compared, so no stratum"),
+        ("{kind: fairness, metric: common_odds_ratio, reference: {sex: f}, over: [sex]}", "over[0]", "`sex` is compared, so no stratum"),
         ("{kind: fairness, metric: impact_ratio, by: [sex], among: {grade: '3'}}", "among.grade", "`grade` is never '3'. Known here: `1`, `2`."),
         ("{kind: fairness, metric: impact_ratio, by: [sex], reference: {gender: f}}", "reference.gender", "`gender` is not a protected"),
         ("{kind: drift, of: [yeers], reference: {from: 2026-09-01, until: 2026-09-02}}", "of[0]", "Did you mean `years`?"),

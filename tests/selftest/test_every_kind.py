@@ -89,6 +89,24 @@ def test_a_condition_on_the_clause_is_met():
     assert found.outcome == "caught", found.why
 
 
+@pytest.mark.parametrize(
+    ("must", "when"),
+    [
+        ("reviewer <> requester", "reviewed_at IS NOT NULL"),
+        ("reviewer = requester", None),
+        ("NOT (reason_codes LIKE '%R1%' AND reason_codes LIKE '%R2%')", None),
+        ("reviewer IS NOT NULL", "reason_codes LIKE 'R%' AND reason_codes LIKE '%9'"),
+        ("reviewer IS NOT NULL", "model_version > 'v3' AND model_version < 'v4'"),
+        ("reviewer IS NOT NULL", "model_version < 'a'"),
+        ("reviewer IS NOT NULL", "amount > -10 AND amount < -9"),
+        ("reviewer IS NOT NULL", "amount < -2000000"),
+    ],
+)  # fmt: skip
+def test_a_decision_that_breaks_a_rule_is_found(must, when):
+    found = finding(control("decision_rule", must=must, when=when))
+    assert found.outcome == "caught", found.why
+
+
 @pytest.mark.parametrize("kind", rules.RULES)
 def test_a_rule_that_always_says_within_is_not_caught(kind, monkeypatch):
     monkeypatch.setitem(rules.RULES, kind, lambda *_: rules.Ruling(pl.lit("within"), pl.lit("blind"), None))

@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise, product
+from itertools import pairwise, permutations, product
 from math import prod
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,7 @@ MOST_TRIED = 100_000
 _QUOTED = re.compile(r"'((?:[^']|'')*)'")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _DAY = timedelta(days=1)
+_MOST_PATTERNS = 4
 _NEVER_NULL = {"decision", "decision_id", "decided_at"}
 
 
@@ -71,16 +72,22 @@ def _tried(column: str, setting: Setting, rules: Sequence[Predicate]) -> Iterato
         yield from _moments(column, setting, quoted)
     elif dtype.is_numeric():
         low, high = setting.limits(column)
-        named = sorted({float(number) for rule in rules for number in _NUMBER.findall(_QUOTED.sub("", rule.text))})
+        bare = [_QUOTED.sub("", rule.text) for rule in rules]
+        found = {float(number) for text in bare for number in _NUMBER.findall(text)}
+        named = sorted(found | ({-number for number in found} if any("-" in text for text in bare) else set()))
         beside = {number + step for number in named for step in (-1.0, 0.0, 1.0)} | {-number for number in named}
         between = {(one + other) / 2 for one, other in pairwise(named)}
-        numbers = {*beside, *between, 0.0, 0.5, -1e6, 1e6, *(end for end in (low, high) if end is not None)}
+        far = max(1e6, 2 * max(found, default=0.0))
+        numbers = {*beside, *between, 0.0, 0.5, -far, far, *(end for end in (low, high) if end is not None)}
         within = [n for n in sorted(numbers) if (low is None or n >= low) and (high is None or n <= high)]
         yield from within if dtype.is_float() else sorted({int(number) for number in within})
     else:
         like = [text.replace("%", "").replace("_", "x") for text in quoted]
+        patterns = [text for text, pattern in zip(like, quoted, strict=True) if text != pattern][:_MOST_PATTERNS]
+        both = ["".join(pair) for pair in permutations(patterns, 2)]  # what two patterns match, one text has
+        beyond = ["0", *(f"{text} or so" for text in quoted)]  # before and after those named; two others, to be unlike
         # A text is stripped when it is read, and a blank one is none.
-        texts = dict.fromkeys(text.strip() for text in (*quoted, "something else", *like))
+        texts = dict.fromkeys(text.strip() for text in (*quoted, "something else", *like, *both, *beyond))
         yield from setting.values(column) or [text for text in texts if text]
     if column not in _NEVER_NULL:
         yield None

@@ -58,7 +58,7 @@ class Fairness(BoundControl):
     min_group_size: int = Field(default=30, ge=1, le=1_000_000_000)
     reference: dict[str, str] | None = None
     among: dict[str, str] = {}
-    over: Annotated[list[str] | None, Field(min_length=1)] = None
+    over: Annotated[list[str], Field(min_length=1), AfterValidator(each_once)] | None = None
     of: str | None = None
     denominator: Literal["population", "pooled", "reference"] | None = None
     availability: dict[str, dict[str, Share]] | None = None
