@@ -63,7 +63,7 @@ def mistakes_in_binding(policy: Read[Policy], systems: Sequence[Read[SystemDecla
             yield policy.file.mistake(("clauses", position, *place), said, remedy)
         for system in systems:
             declaration = system.model
-            for place, problem, allowed in _laxer(clause.control, declaration):
+            for place, problem, allowed in _laxer(clause, declaration):
                 said = f"{problem}, which is laxer than {policy.model.policy}/{clause.id}"
                 remedy = f"The clause has {allowed}; declare nothing laxer."
                 yield system.file.mistake(("attributes", *place), said, remedy)
@@ -167,11 +167,12 @@ def _named(control: Control, declaration: SystemDeclaration) -> tuple[list[tuple
     return named, fitting, what
 
 
-def _laxer(control: Control | None, declaration: SystemDeclaration) -> _Found:
-    """What a system declares laxer than the control: place, what it declares, and what the control allows."""
-    intake = declaration.intake
+def _laxer(clause: Clause, declaration: SystemDeclaration) -> _Found:
+    """What a system declares laxer than the clause: place, what it declares, and what the clause allows."""
+    control, intake = clause.control, declaration.intake
     match control:
-        case HumanReview(when=str(asked)) if intake.needs_review is not None:
+        case HumanReview(when=str(when)) if intake.needs_review is not None:
+            asked = f"({when}) AND ({clause.applies.when})" if clause.applies else when
             if decision := counterexample(asked, intake.needs_review, space_of(declaration)):
                 such = ", ".join(f"{name} {value}" for name, value in decision.items())
                 yield ("intake", "needs_review"), f"needs no review of a decision with {such}", f"`{asked}`"
@@ -208,7 +209,7 @@ def _laxer_ranges(declared: Mapping[str, Range], allowed: Mapping[str, Range]) -
 
 def _laxer_scope(declared: MayDecide, allowed: MayDecide) -> _Found:
     place = ("intake", "may_decide")
-    products = declared.products or ["every product"]
+    products = ["every product"] if declared.products is None else declared.products
     if allowed.products is not None and not {*products} <= {*allowed.products}:
         yield (*place, "products"), f"declares {', '.join(products)}", ", ".join(allowed.products)
     if allowed.amount is not None and (declared.amount is None or declared.amount.up_to > allowed.amount.up_to):

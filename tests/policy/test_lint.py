@@ -144,12 +144,19 @@ def test_a_declaration_laxer_than_the_clause_is_refused_where_it_stands(files, c
         "{kind: human_review, role: r, when: \"years > 11 AND decision = 'rejected'\"}",
         "{kind: human_review, role: r, when: \"years > 10 AND decision <> 'invited'\"}",
         '{kind: human_review, role: r, when: "years * 2 > 10"}',
+        "{kind: human_review, role: r, when: \"decision = 'rejected'\"}\n    applies: {when: years > 10}",
         "{kind: operating_range, ranges: {years: [0, 60], rows_per_day: [0, 100]}}",
     ],
 )
 def test_a_declaration_as_strict_as_the_clause_is_accepted(files, control):
     files.control(control)
     assert files.lint() == []
+
+
+def test_a_scope_of_no_products_is_inside_any(files):
+    files.change(files.defs, "products: [clerk]", "products: []")
+    files.control("{kind: decision_scope, may_decide: {products: [cook], amount: {up_to: 100}}}")
+    assert not [mistake for mistake in files.lint() if "laxer" in str(mistake)]
 
 
 def second_version(files, **changes):
