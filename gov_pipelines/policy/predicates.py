@@ -166,7 +166,7 @@ class _Compiler:
             far = max(1e6, 2 * max(self.numbers, default=0.0))
             more = {*self.numbers, 0.5, far, -far}
         if not self.separable and _kind_of(self.types[name]) == "text":  # what two patterns match, one text has
-            more = {f"{one}{other}" for one, other in permutations(sorted(map(str, named))[:_MOST_JOINED], 2)}
+            more = {"0", *(f"{one}{other}" for one, other in permutations(sorted(map(str, named))[:_MOST_JOINED], 2))}
         return named | more
 
     def compile(self, node: sql.Expr) -> _Term:

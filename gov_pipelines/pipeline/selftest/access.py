@@ -16,78 +16,65 @@ _MOST_NEW = 10_000
 _OTHER_HOURS = 23
 
 
-def data_access(setting: Setting) -> Plant:
-    """A read of a field that nobody declared, and of each field the clause says is never read."""
-    control, declaration = setting.bound.control, setting.declaration
-    assert isinstance(control, DataAccess)
-    role = declaration.intake.database_role if declaration.intake.database_url_env else None
-    if role is None:  # else its grants are compared, whatever the log says
-        _logged(declaration)
+def data_access(setting: Setting, control: DataAccess) -> Plant:
+    """A read of a field that nobody declared, and of each field the clause says is never read; also granted, declared."""
+    declaration = setting.declaration
+    intake, logged = declaration.intake, declaration.access_log is not None
     known = _known_fields(declaration)
     if control.never and control.may_read is None and not known.intersection(name.lower() for name in control.never):
         raise CannotFail(
             f"`never` names {', '.join(control.never)}, which nothing in the declaration is called: "
             "a misspelling would look the same"
         )
-    permitted = control.may_read if control.may_read is not None else declaration.intake.may_read
+    permitted = control.may_read if control.may_read is not None else intake.may_read
     ordinary = [name for name in (*permitted, "decision_id") if name not in control.never]
     usual = Happened((({}, 1),), tuple(_read(declaration, field=name) for name in ordinary[:_USUAL_READS]))
-    outside = [UNDECLARED, *control.never]
-    reads = (*usual.reads, *(_read(declaration, field=name) for name in outside))
     days = dict.fromkeys(setting.days, usual)
-    read = MadeUp({**days, setting.partition: Happened(usual.decisions, reads)})
-    breaches = []
-    if declaration.access_log is not None:
-        breaches = [Breach(f"reads of {', '.join(outside)}", [read], metric="reads_outside", count=len(outside))]
+    parts: list[Breach | str] = []
+    if logged:
+        outside = [UNDECLARED, *control.never]
+        reads = (*usual.reads, *(_read(declaration, field=name) for name in outside))
+        read = MadeUp({**days, setting.partition: Happened(usual.decisions, reads)})
+        parts.append(Breach(f"reads of {', '.join(outside)}", [read], metric="reads_outside", count=len(outside)))
     if control.may_read is not None or control.never:
         too_much = control.never[0] if control.never else UNDECLARED
-        intake = declaration.intake.model_copy(update={"may_read": [*declaration.intake.may_read, too_much]})
-        declared = MadeUp(days, declared={"intake": intake})
-        breaches.append(Breach(f"`may_read` declares {too_much}", [declared], metric="fields_declared_outside"))
-    if role is not None:
+        more = intake.model_copy(update={"may_read": [*intake.may_read, too_much]})
+        declared = MadeUp(days, declared={"intake": more})
+        parts.append(Breach(f"`may_read` declares {too_much}", [declared], metric="fields_declared_outside"))
+    if intake.database_role and intake.database_url_env:
         grant = Grant("public", "decisions", UNDECLARED, ("made up",))
-        grants = Privileges(role, exists=True, schema="public", columns=(grant,))
+        grants = Privileges(intake.database_role, exists=True, schema="public", columns=(grant,))
         granted = MadeUp(days, grants=grants.to_dict())
-        breaches.append(Breach(f"a grant of {UNDECLARED}", [granted], metric="fields_granted_outside"))
-    unlogged = ["reads: no access log is declared"] if declaration.access_log is None else []
-    return Plant(breaches, MadeUp(days), unlogged)
+        parts.append(Breach(f"a grant of {UNDECLARED}", [granted], metric="fields_granted_outside"))
+    return Plant(parts if logged else [*parts, "reads: no access log is declared"], MadeUp(days))
 
 
-def access_pattern(setting: Setting) -> Plant:
+def access_pattern(setting: Setting, control: AccessPattern) -> Plant:
     """For each watched column, one value more that is new than may be; and fewer and more reads than may be."""
-    control, declaration = setting.bound.control, setting.declaration
-    assert isinstance(control, AccessPattern)
-    _logged(declaration)
     reference = days_between(control.reference.from_, control.reference.until, setting)
     if reference[-1] >= setting.window[0]:
         raise CannotFail(f"the reference days are not all before {setting.window[0]}, the first they are compared with")
-    ordinary = _read(declaration, field="decision_id", table="decisions", purpose="decide")
+    ordinary = _read(setting.declaration, field="decision_id", table="decisions", purpose="decide")
     usual = Happened((({}, 1),), (ordinary,) * _USUAL_READS)
     days = dict.fromkeys([*reference, *setting.days], usual)
-    breaches, unplantable = [], []
+    parts: list[Breach | str] = []
     for column in control.watch:
         most = _OTHER_HOURS if column == "hour" else _MOST_NEW
         if control.at_most_new >= most:
-            unplantable.append(f"{column}: no day is believed to have more than {most} new ones")
+            parts.append(f"{column}: no day is believed to have more than {most} new ones")
             continue
         new = tuple(_new(setting, column, ordinary, number) for number in range(control.at_most_new + 1))
         night = MadeUp({**days, setting.partition: Happened(usual.decisions, (*usual.reads, *new))})
-        breaches.append(Breach(f"{control.at_most_new + 1} new by {column}", [night], metric=f"new_{column}s"))
-    for limit, count in zip(control.reads or (None, None), _too_few_and_many(control), strict=True):
+        parts.append(Breach(f"{control.at_most_new + 1} new by {column}", [night], metric=f"new_{column}s"))
+    low, high = control.reads or (None, None)
+    for limit, count in ((low, 0), (high, int(((high or 0) + 1) * _USUAL_READS))):
         if count > _MOST_NEW:
-            unplantable.append(f"reads: no day is believed to have more than {_MOST_NEW}")
-        elif limit is not None and limit > 0:
+            parts.append(f"reads: no day is believed to have more than {_MOST_NEW}")
+        elif limit:
             changed = dict.fromkeys(setting.days, Happened(usual.decisions, (ordinary,) * count))
             what = f"{count} reads a day instead of {_USUAL_READS}"
-            breaches.append(Breach(what, [MadeUp(days | changed)], metric="reads_ratio"))
-    if not breaches:
-        raise CannotFail("; ".join(unplantable))
-    return Plant(breaches, MadeUp(days), unplantable)
-
-
-def _too_few_and_many(control: AccessPattern) -> tuple[int, int]:
-    _, most = control.reads or (None, None)
-    return 0, int(((most or 0) + 1) * _USUAL_READS)
+            parts.append(Breach(what, [MadeUp(days | changed)], metric="reads_ratio"))
+    return Plant(parts, MadeUp(days))
 
 
 def days_between(start: date, until: date, setting: Setting) -> list[date]:
@@ -104,11 +91,6 @@ def days_between(start: date, until: date, setting: Setting) -> list[date]:
             f"system starts on {setting.declaration.starts}, and the newest day is {setting.partition}"
         )
     return days
-
-
-def _logged(declaration: SystemDeclaration) -> None:
-    if declaration.access_log is None:
-        raise CannotFail("no access log is declared, so nobody can tell what was read")
 
 
 def _read(declaration: SystemDeclaration, **more: object) -> Row:

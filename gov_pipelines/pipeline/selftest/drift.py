@@ -13,12 +13,9 @@ _BELIEVABLE = 50
 """Decisions a day of the most modest breach."""
 
 
-def drift(setting: Setting) -> Plant:
+def drift(setting: Setting, control: Drift) -> Plant:
     """For each column, every decision of the window different from every decision of the reference."""
-    control = setting.bound.control
-    assert isinstance(control, Drift)
-    if control.at_most is None:
-        raise CannotFail("it sets no limit: it reports", reports_only=True)
+    assert control.at_most is not None
     reference = set(days_between(control.reference.from_, control.reference.until, setting))
     window = set(setting.days)
     if reference == set(setting.window):
@@ -27,18 +24,12 @@ def drift(setting: Setting) -> Plant:
     changed = window - reference or window
     most = max(int(setting.rows_a_day), 1)
     sizes = sorted({min(_BELIEVABLE, most), most})
-    largest = _index(
-        len(changed & window) * most,
-        len(window - changed) * most,
-        len(changed & reference) * most,
-        len(reference - changed) * most,
-    )
+    largest = _index(*(len(days) * most for span in (window, reference) for days in (span & changed, span - changed)))
     if largest <= control.at_most:
         raise CannotFail(f"no psi is above {control.at_most:g}: {setting.holds}, with which it reaches {largest:.3g}")
-    breaches, same = [], {}
-    for column in control.of:
-        then, now = _two_values(setting, column)
-        same[column] = then
+    values = {column: _two_values(setting, column) for column in control.of}
+    breaches = []
+    for column, (then, now) in values.items():
         nights = [
             MadeUp(
                 dict.fromkeys(reference | window, Happened((({column: then}, size),)))
@@ -46,10 +37,9 @@ def drift(setting: Setting) -> Plant:
             )
             for size in sizes
         ]
-        what = f"{column} was {told(then)} and is {told(now)}"
-        breaches.append(Breach(what, nights, attribute=(column,)))
-    clean = MadeUp(dict.fromkeys(reference | window, Happened(((same, sizes[0]),))))
-    return Plant(breaches, clean)
+        breaches.append(Breach(f"{column} was {told(then)} and is {told(now)}", nights, attribute=(column,)))
+    same = {column: then for column, (then, _) in values.items()}
+    return Plant(breaches, MadeUp(dict.fromkeys(reference | window, Happened(((same, sizes[0]),)))))
 
 
 def _two_values(setting: Setting, column: str) -> tuple[object, object]:
@@ -57,9 +47,7 @@ def _two_values(setting: Setting, column: str) -> tuple[object, object]:
         outcomes = setting.declaration.outcomes
         return outcomes.favorable[0], outcomes.unfavorable[0]
     if setting.dtype(column).is_numeric():
-        low, high = setting.limits(column)
-        least = low if low is not None else 1.0 if high is None else high - 1
-        most = high if high is not None else least + 1
+        least, most = setting.ends(column)
         return least, most if most > least else None
     values = setting.values(column)
     return (values[0], values[1] if len(values) > 1 else None) if values else ("then", "now")

@@ -29,19 +29,16 @@ class _Fared:
     favorable: int
 
 
-def fairness(setting: Setting) -> Plant:
+def fairness(setting: Setting, control: Fairness) -> Plant:
     """For each entry of `by` and each limit, the largest disparity there is: first of small groups, then of large ones."""
-    control = setting.bound.control
-    assert isinstance(control, Fairness)
-    if control.at_least is None and control.at_most is None:
-        raise CannotFail("it sets no limit: it reports", reports_only=True)
     _among(setting, control)
     groups = 1 if control.metric == "selection_rate" else 2
     largest = setting.capacity // groups
     if control.min_group_size > largest:
         raise CannotFail(f"it tests groups of {control.min_group_size:,} or more, but {setting.holds}")
     sizes = sorted({min(max(control.min_group_size, _BELIEVABLE), largest), largest})
-    breaches, unplantable, alike = [], [], []
+    parts: list[Breach | str] = []
+    alike: list[_Fared] = []
     named = control.availability or control.by or setting.declaration.protected_attributes
     entries = [(entry,) if isinstance(entry, str) else tuple(entry) for entry in named]
     for by in entries:
@@ -55,12 +52,10 @@ def fairness(setting: Setting) -> Plant:
             above = sides if control.metric in DIFFERENCES else sides[::-1]
             for limit, worst in ((control.at_least, sides), (control.at_most, above)):
                 if limit is not None:
-                    breaches.append(_breach(setting, control, by, worst, sizes, limit))
+                    parts.append(_breach(setting, control, by, worst, sizes, limit))
         except CannotFail as reason:
-            unplantable.append(f"{' and '.join(by)}: {reason}")
-    if not breaches:
-        raise CannotFail("; ".join(unplantable))
-    return Plant(breaches, _night(setting, control, alike), unplantable)
+            parts.append(f"{' and '.join(by)}: {reason}")
+    return Plant(parts, _night(setting, control, alike))
 
 
 def _breach(
@@ -107,9 +102,7 @@ def _night(setting: Setting, control: Fairness, groups: Sequence[_Fared]) -> Mad
 
 def _rows(setting: Setting, control: Fairness, fared: _Fared, *, last: bool) -> list[tuple[Row, int]]:
     outcomes, number = setting.declaration.outcomes, control.of or "score"
-    low, high = setting.limits(number)
-    worst = low if low is not None else 0.0 if high is None else high - 1
-    best = high if high is not None else worst + 1
+    worst, best = setting.ends(number)
     counts = {
         (outcomes.favorable[0], best): fared.favorable,
         (outcomes.unfavorable[0], worst): fared.size - fared.favorable,

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from gov_pipelines.access import READ_SCHEMA
+from gov_pipelines.decisions.log import REVIEW
 from gov_pipelines.measure import partition_window, tally_from_json, tally_json
 from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline.night import Night
@@ -19,13 +21,6 @@ from gov_pipelines.pipeline.selftest.setting import CannotFail, MadeUp, Row, Set
 from gov_pipelines.policy import Policy, SystemDeclaration, log_schema
 from gov_pipelines.policy.declaration import Joined, Source
 from gov_pipelines.store import Home
-
-_REVIEW = ("reviewer", "reviewer_role", "reviewed_at", "review_outcome")
-_READ = {
-    "read_at": pl.Datetime("us", "UTC"),
-    **dict.fromkeys(("principal", "role", "field", "table", "purpose"), pl.String()),
-    "rows": pl.Int64(),
-}
 
 
 def audited(setting: Setting, made: MadeUp, policies: Sequence[Policy], folder: Path) -> Night:
@@ -109,7 +104,7 @@ def _written(setting: Setting, made: MadeUp, read: Sequence[date], folder: Path)
         column = getattr(place, "column", None) or declared.columns.get(name, name)
         if name == "label" and declared.label is not None:
             column = declared.columns.get(name, declared.label.column)
-        if declared.reviews is not None and (declared.reviews.table or declared.reviews.path) and name in _REVIEW:
+        if declared.reviews is not None and (declared.reviews.table or declared.reviews.path) and name in REVIEW:
             place, column = declared.reviews, declared.reviews.columns.get(name, name)
         file = "decisions"
         if place is not None and (place.table or place.path):
@@ -195,8 +190,8 @@ def _reads(setting: Setting, made: MadeUp) -> dict[str, pl.Series]:
         for day, happened in sorted(made.days.items())
         for read in happened.reads
     ]
-    frame = pl.DataFrame(rows, schema=_READ)
+    frame = pl.DataFrame(rows, schema=READ_SCHEMA)
     columns: dict[str, pl.Series] = {}
-    for name in _READ:
+    for name in READ_SCHEMA:
         _put(columns, access.columns.get(name, name), frame[name], name)
     return columns

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Any, Literal
 
 from gov_pipelines.errors import GovError
 from gov_pipelines.measure import Judgement, Measurement, tally_from_json
@@ -17,26 +17,24 @@ from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, MadeUp, 
 from gov_pipelines.pipeline.verdicts import judge_controls
 from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force, in_force
 from gov_pipelines.policy.kinds import Freshness
+from gov_pipelines.policy.vacuous import lacking, limited
 from gov_pipelines.store import Home
 
 Outcome = Literal["caught", "not caught", "cannot fail", "always fails", "reports only"]
 
-PLANTS: dict[str, Callable[[Setting], Plant]] = {
-    plant.__name__: plant
-    for plant in (
-        access.access_pattern,
-        access.data_access,
-        decisions.approved_model,
-        decisions.deadline,
-        decisions.decision_rule,
-        decisions.decision_scope,
-        decisions.human_review,
-        drift.drift,
-        fairness.fairness,
-        quality.freshness,
-        quality.log_quality,
-        quality.operating_range,
-    )
+PLANTS: Mapping[str, Callable[[Setting, Any], Plant]] = {
+    "access_pattern": access.access_pattern,
+    "approved_model": decisions.ruled,
+    "data_access": access.data_access,
+    "deadline": decisions.deadline,
+    "decision_rule": decisions.ruled,
+    "decision_scope": decisions.ruled,
+    "drift": drift.drift,
+    "fairness": fairness.fairness,
+    "freshness": quality.freshness,
+    "human_review": decisions.human_review,
+    "log_quality": quality.log_quality,
+    "operating_range": quality.operating_range,
 }
 """Kind of control to what plants a breach of one; a native `expectation` is tried instead."""
 
@@ -107,30 +105,36 @@ def values_seen(home: Home, declaration: SystemDeclaration) -> dict[str, frozens
 
 
 def _tested(setting: Setting, policies: Sequence[Policy]) -> tuple[Outcome, str]:
-    kind = setting.bound.control.kind
+    control = setting.bound.control
+    if not limited(control):
+        return "reports only", "it sets no limit: it reports."
+    if (why := lacking(control, setting.declaration)) is not None:
+        return "cannot fail", f"{why}."
     try:
-        return _tried(setting, policies) if kind == "expectation" else _planted(setting, PLANTS[kind](setting))
+        if control.kind == "expectation":
+            return _tried(setting, policies)
+        return _planted(setting, PLANTS[control.kind](setting, control))
     except CannotFail as reason:
-        return ("reports only" if reason.reports_only else "cannot fail"), f"{reason}."
+        return "cannot fail", f"{reason}."
     except Exception as error:  # noqa: BLE001  (whatever dies on a breach does not catch it; the data are made up)
         named = str(error) if isinstance(error, GovError) else f"{type(error).__name__}: {error}"
         return "not caught", f"the night could not be judged: {named}"
 
 
 def _planted(setting: Setting, plant: Plant) -> tuple[Outcome, str]:
-    for breach in plant.breaches:
+    breaches = [part for part in plant.parts if isinstance(part, Breach)]
+    never = [part for part in plant.parts if isinstance(part, str)]
+    if not breaches:
+        return "cannot fail", f"{'; '.join(never)}."
+    for breach in breaches:
         if (missed := _missed(setting, breach)) is not None:
             return missed
     if plant.clean is None:
         return "always fails", "no decision was found that it would let pass"
     if (judgement := _judged(setting, plant.clean)).verdict == "fail":
         return "always fails", f"a night without a breach fails too: {judgement.reason}"
-    return "caught", _caught(plant)
-
-
-def _caught(plant: Plant) -> str:
-    words = "; ".join(breach.what for breach in plant.breaches)
-    return words + "".join(f"; but nothing breaks {reason}" for reason in plant.unplantable) + "."
+    told = [*(breach.what for breach in breaches), *(f"but nothing breaks {why}" for why in never)]
+    return "caught", f"{'; '.join(told)}."
 
 
 def _missed(setting: Setting, breach: Breach) -> tuple[Outcome, str] | None:

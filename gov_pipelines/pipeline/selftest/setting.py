@@ -12,6 +12,8 @@ import polars as pl
 
 from gov_pipelines.measure import window_partitions
 from gov_pipelines.policy import BoundClause, Duration, SystemDeclaration, log_schema
+from gov_pipelines.policy.declaration import Range
+from gov_pipelines.policy.demands import Demand, demand_of
 
 MOST_ROWS = 100_000
 """Rows that a window is believed to hold at most where the system declares no upper end of `rows_per_day`."""
@@ -37,15 +39,7 @@ def longest(duration: Duration) -> timedelta:
 
 
 class CannotFail(Exception):  # noqa: N818  (reads as a sentence where it is raised; it is an answer, not an error)
-    """No believable night breaks the control; the message says why.
-
-    Attributes:
-        reports_only: the clause sets no limit at all, so that nothing was meant to fail.
-    """
-
-    def __init__(self, why: str, *, reports_only: bool = False) -> None:
-        self.reports_only = reports_only
-        super().__init__(why)
+    """No believable night breaks the control; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +99,12 @@ class Plant:
     """What is planted for one control.
 
     Attributes:
-        breaches: each must be caught.
+        parts: breaches, each of which must be caught; and of parts of the control that no believable night breaks, why.
         clean: a night without a breach, which must not fail; None where there can be none.
-        unplantable: parts of the control that no believable night breaks, and why.
     """
 
-    breaches: Sequence[Breach]
+    parts: Sequence[Breach | str]
     clean: MadeUp | None
-    unplantable: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +122,13 @@ class Setting:
     declaration: SystemDeclaration
     partition: date
     seen: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> Demand:
+        """What the control asks of each decision; it judges decisions."""
+        asked = demand_of(self.bound.clause, self.declaration)
+        assert asked is not None
+        return asked
 
     @property
     def window(self) -> list[date]:
@@ -200,7 +199,13 @@ class Setting:
             raise CannotFail(f"the system has no column `{column}`")
         return found
 
-    def limits(self, column: str) -> tuple[float | None, float | None]:
+    def ends(self, column: str) -> tuple[float, float]:
+        """A low and a high number that a column may have; those of its range where it is declared."""
+        low, high = self.limits(column)
+        least = low if low is not None else 0.0 if high is None else high - 1
+        return least, high if high is not None else least + 1
+
+    def limits(self, column: str) -> Range:
         """The range outside which a row is quarantined."""
         declared = self.declaration.fields.get(column)
         return declared.range if declared and declared.range else (None, None)
