@@ -6,6 +6,7 @@ salted digest of them. A revision that leaves the decision's facts as they were 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -106,7 +107,7 @@ def review_of(signed: SignedAct) -> Review | None:
     needed = (review.partition, review.snapshot, review.control, review.decision_id, review.facts)
     optional = (review.decision, review.reason_code, review.reason, review.opened_at)
     typed = all(isinstance(each, str) for each in needed) and all(isinstance(each, str | None) for each in optional)
-    sound = typed and isinstance(review.revision, int) and review.outcome in {"approve", "override"}
+    sound = typed and isinstance(review.revision, int) and review.outcome in ("approve", "override")  # may be a list
     return review if sound and (review.decision is None) == (review.outcome == "approve") else None
 
 
@@ -142,7 +143,7 @@ def objection(signed: SignedAct, case: Case, snapshots: Mapping[tuple[str, int],
     if review is None:
         return "it is not a review"
     about = (act.system, review.partition, review.decision_id, review.control)
-    asked_by = (case.requester or "").strip().casefold()
+    asked_by = _as_read(case.requester or "")
     seen = snapshots.get((review.partition, review.revision)) == review.snapshot
     due = canonical.instant(case.before) if case.before else ""
     problems = (
@@ -167,6 +168,12 @@ def objection(signed: SignedAct, case: Case, snapshots: Mapping[tuple[str, int],
         ),
     )
     return next((problem for wrong, problem in problems if wrong), None)
+
+
+def _as_read(name: str) -> str:
+    """A name as it is read, not as it is spelled: without what is invisible, wide letters as letters, in one case."""
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(letter for letter in plain if letter.isprintable()).strip()
 
 
 def standing_review(

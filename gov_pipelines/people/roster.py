@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import PublicKey, Signer, dsse
@@ -175,6 +176,8 @@ def _read(
 
 def _verified(row: ActRow, roster: Roster) -> SignedAct:
     envelope, act = parse_act(row.envelope.encode())
+    if sha256(row.envelope.encode()).hexdigest() != row.id:  # what refers to an act means what was signed
+        raise EvidenceError("the row's id is not that of its envelope")
     signed = SignedAct(act, row.id, envelope.keyid, row.recorded_at)
     if (act.kind, act.system) != (row.kind, row.system):
         raise EvidenceError("the row says another kind or system than its envelope")
@@ -185,18 +188,20 @@ def _verified(row: ActRow, roster: Roster) -> SignedAct:
 
 def _enrolments(acts: Collection[SignedAct]) -> Iterator[Enrolment]:
     revoked: defaultdict[str, list[datetime]] = defaultdict(list)
-    added: defaultdict[str, list[tuple[datetime, frozenset[str], PublicKey]]] = defaultdict(list)
+    added: defaultdict[str, list[tuple[datetime, datetime, frozenset[str], PublicKey]]] = defaultdict(list)
     for signed in acts:
         match signed.act.kind, signed.act.subject:
             case "revoke", {"person": str(person)}:
                 revoked[person].append(signed.act.at)
             case "enrol", {"person": str(person), "roles": [*roles], "publicKey": str(public)}:
-                added[person].append((signed.moment, frozenset(map(str, roles)), parse_public(public.encode())))
+                held, key = frozenset(map(str, roles)), parse_public(public.encode())
+                added[person].append((signed.act.at, signed.moment, held, key))
     for person in sorted(added):
-        ordered = sorted(added[person], key=lambda each: each[0])
-        anew = [since for since, _, _ in ordered[1:]]
-        for (since, held, key), following in zip(ordered, [*anew, _FOREVER], strict=True):
-            ends = [at for at in (*revoked[person], following) if since <= at < _FOREVER]
+        # What ends what follows from the signed instants: a later date written into the store must not revive a key.
+        ordered = sorted(added[person], key=lambda each: each[:2])
+        anew = [at for at, *_ in ordered[1:]]
+        for (signed_at, since, held, key), following in zip(ordered, [*anew, _FOREVER], strict=True):
+            ends = [at for at in (*revoked[person], following) if signed_at <= at < _FOREVER]
             yield Enrolment(person, held, key, since, min(ends, default=None))
 
 

@@ -75,7 +75,8 @@ def people_of(night: Night, connection: Connection) -> People:
     """What people did about a system that counts."""
     now = datetime.now(UTC)
     roster = roster_of(connection, _authority(night))
-    waivers = known_waivers(connection, roster, night.policies)
+    # Who owns a policy is read in the versions the day was signed with: one that was added later entitles nobody.
+    waivers = known_waivers(connection, roster, policies_in_force(night))
     signed = all_snapshots(connection, night.system)
     return People(
         roster=roster,
@@ -113,7 +114,13 @@ def open_day(night: Night) -> Day:
     if not isinstance(statement, str) and statement.missed is None:
         if statement.policies != {policy_digest(each) for each in policies_in_force(night)}:
             statement = "the policies have changed since the day was signed: audit it again"
-        elif sha256(write_leaves(decision_leaves(night))).hexdigest() != statement.leaves_sha256:
+        elif not night.bound:
+            statement = "no control was in force on the day"
+        elif (
+            sha256(write_leaves(decision_leaves(night))).hexdigest() != statement.leaves_sha256
+            # leaves are made of verdicts and salts alone: what the log has beyond them nobody has judged
+            or not log["decision_id"].sort().equals(salts.join(verdicts, on="decision_id")["decision_id"].sort())
+        ):
             statement = "the decisions of the day are not those that were signed: audit it again"
     return Day(night.declaration, night.bound, log, verdicts, reasons, salts, statement)
 

@@ -1,5 +1,6 @@
 """What a system needs to be live, and whose signatures."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
 
@@ -95,6 +96,8 @@ def test_signatures_of_before_do_not_count_after(roster):
     assert not any(each.met for each in signatures(declaration(), early, roster, after))
     assert not all(each.met for each in signatures(declaration(), [early[0], late[1]], roster, after))
     assert all(each.met for each in signatures(declaration(), late, roster, after))
+    kept = [replace(each, recorded_at=after + timedelta(days=1)) for each in early]  # as a row can say
+    assert not any(each.met for each in signatures(declaration(), kept, roster, after))
 
 
 def test_every_state_says_what_it_leads_to():

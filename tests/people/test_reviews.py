@@ -48,7 +48,9 @@ def test_a_review_of_anything_else_does_not_count(field, other, number):
 
 
 @given(
-    st.dictionaries(st.sampled_from([*FIELDS, "outcome", "decision", "more"]), st.none() | st.integers() | st.text())
+    st.dictionaries(
+        st.sampled_from([*FIELDS, "outcome", "decision", "more"]), st.none() | st.integers() | st.text() | st.just([])
+    )
 )
 def test_no_subject_is_mistaken_for_a_review(changed):
     act = Act("review", "sue", "senior", NOW, "loans", REVIEW.subject() | changed)
@@ -56,7 +58,7 @@ def test_no_subject_is_mistaken_for_a_review(changed):
     assert review is None or review.subject() == act.subject
 
 
-@pytest.mark.parametrize("name", ["sue", "SUE", " sue "])
+@pytest.mark.parametrize("name", ["sue", "SUE", " sue ", "s\u200bue", "\uff53ue", "su\u00ade", "\ufeffsue"])
 def test_no_spelling_of_a_name_lets_a_requester_review(name):
     assert "whoever asked" in objection(signed(), replace(CASE, requester=name), SIGNED)
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
+import sqlalchemy as sa
 
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import PublicKey, generate
@@ -129,6 +130,32 @@ def test_a_revoked_key_counts_until_its_instant(office):
     assert set(office.refused()) == {backdated, after}
     with pytest.raises(WrongUse, match="not enrolled"):
         office.revoke("ann", later(5))
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [lambda office: office.revoke("ann", later(2)), lambda office: office.enrol("ann", office.key("new"), at=later(2))],
+)
+def test_a_later_date_in_the_database_revives_no_key(office, ended):
+    ann = office.key("ann")
+    enrolled = office.enrol("ann", ann)
+    ended(office)
+    with office.engine.begin() as connection:
+        moved = {"at": later(3), "id": enrolled}
+        connection.execute(sa.text("UPDATE acts SET recorded_at = :at WHERE id = :id"), moved)
+    office.sign("ann", ann, at=later(4))
+    assert office.counted() == []
+
+
+def test_an_act_under_the_id_of_another_counts_for_nothing(office):
+    ann = office.key("ann")
+    office.enrol("ann", ann)
+    agreed, other = office.sign("ann", ann), office.sign("ann", ann, at=later(1))
+    with office.engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM acts WHERE id = :id"), {"id": agreed})
+        connection.execute(sa.text("UPDATE acts SET id = :to WHERE id = :id"), {"to": agreed, "id": other})
+    assert office.counted() == []
+    assert office.refused() == {agreed: "the row's id is not that of its envelope"}
 
 
 def test_a_new_key_takes_the_place_of_the_old_one(office):

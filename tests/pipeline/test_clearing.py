@@ -245,6 +245,7 @@ def test_a_suspended_system_clears_nothing_until_both_have_signed_again(bank):
     assert bank.why("N", "house/O") == "failed on 2026-09-01: suspended until owner and approver sign again"
     with bank.night().store.begin() as connection:  # a date in the database makes no signature a later one
         connection.execute(sa.text("UPDATE snapshots SET signed_at = '2026-01-01 00:00:00.000000'"))
+        connection.execute(sa.text("UPDATE acts SET recorded_at = '2099-01-01 00:00:00.000000' WHERE kind = 'approve'"))
     assert bank.clear(second) == set()
     bank.approve("own")
     assert bank.clear(second) == set()
@@ -301,6 +302,24 @@ def add_a_decision(bank):
         write_frame(folder / f"{name}.parquet", pl.concat([frame, more]))
 
 
+def in_the_log(change):
+    """Change the log alone, of which no leaf is made."""
+
+    def attack(bank):
+        file = bank.night().folder / "decision_log.parquet"
+        write_frame(file, change(pl.read_parquet(file)))
+
+    return attack
+
+
+def one_more(log):
+    return pl.concat([log, log.filter(decision_id="A").with_columns(decision_id=pl.lit("Z"))])
+
+
+def twice(log):
+    return pl.concat([log, log.filter(decision_id="A").with_columns(decision=pl.lit("no"))])
+
+
 def forget_a_revision(bank):
     spoil(bank)
     with bank.night().store.begin() as connection:
@@ -323,6 +342,12 @@ def sign_with_another_key(bank):
     [
         (drop_the_control, "not those that were signed"),
         (add_a_decision, "not those that were signed"),
+        (in_the_log(one_more), "not those that were signed"),
+        (in_the_log(twice), "not those that were signed"),
+        (
+            in_the_log(lambda log: log.with_columns(pl.col("decision_id").replace("B", "B2"))),
+            "not those that were signed",
+        ),
         (lambda bank: bank.policy(POLICY.replace("amount > 500", "amount > 5000")), "policies have changed"),
         (forget_a_revision, "a later revision of the day is signed"),
         (sign_with_another_key, "not signed with the home's key"),
@@ -341,6 +366,24 @@ def test_a_waived_control_holds_nothing_while_the_waiver_stands(bank):
     assert bank.clear() == FREE
     bank.act("countersign", "cora", {"waiver": waiver})
     assert bank.clear() == {*FREE, "B", "C", "E", "G"}
+
+
+def test_an_owner_in_a_version_that_does_not_hold_on_the_day_waives_nothing(bank):
+    until = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+    said = {"clause": "house/R", "version": 1, "why": "No senior this month.", "until": until, "zone": "UTC"}
+    bank.act("countersign", "sid", {"waiver": bank.act("waive", "rob", said)})
+    later = POLICY.replace("version: 1", "version: 2").replace("from: 2026-01-01", "from: 2099-01-01")
+    (bank.root / "expectations" / "house2.yaml").write_text(later.replace("owner: credit", "owner: senior"))
+    assert bank.clear() == FREE
+
+
+def test_a_day_on_which_no_control_was_in_force_clears_nothing(bank):
+    day = FIRST.replace(year=2025)
+    bank.rows["O"] = ROWS["A"].replace("A,2026", "O,2025")
+    bank.audit(day)
+    assert bank.clear(day) == set()
+    assert bank.held["reason"].to_list() == ["no control was in force on the day"]
+    assert bank.clear() == FREE
 
 
 @pytest.mark.parametrize("state", ["live", "draft"])
