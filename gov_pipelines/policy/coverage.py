@@ -30,32 +30,25 @@ State = Literal[
     "not_applicable",
     "working",
 ]
-GAPS: Mapping[State, str] = {
-    "none": "no control",
-    "unable_to_fail": "unable to fail",
-    "stale": "stale",
-    "human_only": "human only",
-    "insufficient_long": "long insufficient",
-    "detect_only": "only detects",
+_STATES: Mapping[State, tuple[int, str | None]] = {
+    "failing": (8, None),
+    "none": (7, "no control"),
+    "unable_to_fail": (6, "unable to fail"),
+    "stale": (5, "stale"),
+    "human_only": (5, "human only"),
+    "insufficient_long": (4, "long insufficient"),
+    "detect_only": (3, "only detects"),
+    "waived": (2, None),
+    "not_applicable": (0, None),
+    "working": (0, None),
 }
+GAPS: Mapping[State, str] = {state: gap for state, (_, gap) in _STATES.items() if gap}
 """The states that are gaps, in a few words each. A failing control is red, a waived clause is an exception in sight."""
 
 RED = frozenset({"fail", "missing"})
 STALE_AFTER_DAYS = 2
 LONG_INSUFFICIENT = 30
 _LONGEST_DAY = timedelta(hours=25)
-_OF_STATE: Mapping[State, int] = {
-    "failing": 8,
-    "none": 7,
-    "unable_to_fail": 6,
-    "stale": 5,
-    "human_only": 5,
-    "insufficient_long": 4,
-    "detect_only": 3,
-    "waived": 2,
-    "not_applicable": 0,
-    "working": 0,
-}
 _OF_SEVERITY: Mapping[str, int] = {"critical": 4, "warning": 2, "info": 1}
 _OF_LEVEL: Mapping[Level, int] = {"intake": 3, "output": 3, "runtime": 2, "people": 1}
 _OF_SYSTEM: Mapping[str, int] = {"high": 3, "limited": 2, "minimal": 1}
@@ -253,7 +246,7 @@ def risk_of(state: State, clause: Clause, declaration: SystemDeclaration) -> int
     control its level counts (intake and output 3, runtime 2, people 1). A system weighs 3, 2 or 1 by its declared risk.
     """
     weight = _OF_SEVERITY[clause.control.severity] if clause.control else _OF_LEVEL[clause.level]
-    return _OF_STATE[state] * weight * _OF_SYSTEM[declaration.risk]
+    return _STATES[state][0] * weight * _OF_SYSTEM[declaration.risk]
 
 
 def _cells(
@@ -269,8 +262,7 @@ def _cells(
         key = (system, control_key(policy, clause))
         verdict = last.get(key) if clause.control else None
         age = (due - verdict.partition).days if verdict else None
-        state = _state(policy, clause, declaration, verdict, due)
-        why = _why(state, policy, clause, declaration, verdict, due)
+        state, why = next(_standings(policy, clause, declaration, verdict, due))
         waiver = waiver_words(waivers[key]) if key in waivers else None
         if waiver:
             state, why = "waived", f"waived {waiver}. Beneath it: {why}"
@@ -297,54 +289,44 @@ def _cells(
         )
 
 
-def _state(
-    policy: Policy, clause: Clause, declaration: SystemDeclaration, verdict: LastVerdict | None, due: date
-) -> State:
-    """The state without waivers: the first that applies."""
+def _standings(
+    policy: Policy, clause: Clause, declaration: SystemDeclaration, last: LastVerdict | None, due: date
+) -> Iterator[tuple[State, str]]:
+    """The states that apply, waivers apart, each with why, to follow in a sentence; the first is the clause's."""
     control = clause.control
-    if not policy.in_force.covers(due):
-        return "stale"
-    if control is None:
-        return "human_only" if clause.obligation else "none"
-    last = verdict.verdict if verdict else None
-    found: Mapping[State, bool] = {
-        "failing": last in RED,
-        "unable_to_fail": not can_fail(clause, declaration),
-        "stale": verdict is None or (due - verdict.partition).days > STALE_AFTER_DAYS,
-        "insufficient_long": last == "insufficient" and verdict is not None and verdict.partitions >= LONG_INSUFFICIENT,
-        "detect_only": clause.level == "intake" and acts_of(control, declaration) == "detects",
-        "not_applicable": verdict is not None and not verdict.applied,
-    }
-    return next((state for state, applies in found.items() if applies), "working")
-
-
-def _why(
-    state: State, policy: Policy, clause: Clause, declaration: SystemDeclaration, verdict: LastVerdict | None, due: date
-) -> str:
-    """The state as a clause of a sentence."""
     if not policy.in_force.covers(due):
         ended = policy.in_force.until
         over = f"; version {policy.version} ended with {ended - timedelta(days=1)}" if ended and ended <= due else ""
-        return f"no version of {policy.policy} is in force on {due}{over}"
-    if clause.control is None:
+        yield "stale", f"no version of {policy.policy} is in force on {due}{over}"
+    if control is None:
         if clause.obligation is None:
-            return "nothing stands behind it but the policy itself"
-        return f"rests on people alone ({_owed(clause.obligation)}); nothing in the system enforces it"
-    control = f"its control ({clause.control.kind})"
-    if state == "unable_to_fail":
-        return f"nothing could break {control}, so it reports but can never fail; see `gov selftest`"
-    if verdict is None:
-        return f"{control} has never given a verdict"
-    age = (due - verdict.partition).days
-    behind = f"last judged for {verdict.partition}, {age} days before the newest partition due"
-    acts = f"{clause.control.kind} {acts_of(clause.control, declaration)}"
-    return {
-        "failing": f"{acts}; {verdict.verdict} since {verdict.since}{f'; {behind}' if age > STALE_AFTER_DAYS else ''}",
-        "stale": behind,
-        "insufficient_long": f"the data could not tell for {verdict.partitions} partitions in a row, since {verdict.since}",
-        "detect_only": f"asks for a bar at intake, but {control} only detects, after the fact",
-        "not_applicable": f"{acts}; no decision has met its condition since {verdict.since}",
-    }.get(state, f"{acts}; {verdict.verdict} since {verdict.since}")
+            yield "none", "nothing stands behind it but the policy itself"
+        else:
+            owed = _owed(clause.obligation)
+            yield "human_only", f"rests on people alone ({owed}); nothing in the system enforces it"
+        return
+    named, acts = f"its control ({control.kind})", acts_of(control, declaration)
+    age = (due - last.partition).days if last else 0
+    behind = last and f"last judged for {last.partition}, {age} days before the newest partition due"
+    said = last and f"{control.kind} {acts}; {last.verdict} since {last.since}"
+    if last and last.verdict in RED:
+        yield "failing", f"{said}{f'; {behind}' if age > STALE_AFTER_DAYS else ''}"
+    if not can_fail(clause, declaration):
+        yield "unable_to_fail", f"nothing could break {named}, so it reports but can never fail; see `gov selftest`"
+    if last is None:
+        yield "stale", f"{named} has never given a verdict"
+        return
+    long = f"the data could not tell for {last.partitions} partitions in a row, since {last.since}"
+    unmet = f"{control.kind} {acts}; no decision has met its condition since {last.since}"
+    found: Sequence[tuple[State, bool, str]] = (
+        ("stale", age > STALE_AFTER_DAYS, f"{behind}"),
+        ("insufficient_long", last.verdict == "insufficient" and last.partitions >= LONG_INSUFFICIENT, long),
+        ("detect_only", clause.level == "intake" and acts == "detects",
+         f"asks for a bar at intake, but {named} only detects, after the fact"),
+        ("not_applicable", not last.applied, unmet),
+        ("working", True, f"{said}"),
+    )  # fmt: skip
+    yield from ((state, why) for state, applies, why in found if applies)
 
 
 def waiver_words(waiver: StandingWaiver) -> str:

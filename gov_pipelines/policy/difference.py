@@ -22,7 +22,7 @@ from gov_pipelines.policy.declaration import ApprovedModel as ModelApproval
 from gov_pipelines.policy.declaration import MayDecide, Range
 from gov_pipelines.policy.document import Applies, Clause, InForce, Policy
 from gov_pipelines.policy.durations import Duration, Window
-from gov_pipelines.policy.kinds import Control, Test
+from gov_pipelines.policy.kinds import Test
 from gov_pipelines.policy.reasoning import space_of_any, survey
 from gov_pipelines.policy.timeline import on_fail_of
 
@@ -79,12 +79,6 @@ def differences(old: Policy, new: Policy) -> list[Change]:
     return found
 
 
-def _in_control(old: Control, new: Control) -> list[Change]:
-    if old.kind != new.kind:
-        return [Change(None, "control", "changed", _said(old), _said(new))]
-    return _fields(None, "control.", old, new, _COMMON | _KINDS[old.kind])
-
-
 def clause_differences(old: Clause, new: Clause) -> Iterator[Change]:
     """Every difference in effect between two clauses."""
     yield from _fields(new.id, "", old, new, _CLAUSE)
@@ -96,9 +90,10 @@ def clause_differences(old: Clause, new: Clause) -> Iterator[Change]:
             yield Change(new.id, name, "added" if one is None else "removed", _said(one), _said(other))
         elif name == "obligation":
             yield from _fields(new.id, "obligation.", one, other, _OBLIGATION)
+        elif one.kind != other.kind:
+            yield Change(new.id, name, "changed", _said(one), _said(other))
         else:
-            for each in _in_control(one, other):
-                yield Change(new.id, each.field, each.direction, each.old, each.new)
+            yield from _fields(new.id, "control.", one, other, _COMMON | _KINDS[one.kind])
 
 
 def _fields(
@@ -189,10 +184,10 @@ def _shorter(old: Duration | None, new: Duration | None) -> Tendency:
 
 def _hours(span: Duration) -> tuple[float, float]:
     """The fewest and the most hours a clock of this length may run: to the end of its last day, and over a clock change."""
-    low, high = {"hours": (1, 1), "days": (24, 24), "working days": (24, inf), "months": (672, 744), "years": (8760, 8784)}[
-        span.unit
-    ]  # fmt: skip
-    return (span.count, span.count) if span.unit == "hours" else (low * span.count - 1, high * (span.count or 1) + 25)
+    if span.unit == "hours":
+        return span.count, span.count
+    low, high = {"days": (24, 24), "working days": (24, inf), "months": (672, 744), "years": (8760, 8784)}[span.unit]
+    return low * span.count - 1, high * (span.count or 1) + 25
 
 
 def _narrower(old: Range | None, new: Range | None) -> Tendency:
