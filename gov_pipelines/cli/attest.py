@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from gov_pipelines.cli.app import print_json
-from gov_pipelines.cli.desk import Desk, by_hand
+from gov_pipelines.cli.desk import by_hand, clause_in_force
+from gov_pipelines.cli.place import workplace
 from gov_pipelines.people import attest, known_obligations
 
 
@@ -23,11 +24,11 @@ def attest_command(clause: str, person: str, folder: Path, note: str | None, as_
     Example:
       gov attest house-fair-lending/FL-15 --as jane --key keys/jane
     """
-    desk = Desk()
-    policy, found = desk.clause(clause)
-    with desk.engine.begin() as connection:
-        act = attest(connection, desk.hand(connection, person, folder), policy, found, note, desk.now)
-        owed = known_obligations(connection, desk.roster(connection), desk.books.policies, desk.now)
+    place = workplace()
+    policy, found = clause_in_force(place, clause)
+    with place.store.begin() as connection:
+        act = attest(connection, place.hand(connection, person, folder), policy, found, note, place.now)
+        owed = known_obligations(connection, place.roster(connection), place.books.policies, place.now)
     due = next(each.due for each in owed if (each.clause, each.person) == (clause, person))
     if as_json:
         print_json({"act": act, "clause": clause, "version": policy.version, "person": person, "next_due": due})

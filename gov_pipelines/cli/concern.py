@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gov_pipelines.cli.app import print_json
-from gov_pipelines.cli.desk import Desk
+from gov_pipelines.cli.place import workplace
 from gov_pipelines.people import raise_concern
 from gov_pipelines.pipeline.register import concern_raised
 from gov_pipelines.store import enqueue
@@ -26,11 +26,11 @@ def concern_command(system: str, text: str, decision: str | None, person: str | 
     Example:
       gov concern --system mortgage_underwriting --text "Two applicants with the same file got different answers."
     """
-    desk = Desk()
-    declaration = desk.place.system(system)
-    with desk.engine.begin() as connection:
-        name = raise_concern(connection, declaration, text, decision, person, desk.now)
-        enqueue(connection, [concern_raised(name, system, desk.now)])
+    place = workplace()
+    declaration = place.system(system)
+    with place.store.begin() as connection:
+        name = raise_concern(connection, declaration, text, decision, person, place.now)
+        enqueue(connection, [concern_raised(name, system, place.now)])
     if as_json:
         print_json({"finding": name})
         return

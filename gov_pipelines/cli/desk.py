@@ -1,24 +1,17 @@
-"""What the commands of people share: who signs, in whose books, and which finding or clause is meant."""
+"""What the commands of people share: the options of who signs, default subcommands, clauses by name, and tables."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from functools import cached_property
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from gov_pipelines.cli.place import Workplace, workplace
+from gov_pipelines.cli.place import Workplace
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.evidence import PublicKey, load_signer
-from gov_pipelines.people import Finding, Hand, Roster, hand_of, known_findings, roster_of
-from gov_pipelines.pipeline.register import Books, open_books
 from gov_pipelines.policy import Clause, Policy, control_key, did_you_mean, in_force
-from gov_pipelines.store import Connection, Engine, open_store
 
 DAY = click.DateTime(["%Y-%m-%d"])
 _C = TypeVar("_C", bound=Callable[..., Any])
@@ -44,67 +37,20 @@ class WithDefault(click.Group):
         return super().parse_args(ctx, args if named else [self.default, *args])
 
 
-@dataclass(frozen=True)
-class Desk:
-    """Where people act: a project, its home, and the clock of this command."""
+def clause_in_force(place: Workplace, key: str) -> tuple[Policy, Clause]:
+    """A clause of a policy in force today, UTC.
 
-    place: Workplace = field(default_factory=workplace)
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    @cached_property
-    def authority(self) -> PublicKey:
-        """The home's key, which enrols people."""
-        return load_signer(self.place.home.keys_dir).public
-
-    @cached_property
-    def engine(self) -> Engine:
-        """The store; a new one where nothing was audited yet, for people owe things before."""
-        assert self.authority  # no store is made in a home without a key
-        return open_store(os.environ.get("GOV_STORE_URL") or self.place.home.store_url)
-
-    @cached_property
-    def books(self) -> Books:
-        """Policies in use and systems; files with mistakes are named, and left out."""
-        books = open_books(self.place.project)
-        for mistake in books.mistakes:
-            click.echo(f"not read: {mistake}", err=True)
-        return books
-
-    def roster(self, connection: Connection) -> Roster:
-        """Who is enrolled."""
-        return roster_of(connection, self.authority)
-
-    def hand(self, connection: Connection, person: str, folder: Path) -> Hand:
-        """Somebody about to sign, with the key in a folder."""
-        return hand_of(self.roster(connection), person, load_signer(folder), self.now)
-
-    def finding(self, connection: Connection, name: str) -> Finding:
-        """One finding.
-
-        Raises:
-            WrongUse: there is none of that id.
-        """
-        known = known_findings(connection, self.roster(connection))
-        if name not in known:
-            raise WrongUse(f"There is no finding {name}. {did_you_mean(name, known)} `gov findings --all` lists them.")
-        return known[name]
-
-    def clause(self, key: str) -> tuple[Policy, Clause]:
-        """A clause of a policy in force today, UTC.
-
-        Raises:
-            WrongUse: no policy in force has it.
-        """
-        today = self.now.date()
-        versions = (
-            in_force(self.books.policies, name, today) for name in sorted({p.policy for p in self.books.policies})
-        )
-        known = {
-            control_key(policy, clause): (policy, clause) for policy in versions if policy for clause in policy.clauses
-        }
-        if key not in known:
-            raise WrongUse(f"No policy in force has a clause `{key}`. {did_you_mean(key, known)}".rstrip())
-        return known[key]
+    Raises:
+        WrongUse: no policy in force has it.
+    """
+    policies, today = place.books.policies, place.now.date()
+    versions = (in_force(policies, name, today) for name in sorted({each.policy for each in policies}))
+    known = {
+        control_key(policy, clause): (policy, clause) for policy in versions if policy for clause in policy.clauses
+    }
+    if key not in known:
+        raise WrongUse(f"No policy in force has a clause `{key}`. {did_you_mean(key, known)}".rstrip())
+    return known[key]
 
 
 def day_of(moment: datetime | None) -> date | None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import click
 
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.place import workplace
-from gov_pipelines.evidence import load_signer
-from gov_pipelines.report import standing_waivers
 from gov_pipelines.report.explanation import explain
 from gov_pipelines.store import reading
 
@@ -28,9 +24,7 @@ def explain_command(decision: str, system: str, as_json: bool) -> None:
     place = workplace()
     declaration = place.system(system)
     with reading(place.engine) as connection:
-        authority = load_signer(place.home.keys_dir).public
-        waivers = standing_waivers(connection, authority, place.policies, datetime.now(UTC))
-        found = explain(decision, declaration, place.policies, place.home, connection, waivers)
+        found = explain(decision, declaration, place.policies, place.home, connection, place.waivers(connection))
     if as_json:
         print_json(found.to_json())
     else:

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from gov_pipelines.cli.desk import Desk
 from gov_pipelines.cli.gate import requirements
+from gov_pipelines.cli.place import workplace
 from gov_pipelines.people import Requirement
 from gov_pipelines.policy import BoundClause, SystemDeclaration, controls_in_force, declaration_digest
 from gov_pipelines.policy.kinds import ApprovedModel, DataAccess, DecisionScope, HumanReview
@@ -34,11 +34,11 @@ def export_intake_command(system: str, out: Path | None, _: bool) -> None:
     Example:
       gov export-intake mortgage_underwriting --out intake.json
     """
-    desk = Desk()
-    declaration = desk.place.system(system)
-    today = desk.now.astimezone(ZoneInfo(declaration.zone)).date()
-    bound = controls_in_force(desk.place.policies, declaration, today)
-    said = intake(declaration, bound, requirements(desk, declaration), desk.now)
+    place = workplace()
+    declaration = place.system(system)
+    today = place.now.astimezone(ZoneInfo(declaration.zone)).date()
+    bound = controls_in_force(place.policies, declaration, today)
+    said = intake(declaration, bound, requirements(place, declaration), place.now)
     text = json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     if out is None:
         click.echo(text, nl=False)

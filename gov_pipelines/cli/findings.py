@@ -10,7 +10,8 @@ from typing import Any, cast
 import click
 
 from gov_pipelines.cli.app import print_json
-from gov_pipelines.cli.desk import DAY, Desk, WithDefault, by_hand, day_of, printable, table
+from gov_pipelines.cli.desk import DAY, WithDefault, by_hand, day_of, printable, table
+from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.people import (
     Clock,
@@ -23,9 +24,9 @@ from gov_pipelines.people import (
     start_clock,
 )
 from gov_pipelines.people.findings import REPORT_WITHIN
-from gov_pipelines.policy import Clause, control_key
+from gov_pipelines.policy import control_key, did_you_mean
 from gov_pipelines.policy.kinds import Incident
-from gov_pipelines.store import reading
+from gov_pipelines.store import Connection, reading
 
 _CONFIDED = ("text", "decision", "by")
 
@@ -55,18 +56,18 @@ def list_findings(system: str | None, everything: bool, as_json: bool) -> None:
     Example:
       gov findings list mortgage_underwriting --all
     """
-    desk = Desk()
+    place = workplace()
     if system is not None:
-        desk.place.system(system)
-    with reading(desk.place.engine) as connection:
-        known = known_findings(connection, desk.roster(connection), system).values()
+        place.system(system)
+    with reading(place.engine) as connection:
+        known = known_findings(connection, place.roster(connection), system).values()
     shown = sorted((each for each in known if everything or each.state == "open"), key=lambda each: (each.due, each.id))
     if as_json:
-        print_json([_record(desk, each) for each in shown])
+        print_json([_record(place, each) for each in shown])
         return
     if shown:
-        click.echo(table([_line(desk, each) for each in shown]))
-    late = sum(_past_due(desk, each) for each in shown)
+        click.echo(table([_line(place, each) for each in shown]))
+    late = sum(_past_due(place, each) for each in shown)
     running = sum(clock.reported is None for each in shown for clock in each.clocks)
     click.echo(
         f"Findings{'' if everything else ' open'}: {len(shown)}. Past due: {late}. Incident clocks running: {running}."
@@ -83,13 +84,13 @@ def show(finding: str, as_json: bool) -> None:
     Example:
       gov findings show F-3fa92c1b07
     """
-    desk = Desk()
-    with reading(desk.place.engine) as connection:
-        found = desk.finding(connection, finding)
+    place = workplace()
+    with reading(place.engine) as connection:
+        found = _finding(place, connection, finding)
     if as_json:
-        print_json(_record(desk, found) | {name: getattr(found, name) for name in _CONFIDED})
+        print_json(_record(place, found) | {name: getattr(found, name) for name in _CONFIDED})
         return
-    click.echo("\n".join(f"{name:<12} {printable(said)}" for name, said in _facts(desk, found) if said))
+    click.echo("\n".join(f"{name:<12} {printable(said)}" for name, said in _facts(place, found) if said))
 
 
 @findings_command.command("assign")
@@ -104,12 +105,12 @@ def assign_finding(finding: str, owner: str | None, action: str | None, due: dat
     Example:
       gov findings assign F-3fa92c1b07 --owner credit-risk --action "Retrain without income bands" --due 2026-12-01
     """
-    desk = Desk()
-    with desk.engine.begin() as connection:
-        found = desk.finding(connection, finding)
-        today = desk.books.today(found.system, desk.now)
-        assign(connection, found, owner=owner, action=action, due=day_of(due), today=today, now=desk.now)
-        now = desk.finding(connection, finding)
+    place = workplace()
+    with place.store.begin() as connection:
+        found = _finding(place, connection, finding)
+        today = place.books.today(found.system, place.now)
+        assign(connection, found, owner=owner, action=action, due=day_of(due), today=today, now=place.now)
+        now = _finding(place, connection, finding)
     click.echo(f"{finding}: {printable(now.owner)}, due {now.due}. {printable(now.action or 'No action is named.')}")
 
 
@@ -126,10 +127,10 @@ def accept_finding(finding: str, why: str, person: str, folder: Path) -> None:
     Example:
       gov findings accept F-3fa92c1b07 --why "Corrected by letter on 3 November" --as jane --key keys/jane
     """
-    desk = Desk()
-    with desk.engine.begin() as connection:
-        found = desk.finding(connection, finding)
-        accept(connection, desk.hand(connection, person, folder), found, _entitled(desk, found), why, desk.now)
+    place = workplace()
+    with place.store.begin() as connection:
+        found = _finding(place, connection, finding)
+        accept(connection, place.hand(connection, person, folder), found, _entitled(place, found), why, place.now)
     click.echo(f"{finding} is closed: accepted by {person}.")
 
 
@@ -144,13 +145,13 @@ def incident(finding: str, kind: str, aware: datetime) -> None:
     Example:
       gov findings incident F-3fa92c1b07 --kind serious --aware 2026-11-03
     """
-    desk = Desk()
-    with desk.engine.begin() as connection:
-        found = desk.finding(connection, finding)
-        today = desk.books.today(found.system, desk.now)
-        start_clock(connection, found, cast("Incident", kind), aware.date(), today, desk.now)
-        clock = desk.finding(connection, finding).clocks[-1]
-    click.echo(f"{finding}: {_clock(desk, found, clock)}.")
+    place = workplace()
+    with place.store.begin() as connection:
+        found = _finding(place, connection, finding)
+        today = place.books.today(found.system, place.now)
+        start_clock(connection, found, cast("Incident", kind), aware.date(), today, place.now)
+        clock = _finding(place, connection, finding).clocks[-1]
+    click.echo(f"{finding}: {_clock(place, found, clock)}.")
 
 
 @findings_command.command("report")
@@ -164,84 +165,89 @@ def report(finding: str, authority: str, person: str, folder: Path) -> None:
     Example:
       gov findings report F-3fa92c1b07 --to "Market surveillance authority" --as jane --key keys/jane
     """
-    desk = Desk()
-    with desk.engine.begin() as connection:
-        found = desk.finding(connection, finding)
+    place = workplace()
+    with place.store.begin() as connection:
+        found = _finding(place, connection, finding)
         report_incident(
-            connection, desk.hand(connection, person, folder), found, _entitled(desk, found), authority, desk.now
+            connection, place.hand(connection, person, folder), found, _entitled(place, found), authority, place.now
         )
-        now = desk.finding(connection, finding)
-    click.echo("\n".join(f"{finding}: {_clock(desk, now, clock)}." for clock in now.clocks))
+        now = _finding(place, connection, finding)
+    click.echo("\n".join(f"{finding}: {_clock(place, now, clock)}." for clock in now.clocks))
 
 
-def _entitled(desk: Desk, finding: Finding) -> frozenset[str]:
-    declaration = desk.books.systems.get(finding.system)
+def _finding(place: Workplace, connection: Connection, name: str) -> Finding:
+    known = known_findings(connection, place.roster(connection))
+    if name not in known:
+        raise WrongUse(f"There is no finding {name}. {did_you_mean(name, known)} `gov findings --all` lists them.")
+    return known[name]
+
+
+def _entitled(place: Workplace, finding: Finding) -> frozenset[str]:
+    declaration = place.books.systems.get(finding.system)
     if declaration is None:
         raise WrongUse(
             f"{finding.system} is not declared any more, so nobody may sign for it. Restore its defs.yaml first."
         )
-    clauses: dict[str, Clause] = {
-        control_key(policy, each): each for policy in desk.books.policies for each in policy.clauses
-    }
+    clauses = {control_key(policy, each): each for policy in place.books.policies for each in policy.clauses}
     return may_accept(declaration, clauses.get(finding.control or ""))
 
 
-def _past_due(desk: Desk, finding: Finding) -> bool:
-    return finding.state == "open" and desk.books.today(finding.system, desk.now) > finding.due
+def _past_due(place: Workplace, finding: Finding) -> bool:
+    return finding.state == "open" and place.books.today(finding.system, place.now) > finding.due
 
 
-def _line(desk: Desk, each: Finding) -> list[str]:
-    due = f"due {each.due}{' PAST DUE' if _past_due(desk, each) else ''}" if each.state == "open" else "-"
+def _line(place: Workplace, each: Finding) -> list[str]:
+    due = f"due {each.due}{' PAST DUE' if _past_due(place, each) else ''}" if each.state == "open" else "-"
     seen = f"seen on {each.occurrences} day{'s' * (each.occurrences != 1)}" if each.control else "said once"
     again = f"reopened {len(each.reopened)} x" if each.reopened else ""
-    clocks = ", ".join(_clock(desk, each, clock) for clock in each.clocks)
-    days = f"{each.days_open(desk.now)} days"
+    clocks = ", ".join(_clock(place, each, clock) for clock in each.clocks)
+    days = f"{each.days_open(place.now)} days"
     what = each.control or "a concern"
     return [each.id, each.state, each.severity, each.system, what, due, days, seen, each.owner, again, clocks]
 
 
-def _clock(desk: Desk, finding: Finding, clock: Clock) -> str:
+def _clock(place: Workplace, finding: Finding, clock: Clock) -> str:
     if clock.reported:
-        late = " LATE" if clock.late(desk.books.zone(finding.system)) else ""
+        late = " LATE" if clock.late(place.books.zone(finding.system)) else ""
         return (
             f"{clock.kind} incident reported{late} on {clock.reported:%Y-%m-%d} to {printable(clock.authority or '')}"
         )
-    late = " OVERDUE" if clock.overdue(desk.books.today(finding.system, desk.now)) else ""
+    late = " OVERDUE" if clock.overdue(place.books.today(finding.system, place.now)) else ""
     return f"{clock.kind} incident, report by {clock.due}{late}"
 
 
-def _facts(desk: Desk, found: Finding) -> list[tuple[str, str | None]]:
+def _facts(place: Workplace, found: Finding) -> list[tuple[str, str | None]]:
     """One finding, a fact a line; a fact that is not known has no line."""
     days = [f"{day}{f' ({count} breaches)' if count else ''}" for day, count in sorted(found.red.items())]
     return [
         ("finding", found.id),
         ("system", found.system),
         ("control", found.control or "a concern, which somebody raised"),
-        ("state", f"{found.state}, {found.days_open(desk.now)} days open"),
+        ("state", f"{found.state}, {found.days_open(place.now)} days open"),
         ("severity", found.severity),
         ("owner", found.owner),
         ("action", found.action or "none is named; `gov findings assign`"),
-        ("due", f"{found.due}{' PAST DUE' if _past_due(desk, found) else ''}"),
+        ("due", f"{found.due}{' PAST DUE' if _past_due(place, found) else ''}"),
         ("first seen", f"{found.partition}, by snapshot {found.snapshot}" if found.partition else None),
         ("opened", f"{found.opened_at:%Y-%m-%d %H:%M} UTC"),
         ("reopened", ", ".join(f"{at:%Y-%m-%d %H:%M}" for at in found.reopened)),
         ("seen on", ", ".join(days)),
         ("accepted", ", ".join(str(day) for day in sorted(found.accepted))),
         ("closed", f"{found.closed_at:%Y-%m-%d %H:%M} UTC: {found.evidence}" if found.closed_at else None),
-        *(("incident", _clock(desk, found, clock)) for clock in found.clocks),
+        *(("incident", _clock(place, found, clock)) for clock in found.clocks),
         ("said by", found.by),
         ("decision", found.decision),
         ("text", found.text),
     ]
 
 
-def _record(desk: Desk, found: Finding) -> dict[str, Any]:
+def _record(place: Workplace, found: Finding) -> dict[str, Any]:
     said = {name: value for name, value in asdict(found).items() if name not in _CONFIDED}
     for name in ("red", "accepted"):
         said[name] = {day.isoformat(): count for day, count in sorted(said[name].items())}
     derived = {
-        "days_open": found.days_open(desk.now),
+        "days_open": found.days_open(place.now),
         "occurrences": found.occurrences,
-        "past_due": _past_due(desk, found),
+        "past_due": _past_due(place, found),
     }
     return said | derived

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import asdict
-from datetime import UTC, date, datetime
 
 import click
 
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.place import Workplace, workplace
-from gov_pipelines.evidence import load_signer
 from gov_pipelines.policy import CoverageCell, LastVerdict, Orphan, coverage_matrix, last_verdict, orphans
-from gov_pipelines.report import standing_waivers
 from gov_pipelines.store import reading, verdict_history
 
 
@@ -29,12 +26,13 @@ def gaps_command(only_orphans: bool, strict: bool, as_json: bool) -> int:
       gov gaps --strict
       gov gaps --orphans --json
     """
-    place, today = workplace(), datetime.now(UTC).date()
+    place = workplace()
+    today = place.now.date()
     serve_none = orphans(place.policies, place.systems[0].values(), place.project.root, today=today)
     if only_orphans:
         print_json([asdict(each) for each in serve_none]) if as_json else _show_orphans(serve_none)
         return 1 if strict and serve_none else 0
-    cells = coverage(place, today)
+    cells = coverage(place)
     gaps = [cell for cell in cells if cell.gap]
     if as_json:
         print_json([asdict(cell) for cell in cells])
@@ -52,7 +50,7 @@ def gaps_command(only_orphans: bool, strict: bool, as_json: bool) -> int:
     return 1 if strict and gaps else 0
 
 
-def coverage(place: Workplace, today: date) -> list[CoverageCell]:
+def coverage(place: Workplace) -> list[CoverageCell]:
     """The coverage matrix of a project, with what its store last said, the riskiest first."""
     declarations, mistakes = place.systems
     for mistake in mistakes:
@@ -64,9 +62,8 @@ def coverage(place: Workplace, today: date) -> list[CoverageCell]:
             for row in verdict_history(connection, system):
                 rows[row.control].append(row)
             last |= {(system, control): found for control, said in rows.items() if (found := last_verdict(said))}
-        authority = load_signer(place.home.keys_dir).public
-        waivers = standing_waivers(connection, authority, place.policies, datetime.now(UTC))
-    cells = coverage_matrix(place.policies, declarations.values(), last, today=today, waivers=waivers)
+        waivers = place.waivers(connection)
+    cells = coverage_matrix(place.policies, declarations.values(), last, today=place.now.date(), waivers=waivers)
     return sorted(cells, key=lambda cell: -cell.risk)
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from gov_pipelines.cli.app import print_json
-from gov_pipelines.cli.desk import Desk
+from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.people import TRANSITIONS, Requirement, approval_subject
 from gov_pipelines.pipeline.clearing import gate_now, people_of
-from gov_pipelines.pipeline.night import Night
 from gov_pipelines.policy import SystemDeclaration
 from gov_pipelines.store import reading
 
@@ -34,11 +32,11 @@ def gate_command(system: str, approve: bool, person: str | None, folder: Path | 
       gov gate mortgage_underwriting
       gov gate mortgage_underwriting --approve --as omar --key keys/omar
     """
-    desk = Desk()
-    declaration = desk.place.system(system)
+    place = workplace()
+    declaration = place.system(system)
     if approve:
-        _approve(desk, declaration, person, folder)
-    found = requirements(desk, declaration)
+        _approve(place, declaration, person, folder)
+    found = requirements(place, declaration)
     shut = any(not each.met for each in found)
     if as_json:
         print_json(
@@ -52,27 +50,19 @@ def gate_command(system: str, approve: bool, person: str | None, folder: Path | 
     return int(shut and not approve)
 
 
-def requirements(desk: Desk, declaration: SystemDeclaration) -> list[Requirement]:
+def requirements(place: Workplace, declaration: SystemDeclaration) -> list[Requirement]:
     """What the gate asks of a system at this moment."""
-    night = Night(
-        home=desk.place.home,
-        project=desk.place.project.root,
-        declaration=declaration,
-        policies=desk.place.policies,
-        partition=desk.now.date(),
-        as_of=desk.now,
-        environ=os.environ,
-    )
-    with reading(desk.engine) as connection:
+    night = place.night(declaration, place.now.date())
+    with reading(place.store) as connection:
         return gate_now(night, connection, people_of(night, connection))
 
 
-def _approve(desk: Desk, declaration: SystemDeclaration, person: str | None, folder: Path | None) -> None:
+def _approve(place: Workplace, declaration: SystemDeclaration, person: str | None, folder: Path | None) -> None:
     if person is None or folder is None:
         raise WrongUse("--approve is signed: name who signs with --as, and the folder of their own key with --key.")
     entitled = [name for name in (declaration.owner, declaration.approver) if name is not None]
-    with desk.engine.begin() as connection:
-        hand = desk.hand(connection, person, folder)
+    with place.store.begin() as connection:
+        hand = place.hand(connection, person, folder)
         role = hand.role(f"sign for {declaration.system}", entitled)
-        hand.sign(connection, "approve", role, declaration.system, approval_subject(declaration), desk.now)
+        hand.sign(connection, "approve", role, declaration.system, approval_subject(declaration), place.now)
     click.echo(f"{person} has signed the declaration of {declaration.system} as it is.", err=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from gov_pipelines.cli.app import here, print_json
-from gov_pipelines.cli.desk import Desk, table
+from gov_pipelines.cli.desk import table
+from gov_pipelines.cli.place import workplace
 from gov_pipelines.evidence import generate, load_signer, load_trust
 from gov_pipelines.people import enrol, refused_acts, revoke
 from gov_pipelines.store import Home, reading
@@ -77,9 +78,9 @@ def add(name: str, roles: tuple[str, ...], public: Path) -> None:
     Example:
       gov keys add ann --role senior_underwriter --public keys/ann/signing.pub.json
     """
-    desk, key = Desk(), load_trust(public)
-    with desk.engine.begin() as connection:
-        enrol(connection, load_signer(desk.place.home.keys_dir), name, roles, key, desk.now)
+    place, key = workplace(), load_trust(public)
+    with place.store.begin() as connection:
+        enrol(connection, load_signer(place.home.keys_dir), name, roles, key, place.now)
     click.echo(f"{name} is enrolled as {', '.join(sorted(set(roles)))} with the key {key.keyid}.")
 
 
@@ -92,9 +93,9 @@ def revoke_person(name: str) -> None:
     Example:
       gov keys revoke ann
     """
-    desk = Desk()
-    with desk.engine.begin() as connection:
-        revoke(connection, load_signer(desk.place.home.keys_dir), name, desk.now)
+    place = workplace()
+    with place.store.begin() as connection:
+        revoke(connection, load_signer(place.home.keys_dir), name, place.now)
     click.echo(f"{name}'s key is revoked. Days cleared before are as they were; `gov audit` clears a day anew.")
 
 
@@ -107,9 +108,9 @@ def people(as_json: bool) -> None:
     Example:
       gov keys list
     """
-    desk = Desk()
-    with reading(desk.engine) as connection:
-        roster = desk.roster(connection)
+    place = workplace()
+    with reading(place.store) as connection:
+        roster = place.roster(connection)
         refused = refused_acts(connection, roster)
     known = [
         {

@@ -9,7 +9,8 @@ from datetime import date, timedelta
 import click
 
 from gov_pipelines.cli.app import print_json
-from gov_pipelines.cli.desk import Desk, table
+from gov_pipelines.cli.desk import table
+from gov_pipelines.cli.place import workplace
 from gov_pipelines.notify import deliver, routes_from
 from gov_pipelines.people import Owed, known_obligations, obligations_in_force
 from gov_pipelines.pipeline.register import register
@@ -32,15 +33,15 @@ def obligations_command(tell: bool, as_json: bool) -> None:
       gov obligations
       gov obligations --tell
     """
-    desk = Desk()
-    today, books = desk.now.date(), desk.books
-    with reading(desk.engine) as connection:
-        owed = known_obligations(connection, desk.roster(connection), books.policies, desk.now)
+    place = workplace()
+    today, books = place.now.date(), place.books
+    with reading(place.store) as connection:
+        owed = known_obligations(connection, place.roster(connection), books.policies, place.now)
     obliging = {
         control_key(policy, clause): owes for policy, clause, owes in obligations_in_force(books.policies, today)
     }
-    new = register(desk.engine, books, desk.authority, desk.now) if tell else None
-    sent = deliver(desk.engine, routes_from(os.environ), desk.now) if tell else None
+    new = register(place.store, books, place.authority, place.now) if tell else None
+    sent = deliver(place.store, routes_from(os.environ), place.now) if tell else None
     if as_json:
         lists = {
             key: owes.model_dump(mode="json", by_alias=True, include={"tools", "never"})

@@ -1,13 +1,22 @@
-"""What most commands begin with: the project's systems and policies, its home and its store."""
+"""What most commands begin with: the project's systems and policies, its home, its store, its people, and the clock."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
 
 from gov_pipelines.cli.app import here
 from gov_pipelines.errors import ConfigurationError, Mistake, WrongUse
+from gov_pipelines.evidence import PublicKey, load_signer
+from gov_pipelines.people import Hand, Roster, Waiver, hand_of, roster_of, waivers_in_force
+from gov_pipelines.pipeline.register import Books, open_books
 from gov_pipelines.policy import (
     Policy,
     SystemDeclaration,
@@ -17,14 +26,18 @@ from gov_pipelines.policy import (
     load_policies,
 )
 from gov_pipelines.project import Project
-from gov_pipelines.store import Engine, Home, open_store
+from gov_pipelines.store import Connection, Engine, Home, open_store
+
+if TYPE_CHECKING:
+    from gov_pipelines.pipeline.night import Night
 
 
 @dataclass(frozen=True)
 class Workplace:
-    """One project and its home, opened as far as a command needs."""
+    """One project and its home, opened as far as a command needs, and the clock of the command."""
 
     project: Project
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @cached_property
     def home(self) -> Home:
@@ -44,6 +57,14 @@ class Workplace:
         """Every declaration that can be read, and the mistakes of the others."""
         return load_declarations(self.project.assets)
 
+    @cached_property
+    def books(self) -> Books:
+        """Policies in use and systems; files with mistakes are named, and left out."""
+        books = open_books(self.project)
+        for mistake in books.mistakes:
+            click.echo(f"not read: {mistake}", err=True)
+        return books
+
     def system(self, name: str) -> SystemDeclaration:
         """One system's declaration.
 
@@ -60,6 +81,18 @@ class Workplace:
             )
         return load_declaration(file)
 
+    def night(self, declaration: SystemDeclaration, day: date) -> Night:
+        """One partition of a system, as it is seen now."""
+        from gov_pipelines.pipeline.night import Night  # noqa: PLC0415  (every room: only some commands need them)
+
+        root = self.project.root
+        return Night(self.home, root, declaration, self.policies, day, as_of=self.now, environ=dict(os.environ))
+
+    @cached_property
+    def authority(self) -> PublicKey:
+        """The home's key, which enrols people."""
+        return load_signer(self.home.keys_dir).public
+
     @cached_property
     def engine(self) -> Engine:
         """The store of results.
@@ -67,12 +100,32 @@ class Workplace:
         Raises:
             WrongUse: nothing was audited in this home yet.
         """
-        url = os.environ.get("GOV_STORE_URL")
-        if url is None and not (self.project.home / "store.db").is_file():
+        if "GOV_STORE_URL" not in os.environ and not (self.project.home / "store.db").is_file():
             raise WrongUse(
                 f"Nothing was audited in {self.project.home} yet. Run `gov audit SYSTEM --date DAY`, or `gov demo`."
             )
-        return open_store(url or self.home.store_url)
+        return self._open()
+
+    @cached_property
+    def store(self) -> Engine:
+        """The store; a new one where nothing was audited yet, for people owe things before."""
+        assert self.authority  # no store is made in a home without a key
+        return self._open()
+
+    def _open(self) -> Engine:
+        return open_store(os.environ.get("GOV_STORE_URL") or self.home.store_url)
+
+    def roster(self, connection: Connection) -> Roster:
+        """Who is enrolled."""
+        return roster_of(connection, self.authority)
+
+    def hand(self, connection: Connection, person: str, folder: Path) -> Hand:
+        """Somebody about to sign, with the key in a folder."""
+        return hand_of(self.roster(connection), person, load_signer(folder), self.now)
+
+    def waivers(self, connection: Connection) -> Mapping[tuple[str, str], Waiver]:
+        """The waivers in force, by system and control."""
+        return waivers_in_force(connection, self.roster(connection), self.policies, self.now)
 
 
 def workplace() -> Workplace:

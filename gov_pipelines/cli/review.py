@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -12,7 +11,8 @@ import click
 import polars as pl
 
 from gov_pipelines.cli.app import print_json
-from gov_pipelines.cli.desk import DAY, Desk, WithDefault, by_hand, day_of, printable, table
+from gov_pipelines.cli.desk import DAY, WithDefault, by_hand, day_of, printable, table
+from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.evidence import canonical, load_signer
 from gov_pipelines.people import Act, Case, Hand, Review, SignedAct, facts_of, objection, release_subject, releases
@@ -54,8 +54,8 @@ def waiting(system: str, on: datetime | None, as_json: bool) -> None:
     Example:
       gov review list mortgage_underwriting --date 2026-09-30
     """
-    desk = Desk()
-    folders = _days(desk, desk.place.system(system), day_of(on), HELD)
+    place = workplace()
+    folders = _days(place, place.system(system), day_of(on), HELD)
     held = [read_frame(folder / HELD).with_columns(day=pl.lit(folder.name)) for folder in folders]
     rows = pl.concat(held).to_dicts() if held else []
     single = [row for row in rows if row["on_fail"] == "hold_decision"]
@@ -99,8 +99,8 @@ def show(system: str, decision: str, on: datetime | None, folder: Path | None, a
     Example:
       gov review show mortgage_underwriting BF-0224 --key keys/ann
     """
-    desk = Desk()
-    night, day, statement = _opened(desk, system, decision, day_of(on))
+    place = workplace()
+    night, day, statement = _opened(place, system, decision, day_of(on))
     if folder is not None:
         snapshot = statement.snapshot
         opening = Opening(
@@ -108,9 +108,9 @@ def show(system: str, decision: str, on: datetime | None, folder: Path | None, a
             system=system,
             decision_id=decision,
             revision=snapshot.revision,
-            opened_at=desk.now,
+            opened_at=place.now,
         )
-        with desk.engine.begin() as connection:
+        with place.store.begin() as connection:
             note_opening(connection, opening)
     (row,) = day.log.filter(decision_id=decision).to_dicts()
     facts = {name: value for name, value in facts_of(row).items() if name not in day.declaration.protected_attributes}
@@ -195,8 +195,8 @@ def release(system: str, control: str, on: datetime, person: str, folder: Path) 
     Example:
       gov review release mortgage_underwriting house-fair-lending/FL-6 --date 2026-09-30 --as eve --key keys/eve
     """
-    desk = Desk()
-    night = _night(desk, desk.place.system(system), on.date())
+    place = workplace()
+    night = place.night(place.system(system), on.date())
     statement = _signed(open_day(night))
     holding = {each.key: each for each in night.bound if each.on_fail == "hold_all"}
     if control not in holding:
@@ -207,13 +207,13 @@ def release(system: str, control: str, on: datetime, person: str, folder: Path) 
         raise WrongUse(f"{control} is {verdict} on {night.partition} and holds nothing.")
     approver = holding[control].control.approver
     assert approver is not None  # lint asks for one with hold_all
-    with desk.engine.begin() as connection:
-        hand = desk.hand(connection, person, folder)
+    with place.store.begin() as connection:
+        hand = place.hand(connection, person, folder)
         role = hand.role(f"release what {control} holds", [approver])
         subject = release_subject(statement.snapshot, control)
-        act = Act("release", person, role, desk.now, system, subject)
-        assert releases(SignedAct(act, "", "", desk.now), statement.snapshot, control, approver)
-        hand.sign(connection, "release", role, system, subject, desk.now)
+        act = Act("release", person, role, place.now, system, subject)
+        assert releases(SignedAct(act, "", "", place.now), statement.snapshot, control, approver)
+        hand.sign(connection, "release", role, system, subject, place.now)
     clear(night)
     click.echo(f"Released from {control}: {night.partition}, revision {statement.snapshot.revision}.{_now(night)}")
 
@@ -222,11 +222,11 @@ def _review(
     system: str, decision: str, on: date | None, control: str | None, person: str, folder: Path, said: Mapping[str, Any]
 ) -> None:
     """Sign a review of a decision for each control that holds it and that the person may review."""
-    desk = Desk()
-    night, day, _ = _opened(desk, system, decision, on)
+    place = workplace()
+    night, day, _ = _opened(place, system, decision, on)
     cases = _cases(day, decision, control)
-    with desk.engine.begin() as connection:
-        hand = desk.hand(connection, person, folder)
+    with place.store.begin() as connection:
+        hand = place.hand(connection, person, folder)
         snapshots = people_of(night, connection).snapshots
         problems, signed = [], []
         for case in cases:
@@ -242,11 +242,11 @@ def _review(
                 opened_at=canonical.instant(opened) if opened else None,
                 **said,
             )
-            act = Act("review", person, _role(hand, case), desk.now, system, review.subject())
-            if problem := objection(SignedAct(act, "", key_id, desk.now), case, snapshots):
+            act = Act("review", person, _role(hand, case), place.now, system, review.subject())
+            if problem := objection(SignedAct(act, "", key_id, place.now), case, snapshots):
                 problems.append(f"{case.control}: {problem}")
             else:
-                hand.sign(connection, act.kind, act.role, system, act.subject, desk.now)
+                hand.sign(connection, act.kind, act.role, system, act.subject, place.now)
                 signed.append(case.control)
     if not signed:
         raise WrongUse(f"Nothing was signed. {'; '.join(problems)}.")
@@ -284,14 +284,14 @@ def _concerns(day: Day, bound: BoundClause, decision: str) -> bool:
     return verdict is not None and (isinstance(bound.control, HumanReview) or verdict != "within")
 
 
-def _opened(desk: Desk, system: str, decision: str, on: date | None) -> tuple[Night, Day, Statement]:
+def _opened(place: Workplace, system: str, decision: str, on: date | None) -> tuple[Night, Day, Statement]:
     """The day a decision stands on.
 
     Raises:
         WrongUse: on none, on several, or on one without a snapshot to rely on.
     """
-    declaration = desk.place.system(system)
-    folders = _days(desk, declaration, on, "decision_log.parquet")
+    declaration = place.system(system)
+    folders = _days(place, declaration, on, "decision_log.parquet")
     named = pl.col("decision_id") == decision
     days = [
         folder.name
@@ -305,7 +305,7 @@ def _opened(desk: Desk, system: str, decision: str, on: date | None) -> tuple[Ni
     if len(days) != 1:
         said = f"stands on {', '.join(days)}; choose one with --date" if days else "stands on no day that was audited"
         raise WrongUse(f"{decision} of {system} {said}. `gov review list {system}` shows what waits.")
-    night = _night(desk, declaration, date.fromisoformat(days[0]))
+    night = place.night(declaration, date.fromisoformat(days[0]))
     day = open_day(night)
     return night, day, _signed(day)
 
@@ -316,22 +316,9 @@ def _signed(day: Day) -> Statement:
     return day.statement
 
 
-def _night(desk: Desk, declaration: SystemDeclaration, on: date) -> Night:
-    place = desk.place
-    return Night(
-        home=place.home,
-        project=place.project.root,
-        declaration=declaration,
-        policies=place.policies,
-        partition=on,
-        as_of=desk.now,
-        environ=os.environ,
-    )
-
-
-def _days(desk: Desk, declaration: SystemDeclaration, on: date | None, name: str) -> Sequence[Path]:
+def _days(place: Workplace, declaration: SystemDeclaration, on: date | None, name: str) -> Sequence[Path]:
     """The folders of audited days that have a file, in order."""
-    root = desk.place.home.partition_dir(declaration.system, date.min).parent
+    root = place.home.partition_dir(declaration.system, date.min).parent
     return [file.parent for file in sorted(root.glob(f"{on.isoformat() if on else '????-??-??'}/{name}"))]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from datetime import UTC, datetime
 
 import click
 
@@ -33,7 +32,7 @@ def selftest_command(system: str | None, as_json: bool) -> int:
     named, mistakes = ({system: place.system(system)}, []) if system else place.systems
     for mistake in mistakes:
         click.echo(f"not tested: {mistake}", err=True)
-    today = datetime.now(UTC).date()
+    today = place.now.date()
     findings = []
     for declaration in named.values():
         day = max(newest_due(declaration, today), declaration.starts)

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from gov_pipelines.cli.app import print_json
-from gov_pipelines.cli.desk import DAY, Desk, WithDefault, by_hand, table
+from gov_pipelines.cli.desk import DAY, WithDefault, by_hand, clause_in_force, table
+from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.people import Waiver, countersign, known_waivers, policy_owners, waive
 from gov_pipelines.store import reading
@@ -48,16 +49,16 @@ def ask(clause: str, system: str, why: str, until: datetime, person: str, folder
       gov waive ask house-fair-lending/FL-9 --system mortgage_underwriting --why "Too few rows a day until March" \\
         --until 2027-03-01 --as jane --key keys/jane
     """
-    desk = Desk()
-    declaration = desk.place.system(system)
-    policy, found = desk.clause(clause)
+    place = workplace()
+    declaration = place.system(system)
+    policy, found = clause_in_force(place, clause)
     if policy.policy not in declaration.policies:
         raise WrongUse(
             f"{system} is not under {policy.policy}, so there is nothing to waive. It is under: {', '.join(declaration.policies)}."
         )
-    with desk.engine.begin() as connection:
-        hand = desk.hand(connection, person, folder)
-        act = waive(connection, hand, declaration, policy, found, why=why, until=until.date(), now=desk.now)
+    with place.store.begin() as connection:
+        hand = place.hand(connection, person, folder)
+        act = waive(connection, hand, declaration, policy, found, why=why, until=until.date(), now=place.now)
     click.echo(
         f"Waiver {act[:12]} of {clause} for {system} until {until:%Y-%m-%d} is asked for, and not in force. "
         f"Somebody else, as {policy.owner}: gov waive countersign {act[:12]} --as NAME --key FOLDER"
@@ -74,11 +75,11 @@ def countersign_waiver(waiver: str, person: str, folder: Path) -> None:
     Example:
       gov waive countersign 3fa92c1b07d2 --as omar --key keys/omar
     """
-    desk = Desk()
-    with desk.engine.begin() as connection:
-        found = _waiver(known_waivers(connection, desk.roster(connection), desk.books.policies), waiver)
-        entitled = policy_owners(desk.books.policies).get(found.clause.partition("/")[0], set())
-        countersign(connection, desk.hand(connection, person, folder), found, entitled, desk.now)
+    place = workplace()
+    with place.store.begin() as connection:
+        found = _waiver(known_waivers(connection, place.roster(connection), place.books.policies), waiver)
+        entitled = policy_owners(place.books.policies).get(found.clause.partition("/")[0], set())
+        countersign(connection, place.hand(connection, person, folder), found, entitled, place.now)
     click.echo(
         f"Waiver {found.id[:12]} of {found.clause} for {found.system} is in force until {found.until}, exclusive."
     )
@@ -93,17 +94,17 @@ def list_waivers(as_json: bool) -> None:
     Example:
       gov waive list
     """
-    desk = Desk()
-    with reading(desk.engine) as connection:
-        known = known_waivers(connection, desk.roster(connection), desk.books.policies)
+    place = workplace()
+    with reading(place.store) as connection:
+        known = known_waivers(connection, place.roster(connection), place.books.policies)
     if as_json:
-        print_json([asdict(each) | {"state": each.state(desk.now)} for each in known])
+        print_json([asdict(each) | {"state": each.state(place.now)} for each in known])
         return
     if known:
         click.echo(
-            table([[each.id[:12], each.state(desk.now), each.system, each.clause, *_words(each)] for each in known])
+            table([[each.id[:12], each.state(place.now), each.system, each.clause, *_words(each)] for each in known])
         )
-    click.echo(f"{len(known)} waivers, {sum(each.stands(desk.now) for each in known)} in force.")
+    click.echo(f"{len(known)} waivers, {sum(each.stands(place.now) for each in known)} in force.")
 
 
 def _words(each: Waiver) -> list[str]:

@@ -31,8 +31,8 @@ from gov_pipelines.people.reviews import (
     standing_review,
 )
 from gov_pipelines.people.roster import Enrolment, Roster, acts_of, enrol, refused_acts, revoke, roster_of
-from gov_pipelines.people.standing import known_findings, known_obligations, known_waivers
-from gov_pipelines.people.waivers import Waiver, policy_owners, waivers_in_force
+from gov_pipelines.people.standing import known_findings, known_obligations, known_waivers, waivers_in_force
+from gov_pipelines.people.waivers import Waiver, policy_owners
 
 __all__ = [
     "TRANSITIONS", "Act", "Case", "Clock", "Enrolment", "Finding", "Hand", "Kind", "Owed", "RefusedAct",

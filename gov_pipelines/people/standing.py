@@ -28,3 +28,11 @@ def known_waivers(connection: Connection, roster: Roster, policies: Iterable[Pol
     """Every waiver that was asked for, whether it stands or not, in the order it was asked for."""
     acts = [each for kind in ("waive", "countersign") for each in acts_of(connection, roster, kind)]
     return waivers_of(acts, roster, policy_owners(policies))
+
+
+def waivers_in_force(
+    connection: Connection, roster: Roster, policies: Iterable[Policy], at: datetime
+) -> dict[tuple[str, str], Waiver]:
+    """The waiver in force at an instant, by (system, control key); of several the one that ends last."""
+    standing = (each for each in known_waivers(connection, roster, policies) if each.stands(at))
+    return {(each.system, each.clause): each for each in sorted(standing, key=lambda each: each.ends)}

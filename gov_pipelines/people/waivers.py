@@ -93,23 +93,6 @@ def waivers_of(acts: Iterable[SignedAct], roster: Roster, owners: Mapping[str, C
     return found
 
 
-def waivers_in_force(
-    acts: Iterable[SignedAct], roster: Roster, on: datetime, owners: Mapping[str, Collection[str]]
-) -> dict[tuple[str, str], Waiver]:
-    """The waiver in force at an instant, by (system, control key); of several the one that ends last.
-
-    Args:
-        acts: `waive` and `countersign` acts whose signature holds.
-        roster: who held which role, when.
-        on: the instant.
-        owners: of each policy, who may countersign: `policy_owners`.
-    """
-    standing = sorted(
-        (each for each in waivers_of(acts, roster, owners) if each.stands(on)), key=lambda each: each.ends
-    )
-    return {(each.system, each.clause): each for each in standing}
-
-
 def _asked_for(asked: SignedAct) -> Waiver | None:
     """The waiver that an act asks for; None where it asks for more than a year, or for nothing that makes sense."""
     match asked.act.system, asked.act.subject:
@@ -119,7 +102,7 @@ def _asked_for(asked: SignedAct) -> Waiver | None:
         ):
             try:
                 ends = midnight(date.fromisoformat(until), zone)
-            except (ValueError, LookupError):  # no date, no zone
+            except (ValueError, LookupError, OSError):  # no date, no zone; `America` is a folder of zones
                 return None
         case _:
             return None

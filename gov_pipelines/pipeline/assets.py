@@ -10,7 +10,7 @@ Dagster orders and shows the steps; what they do is in `night.py`, and what they
 # No deferred annotations here: Dagster compares that of `context` with its classes, as it stands.
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pkgutil import resolve_name
 from typing import Any
 
@@ -187,7 +187,8 @@ def _report(graph: SystemGraph) -> dg.AssetsDefinition:
         automation_condition=settled & ~condition.in_progress(),
     )
     def run(audit: AuditHome) -> dg.MaterializeResult[Any]:
-        pages = resolve_name(f"{__package__}.pages:write_report")(audit, graph.policies)
+        write = resolve_name(f"{__package__}.pages:write_pages")
+        pages = write(audit.place, audit.store(), graph.policies, datetime.now(UTC))
         return dg.MaterializeResult(metadata=shown({"pages": len(pages), "first page": pages[0]}))
 
     return run

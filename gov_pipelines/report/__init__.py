@@ -8,17 +8,7 @@ from __future__ import annotations
 
 from gov_pipelines.report.charts import charts_installed, forest, svg
 from gov_pipelines.report.explanation import explain
-from gov_pipelines.report.gathering import gather, limit_of, measurements_in, standing_waivers
+from gov_pipelines.report.gathering import gather, limit_of, measurements_in
 from gov_pipelines.report.pages import render
 
-__all__ = [
-    "charts_installed",
-    "explain",
-    "forest",
-    "gather",
-    "limit_of",
-    "measurements_in",
-    "render",
-    "standing_waivers",
-    "svg",
-]
+__all__ = ["charts_installed", "explain", "forest", "gather", "limit_of", "measurements_in", "render", "svg"]

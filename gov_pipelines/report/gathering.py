@@ -18,7 +18,7 @@ import polars as pl
 from gov_pipelines.evidence import PublicKey
 from gov_pipelines.measure import Measurement
 from gov_pipelines.measure.reviewing import review_measurements
-from gov_pipelines.people import Roster, Waiver, acts_of, known_findings, known_obligations, known_waivers, roster_of
+from gov_pipelines.people import Roster, Waiver, acts_of, known_findings, known_obligations, roster_of, waivers_in_force
 from gov_pipelines.people.reviewing import review_rows
 from gov_pipelines.policy import (
     CoverageCell,
@@ -51,10 +51,9 @@ def gather(
     declarations: Mapping[str, SystemDeclaration],
     policies: Sequence[Policy],
     as_of: datetime,
+    authority: PublicKey,
     *,
-    key_names: Mapping[str, str] | None = None,
     mistakes: Iterable[object] = (),
-    authority: PublicKey | None = None,
     orphans: Iterable[Orphan] = (),
 ) -> Report:
     """Build the report of some systems from what was signed.
@@ -65,40 +64,20 @@ def gather(
         declarations: the systems, by name.
         policies: all versions of all policies.
         as_of: when the report is drawn up; its local date in each system's zone decides what is due.
-        key_names: names of signing keys by key id; a key without a name shows the start of its id.
+        authority: the home's public key, which says whose signatures count.
         mistakes: files that could not be read, to be named on the first page.
-        authority: the home's public key, which says whose signatures count; without it nobody's do.
         orphans: what serves no clause.
     """
-    roster = roster_of(connection, authority) if authority else None
-    waivers = standing_waivers(connection, authority, policies, as_of) if authority else {}
-    pages = (
-        _system(connection, home, each, policies, as_of, key_names or {}, waivers, roster)
-        for each in declarations.values()
-    )
+    roster = roster_of(connection, authority)
+    waivers = waivers_in_force(connection, roster, policies, as_of)
+    pages = (_system(connection, home, each, policies, as_of, waivers, roster) for each in declarations.values())
     return Report(
         as_of=as_of,
         systems=tuple(pages),
         mistakes=tuple(str(mistake) for mistake in mistakes),
         orphans=tuple(orphans),
-        obligations=tuple(known_obligations(connection, roster, policies, as_of)) if roster else (),
+        obligations=tuple(known_obligations(connection, roster, policies, as_of)),
     )
-
-
-def standing_waivers(
-    connection: Connection, authority: PublicKey, policies: Sequence[Policy], at: datetime
-) -> dict[tuple[str, str], Waiver]:
-    """The waiver that stands at an instant, by system and control; of several the one that ends last.
-
-    Args:
-        connection: of the store.
-        authority: the home's public key, which says whose signatures count.
-        policies: all versions; their owners countersign.
-        at: the instant.
-    """
-    roster = roster_of(connection, authority)
-    standing = [waiver for waiver in known_waivers(connection, roster, policies) if waiver.stands(at)]
-    return {(each.system, each.clause): each for each in sorted(standing, key=lambda each: each.ends)}
 
 
 def _system(
@@ -107,9 +86,8 @@ def _system(
     declaration: SystemDeclaration,
     policies: Sequence[Policy],
     as_of: datetime,
-    key_names: Mapping[str, str],
     waivers: Mapping[tuple[str, str], Waiver],
-    roster: Roster | None,
+    roster: Roster,
 ) -> SystemPage:
     system, today = declaration.system, as_of.astimezone(ZoneInfo(declaration.zone)).date()
     histories: dict[str, list[VerdictRow]] = {}
@@ -141,10 +119,10 @@ def _system(
         missed=tuple(day for day in expected if day not in set(signed)),
         rows=tuple(_rows(home.partition_dir(system, day), day) for day in signed),
         snapshots=tuple(snapshots),
-        key_names=key_names,
-        findings=tuple(known_findings(connection, roster, system).values()) if roster else (),
+        key_names={roster.authority.keyid: roster.authority.name},
+        findings=tuple(known_findings(connection, roster, system).values()),
         cleared=tuple(day for each in signed if (day := _cleared(home.partition_dir(system, each), each))),
-        reviewing=tuple(_reviewing(connection, home, declaration, roster)) if roster else (),
+        reviewing=tuple(_reviewing(connection, home, declaration, roster)),
         state=declaration.state,
     )
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import click
@@ -18,10 +18,9 @@ from gov_pipelines.cli.audit import run_audits
 from gov_pipelines.cli.demo.loanapp import DAYS, FIRST_DAY, HELD, PLANTED, SYSTEM, build_database
 from gov_pipelines.cli.gaps import coverage
 from gov_pipelines.cli.place import Workplace, workplace
-from gov_pipelines.cli.report import write_pages
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.evidence import DEMO_KEY_NAME, generate, load_signer
-from gov_pipelines.people import known_findings, roster_of
+from gov_pipelines.evidence import DEMO_KEY_NAME, generate
+from gov_pipelines.people import known_findings
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.store import VerdictRow, pending_count, read_frame, reading, verdict_history
 
@@ -61,12 +60,14 @@ def demo_command(tour: bool, ui: bool, as_json: bool) -> int:
         click.echo(_INTRODUCTION)
     days = [FIRST_DAY + timedelta(days=offset) for offset in range(DAYS)]
     from gov_pipelines.cli.demo.people import after_the_last_day, before_the_first_day  # noqa: PLC0415  (Dagster: as above)
+    from gov_pipelines.pipeline.pages import write_pages  # noqa: PLC0415  (as above)
 
     before_the_first_day(place)
     run_audits(place, [(place.system(SYSTEM), days)], quiet=as_json)
+    place = workplace()  # the clock has moved on
     after_the_last_day(place, days)
     found = compare(place, days)
-    pages = write_pages(place)
+    pages = write_pages(place.project, place.engine, place.policies, place.now)
     if as_json:
         print_json(
             {
@@ -96,8 +97,8 @@ def prepare(place: Workplace) -> None:
         )
     keys = place.home.keys_dir
     if not (keys / "signing.pem").is_file():
-        generate(keys, name=DEMO_KEY_NAME, created=datetime.now(UTC))
-    elif load_signer(keys).public.name != DEMO_KEY_NAME:
+        generate(keys, name=DEMO_KEY_NAME, created=place.now)
+    elif place.authority.name != DEMO_KEY_NAME:
         raise WrongUse(
             f"{place.home.root} has a key of its own, so it is not a demo's home. Set GOV_HOME to another folder."
         )
@@ -191,12 +192,9 @@ def _told(place: Workplace, found: Found, report: Path, seconds: float) -> str:
     home = place.home.root
     lines = ["", f"What was found in {DAYS} days ({seconds:.0f} seconds):", "", f"  {_rows(place)}", ""]
     for row in (row for row in found.rows if row.control == KNOWN_FAILURE):
-        text = _clause_text(place, row)
-        lines += [f"  FAILS  {row.control}: {text}", f"         {row.reason}"]
-        lines += [
-            f"         Limit: {row.threshold}. Window: {row.window_start:%Y-%m-%d} to {row.partition}. Real data.",
-            "",
-        ]
+        window = f"{row.window_start:%Y-%m-%d} to {row.partition}"
+        lines += [f"  FAILS  {row.control}: {_clause_text(place, row)}", f"         {row.reason}"]
+        lines += [f"         Limit: {row.threshold}. Window: {window}. Real data.", ""]
     what = {(each.control, each.partition): each.what for each in PLANTED}
     lines.append(f"  Planted faults (synthetic), {len(PLANTED) - len(found.missed)} found of {len(PLANTED)}:")
     lines += [
@@ -208,24 +206,22 @@ def _told(place: Workplace, found: Found, report: Path, seconds: float) -> str:
     lines += [f"  NOT EXPECTED: {each}" for each in found.unexpected[:MOST_SHOWN]]
     more = len(found.unexpected) - MOST_SHOWN
     lines.append(f"  and {more} more." if more > 0 else "" if found.unexpected else "  Nothing else failed.")
-    cells = coverage(place, datetime.now(UTC).date())
+    cells = coverage(place)
     gaps, waived = [cell for cell in cells if cell.gap], [cell for cell in cells if cell.waiver]
     with reading(place.engine) as connection:
         waiting = pending_count(connection)
-        roster = roster_of(connection, load_signer(place.home.keys_dir).public)
-        findings = [each for each in known_findings(connection, roster).values() if each.state == "open"]
-    worst = next((row for row in found.rows), None)
+        known = known_findings(connection, place.roster(connection)).values()
     lines += [
         "",
         f"  {found.cleared:,} decisions were cleared; {found.held} wait, each for a planted fault. See gov review {SYSTEM}.",
-        f"  {len(findings)} findings are open. See gov findings.",
+        f"  {sum(each.state == 'open' for each in known)} findings are open. See gov findings.",
         f"  {len(gaps)} of {len(cells)} clauses are gaps, {len(waived)} is waived. See gov gaps.",
         f"  {waiting} alerts wait: no channel is configured (GOV_ALERT_URLS; see docs/alerts.md).",
         "",
         "Look:",
         f"  pages           {report}",
     ]
-    if worst is not None:
+    for worst in found.rows[:1]:
         lines.append(f"  failing check   make ui, then {check_url(UI, SYSTEM, worst.control, worst.partition)}")
     lines += [
         "  schedule        off in the demo, whose days are past; `make ui` says so too",

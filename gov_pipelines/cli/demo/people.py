@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from gov_pipelines.cli.demo.loanapp import JUNIOR, SYSTEM, applications, reviews
+from gov_pipelines.cli.desk import clause_in_force
 from gov_pipelines.cli.place import Workplace
 from gov_pipelines.evidence import generate, load_signer
 from gov_pipelines.people import (
@@ -26,13 +26,11 @@ from gov_pipelines.people import (
     known_waivers,
     may_accept,
     policy_owners,
-    roster_of,
     waive,
 )
 from gov_pipelines.pipeline.clearing import clear, open_day
 from gov_pipelines.pipeline.night import Night
-from gov_pipelines.policy import Clause, Policy
-from gov_pipelines.store import Connection, Engine, open_store
+from gov_pipelines.store import Connection
 
 POLICY = "house-fair-lending"
 REVIEWED, UNSETTLED, TRAINED, FAILING, LATE = (f"{POLICY}/FL-{number}" for number in (2, 7, 15, 5, 12))
@@ -51,7 +49,7 @@ ATTESTED = datetime(2026, 9, 10, 15, tzinfo=UTC)
 def before_the_first_day(place: Workplace) -> None:
     """Enrol everybody, and have owner and approver sign the declaration: the gate opens with the first audit."""
     declaration = place.system(SYSTEM)
-    with _store(place).begin() as connection:
+    with place.store.begin() as connection:
         hands = _hands(place, connection)
         for person, role in ((OWNER, declaration.owner), (APPROVER, declaration.approver)):
             assert role is not None  # the demo's declaration names both
@@ -60,9 +58,8 @@ def before_the_first_day(place: Workplace) -> None:
 
 def after_the_last_day(place: Workplace, days: Iterable[date]) -> None:
     """Review what the made-up source says was reviewed, attest, waive one clause, see to two findings; then clear again."""
-    engine = _store(place)
-    nights = [_night(place, day) for day in days]
-    with engine.begin() as connection:
+    nights = [place.night(place.system(SYSTEM), day) for day in days]
+    with place.store.begin() as connection:
         hands = _hands(place, connection)
         made = {application: told for application, *told in reviews(applications())}
         for night in nights:
@@ -77,13 +74,13 @@ def after_the_last_day(place: Workplace, days: Iterable[date]) -> None:
 def _hands(place: Workplace, connection: Connection) -> dict[str, Hand]:
     """Everybody with their key. Keys are made and people enrolled once in a home."""
     authority, folder = load_signer(place.home.keys_dir), place.home.root / "demo" / "people"
-    roster = roster_of(connection, authority.public)
+    roster = place.roster(connection)
     for person, roles in CAST.items():
         if not (folder / person).is_dir():
             generate(folder / person, name=f"{person}, demo (untrusted)", created=ENROLLED)
         if roster.enrolled(person, ENROLLED) is None:
             enrol(connection, authority, person, roles, load_signer(folder / person).public, ENROLLED)
-    roster = roster_of(connection, authority.public)
+    roster = place.roster(connection)
     return {person: hand_of(roster, person, load_signer(folder / person), ENROLLED) for person in CAST}
 
 
@@ -108,18 +105,17 @@ def _review(connection: Connection, hands: Mapping[str, Hand], night: Night, mad
 
 
 def _attest(connection: Connection, hands: Mapping[str, Hand], place: Workplace) -> None:
-    policy, clause = _clause(place, TRAINED)
+    policy, clause = clause_in_force(place, TRAINED)
     for person in ("reviewer-01", "reviewer-02", "reviewer-03"):  # the fourth is overdue
         attest(connection, hands[person], policy, clause, None, ATTESTED)
 
 
 def _waive(connection: Connection, hands: Mapping[str, Hand], place: Workplace) -> None:
     """Waive a clause that the data cannot settle yet, for 90 days from now."""
-    now, roster = datetime.now(UTC), roster_of(connection, load_signer(place.home.keys_dir).public)
-    known = known_waivers(connection, roster, place.policies)
-    if any(each.stands(now) for each in known):
+    if place.waivers(connection):
         return
-    policy, clause = _clause(place, UNSETTLED)
+    now, roster = place.now, place.roster(connection)
+    policy, clause = clause_in_force(place, UNSETTLED)
     why = "the groups are too small to settle it; looked at again when a quarter's decisions are in"
     until = now.date() + timedelta(days=90)
     asked = waive(connection, hands[APPROVER], place.system(SYSTEM), policy, clause, why=why, until=until, now=now)
@@ -129,27 +125,11 @@ def _waive(connection: Connection, hands: Mapping[str, Hand], place: Workplace) 
 
 def _see_to_findings(connection: Connection, hands: Mapping[str, Hand], place: Workplace) -> None:
     """Say what is being done about the failing clause, and accept the one late notice."""
-    now, roster = datetime.now(UTC), roster_of(connection, load_signer(place.home.keys_dir).public)
-    found = known_findings(connection, roster, SYSTEM)
+    now, found = place.now, known_findings(connection, place.roster(connection), SYSTEM)
     failing, late = (found.get(finding_id(SYSTEM, control)) for control in (FAILING, LATE))
     if failing and failing.action is None:
         action = "reviewing the rules behind denials of Black and Hispanic applicants"
         assign(connection, failing, owner=None, action=action, due=None, today=now.date(), now=now)
     if late and late.state == "open":
-        entitled = may_accept(place.system(SYSTEM), _clause(place, LATE)[1])
+        entitled = may_accept(place.system(SYSTEM), clause_in_force(place, LATE)[1])
         accept(connection, hands[OWNER], late, entitled, "one notice went astray; the applicant was told", now)
-
-
-def _clause(place: Workplace, key: str) -> tuple[Policy, Clause]:
-    name, _, clause = key.partition("/")
-    policy = next(each for each in place.policies if each.policy == name)
-    return policy, next(each for each in policy.clauses if each.id == clause)
-
-
-def _night(place: Workplace, day: date) -> Night:
-    declaration = place.system(SYSTEM)
-    return Night(place.home, place.project.root, declaration, place.policies, day, datetime.now(UTC), dict(os.environ))
-
-
-def _store(place: Workplace) -> Engine:
-    return open_store(os.environ.get("GOV_STORE_URL") or place.home.store_url)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -14,12 +11,11 @@ import click
 from gov_pipelines.cli.demo.loanapp import SYSTEM, UNREVIEWED
 from gov_pipelines.cli.place import Workplace
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.evidence import LEAVES, load_signer, merkle, read_leaves, read_package
+from gov_pipelines.evidence import LEAVES, merkle, read_leaves, read_package
 from gov_pipelines.evidence.verify import verify
 from gov_pipelines.policy import coverage_matrix
-from gov_pipelines.report import standing_waivers
 from gov_pipelines.report.explanation import explain
-from gov_pipelines.store import last_verdicts, reading
+from gov_pipelines.store import reading, verdict_history
 
 FAILING = "house-fair-lending/FL-5"
 REVIEW = "house-fair-lending/FL-2"
@@ -32,13 +28,12 @@ def walk(place: Workplace) -> int:
         WrongUse: the demo was not audited yet.
     """
     with reading(place.engine) as connection:
-        last = last_verdicts(connection, SYSTEM)
-        if (SYSTEM, FAILING) not in last:
+        history = verdict_history(connection, SYSTEM, FAILING)
+        if not history:
             raise WrongUse("The demo was not audited in this home yet. Run `gov demo` first.")
-        row = last[SYSTEM, FAILING]
-        authority = load_signer(place.home.keys_dir).public
-        waivers = standing_waivers(connection, authority, place.policies, datetime.now(UTC))
+        waivers = place.waivers(connection)
         found = explain(UNREVIEWED, place.system(SYSTEM), place.policies, place.home, connection, waivers)
+    row = history[-1]
     policy = next(each for each in place.policies if each.policy == row.policy and each.version == row.policy_version)
     clause = next(each for each in policy.clauses if each.id == row.clause)
 
@@ -83,8 +78,8 @@ def _sound(package: Path) -> bool:
 
 def _tampered(package: Path) -> bool:
     _heading(6, "One flipped byte", "in a copy of the package")
-    with _scratch() as folder:
-        copy = folder / package.name
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / package.name
         shutil.copytree(package, copy)
         file = copy / LEAVES
         data = bytearray(file.read_bytes())
@@ -109,8 +104,7 @@ def _without_control(place: Workplace) -> bool:
         )
         for policy in place.policies
     ]
-    today = datetime.now(UTC).date()
-    cells = coverage_matrix(policies, [place.system(SYSTEM)], {}, today=today)
+    cells = coverage_matrix(policies, [place.system(SYSTEM)], {}, today=place.now.date())
     cell = next(each for each in cells if f"{each.policy}/{each.clause}" == REVIEW)
     click.echo(cell.sentence)
     return cell.gap == "no control"
@@ -118,9 +112,3 @@ def _without_control(place: Workplace) -> bool:
 
 def _heading(number: int, title: str, where: str) -> None:
     click.echo(f"\n{number}. {title}  ({where})\n{'-' * 78}")
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
