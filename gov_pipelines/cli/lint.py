@@ -164,9 +164,9 @@ def _print_hits(past: Past, hits: list[Hits], system: str, file: str) -> None:
 
 @click.command("compile")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a suite is missing, stale or orphaned.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was written or found as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was written, removed or found as JSON.")
 def compile_command(check: bool, as_json: bool) -> int:
-    """Write the Great Expectations suite of each policy version into expectations/suites/.
+    """Write the Great Expectations suite of each policy version into expectations/suites/; remove those of none.
 
     Commit them like a lock file; CI runs `gov compile --check`.
 
@@ -186,11 +186,15 @@ def compile_command(check: bool, as_json: bool) -> int:
         else:
             click.echo("\n".join(stale) if stale else "All suites are as their policies say.")
         return 1 if stale else 0
-    written = [_short(path, project.root) for path in write_suites(policies, project.suites)]
+    changed = write_suites(policies, project.suites)
+    written = [_short(path, project.root) for path in changed if path.exists()]
+    removed = [_short(path, project.root) for path in changed if not path.exists()]
     if as_json:
-        print_json({"written": written})
+        print_json({"written": written, "removed": removed})
     else:
-        click.echo("\n".join(f"wrote {name}" for name in written) if written else "All suites were up to date.")
+        gone = [f"removed {name}: no policy has this version" for name in removed]
+        told = [*(f"wrote {name}" for name in written), *gone]
+        click.echo("\n".join(told) or "All suites were up to date.")
     return 0
 
 

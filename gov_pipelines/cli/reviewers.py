@@ -11,10 +11,9 @@ import polars as pl
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.evidence import load_signer
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.reviewing import Reviewer, review_measurements, reviewers
-from gov_pipelines.people import acts_of, roster_of
+from gov_pipelines.people import acts_of
 from gov_pipelines.people.reviewing import review_rows
 from gov_pipelines.policy import SystemDeclaration
 from gov_pipelines.store import read_frame, reading
@@ -45,7 +44,11 @@ def reviewers_command(system: str, start: str | None, end: str | None, as_json: 
             {"measurements": [asdict(each) for each in measured], "reviewers": [asdict(each) for each in people]}
         )
         return
-    click.echo(f"{reviews.height:,} reviews of {system} by {len(people)} people.")
+    persons = reviews["reviewer"].n_unique()
+    by = "1 person" if persons == 1 else f"{persons:,} people"
+    click.echo(f"{_counted(reviews.height)} of {system} by {by}.")
+    if left_out := reviews.height - sum(each.reviews for each in people):
+        click.echo(f"  {left_out:,} left out below: the log has no `proposed_decision` to hold the decision against.")
     for row in measured:
         click.echo(f"  {_in_words(row)}")
     for each in people:
@@ -53,19 +56,14 @@ def reviewers_command(system: str, start: str | None, end: str | None, as_json: 
 
 
 def _reviews(place: Workplace, declaration: SystemDeclaration, start: date | None, end: date | None) -> pl.DataFrame:
-    folder = place.home.partition_dir(declaration.system, date.min).parent
-    days = [
-        file
-        for file in sorted(folder.glob("????-??-??/decision_log.parquet"))
-        if (start or date.min) <= date.fromisoformat(file.parent.name) <= (end or date.max)
-    ]
+    logs = place.home.audited(declaration.system, "decision_log.parquet")
+    days = [file for day, file in logs.items() if (start or date.min) <= day <= (end or date.max)]
     if not days:
         raise WrongUse(
             f"No day of {declaration.system} was audited in that time. Run `gov audit {declaration.system}`."
         )
     with reading(place.engine) as connection:
-        roster = roster_of(connection, load_signer(place.home.keys_dir).public)
-        signed = acts_of(connection, roster, "review", declaration.system)
+        signed = acts_of(connection, place.roster(connection), "review", declaration.system)
     log = pl.concat([read_frame(file) for file in days], how="diagonal")
     return review_rows(log, signed, tuple(declaration.protected_attributes))
 
@@ -98,4 +96,8 @@ def _person(each: Reviewer) -> str:
     )
     run = f"longest run without one {each.longest_agreement:,}"
     signs = "".join(f"\n    sign: {sign}" for sign in each.signs)
-    return f"  {each.name}: {each.reviews:,} reviews, {rate}, {run}, {time}{signs}"
+    return f"  {each.name}: {_counted(each.reviews)}, {rate}, {run}, {time}{signs}"
+
+
+def _counted(reviews: int) -> str:
+    return f"{reviews:,} review{'s' * (reviews != 1)}"

@@ -47,6 +47,14 @@ def test_a_changed_policy_makes_its_suite_stale_until_compiled(scratch_project, 
     lint(scratch_project, tmp_path, "compile", "--check", check=0)
 
 
+def test_a_suite_that_no_policy_has_is_said_to_be_removed(scratch_project, tmp_path):
+    left = scratch_project / "expectations" / "suites" / "gone@1.json"
+    left.write_text("{}")
+    said = lint(scratch_project, tmp_path, "compile", check=0).stdout
+    assert said.strip() == "removed expectations/suites/gone@1.json: no policy has this version"
+    assert not left.exists()
+
+
 PAST = """\
 application_id,decided_on,action,model,amount,income,gdlin,obrat,race,requested_by,completed_on,notice_sent_on,product,role,reviewed_on,reviewer
 1,2026-09-01T10:00:00,approved,v3,1000,50000,1,30,white,a,2026-08-20T10:00:00,2026-09-02T10:00:00,home_loan,,,

@@ -63,6 +63,18 @@ def test_a_weak_key_is_nobodys(bank):
     assert "small order" in run(bank, "keys", "add", "ann", "--role", "senior", "--public", file, check=1).stderr
 
 
+def test_reviews_of_which_no_proposal_is_known_are_counted_and_said_to_be_left_out(bank):
+    log = bank.night().folder / "decision_log.parquet"
+    text = pl.String()
+    pl.read_parquet(log).with_columns(
+        reviewer=pl.when(pl.col("decision_id").is_in(["B", "C"])).then(pl.lit("rob")).cast(text),
+        proposed_decision=pl.when(pl.col("decision_id") == "B").then(pl.col("decision")).cast(text),
+    ).write_parquet(log)
+    said = run(bank, "reviewers", "loans").stdout
+    assert "2 reviews of loans by 1 person.\n  1 left out below: the log has no `proposed_decision`" in said
+    assert "rob: 1 review, overrides 0.0%" in said
+
+
 def test_what_waits_is_listed_with_who_may_review_it(bank):
     said = json.loads(run(bank, "review", "list", "loans", "--json").stdout)
     assert {(each["decision_id"], each["control"], each["may_release"]) for each in said["decisions"]} == {
