@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import MAXYEAR, date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations
@@ -172,7 +172,7 @@ def _dates(rows: Sequence[Row], today: date) -> Iterator[Defect]:
 
 def _a_year_after(day: date) -> date:
     leap_day = (day.month, day.day) == (2, 29)
-    return day.replace(year=day.year + 1, day=28 if leap_day else day.day)
+    return day if day.year == MAXYEAR else day.replace(year=day.year + 1, day=28 if leap_day else day.day)
 
 
 def _intersections(tables: dict[tuple[str, str], list[Row]]) -> Iterator[Defect]:

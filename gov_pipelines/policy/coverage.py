@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Literal, Protocol
 
@@ -112,6 +113,8 @@ class LastVerdict:
         last_breach: the newest partition counted in `breaches` that has one.
         breach_days: how many partitions `breaches` come from.
         applied: whether any audited partition had a case, that is a verdict other than `not_applicable`.
+        untold: how many of the newest partitions with a case, without a break, are `insufficient`.
+        untold_since: the first of those.
     """
 
     verdict: str
@@ -122,6 +125,8 @@ class LastVerdict:
     last_breach: date | None = None
     breach_days: int = 0
     applied: bool = True
+    untold: int = 0
+    untold_since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +190,8 @@ def last_verdict(history: Sequence[RecordedVerdict]) -> LastVerdict | None:
     )
     counted = newest_first if newest.window_end - newest.window_start <= _LONGEST_DAY else newest_first[:1]
     breached = [row for row in counted if row.breaches]
+    cases = [row for row in newest_first if row.verdict != "not_applicable"]
+    untold = [*takewhile(lambda row: row.verdict == "insufficient", cases)]
     return LastVerdict(
         verdict=newest.verdict,
         partition=newest.partition,
@@ -193,7 +200,9 @@ def last_verdict(history: Sequence[RecordedVerdict]) -> LastVerdict | None:
         breaches=sum(row.breaches for row in breached),
         last_breach=breached[0].partition if breached else None,
         breach_days=len(breached),
-        applied=any(row.verdict != "not_applicable" for row in newest_first),
+        applied=bool(cases),
+        untold=len(untold),
+        untold_since=untold[-1].partition if untold else None,
     )
 
 
@@ -316,11 +325,11 @@ def _standings(
     if last is None:
         yield "stale", f"{named} has never given a verdict"
         return
-    long = f"the data could not tell for {last.partitions} partitions in a row, since {last.since}"
+    long = f"the data could not tell for {last.untold} partitions in a row, since {last.untold_since}"
     unmet = f"{control.kind} {acts}; no decision has met its condition since {last.since}"
     found: Sequence[tuple[State, bool, str]] = (
         ("stale", age > STALE_AFTER_DAYS, f"{behind}"),
-        ("insufficient_long", last.verdict == "insufficient" and last.partitions >= LONG_INSUFFICIENT, long),
+        ("insufficient_long", last.untold >= LONG_INSUFFICIENT, long),
         ("detect_only", clause.level == "intake" and acts == "detects",
          f"asks for a bar at intake, but {named} only detects, after the fact"),
         ("not_applicable", not last.applied, unmet),

@@ -265,6 +265,7 @@ def test_a_sound_table_has_no_defect():
         ("audit_too_old", {"every": {"audit_date": "2025-11-21"}}),
         ("audit_date_missing", {"every": {"audit_date": ""}}),
         ("audit_date_ahead", {"every": {"audit_date": "2026-11-23"}}),
+        ("audit_date_ahead", {"every": {"audit_date": "9999-12-31"}}),
     ],
 )
 def test_each_defect_is_found(defect, changes):

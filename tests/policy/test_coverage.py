@@ -131,8 +131,19 @@ def test_the_newest_partition_due_is_the_last_before_the_system_ends(files):
 
 @pytest.mark.parametrize(("partitions", "gap"), [(29, None), (30, "long insufficient")])
 def test_thirty_partitions_without_an_answer_are_a_gap(files, partitions, gap):
-    verdict = LastVerdict("insufficient", DUE, DUE - timedelta(days=partitions - 1), partitions=partitions)
+    days = [DUE - timedelta(days=number) for number in range(partitions)]
+    verdict = last_verdict([Row(day, "insufficient") for day in days])
     assert matrix(files, last={"H-1": verdict})["H-1"].gap == gap
+
+
+@pytest.mark.parametrize("newest", ["insufficient", "not_applicable"])
+def test_days_without_a_case_between_them_do_not_hide_that(files, newest):
+    days = [DUE - timedelta(days=number) for number in range(70)]
+    other = {"insufficient": "not_applicable", "not_applicable": "insufficient"}[newest]
+    verdict = last_verdict([Row(day, other if place % 2 else newest) for place, day in enumerate(days)])
+    cell = matrix(files, last={"H-1": verdict})["H-1"]
+    assert cell.gap == "long insufficient"
+    assert "for 35 partitions in a row, since 2026-07-2" in cell.sentence
 
 
 def test_a_control_without_a_limit_cannot_fail(files):
@@ -182,7 +193,9 @@ def test_the_last_verdict_counts_its_unbroken_run():
     days = [date(2026, 9, day) for day in range(1, 7)]
     said = ["fail", "pass", "fail", "insufficient", "insufficient", "insufficient"]
     rows = [Row(*pair) for pair in zip(days, said, strict=True)]
-    assert last_verdict(rows[::-1]) == LastVerdict("insufficient", days[5], days[3], partitions=3)
+    assert last_verdict(rows[::-1]) == LastVerdict(
+        "insufficient", days[5], days[3], partitions=3, untold=3, untold_since=days[3]
+    )
     assert last_verdict(rows[:1]) == LastVerdict("fail", days[0], days[0], partitions=1)
     assert last_verdict([]) is None
 
@@ -235,7 +248,7 @@ def ranked(files, **given):
 
 
 def test_the_worst_comes_first(files):
-    last = {"H-1": LastVerdict("insufficient", DUE, DUE, partitions=30), "H-2": fresh("fail")}
+    last = {"H-1": LastVerdict("insufficient", DUE, DUE, untold=30), "H-2": fresh("fail")}
     assert ranked(files, last=last) == ["H-2", "H-1", "H-3"]
     assert matrix(files, last=last)["H-2"].risk == 8 * 2 * 3
     files.change(files.policy, "at_least: 0.8", "at_least: 0.8, severity: critical")
