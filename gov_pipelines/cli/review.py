@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -55,8 +55,8 @@ def waiting(system: str, on: datetime | None, as_json: bool) -> None:
       gov review list mortgage_underwriting --date 2026-09-30
     """
     place = workplace()
-    folders = _days(place, place.system(system), day_of(on), HELD)
-    held = [read_frame(folder / HELD).with_columns(day=pl.lit(folder.name)) for folder in folders]
+    files = _days(place, place.system(system), day_of(on), HELD)
+    held = [read_frame(file).with_columns(day=pl.lit(day.isoformat())) for day, file in files.items()]
     rows = pl.concat(held).to_dicts() if held else []
     single = [row for row in rows if row["on_fail"] == "hold_decision"]
     common: dict[tuple[Any, ...], int] = {}
@@ -291,21 +291,17 @@ def _opened(place: Workplace, system: str, decision: str, on: date | None) -> tu
         WrongUse: on none, on several, or on one without a snapshot to rely on.
     """
     declaration = place.system(system)
-    folders = _days(place, declaration, on, "decision_log.parquet")
-    named = pl.col("decision_id") == decision
-    days = [
-        folder.name
-        for folder in folders
-        if not pl.scan_parquet(folder / "decision_log.parquet", glob=False)
-        .filter(named)
-        .select("decision_id")
-        .collect()
-        .is_empty()
-    ]
+    logs = _days(place, declaration, on, "decision_log.parquet")
+    ids = {day: pl.read_parquet(file, columns=["decision_id"], glob=False) for day, file in logs.items()}
+    days = [day for day, frame in ids.items() if decision in frame["decision_id"]]
     if len(days) != 1:
-        said = f"stands on {', '.join(days)}; choose one with --date" if days else "stands on no day that was audited"
+        said = (
+            f"stands on {', '.join(map(str, days))}; choose one with --date"
+            if days
+            else "stands on no day that was audited"
+        )
         raise WrongUse(f"{decision} of {system} {said}. `gov review list {system}` shows what waits.")
-    night = place.night(declaration, date.fromisoformat(days[0]))
+    night = place.night(declaration, days[0])
     day = open_day(night)
     return night, day, _signed(day)
 
@@ -316,10 +312,9 @@ def _signed(day: Day) -> Statement:
     return day.statement
 
 
-def _days(place: Workplace, declaration: SystemDeclaration, on: date | None, name: str) -> Sequence[Path]:
-    """The folders of audited days that have a file, in order."""
-    root = place.home.partition_dir(declaration.system, date.min).parent
-    return [file.parent for file in sorted(root.glob(f"{on.isoformat() if on else '????-??-??'}/{name}"))]
+def _days(place: Workplace, declaration: SystemDeclaration, on: date | None, name: str) -> dict[date, Path]:
+    """A file of the audited days that have it, or of one, in order."""
+    return {day: file for day, file in place.home.audited(declaration.system, name).items() if on in {None, day}}
 
 
 def _holds(night: Night, decision: str) -> list[dict[str, Any]]:

@@ -16,23 +16,7 @@ from gov_pipelines.decisions.past import Past, read_past
 from gov_pipelines.decisions.places import Columns, During, Place, open_sources
 
 __all__ = [
-    "Columns",
-    "During",
-    "Extract",
-    "Judged",
-    "Past",
-    "Place",
-    "RowAccounting",
-    "as_integer",
-    "as_moment",
-    "as_text",
-    "decision_measurements",
-    "elsewhere",
-    "frame_digest",
-    "judge_decisions",
-    "judged_controls",
-    "open_sources",
-    "read_partition",
-    "read_past",
-    "verdicts_under",
-]
+    "Columns", "During", "Extract", "Judged", "Past", "Place", "RowAccounting", "as_integer", "as_moment",
+    "as_text", "decision_measurements", "elsewhere", "frame_digest", "judge_decisions", "judged_controls",
+    "open_sources", "read_partition", "read_past", "verdicts_under",
+]  # fmt: skip

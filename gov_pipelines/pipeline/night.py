@@ -7,7 +7,7 @@ not at all, so that a step killed at any moment can be run again.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
@@ -148,10 +148,14 @@ class Night:
         """The partitions a control looks at; this one is the last."""
         return window_partitions(bound.control.window, self.partition, self.declaration.starts)
 
+    def files(self, name: str, days: Iterable[date]) -> list[Path]:
+        """One file of some days, where it is there."""
+        files = (self.home.partition_dir(self.system, day) / name for day in days)
+        return [file for file in files if file.is_file()]
+
     def tally_of(self, days: Sequence[date]) -> tuple[Tally | None, int]:
         """The sum of the tallies of some days, and how many of the days are there."""
-        files = [self.home.partition_dir(self.system, day) / "tally.json" for day in days]
-        tallies = [tally_from_json(file.read_bytes()) for file in files if file.is_file()]
+        tallies = [tally_from_json(file.read_bytes()) for file in self.files("tally.json", days)]
         return (total(tallies) if tallies else None), len(tallies)
 
     def read_json(self, name: str) -> Any:
@@ -188,15 +192,11 @@ def read_decisions(night: Night) -> StepResult:
     write_frame(night.folder / "decision_log.parquet", extract.log)
     reasons = extract.quarantine.group_by("reason").len("rows").sort("reason")
     declaration = night.declaration
-    notes = {
-        "about_data": declaration.about_data,
-        "synthetic": declaration.synthetic.note if declaration.synthetic else None,
-    }
+    made_up = declaration.synthetic
+    notes = {"about_data": declaration.about_data, "synthetic": made_up.note if made_up else None}
     told = {name: text for name, text in notes.items() if text}
-    others = (
-        folder / "decision_log.parquet" for folder in night.folder.parent.glob("????-??-??") if folder != night.folder
-    )
-    twice = elsewhere([file for file in others if file.is_file()], extract.log["decision_id"])
+    logs = night.home.audited(night.system, "decision_log.parquet")
+    twice = elsewhere([file for day, file in logs.items() if day != night.partition], extract.log["decision_id"])
     counts = {**extract.rows.to_dict(), "quarantine": reasons.to_dicts(), **told}
     return StepResult(counts, rows_answer(extract.rows, twice))
 
@@ -282,15 +282,14 @@ def _plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _reads_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
-    files = [night.home.partition_dir(night.system, day) / "access_log.parquet" for day in days]
-    return pl.concat([pl.DataFrame(schema=READ_SCHEMA), *(read_frame(file) for file in files if file.is_file())])
+    return pl.concat([pl.DataFrame(schema=READ_SCHEMA), *map(read_frame, night.files("access_log.parquet", days))])
 
 
 def _baseline(night: Night, control: AccessPattern, first: date) -> Baseline:
     """The reads of the reference days; days that are missing, still to come or without a read are no baseline."""
     days, unusable = _days(control.reference.from_, control.reference.until), None
     reads = _reads_of(night, days)
-    present = sum((night.home.partition_dir(night.system, day) / "access_log.parquet").is_file() for day in days)
+    present = len(night.files("access_log.parquet", days))
     if night.declaration.access_log is None:
         unusable = "no access log is declared; nobody can tell what was read"
     elif control.reference.until > first:
@@ -444,14 +443,13 @@ def _rows_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
 
 def _logs_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
     """Accepted decisions of some days."""
-    files = [night.home.partition_dir(night.system, day) / "decision_log.parquet" for day in days]
-    return pl.concat([read_frame(file) for file in files if file.is_file()])
+    return pl.concat(map(read_frame, night.files("decision_log.parquet", days)))
 
 
 def _verdicts_of(night: Night, days: Sequence[date]) -> pl.LazyFrame:
     """The verdicts of some days; a control that was not in force on one of them is null there."""
-    files = [night.home.partition_dir(night.system, day) / "decision_verdicts.parquet" for day in days]
-    return pl.concat([pl.scan_parquet(file, glob=False) for file in files if file.is_file()], how="diagonal")
+    files = night.files("decision_verdicts.parquet", days)
+    return pl.concat([pl.scan_parquet(file, glob=False) for file in files], how="diagonal")
 
 
 def _placed(night: Night, bound: BoundClause, rows: Sequence[Measurement]) -> list[Measurement]:

@@ -23,11 +23,10 @@ def overdue(
     `as_of`. What the source says of them now is not looked at: the audit of that day will. A version edited under its
     number is no such case: signing refuses it.
     """
-    for folder in sorted((home.root / "artifacts" / declaration.system).glob("????-??-??")):
-        day = date.fromisoformat(folder.name)
+    for day, log in home.audited(declaration.system, "decision_log.parquet").items():
         if declaration.starts <= day < before and (
             _governed_anew(home, declaration, policies, day)
-            or _ran_out(folder, declaration, policies, day=day, as_of=as_of)
+            or _ran_out(log.parent, declaration, policies, day=day, as_of=as_of)
         ):
             yield day
 

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 from gov_pipelines.errors import Mistake
 from gov_pipelines.evidence import PublicKey
 from gov_pipelines.people import (
-    Clock,
     Finding,
     Owed,
     Step,
@@ -108,115 +107,69 @@ def alerts_due(
 
 def concern_raised(finding: str, system: str, now: datetime) -> Alert:
     """The alert that somebody raised a concern; not what they said, nor who."""
-    return _alert(
-        f"{system}|{finding}|concern",
-        system,
-        None,
-        now.date(),
-        "warning",
-        (),
-        f"{system}: somebody says that something looks wrong ({finding})",
-        {
-            "What to do": f"read it with `gov findings show {finding}`, and say who sees to it with `gov findings assign`"
-        },
-        now,
-    )
+    title = f"{system}: somebody says that something looks wrong ({finding})"
+    do = f"read it with `gov findings show {finding}`, and say who sees to it with `gov findings assign`"
+    return _alert(f"{finding}|concern", system, None, now.date(), "warning", (), title, {"What to do": do}, now)
 
 
 def _escalation(owed: Owed, step: Step, now: datetime) -> Alert:
     assert owed.due is not None  # what is overdue was due
     whose = sha256(f"{owed.clause}|{owed.person}|{owed.due}".encode()).hexdigest()[:12]
     days = owed.working_days_overdue
-    return _alert(
-        f"{PEOPLE}|{owed.clause}|{owed.due}|{whose}|escalation {step.place}",
-        PEOPLE,
-        owed.clause,
-        owed.due,
-        "warning",
-        (step.to,),
-        f"{owed.clause}: an attestation of {owed.who} is overdue",
-        {
-            "Clause": owed.text,
-            "Who": f"somebody enrolled as {owed.who}; `gov obligations` says who",
-            "Due": f"{owed.due}, overdue by {days} working day{'s' * (days != 1)}",
-            "Escalation": f"step {step.place}, to {step.to}",
-            "What to do": f"have them run `gov attest {owed.clause} --as NAME --key FOLDER`",
-        },
-        now,
-    )
+    key = f"{owed.clause}|{owed.due}|{whose}|escalation {step.place}"
+    title = f"{owed.clause}: an attestation of {owed.who} is overdue"
+    facts = {
+        "Clause": owed.text,
+        "Who": f"somebody enrolled as {owed.who}; `gov obligations` says who",
+        "Due": f"{owed.due}, overdue by {days} working day{'s' * (days != 1)}",
+        "Escalation": f"step {step.place}, to {step.to}",
+        "What to do": f"have them run `gov attest {owed.clause} --as NAME --key FOLDER`",
+    }
+    return _alert(key, PEOPLE, owed.clause, owed.due, "warning", (step.to,), title, facts, now)
 
 
 def _endings(waivers: Sequence[Waiver], books: Books, now: datetime) -> Iterator[Alert]:
     """Of each clause's waivers that were countersigned the one that ends last: soon, or by now."""
     signed = sorted((each for each in waivers if each.since is not None), key=lambda each: each.ends)
+    do = "nothing, if the clause is kept again; else ask for a new one with `gov waive`"
     for waiver in {(each.system, each.clause): each for each in signed}.values():
         if now < waiver.ends - WARN_BEFORE:
             continue
-        over = now >= waiver.ends
-        yield _alert(
-            f"{waiver.system}|{waiver.clause}|{waiver.id[:12]}|waiver {'ended' if over else 'ending'}",
-            waiver.system,
-            waiver.clause,
-            waiver.until,
-            "warning",
-            books.routes(waiver.clause, now.date()),
-            f"{waiver.system}: the waiver of {waiver.clause} {'ended' if over else 'ends'} on {waiver.until}",
-            {
-                "Waiver": waiver.id[:12],
-                "What to do": "nothing, if the clause is kept again; else ask for a new one with `gov waive`",
-            },
-            now,
-        )
+        name, system, clause, until = waiver.id[:12], waiver.system, waiver.clause, waiver.until
+        over, routes = now >= waiver.ends, books.routes(clause, now.date())
+        key = f"{clause}|{name}|waiver {'ended' if over else 'ending'}"
+        title = f"{system}: the waiver of {clause} {'ended' if over else 'ends'} on {until}"
+        yield _alert(key, system, clause, until, "warning", routes, title, {"Waiver": name, "What to do": do}, now)
 
 
 def _of_finding(finding: Finding, books: Books, now: datetime, *, waived: bool) -> Iterator[Alert]:
-    today, what = books.today(finding.system, now), finding.control or "a concern"
-    routes = books.routes(finding.control, today)
-    show = f"run `gov findings show {finding.id}`"
+    name, system, control = finding.id, finding.system, finding.control
+    today, what = books.today(system, now), control or "a concern"
+    routes = books.routes(control, today)
     if finding.state == "open" and today > finding.due and not waived:
-        yield _alert(
-            f"{finding.system}|{finding.id}|{finding.due}|past due",
-            finding.system,
-            finding.control,
-            finding.due,
-            finding.severity,
-            routes,
-            f"{finding.system}: finding {finding.id} ({what}) is past due",
-            {
-                "Due": str(finding.due),
-                "Open": f"for {finding.days_open(now)} days, opened again {len(finding.reopened)} times",
-                "What to do": f"{show}; close it by a later pass, or accept it with a signature",
-            },
-            now,
-        )
+        key = f"{name}|{finding.due}|past due"
+        title = f"{system}: finding {name} ({what}) is past due"
+        facts = {
+            "Due": str(finding.due),
+            "Open": f"for {finding.days_open(now)} days, opened again {len(finding.reopened)} times",
+            "What to do": f"run `gov findings show {name}`; close it by a later pass, or accept it with a signature",
+        }
+        yield _alert(key, system, control, finding.due, finding.severity, routes, title, facts, now)
     for clock in finding.clocks:
         if clock.reported is None:
-            yield _of_clock(finding, clock, routes, what, now, overdue=clock.overdue(today))
-
-
-def _of_clock(
-    finding: Finding, clock: Clock, routes: tuple[str, ...], what: str, now: datetime, *, overdue: bool
-) -> Alert:
-    said = "was due" if overdue else "is due"
-    return _alert(
-        f"{finding.system}|{finding.id}|{clock.kind}|{clock.aware}|report {'overdue' if overdue else 'running'}",
-        finding.system,
-        finding.control,
-        clock.due,
-        "critical",
-        routes,
-        f"{finding.system}: a report on incident {finding.id} ({what}, {clock.kind}) {said} by {clock.due}",
-        {
-            "Aware": str(clock.aware),
-            "What to do": "report it, incomplete if need be, and stop the clock with "
-            f"`gov findings report {finding.id} --to AUTHORITY --as NAME --key FOLDER`",
-        },
-        now,
-    )
+            state, said = ("overdue", "was due") if clock.overdue(today) else ("running", "is due")
+            key = f"{name}|{clock.kind}|{clock.aware}|report {state}"
+            title = f"{system}: a report on incident {name} ({what}, {clock.kind}) {said} by {clock.due}"
+            stop = f"`gov findings report {name} --to AUTHORITY --as NAME --key FOLDER`"
+            facts = {
+                "Aware": str(clock.aware),
+                "What to do": f"report it, incomplete if need be, and stop the clock with {stop}",
+            }
+            yield _alert(key, system, control, clock.due, "critical", routes, title, facts, now)
 
 
 def _alert(
-    key: str,
+    about: str,
     system: str,
     control: str | None,
     day: date,
@@ -227,6 +180,7 @@ def _alert(
     now: datetime,
 ) -> Alert:
     """An alert of something absent that was due: in the outbox's words, `missing`."""
+    key = f"{system}|{about}"
     body = "\n".join(f"{name}: {fact}" for name, fact in [*facts.items(), ("Alert key", key)])
     return Alert(
         key=key,

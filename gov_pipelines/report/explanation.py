@@ -171,19 +171,17 @@ def _judged(
 
 def _find(decision: str, system: str, home: Home) -> tuple[date, int, int]:
     """The day whose log holds a decision, its place in that log, and the log's length."""
-    folder = home.root / "artifacts" / system
-    days = 0
-    for file in sorted(folder.glob("*/decision_log.parquet")):
-        days += 1
+    logs = home.audited(system, "decision_log.parquet")
+    for day, file in logs.items():
         ids = pl.scan_parquet(file).select("decision_id").collect()["decision_id"]
         found = ids.index_of(decision)
         if found is not None:
-            return date.fromisoformat(file.parent.name), found, len(ids)
-    for file in sorted(folder.glob("*/quarantine.parquet")):
+            return day, found, len(ids)
+    for day, file in home.audited(system, "quarantine.parquet").items():
         rows = read_frame(file).filter(pl.col("decision_id") == decision)
         if rows.height:
             raise WrongUse(
-                f"Decision {decision} was quarantined on {file.parent.name} and judged by nothing: {rows['reason'][0]}. "
+                f"Decision {decision} was quarantined on {day} and judged by nothing: {rows['reason'][0]}. "
                 "Mend the source row and audit the day again."
             )
-    raise WrongUse(f"No decision {decision} of {system} is in the {days} days audited in this home.")
+    raise WrongUse(f"No decision {decision} of {system} is in the {len(logs)} days audited in this home.")

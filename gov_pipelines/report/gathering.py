@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from gov_pipelines.decisions import RowAccounting
 from gov_pipelines.evidence import PublicKey
 from gov_pipelines.measure import Measurement
 from gov_pipelines.measure.reviewing import review_measurements
@@ -32,7 +33,7 @@ from gov_pipelines.policy import (
     newest_due,
 )
 from gov_pipelines.policy.document import Source
-from gov_pipelines.report.model import RED, Cleared, ControlView, PastVerdict, Report, RowTotals, Side, SystemPage
+from gov_pipelines.report.model import RED, Cleared, ControlView, PastVerdict, Report, Side, SystemPage
 from gov_pipelines.store import Connection, Home, VerdictRow, all_snapshots, read_frame, verdict_history
 
 _ACCESS_LOG = "access log"
@@ -117,7 +118,7 @@ def _system(
         controls=tuple(views),
         partitions=tuple(signed),
         missed=tuple(day for day in expected if day not in set(signed)),
-        rows=tuple(_rows(home.partition_dir(system, day), day) for day in signed),
+        rows={day: _rows(home.partition_dir(system, day)) for day in signed},
         snapshots=tuple(snapshots),
         key_names={roster.authority.keyid: roster.authority.name},
         findings=tuple(known_findings(connection, roster, system).values()),
@@ -220,14 +221,13 @@ def _decisive(row: VerdictRow) -> list[Measurement]:
     return [Measurement(n=row.n or 0, **{name: getattr(row, name) for name in copied})]
 
 
-def _rows(folder: Path, day: date) -> RowTotals:
+def _rows(folder: Path) -> RowAccounting:
     """The day's row accounting; nothing where the day was signed as missed before its rows were counted."""
     file = folder / "rows.json"
     if not file.is_file():
-        return RowTotals(day, 0, 0, 0, 0)
+        return RowAccounting(0, 0, 0, 0)
     rows = json.loads(file.read_bytes())
-    kinds = ("source_count", "accepted", "quarantined", "duplicate", "undated")
-    return RowTotals(day, *(rows[kind] for kind in kinds))
+    return RowAccounting(**{each.name: rows[each.name] for each in fields(RowAccounting)})
 
 
 def _cleared(folder: Path, day: date) -> Cleared | None:
@@ -243,8 +243,7 @@ def _cleared(folder: Path, day: date) -> Cleared | None:
 def _reviewing(connection: Connection, home: Home, declaration: SystemDeclaration, roster: Roster) -> list[Measurement]:
     """How people review, of all and by group, without their names; empty where nobody has."""
     attributes = tuple(declaration.protected_attributes)
-    folder = home.partition_dir(declaration.system, date.min).parent
-    logs = [read_frame(file) for file in sorted(folder.glob("*/decision_log.parquet"))]
+    logs = [read_frame(file) for file in home.audited(declaration.system, "decision_log.parquet").values()]
     if not logs:
         return []
     signed = acts_of(connection, roster, "review", declaration.system)

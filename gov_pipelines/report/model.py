@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
+from gov_pipelines.decisions import RowAccounting
 from gov_pipelines.measure.measurement import Measurement, Verdict
 from gov_pipelines.people import Finding, Owed
 from gov_pipelines.policy import CoverageCell, Orphan
@@ -24,23 +25,6 @@ class PastVerdict:
     partition: date
     verdict: Verdict
     breaches: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RowTotals:
-    """What became of one partition's source rows. Undated rows belong to no partition and are counted apart."""
-
-    partition: date
-    source: int
-    accepted: int
-    quarantined: int
-    duplicate: int
-    undated: int = 0
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether accepted, quarantined and duplicate rows make up the source."""
-        return self.source == self.accepted + self.quarantined + self.duplicate
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +131,7 @@ class SystemPage:
     controls: tuple[ControlView, ...] = ()
     partitions: tuple[date, ...] = ()
     missed: tuple[date, ...] = ()
-    rows: tuple[RowTotals, ...] = ()
+    rows: Mapping[date, RowAccounting] = field(default_factory=dict)
     snapshots: tuple[SnapshotRow, ...] = ()
     key_names: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
@@ -156,12 +140,10 @@ class SystemPage:
     state: str = "draft"
 
     @property
-    def totals(self) -> RowTotals:
-        """Row accounting summed over all partitions, dated by the last; every day finds the same undated rows."""
-        columns = ((row.source, row.accepted, row.quarantined, row.duplicate) for row in self.rows)
-        source, accepted, quarantined, duplicate = map(sum, zip(*columns, strict=True))
-        undated = max(row.undated for row in self.rows)
-        return RowTotals(self.rows[-1].partition, source, accepted, quarantined, duplicate, undated)
+    def totals(self) -> RowAccounting:
+        """Row accounting summed over all partitions; every day finds the same undated rows."""
+        source, accepted, quarantined, duplicate, undated = zip(*map(astuple, self.rows.values()), strict=True)
+        return RowAccounting(sum(source), sum(accepted), sum(quarantined), sum(duplicate), max(undated))
 
     @property
     def paired_findings(self) -> tuple[tuple[SystemPage, Finding], ...]:

@@ -13,7 +13,6 @@ from gov_pipelines.store.snapshots import SnapshotRow, all_snapshots, last_snaps
 from gov_pipelines.store.verdicts import (
     VerdictRow,
     drop_verdicts,
-    last_verdicts,
     put_verdicts,
     standing_verdicts,
     verdict_history,
@@ -22,7 +21,7 @@ from gov_pipelines.store.verdicts import (
 
 __all__ = [
     "ActRow", "Alert", "Connection", "Engine", "FindingEvent", "Home", "Opening", "OutboxRow", "SnapshotRow", "Transition", "VerdictRow", "act_rows", "all_snapshots",
-    "claim", "drop_verdicts", "edited_in_place", "enqueue", "findings_recorded", "last_snapshot", "last_verdicts", "lock", "note", "note_opening", "open_store", "opened_at", "pending",
+    "claim", "drop_verdicts", "edited_in_place", "enqueue", "findings_recorded", "last_snapshot", "lock", "note", "note_opening", "open_store", "opened_at", "pending",
     "pending_count", "put_act", "put_verdicts", "read_frame", "reading", "record_findings", "record_policy", "record_snapshot", "snapshot_of",
     "standing_verdicts", "verdict_history", "verdicts_of", "write_atomic", "write_frame",
 ]  # fmt: skip

@@ -59,6 +59,11 @@ class Home:
         """Frames and tallies of one partition."""
         return self.root / "artifacts" / system / partition.isoformat()
 
+    def audited(self, system: str, name: str) -> dict[date, Path]:
+        """A file of each audited day that has it, oldest first."""
+        files = sorted((self.root / "artifacts" / system).glob(f"????-??-??/{name}"))
+        return {date.fromisoformat(file.parent.name): file for file in files}
+
     def evidence_dir(self, system: str) -> Path:
         """All snapshot packages of a system."""
         return self.root / "evidence" / system

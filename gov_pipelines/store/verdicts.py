@@ -140,23 +140,6 @@ def verdict_history(connection: Connection, system: str, control: str | None = N
     return _rows(connection, query.order_by(control_verdicts.c.partition, control_verdicts.c.control))
 
 
-def last_verdicts(connection: Connection, system: str | None = None) -> dict[tuple[str, str], VerdictRow]:
-    """Read each control's verdict of the newest signed partition in which it has one.
-
-    Args:
-        connection: of the store.
-        system: only this one; None for all.
-
-    Returns:
-        By (system, control).
-    """
-    query = _latest_signed(sa.select(control_verdicts))
-    if system is not None:
-        query = query.where(control_verdicts.c.system == system)
-    rows = _rows(connection, _newest_per_control(query))
-    return {(row.system, row.control): row for row in rows}
-
-
 def standing_verdicts(connection: Connection, system: str, partition: date) -> dict[str, VerdictRow]:
     """Read what was last known of each control when `partition` is audited: what an alert compares with.
 

@@ -4,10 +4,11 @@ from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
+from gov_pipelines.decisions import RowAccounting
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.people import Clock, Finding, Owed, Step
 from gov_pipelines.policy import GAPS, CoverageCell, Orphan
-from gov_pipelines.report.model import Cleared, ControlView, PastVerdict, Report, RowTotals, SystemPage
+from gov_pipelines.report.model import Cleared, ControlView, PastVerdict, Report, SystemPage
 from gov_pipelines.store import SnapshotRow
 
 FIRST = date(2026, 9, 1)
@@ -166,10 +167,10 @@ CONTROLS = (
          standing="asks for a bar at intake, but its control (data_access) only detects, after the fact.", history=history((0, "pass"))),
 )  # fmt: skip
 
-ROWS = tuple(
-    RowTotals(day, source=67 if i % 3 == 0 else 66, accepted=(67 if i % 3 == 0 else 66) - (i in (4, 19)),
-              quarantined=int(i in (4, 19)), duplicate=0) for i, day in enumerate(DAYS)
-)  # fmt: skip
+ROWS = {
+    day: RowAccounting(source_count=67 if i % 3 == 0 else 66, accepted=(67 if i % 3 == 0 else 66) - (i in (4, 19)),
+                       quarantined=int(i in (4, 19)), duplicate=0) for i, day in enumerate(DAYS)
+}  # fmt: skip
 
 KEY = "k" * 64
 SNAPSHOTS = tuple(

@@ -252,12 +252,14 @@ def test_row_accounting_adds_up_or_says_where_it_does_not(sample, pages, tmp_pat
         "1,990 source rows = 1,988 accepted + 2 quarantined + 0 duplicate"
         in read(pages / "mortgage_underwriting.html").text
     )
-    broken = (
-        *sample.ROWS[:3],
-        replace(sample.ROWS[3], accepted=1),
-        replace(sample.ROWS[4], accepted=sample.ROWS[4].accepted + 66),
-    )
-    assert sum(row.source for row in broken) == sum(row.accepted + row.quarantined for row in broken)
+    days = dict(list(sample.ROWS.items())[:5])
+    *_, fourth, fifth = days
+    broken = days | {
+        fourth: replace(days[fourth], accepted=1),
+        fifth: replace(days[fifth], accepted=days[fifth].accepted + 66),
+    }
+    rows = broken.values()
+    assert sum(row.source_count for row in rows) == sum(row.accepted + row.quarantined for row in rows)
     render(sample.report(sample.system(rows=broken)), tmp_path)
     text = read(tmp_path / "mortgage_underwriting.html").text
     assert "They do not add up on 2026-09-04, 2026-09-05" in text
@@ -274,7 +276,7 @@ def test_missed_windows_are_named_and_counted(sample, tmp_path):
 
 def test_an_empty_store_still_has_pages(sample, tmp_path):
     fresh = replace(sample.CONTROLS[0], verdict=None, reason="", history=(), last_partition=None, n=None)
-    bare = sample.system(controls=(fresh,), partitions=(), rows=(), snapshots=())
+    bare = sample.system(controls=(fresh,), partitions=(), rows={}, snapshots=())
     render(sample.report(bare, mistakes=("defs.yaml:3: attributes.zone: not a zone. Write one.",)), tmp_path)
     text = read(tmp_path / "index.html").text
     assert "no partition is signed yet" in text

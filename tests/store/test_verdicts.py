@@ -8,7 +8,6 @@ from gov_pipelines.errors import EvidenceError
 from gov_pipelines.measure.measurement import WORST_FIRST
 from gov_pipelines.store import (
     drop_verdicts,
-    last_verdicts,
     put_verdicts,
     reading,
     record_snapshot,
@@ -98,9 +97,6 @@ def test_only_signed_revisions_are_read_unless_one_is_named(engine, verdict, sna
         assert [row.verdict for row in verdicts_of(connection, "lending", MON, 2)] == ["fail"]
         assert verdicts_of(connection, "lending", TUE) == []
         assert [row.partition for row in verdict_history(connection, "lending")] == [MON]
-        assert {key: row.verdict for key, row in last_verdicts(connection).items()} == {
-            ("lending", "house/FL-1"): "pass"
-        }
         assert {row.verdict for row in standing_verdicts(connection, "lending", WED).values()} == {"pass"}
 
 
@@ -111,18 +107,15 @@ def test_the_latest_revision_speaks_for_its_partition(engine, verdict, snapshot)
     with reading(engine) as connection:
         history = [(row.partition, row.revision, row.verdict) for row in verdict_history(connection, "lending")]
         assert history == [(MON, 2, "warn"), (TUE, 1, "pass")]
-        assert last_verdicts(connection, "lending")["lending", "house/FL-1"].partition == TUE
 
 
 def test_a_control_that_had_no_row_lately_keeps_its_last(engine, verdict, snapshot):
     sign(engine, [verdict(MON, control="house/A"), verdict(MON, control="house/B")], snapshot)
     sign(engine, [verdict(TUE, control="house/A")], snapshot)
     with reading(engine) as connection:
-        assert {key[1]: row.partition for key, row in last_verdicts(connection).items()} == {
-            "house/A": TUE,
-            "house/B": MON,
-        }
-        assert last_verdicts(connection, "another") == {}
+        standing = standing_verdicts(connection, "lending", WED)
+        assert {control: row.partition for control, row in standing.items()} == {"house/A": TUE, "house/B": MON}
+        assert standing_verdicts(connection, "another", WED) == {}
 
 
 def test_insufficient_says_nothing_new(engine, verdict, snapshot):
@@ -130,7 +123,6 @@ def test_insufficient_says_nothing_new(engine, verdict, snapshot):
     sign(engine, [verdict(TUE, "insufficient")], snapshot)
     with reading(engine) as connection:
         assert standing_verdicts(connection, "lending", WED)["house/FL-1"].partition == MON
-        assert last_verdicts(connection)["lending", "house/FL-1"].verdict == "insufficient"
 
 
 def test_a_failure_revised_to_insufficient_still_stands(engine, verdict, snapshot):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -16,6 +17,7 @@ import click
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.audit import run_audits
 from gov_pipelines.cli.demo.loanapp import DAYS, FIRST_DAY, HELD, PLANTED, SYSTEM, build_database
+from gov_pipelines.cli.desk import clause_in_force
 from gov_pipelines.cli.gaps import coverage
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
@@ -193,7 +195,7 @@ def _told(place: Workplace, found: Found, report: Path, seconds: float) -> str:
     lines = ["", f"What was found in {DAYS} days ({seconds:.0f} seconds):", "", f"  {_rows(place)}", ""]
     for row in (row for row in found.rows if row.control == KNOWN_FAILURE):
         window = f"{row.window_start:%Y-%m-%d} to {row.partition}"
-        lines += [f"  FAILS  {row.control}: {_clause_text(place, row)}", f"         {row.reason}"]
+        lines += [f"  FAILS  {row.control}: {clause_in_force(place, row.control)[1].text}", f"         {row.reason}"]
         lines += [f"         Limit: {row.threshold}. Window: {window}. Real data.", ""]
     what = {(each.control, each.partition): each.what for each in PLANTED}
     lines.append(f"  Planted faults (synthetic), {len(PLANTED) - len(found.missed)} found of {len(PLANTED)}:")
@@ -240,8 +242,6 @@ def _gov() -> str:
 
 
 def _rows(place: Workplace) -> str:
-    import json  # noqa: PLC0415  (one line needs it)
-
     days = [FIRST_DAY + timedelta(days=offset) for offset in range(DAYS)]
     rows = [json.loads((place.home.partition_dir(SYSTEM, day) / "rows.json").read_bytes()) for day in days]
     total = {name: sum(row[name] for row in rows) for name in ("source_count", "accepted", "quarantined", "duplicate")}
@@ -249,11 +249,6 @@ def _rows(place: Workplace) -> str:
         f"Rows: {total['source_count']:,} in the source = {total['accepted']:,} accepted + {total['quarantined']} quarantined "
         f"(credit history 666 is out of its declared range) + {total['duplicate']} duplicate."
     )
-
-
-def _clause_text(place: Workplace, row: VerdictRow) -> str:
-    policy = next(each for each in place.policies if each.policy == row.policy and each.version == row.policy_version)
-    return next(clause.text for clause in policy.clauses if clause.id == row.clause)
 
 
 def _plain(row: VerdictRow) -> dict[str, object]:

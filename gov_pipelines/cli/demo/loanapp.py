@@ -12,7 +12,7 @@ import importlib.util
 import random
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -172,27 +172,12 @@ def _accesses(rows: Sequence[Application]) -> Iterator[tuple[datetime, str, str,
         day = FIRST_DAY + timedelta(days=offset)
         read = sum(row.decided_on.date() == day for row in rows)
         morning = datetime(day.year, day.month, day.day, 8, 55)
+        noon, evening = morning + timedelta(hours=5), morning + timedelta(hours=8)
         for field in ("amount", "income", "obrat", "gdlin", "product"):
             yield morning, "svc-mortgage-model", "mortgage_model", "applications", field, "underwriting", read
         if day == RACE_READ_ON:
-            yield (
-                morning + timedelta(hours=5),
-                "svc-mortgage-model",
-                "mortgage_model",
-                "applicants",
-                "race",
-                "underwriting",
-                read,
-            )
-        yield (
-            morning + timedelta(hours=8),
-            "fair-lending-analyst",
-            "analyst",
-            "applicants",
-            "race",
-            "fair-lending review",
-            read,
-        )
+            yield noon, "svc-mortgage-model", "mortgage_model", "applicants", "race", "underwriting", read
+        yield evening, "fair-lending-analyst", "analyst", "applicants", "race", "fair-lending review", read
 
 
 _TABLES = """
@@ -219,28 +204,8 @@ def build_database(path: Path) -> int:
     draft.unlink(missing_ok=True)
     with sqlite3.connect(draft) as database:
         database.executescript(_TABLES)
-        _insert(
-            database,
-            "applications",
-            (
-                [
-                    r.application_id,
-                    r.decided_on,
-                    r.action,
-                    r.amount,
-                    r.income,
-                    r.gdlin,
-                    r.obrat,
-                    r.product,
-                    r.model,
-                    r.requested_by,
-                    r.completed_on,
-                    r.notice_sent_on,
-                ]
-                for r in rows
-            ),
-        )
-        _insert(database, "applicants", ([r.application_id, r.race, r.sex] for r in rows))
+        _insert(database, "applications", (astuple(row)[:-2] for row in rows))  # all but race and sex
+        _insert(database, "applicants", ([row.application_id, row.race, row.sex] for row in rows))
         _insert(database, "reviews", reviews(rows))
         _insert(database, "access_log", _accesses(rows))
     database.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from gov_pipelines.cli.demo.loanapp import SYSTEM, UNREVIEWED
+from gov_pipelines.cli.desk import clause_in_force
 from gov_pipelines.cli.place import Workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.evidence import LEAVES, merkle, read_leaves, read_package
@@ -34,8 +35,7 @@ def walk(place: Workplace) -> int:
         waivers = place.waivers(connection)
         found = explain(UNREVIEWED, place.system(SYSTEM), place.policies, place.home, connection, waivers)
     row = history[-1]
-    policy = next(each for each in place.policies if each.policy == row.policy and each.version == row.policy_version)
-    clause = next(each for each in policy.clauses if each.id == row.clause)
+    _, clause = clause_in_force(place, FAILING)
 
     _heading(1, "A clause, as a person wrote it", "expectations/house-fair-lending.yaml")
     click.echo(f"{clause.id}: {clause.text}")
