@@ -118,7 +118,8 @@ def _known(reviews: pl.DataFrame) -> pl.DataFrame:
 
 
 def _taken() -> pl.Expr:
-    return (pl.col("reviewed_at") - pl.col("opened_at")).dt.total_microseconds() / 1e6
+    taken = (pl.col("reviewed_at") - pl.col("opened_at")).dt.total_microseconds() / 1e6
+    return pl.when(taken >= 0).then(taken)  # an opening after the review tells of clocks, not of haste
 
 
 def _rate(metric: str, x: int, n: int, *, note: str | None = None) -> Measurement:
@@ -160,7 +161,7 @@ def _grouped(row: Measurement, attribute: str, value: str | None, p: float | Non
 def _seconds(reviews: pl.DataFrame) -> Measurement:
     taken = reviews.select(seconds=_taken())["seconds"].drop_nulls()
     untimed = reviews.height - taken.len()
-    note = f"{untimed:,} reviews without a noted opening are left out" if untimed else None
+    note = f"{untimed:,} reviews without an opening noted before them are left out" if untimed else None
     median = taken.median()
     value = float(median) if isinstance(median, int | float) else None
     return Measurement(

@@ -82,8 +82,9 @@ def test_seconds_nobody_reads_a_case_in_are_a_sign():
     assert not slow.signs
 
 
-def test_openings_nobody_noted_are_no_time_at_all():
-    (each,) = reviewers(frame([case(taken=None)] * 5))
+@pytest.mark.parametrize("taken", [None, -60.0], ids=["not noted", "after the review"])
+def test_openings_nobody_noted_are_no_time_at_all(taken):
+    (each,) = reviewers(frame([case(taken=taken)] * 5))
     assert (each.median_seconds, each.timed, each.signs) == (None, 0, ())
 
 
