@@ -188,7 +188,7 @@ def human_review(control: HumanReview, hearing: Hearing) -> Ruling:
     reviewed = hearing.happened("reviewed_at")
     right_role = pl.col("reviewer_role") == control.role
     someone_else = (
-        pl.col("reviewer") != pl.col("requester")
+        _name("reviewer") != _name("requester")
         if hearing.requesters
         else pl.col("reviewer").is_not_null() | pl.lit(None, dtype=pl.Boolean)
     )
@@ -208,6 +208,11 @@ def human_review(control: HumanReview, hearing: Hearing) -> Ruling:
         otherwise=("undecidable", missing),
         when=control.when or hearing.declaration.intake.needs_review,
     )
+
+
+def _name(column: str) -> pl.Expr:
+    """Names in one spelling: case and blanks around them tell nobody apart."""
+    return pl.col(column).str.strip_chars().str.to_lowercase()
 
 
 Rule = Callable[[Any, Hearing], Ruling]

@@ -118,10 +118,11 @@ def generate(keys_dir: Path, *, name: str, created: datetime) -> Signer:
         The new signer.
 
     Raises:
-        EvidenceError: the folder already holds something.
+        EvidenceError: the folder already holds something, or the name is enormous.
     """
     private = Ed25519PrivateKey.generate()
     public = PublicKey(name, private.public_key().public_bytes_raw(), canonical.instant(created))
+    parse_public(public.to_json())  # a key whose name is too long to be read back is not made
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

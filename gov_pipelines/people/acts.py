@@ -68,6 +68,11 @@ class SignedAct:
         """When it counts from: the later of the person's word and the store's clock."""
         return max(self.act.at, self.recorded_at)
 
+    @property
+    def earliest(self) -> datetime:
+        """The earlier of the two: what must be recent, or later than something, is not made so by a row's date."""
+        return min(self.act.at, self.recorded_at)
+
 
 @dataclass(frozen=True, slots=True)
 class RefusedAct:

@@ -245,11 +245,12 @@ def raise_concern(
         The finding's id.
 
     Raises:
-        WrongUse: the text is empty or enormous.
+        WrongUse: the text is empty, or one of the three enormous.
     """
     name = f"F-{secrets.token_hex(5)}"  # of chance, so that it tells nothing of the text
     today = now.astimezone(ZoneInfo(declaration.zone)).date()
-    said: dict[str, Any] = {"text": words(text, "text"), "decision": decision, "by": by}
+    said: dict[str, Any] = {"text": words(text, "text")}
+    said |= {"decision": decision and words(decision, "decision's id"), "by": by and words(by, "name")}
     said |= {"severity": "warning", "owner": declaration.owner, "due": due_date("warning", today, ())}
     event = FindingEvent(
         key=f"{name}|opened", finding=name, event="opened", system=declaration.system, at=now, said=said

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from hashlib import sha256
 from typing import Any, Literal
 
+from gov_pipelines.errors import EvidenceError
 from gov_pipelines.people.acts import SignedAct
 from gov_pipelines.people.working_days import later
 from gov_pipelines.policy import Clause, Duration, SystemDeclaration
@@ -145,15 +146,25 @@ def findings_of(events: Iterable[FindingEvent], acts: Iterable[SignedAct]) -> di
 
     Returns:
         By id, in the order they were first opened.
+
+    Raises:
+        EvidenceError: something happened to a finding that was never opened.
     """
     signed = {each.id: each for each in acts}
     found: dict[str, Finding] = {}
     for event in events:
         if event.event == "opened":
             found[event.finding] = _opened(event)
-        elif event.act is None:
+        elif event.finding not in found:
+            raise EvidenceError(
+                f"the store says that {event.finding} was {event.event}, and not that it was opened: rows were added or "
+                "removed by hand. Restore the store that was backed up last"
+            )
+        elif event.event not in ("accepted", "reported"):
             found[event.finding] = _next(found[event.finding], event)
-        elif (act := signed.pop(event.act, None)) and act.act.subject.get("finding") == event.finding:  # each once
+        elif (act := signed.pop(event.act or "", None)) and act.act.subject.get(
+            "finding"
+        ) == event.finding:  # each once
             found[event.finding] = _acted(found[event.finding], act)
     return found
 

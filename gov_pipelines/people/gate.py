@@ -87,7 +87,7 @@ def signatures(
         signer
         for signed in approvals
         if signed.act.system == declaration.system and signed.act.subject == subject
-        if after is None or min(signed.act.at, signed.recorded_at) > after  # the date of a row makes it no later
+        if after is None or signed.earliest > after
         if (signer := roster.enrolled(signed.act.person, signed.moment))
     ]
     owners = _answering(declaration.owner, signers)

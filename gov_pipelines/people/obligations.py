@@ -95,7 +95,7 @@ def owed_by_people(policies: Sequence[Policy], roster: Roster, acts: Iterable[Si
         )
         same = {each.version: each.in_force.from_ for each in policies if _says_the_same(each, policy, clause)}
         for each in people:
-            mine = _last(attested, each.person, base.clause, same)
+            mine = _last(attested, each.person, base.clause, list(same))
             begins = max(min(same.values()), _enrolled_on(roster, each, owes.who))
             found.append(_of_one(base, policy, owes, each.person, mine, begins, today))
         if not people:
@@ -108,7 +108,7 @@ def _of_one(
 ) -> Owed:
     due = None
     if last is not None:
-        due = later(last.moment.astimezone(UTC).date(), owes.every, policy.holidays) if owes.every else None
+        due = later(last.earliest.astimezone(UTC).date(), owes.every, policy.holidays) if owes.every else None
     elif owes.first_due is not None:
         due = max(owes.first_due, begins)
     elif owes.every is not None:
@@ -133,7 +133,7 @@ def _of_one(
         state=state,
         due=due,
         working_days_overdue=days,
-        attested_at=last.moment if last else None,
+        attested_at=last.earliest if last else None,
         attested_version=last.act.subject["version"] if last else None,
         steps=tuple(steps),
     )
@@ -143,7 +143,7 @@ def _last(acts: Iterable[SignedAct], person: str, clause: str, versions: Contain
     """The last attestation of a clause by a person, of one of some versions."""
     mine = (each for each in acts if each.act.person == person and each.act.subject.get("clause") == clause)
     counting = (each for each in mine if each.act.subject.get("version") in versions)
-    return max(counting, key=lambda each: each.moment, default=None)
+    return max(counting, key=lambda each: each.earliest, default=None)
 
 
 def _says_the_same(version: Policy, policy: Policy, clause: Clause) -> bool:

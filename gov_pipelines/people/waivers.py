@@ -106,7 +106,7 @@ def _asked_for(asked: SignedAct) -> Waiver | None:
                 return None
         case _:
             return None
-    asked_on = min(asked.act.at, asked.recorded_at).astimezone(ends.tzinfo).date()
+    asked_on = asked.earliest.astimezone(ends.tzinfo).date()
     if ends.date() > longest(asked_on):
         return None
     return Waiver(

@@ -192,7 +192,7 @@ def reviewed(control, row, happened, asked):
     reviewer, role, requester = row["reviewer"], row["reviewer_role"], row["requester"]
     right = None if role is None else role == control["role"]
     if asked:
-        other = None if reviewer is None or requester is None else reviewer != requester
+        other = None if reviewer is None or requester is None else reviewer.strip().lower() != requester.strip().lower()
     else:
         other = True if reviewer is not None else None
     proper = both(at is not None, right, other)

@@ -127,6 +127,7 @@ UNTOLD = ("undecidable", "reviewer, role or requester is missing")
         (FUTURE, "senior", "rita", "omar", NOTICE, ("outside", "not reviewed before notice_sent_at")),
         (EARLY, "junior", "rita", "omar", NOTICE, ("outside", "reviewed by junior, not by senior")),
         (EARLY, "senior", "omar", "omar", NOTICE, ("outside", "reviewed by the requester")),
+        (EARLY, "senior", "Omar", " omar", NOTICE, ("outside", "reviewed by the requester")),
         (EARLY, None, "rita", "omar", NOTICE, UNTOLD),
         (EARLY, "senior", None, "omar", NOTICE, UNTOLD),
         (None, None, None, "omar", None, ("pending", "no proper review yet")),

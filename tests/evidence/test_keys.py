@@ -34,6 +34,12 @@ def test_an_empty_folder_may_wait_for_the_key(tmp_path):
     assert generate(tmp_path / "keys", name="k", created=NOON).public == load_signer(tmp_path / "keys").public
 
 
+def test_a_key_that_could_not_be_read_back_is_not_made(tmp_path):
+    with pytest.raises(EvidenceError, match="at most"):
+        generate(tmp_path / "keys", name="x" * 10_000, created=NOON)
+    assert not [*tmp_path.iterdir()]
+
+
 def test_only_the_owner_can_read_the_key(keys_dir):
     assert (keys_dir / "signing.pem").stat().st_mode & 0o777 == 0o600
     assert keys_dir.stat().st_mode & 0o777 == 0o700

@@ -7,7 +7,7 @@ import pytest
 from crew import Crew
 from stored import verdict_row
 
-from gov_pipelines.errors import WrongUse
+from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.people import (
     accept,
     assign,
@@ -249,10 +249,11 @@ def test_an_approver_may_accept(decisions, declaration):
     assert decisions.finding.evidence == "accepted by underwriters: seen"
 
 
-def test_an_acceptance_without_its_signature_counts_for_nothing(decisions):
+@pytest.mark.parametrize("signature", ["0" * 64, None])
+def test_an_acceptance_without_its_signature_counts_for_nothing(decisions, signature):
     decisions.sign(1, "fail", 2)
     forged = FindingEvent(
-        key="x", finding=NAME, event="accepted", system="lending", control="house/FL-1", act="0" * 64, at=NOW, said={}
+        key="x", finding=NAME, event="accepted", system="lending", control="house/FL-1", act=signature, at=NOW, said={}
     )
     with decisions.engine.begin() as connection:
         record_findings(connection, [forged])
@@ -376,10 +377,25 @@ def test_a_concern_is_a_finding_of_its_own(engine, crew, declaration):
     assert found.due == date(2026, 11, 30)
 
 
+@pytest.mark.parametrize("more", [("x" * 10_001, None), (None, "x" * 10_001)])
+def test_a_concern_keeps_no_enormous_id_or_name(engine, declaration, more):
+    with engine.begin() as connection, pytest.raises(WrongUse, match="10,001 characters"):
+        raise_concern(connection, declaration, "odd", *more, NOW)
+
+
 @pytest.mark.parametrize("text", ["", " \n", "x" * 10_001])
 def test_an_empty_or_enormous_concern_is_refused(engine, declaration, text):
     with engine.begin() as connection, pytest.raises(WrongUse, match="text"):
         raise_concern(connection, declaration, text, None, None, NOW)
+
+
+def test_a_finding_whose_opening_was_removed_is_told(decisions):
+    decisions.sign(1, "fail", 2)
+    decisions.sign(2, "fail", 1)
+    with reading(decisions.engine) as connection:
+        _, *rest = findings_recorded(connection)
+    with pytest.raises(EvidenceError, match="not that it was opened"):
+        findings_of(rest, [])
 
 
 def test_no_events_are_no_findings():

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from crew import ENROLLED, Crew
 
 from gov_pipelines.errors import WrongUse
@@ -85,6 +86,23 @@ def test_from_due_to_overdue_to_done_to_due_again(owed, attested):
     assert state(owed([one], date(2027, 3, 9))) == ("done", again, 0)
     assert state(owed([one], again)) == ("due", again, 0)
     assert state(owed([one], date(2027, 3, 12))) == ("overdue", again, 2)
+
+
+def test_a_later_date_in_the_database_makes_no_attestation_fresh(owed, attested, engine):
+    one = policy(YEARLY)
+    attested(one, date(2026, 3, 2))
+    with engine.begin() as connection:
+        moved = sa.text("UPDATE acts SET recorded_at = '2027-03-01 00:00:00.000000' WHERE kind = 'attest'")
+        connection.execute(moved)
+    assert state(owed([one], date(2027, 3, 3))) == ("overdue", date(2027, 3, 2), 1)
+
+
+def test_an_attestation_that_makes_no_sense_counts_for_nothing(owed, crew, engine):
+    at = ENROLLED + timedelta(days=1)
+    with engine.begin() as connection:  # past the command
+        said = {"clause": "house/P-1", "version": [], "note": None}
+        crew.hand("ann", at).sign(connection, "attest", "underwriters", None, said, at)
+    assert state(owed([policy(YEARLY)], date(2026, 3, 3))) == ("overdue", date(2026, 3, 2), 1)
 
 
 def test_nothing_is_overdue_before_a_working_day_has_begun(owed):
