@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from gov_pipelines.access import READ_SCHEMA
-from gov_pipelines.decisions.log import REVIEW
+from gov_pipelines.decisions.log import source_columns
 from gov_pipelines.measure import partition_window, tally_from_json, tally_json
 from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.pipeline.selftest.setting import CannotFail, MadeUp, Row, Setting
 from gov_pipelines.policy import Policy, SystemDeclaration, log_schema
-from gov_pipelines.policy.declaration import Joined, Source
+from gov_pipelines.policy.declaration import Source
 from gov_pipelines.store import Home
 
 
@@ -93,65 +93,44 @@ def _copy(source: Night, target: Night) -> None:
 
 
 def _written(setting: Setting, made: MadeUp, read: Sequence[date], folder: Path) -> SystemDeclaration:
-    """The declaration with file sources, written in its own shape: its names of columns, its tables and keys."""
+    """The declaration with file sources, written under its own names of columns; what it joins stands beside the rest."""
     declared = setting.declaration
-    rows = _rows(setting, made, read)
-    key = declared.columns.get("decision_id", "decision_id")
-    files: dict[str, dict[str, pl.Series]] = {"decisions": {}}
-    joined: dict[str, Joined] = {}
-    for name in log_schema(declared):
-        place: Joined | None = declared.protected_attributes.get(name)
-        column = getattr(place, "column", None) or declared.columns.get(name, name)
-        if name == "label" and declared.label is not None:
-            column = declared.columns.get(name, declared.label.column)
-        if declared.reviews is not None and (declared.reviews.table or declared.reviews.path) and name in REVIEW:
-            place, column = declared.reviews, declared.reviews.columns.get(name, name)
-        file = "decisions"
-        if place is not None and (place.table or place.path):
-            own_key = place.key or key
-            file = (
-                f"joined-{len(joined)}"
-                if place not in joined.values()
-                else next(f for f, p in joined.items() if p == place)
-            )
-            joined[file] = place
-            files.setdefault(file, {own_key: rows["decision_id"].alias(own_key)})
-        _put(files[file], column, rows[name], name)
-    if made.days and declared.access_log is not None:
-        files["reads"] = _reads(setting, made)
-    for file, columns in files.items():
-        pl.DataFrame(list(columns.values())).write_parquet(folder / f"{file}.parquet")
-    return _over_files(setting, made, joined)
-
-
-def _over_files(setting: Setting, made: MadeUp, joined: Mapping[str, Joined]) -> SystemDeclaration:
-    """The declaration, its places replaced by the files that were written."""
-    declared = setting.declaration
-
-    def at(place: Any) -> Any:
-        file = next((name for name, one in joined.items() if one == place), None)
-        return place.model_copy(update={"table": None, "path": f"{file}.parquet"}) if file else place
-
+    access = declared.access_log
+    attributes = {
+        name: each.model_copy(update={"table": None, "path": None, "key": None, "column": f"{name}, joined"})
+        if each.table or each.path
+        else each
+        for name, each in declared.protected_attributes.items()
+    }
     at_night = declared.model_copy(update=dict(made.declared))
     changed: dict[str, Any] = {
         "source": Source(path="decisions.parquet", zone=declared.source.zone),
-        "protected_attributes": {name: at(each) for name, each in declared.protected_attributes.items()},
-        "reviews": at(declared.reviews),
-        "access_log": declared.access_log
-        and declared.access_log.model_copy(update={"table": None, "path": "reads.parquet"}),
+        "protected_attributes": attributes,
+        "reviews": None,
+        "access_log": access and access.model_copy(update={"table": None, "path": "reads.parquet"}),
         "starts": setting.starts,
         "intake": at_night.intake.model_copy(update={"database_url_env": None}),  # no real database is asked
     }
-    return at_night.model_copy(update=changed)
+    there = at_night.model_copy(update=changed)
+    rows = _rows(setting, made, read)
+    files = {"decisions": _under({each.name: each.source for each in source_columns(there)}, rows)}
+    if access is not None:
+        files["reads"] = _under({name: access.columns.get(name, name) for name in READ_SCHEMA}, _reads(setting, made))
+    for file, frame in files.items():
+        frame.write_parquet(folder / f"{file}.parquet")
+    return there
 
 
-def _put(columns: dict[str, pl.Series], column: str, values: pl.Series, name: str) -> None:
-    """A canonical column under its source's name; two canonical ones may share a source column if they agree."""
-    there = columns.get(column)
-    if there is None or there.null_count() == len(there):
-        columns[column] = values.alias(column)
-    elif values.null_count() < len(values) and not there.equals(values.alias(column), null_equal=True):
-        raise CannotFail(f"`{name}` and another column are both read from `{column}`, so they can never differ")
+def _under(names: Mapping[str, str], rows: pl.DataFrame) -> pl.DataFrame:
+    """Canonical columns under their source's names; two may share one if they agree."""
+    columns: dict[str, pl.Series] = {}
+    for name, source in names.items():
+        values, there = rows[name].alias(source), columns.get(source)
+        if there is None or there.null_count() == len(there):
+            columns[source] = values
+        elif values.null_count() < len(values) and not there.equals(values, null_equal=True):
+            raise CannotFail(f"`{name}` and another column are both read from `{source}`, so they can never differ")
+    return pl.DataFrame(list(columns.values()))
 
 
 def _rows(setting: Setting, made: MadeUp, read: Iterable[date]) -> pl.DataFrame:
@@ -182,16 +161,10 @@ def _moved(moment: datetime, by: timedelta, zone: str) -> datetime:
     return (moment.astimezone(ZoneInfo(zone)) + by).astimezone(UTC)
 
 
-def _reads(setting: Setting, made: MadeUp) -> dict[str, pl.Series]:
-    access = setting.declaration.access_log
-    assert access is not None
+def _reads(setting: Setting, made: MadeUp) -> pl.DataFrame:
     rows = [
         {"read_at": setting.noon(day), **_on(day, setting, read)}
         for day, happened in sorted(made.days.items())
         for read in happened.reads
     ]
-    frame = pl.DataFrame(rows, schema=READ_SCHEMA)
-    columns: dict[str, pl.Series] = {}
-    for name in READ_SCHEMA:
-        _put(columns, access.columns.get(name, name), frame[name], name)
-    return columns
+    return pl.DataFrame(rows, schema=READ_SCHEMA)
