@@ -57,7 +57,8 @@ def audit(
     """Audit partitions of one system in this process, in their order, and write the report once at the end.
 
     A partition that fails is a missed window, signed and put in the outbox; the next one runs all the same. Earlier days
-    whose pending decisions have run out of time meanwhile, or that other policies govern now, are audited again.
+    whose pending decisions have run out of time by the last of these nights, or that other policies govern now, are audited
+    again; days of a range, too, since each was judged on its own next morning.
 
     Args:
         system: the audited system.
@@ -96,8 +97,9 @@ def audit(
     if partitions:
         newest = max(partitions)
         moment = as_of or graph.as_of(newest)
+        stopped = {run.partition for run in runs if not run.done}  # asked a moment ago, and again in vain
         for day in list(overdue(Home(home.place.home), graph.declaration, graph.policies, before=newest, as_of=moment)):
-            if day not in partitions:
+            if day not in stopped:
                 run_day(day, moment)
     if report and runs:
         pages = repository.get_job(report_job_name(system)).execute_in_process(

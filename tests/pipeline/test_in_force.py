@@ -142,6 +142,19 @@ def test_a_later_run_audits_days_that_another_text_governs(project):
     ]
 
 
+@pytest.mark.usefixtures("fresh_modules")
+def test_a_range_finds_the_clocks_that_ran_out_within_it(project):
+    policy = project / "expectations" / "house.yaml"
+    policy.write_text(POLICY.replace("within: 10 days", "within: 24 hours"))
+    write(project, [row(n, told="never" if n in {4, 24} else "same day") for n in range(30)])
+    home = AuditHome.of(Project(project, project / ".gov"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        definitions = load(home.place, {}, home)
+        runs = run_audit("loans", days(3), instance, definitions=definitions, home=home, report=False)
+    assert [run.partition for run in runs] == [FIRST, SECOND, THIRD, FIRST]
+    assert [said(project, day)["H-2"].verdict for day in days(3)] == ["fail", "pass", "pass"]  # the third's clock runs
+
+
 def test_a_revision_names_its_data_its_declaration_and_its_instant(project):
     audit(project)
     write(project, [row(n) for n in range(31)] + [row(31, day=0)])
