@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gov_pipelines.cli.app import print_json
-from gov_pipelines.cli.place import Workplace, workplace
+from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import (
-    Base,
     ImpactTable,
     Tally,
     defects,
@@ -34,25 +33,20 @@ if TYPE_CHECKING:
     from gov_pipelines.report.publication import Kind
 
 DAY = click.DateTime(["%Y-%m-%d"])
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_EXCLUDE = "Leave categories below this share, such as 0.02, out of the ratios. Needs --justification."
+_RACE = "The protected attribute that holds race and ethnicity."
 
 
 @click.command("bias-audit")
 @click.argument("system", required=False)
-@click.option(
-    "--check",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A published table (CSV) to find defects in, instead.",
-)
+@click.option("--check", type=FILE, help="A published table (CSV) to find defects in, instead.")
 @click.option("--on", type=DAY, help="With --check: the day on which the audit is relied upon; default: today.")
 @click.option("--from", "start", type=DAY, help="First day of the data.")
 @click.option("--until", type=DAY, help="The day after the last day of the data.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write the CSV and the page to.")
 @click.option("--scores", is_flag=True, help="Also scoring rates: the share above the median of everyone's scores.")
-@click.option(
-    "--exclude-under",
-    type=str,
-    help="Leave categories below this share, such as 0.02, out of the ratios. Needs --justification.",
-)
+@click.option("--exclude-under", help=_EXCLUDE)
 @click.option(
     "--base",
     type=click.Choice(["known", "assessed"]),
@@ -62,9 +56,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 )
 @click.option("--justification", default="", help="The auditor's reason for leaving those out.")
 @click.option("--sex", default="sex", show_default=True, help="The protected attribute that holds sex.")
-@click.option(
-    "--race", default="race_ethnicity", show_default=True, help="The protected attribute that holds race and ethnicity."
-)
+@click.option("--race", default="race_ethnicity", show_default=True, help=_RACE)
 @click.option("--audit-date", type=DAY, help="Date of the audit that this prepares.")
 @click.option("--distribution-date", type=DAY, help="When the employer began to use the tool.")
 @click.option("--source", help="Source and explanation of the data, as it is to be published.")
@@ -72,7 +64,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--tool", help="The tool's name and version; default: the system's name.")
 @click.option("--auditor", help="Whom the publisher names as the independent auditor.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-def bias_audit_command(check: Path | None, on: datetime | None, as_json: bool, **options: Any) -> int:
+def bias_audit_command(check: Path | None, on: datetime | None, as_json: bool, **asked: Any) -> int:
     """Prepare the bias-audit tables of a system from its stored tallies, or find the defects of a published table.
 
     It prepares an audit: the law has it done by an independent auditor, and this program is none.
@@ -84,21 +76,21 @@ def bias_audit_command(check: Path | None, on: datetime | None, as_json: bool, *
       gov bias-audit --check audit/hiring-bias-audit.csv
     """
     if check is not None:
-        return _check(check, on.date() if on else datetime.now(UTC).date(), as_json=as_json)
+        return _check(check, (on or datetime.now(UTC)).date(), as_json=as_json)
     needed = ("system", "start", "until", "out", "audit_date", "distribution_date", "source")
-    absent = [_option(name) for name in needed if not options[name]]
+    spelled = {"system": "SYSTEM", "start": "--from"}
+    absent = [spelled.get(name, f"--{name.replace('_', '-')}") for name in needed if not asked[name]]
     if absent:
         raise click.UsageError(f"Give {', '.join(absent)}; or --check FILE.")
-    if bool(options["exclude_under"]) != bool(options["justification"]):
+    if bool(asked["exclude_under"]) != bool(asked["justification"]):
         raise click.UsageError(
             "--exclude-under and --justification belong together: who leaves a category out says why."
         )
-    _prepare(workplace(), as_json=as_json, **options)
+    dated: dict[str, Any] = {
+        name: value.date() if isinstance(value, datetime) else value for name, value in asked.items()
+    }
+    _prepare(as_json=as_json, **dated)
     return 0
-
-
-def _option(name: str) -> str:
-    return {"system": "SYSTEM", "start": "--from"}.get(name, f"--{name.replace('_', '-')}")
 
 
 def _check(file: Path, today: date, *, as_json: bool) -> int:
@@ -112,85 +104,56 @@ def _check(file: Path, today: date, *, as_json: bool) -> int:
         return 1 if found else 0
     for each in found:
         click.echo(f"{file}{f':{each.line}' if each.line else ''}: {each.rule}: {each.problem}.")
-    click.echo(
-        f"{len(found)} defect{'s' * (len(found) != 1)}." if found else "No defect of the kinds that are looked for."
-    )
+    none = "No defect of the kinds that are looked for."
+    click.echo(f"{len(found)} defect{'s' * (len(found) != 1)}." if found else none)
     return 1 if found else 0
 
 
 def _prepare(
-    place: Workplace,
-    *,
-    system: str,
-    start: datetime,
-    until: datetime,
-    out: Path,
-    scores: bool,
-    exclude_under: str | None,
-    base: Base,
-    sex: str,
-    race: str,
-    audit_date: datetime,
-    distribution_date: datetime,
-    tool: str | None,
-    as_json: bool,
-    **said: Any,
+    *, system: str, start: date, until: date, out: Path, scores: bool, sex: str, race: str, as_json: bool, **said: Any
 ) -> None:
     from gov_pipelines.report.publication import Publication, publication_csv, publication_page  # noqa: PLC0415  (Jinja)
 
+    place = workplace()
     declaration = place.system(system)
-    days = [start.date() + timedelta(days=each) for each in range((until - start).days)]
+    days = [start + timedelta(days=each) for each in range((until - start).days)]
     folders = [folder for day in days if ((folder := place.home.partition_dir(system, day)) / "tally.json").is_file()]
     if not folders:
-        raise WrongUse(
-            f"No day from {start.date()} until {until.date()} of {system} was audited. Run `gov audit {system} --from ... --to ...`."
-        )
+        again = f"Run `gov audit {system} --from ... --to ...`."
+        raise WrongUse(f"No day from {start} until {until} of {system} was audited. {again}")
     selections = total([tally_from_json((folder / "tally.json").read_bytes()) for folder in folders])
     counted: dict[Kind, Tally] = {"selection": selections}
     if scores:
         counted["scoring"] = _scored(selections, folders, declaration)
-    share = _share(exclude_under)
-    tables = {kind: impact_tables(each, (sex, race), exclude_under=share, base=base) for kind, each in counted.items()}
+    left_out = {"exclude_under": _share(said.pop("exclude_under")), "base": said.pop("base")}
+    tables = {kind: impact_tables(each, (sex, race), **left_out) for kind, each in counted.items()}
     publication = Publication(
         system=system,
-        tool=tool or system,
         tables=tables,
-        audit_date=audit_date.date(),
-        data_from=start.date(),
-        data_until=until.date(),
+        data_from=start,
+        data_until=until,
         days_present=len(folders),
-        distribution_date=distribution_date.date(),
-        undecided={kind: _undecided(each) for kind, each in counted.items()},
-        exclude_under=share,
+        undecided={kind: int(each.cells.filter(outcome="undecided")["n"].sum()) for kind, each in counted.items()},
+        exclude_under=left_out["exclude_under"],
         synthetic=declaration.synthetic.note if declaration.synthetic else None,
-        **said,
+        **{**said, "tool": said["tool"] or system},
     )
-    files = {"csv": publication_csv(publication), "html": publication_page(publication)}
     out.mkdir(parents=True, exist_ok=True)
-    written = [out / f"{system}-bias-audit.{kind}" for kind in files]
-    for file, text in zip(written, files.values(), strict=True):
+    texts = {"csv": publication_csv(publication), "html": publication_page(publication)}
+    written = [out / f"{system}-bias-audit.{kind}" for kind in texts]
+    for file, text in zip(written, texts.values(), strict=True):
         write_atomic(file, text.encode())
     if as_json:
-        print_json(
-            {
-                "files": [str(file) for file in written],
-                "days": len(days),
-                "audited": len(folders),
-                "tables": _plain(tables),
-            }
-        )
+        told = {kind: [asdict(table) for table in own] for kind, own in tables.items()}
+        numbers = json.loads(json.dumps(told, default=float))  # fractions
+        print_json({"files": written, "days": len(days), "audited": len(folders), "tables": numbers})
         return
     for kind, each in tables.items():
-        for table in each:
-            _show(kind, table)
-    hole = (
-        ""
-        if len(folders) == len(days)
-        else f" {len(days) - len(folders)} of {len(days)} days were not audited: see the page."
-    )
-    click.echo(
-        f"Wrote {' and '.join(map(str, written))}.{hole} It prepares an audit; an independent auditor makes one."
-    )
+        _show(kind, each)
+    gone = len(days) - len(folders)
+    hole = f" {gone} of {len(days)} days were not audited: see the page." if gone else ""
+    names = " and ".join(map(str, written))
+    click.echo(f"Wrote {names}.{hole} It prepares an audit; an independent auditor makes one.")
 
 
 def _scored(selections: Tally, folders: Sequence[Path], declaration: SystemDeclaration) -> Tally:
@@ -215,26 +178,11 @@ def _share(text: str | None) -> Fraction | None:
     return share
 
 
-def _undecided(tally: Tally) -> int:
-    return int(tally.cells.filter(outcome="undecided")["n"].sum())
-
-
-def _plain(tables: Mapping[Kind, Sequence[ImpactTable]]) -> Any:
-    return json.loads(
-        json.dumps({kind: [asdict(each) for each in own] for kind, own in tables.items()}, default=_number)
-    )
-
-
-def _number(value: Fraction) -> float:
-    return float(value)
-
-
-def _show(kind: str, table: ImpactTable) -> None:
-    click.echo(f"{kind} by {table.name} ({table.unknown:,} of unknown category)")
-    width = max((len(line.category) for line in table.lines), default=0)
-    for line in table.lines:
-        ratio = printed(line.ratio) or ("excluded" if line.excluded else "none")
-        click.echo(
-            f"  {line.category:<{width}}  {line.x:>9,} of {line.n:>9,}  {printed(line.rate) or 'none':>6}  {ratio:>8}"
-        )
-    click.echo("")
+def _show(kind: str, tables: Sequence[ImpactTable]) -> None:
+    for table in tables:
+        click.echo(f"{kind} by {table.name} ({table.unknown:,} of unknown category)")
+        width = max((len(line.category) for line in table.lines), default=0)
+        for line in table.lines:
+            rate, ratio = printed(line.rate) or "none", printed(line.ratio) or ("excluded" if line.excluded else "none")
+            click.echo(f"  {line.category:<{width}}  {line.x:>9,} of {line.n:>9,}  {rate:>6}  {ratio:>8}")
+        click.echo("")

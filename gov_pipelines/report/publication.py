@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -66,9 +66,14 @@ class Publication:
 def publication_csv(publication: Publication) -> str:
     """One row a category, in the columns that `gov bias-audit --check` reads."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(PUBLISHED_COLUMNS)
-    for kind, table, line in _lines(publication):
+    writer = csv.DictWriter(out, PUBLISHED_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    same = {
+        name: getattr(publication, name)
+        for name in ("audit_date", "data_from", "data_until", "distribution_date", "source")
+    }
+    tables = [(kind, table) for kind, own in publication.tables.items() for table in own]
+    for kind, table, line in ((*named, line) for named in tables for line in named[1].lines):
         row = {
             "kind": kind,
             "table": table.name,
@@ -80,13 +85,8 @@ def publication_csv(publication: Publication) -> str:
             "excluded": "yes" if line.excluded else "no",
             "justification": why_no_ratio(publication, line),
             "unknown": table.unknown,
-            "audit_date": publication.audit_date,
-            "data_from": publication.data_from,
-            "data_until": publication.data_until,
-            "distribution_date": publication.distribution_date,
-            "source": publication.source,
         }
-        writer.writerow(row[name] for name in PUBLISHED_COLUMNS)
+        writer.writerow(row | same)
     return out.getvalue()
 
 
@@ -103,10 +103,3 @@ def publication_page(publication: Publication) -> str:
     """The page, complete in itself: no script, nothing loaded."""
     template = environment().get_template("publication.html.j2")
     return template.render(publication=publication, printed=printed, why_no_ratio=why_no_ratio)
-
-
-def _lines(publication: Publication) -> Iterator[tuple[Kind, ImpactTable, Line]]:
-    for kind, tables in publication.tables.items():
-        for table in tables:
-            for line in table.lines:
-                yield kind, table, line
