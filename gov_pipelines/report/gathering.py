@@ -104,16 +104,8 @@ def _system(
         _control(cell, declaration, policies, due, histories.get(f"{cell.policy}/{cell.clause}", []), measured)
         for cell in coverage_matrix(policies, [declaration], said, today=today, waivers=waivers)
     )
-    made_up = declaration.synthetic
     return SystemPage(
-        name=system,
-        owner=declaration.owner,
-        purpose=declaration.purpose,
-        risk=declaration.risk,
-        zone=declaration.zone,
-        jurisdictions=tuple(declaration.jurisdictions),
-        about_data=declaration.about_data,
-        synthetic_note=made_up.note if made_up else None,
+        declaration=declaration,
         synthetic=_synthetic_columns(declaration),
         controls=tuple(views),
         partitions=tuple(signed),
@@ -124,7 +116,6 @@ def _system(
         findings=tuple(known_findings(connection, roster, system).values()),
         cleared=tuple(day for each in signed if (day := _cleared(home.partition_dir(system, each), each))),
         reviewing=tuple(_reviewing(connection, home, declaration, roster)),
-        state=declaration.state,
     )
 
 

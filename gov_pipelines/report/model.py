@@ -11,7 +11,7 @@ from typing import Literal
 from gov_pipelines.decisions import RowAccounting
 from gov_pipelines.measure.measurement import Measurement, Verdict
 from gov_pipelines.people import Finding, Owed
-from gov_pipelines.policy import CoverageCell, Orphan
+from gov_pipelines.policy import CoverageCell, Orphan, SystemDeclaration
 from gov_pipelines.store import SnapshotRow
 
 Side = Literal["at_least", "at_most"]
@@ -114,19 +114,12 @@ class ControlView(CoverageCell):
 class SystemPage:
     """One audited system: what was declared of it, its clauses, its row accounting and its snapshots.
 
-    `partitions` are those with a signed snapshot; `missed` those that were due and have none. `findings` are all that
-    were ever opened, `cleared` what was let through and held on each partition that was cleared, `reviewing` how people
-    review, of all and by group, `state` the declared one.
+    `synthetic` are its made-up columns, `partitions` those with a signed snapshot; `missed` those that were due and have
+    none. `findings` are all that were ever opened, `cleared` what was let through and held on each partition that was
+    cleared, `reviewing` how people review, of all and by group.
     """
 
-    name: str
-    owner: str
-    purpose: str
-    risk: str
-    zone: str
-    jurisdictions: tuple[str, ...] = ()
-    about_data: str | None = None
-    synthetic_note: str | None = None
+    declaration: SystemDeclaration
     synthetic: tuple[str, ...] = ()
     controls: tuple[ControlView, ...] = ()
     partitions: tuple[date, ...] = ()
@@ -137,7 +130,11 @@ class SystemPage:
     findings: tuple[Finding, ...] = ()
     cleared: tuple[Cleared, ...] = ()
     reviewing: tuple[Measurement, ...] = ()
-    state: str = "draft"
+
+    @property
+    def name(self) -> str:
+        """The system's name."""
+        return self.declaration.system
 
     @property
     def totals(self) -> RowAccounting:

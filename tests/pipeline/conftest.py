@@ -119,7 +119,7 @@ def row(night, control, verdict) -> VerdictRow:
 STEPS = (
     "night:judge", "night:read_access", "night:compare_access", "night:tally", "night:measure_fairness",
     "night:measure_shift", "night:read_decisions", "verdicts:reach_verdicts", "signing:sign", "clearing:clear",
-    "clearing:tell_held", "pages:write_report",
+    "clearing:tell_held", "pages:write_pages",
 )  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def plan(monkeypatch):
             if name in plan.raises:
                 raise plan.raises[name]
             answer = effects.get(name, lambda _: None)(night)
-            return ["index.html"] if name == "write_report" else StepResult({"rows": 3}, answer)
+            return ["index.html"] if name == "write_pages" else StepResult({"rows": 3}, answer)
 
         return run
 

@@ -45,7 +45,7 @@ def test_a_night_runs_every_step_in_order_and_the_report_once(run, plan):
     order = plan.ran
     assert order.index("read_decisions") < order.index("tally") < order.index("reach_verdicts") < order.index("sign")
     assert order.index("sign") < order.index("clear") < order.index("tell_held")
-    assert order.count("write_report") == 1
+    assert order.count("write_pages") == 1
     assert len(order) == 12
 
 

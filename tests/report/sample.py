@@ -7,7 +7,7 @@ from itertools import pairwise
 from gov_pipelines.decisions import RowAccounting
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.people import Clock, Finding, Owed, Step
-from gov_pipelines.policy import GAPS, CoverageCell, Orphan
+from gov_pipelines.policy import GAPS, CoverageCell, Orphan, SystemDeclaration
 from gov_pipelines.report.model import Cleared, ControlView, PastVerdict, Report, SystemPage
 from gov_pipelines.store import SnapshotRow
 
@@ -228,17 +228,27 @@ CLEARED = tuple(
 )
 
 
-def system(name="mortgage_underwriting", **more):
+DECLARED = SystemDeclaration.model_validate({
+    "system": "mortgage_underwriting", "owner": "team:credit-risk", "purpose": "Decide on home-loan applications.",
+    "risk": "high", "zone": "America/New_York", "jurisdictions": ["us", "us-ma"], "state": "live", "starts": FIRST,
+    "source": {"path": "loans.csv"}, "outcomes": {"favorable": ["approved"], "unfavorable": ["denied"]},
+    "protected_attributes": {"race": {}, "sex": {}}, "policies": ["house-fair-lending"],
+    "about_data": "1,989 real home-loan applications in Boston (Federal Reserve Bank of Boston study). Historical human "
+    "decisions, standing in for a system's log. They carry no dates: application i lies on day i mod 30.",
+    "synthetic": {
+        "columns": ["product", "model_version", "reviewer_role", "reviewed_at"], "access_log": True,
+        "note": "The public data has no products, model versions, reviews, notices or accesses; these were made up, with "
+        "planted faults.",
+    },
+})  # fmt: skip
+
+
+def system(name="mortgage_underwriting", declared=DECLARED, **more):
     known = {
-        "name": name, "owner": "team:credit-risk", "purpose": "Decide on home-loan applications.", "risk": "high",
-        "zone": "America/New_York", "jurisdictions": ("us", "us-ma"), "controls": CONTROLS, "partitions": DAYS,
+        "declaration": declared.model_copy(update={"system": name}),
+        "synthetic": ("product", "model_version", "reviewer_role", "reviewed_at", "access log"), "controls": CONTROLS, "partitions": DAYS,
         "rows": ROWS, "snapshots": SNAPSHOTS, "key_names": {KEY: "demo (untrusted)"},
-        "about_data": "1,989 real home-loan applications in Boston (Federal Reserve Bank of Boston study). Historical human "
-        "decisions, standing in for a system's log. They carry no dates: application i lies on day i mod 30.",
-        "synthetic_note": "The public data has no products, model versions, reviews, notices or accesses; these were made "
-        "up, with planted faults.",
-        "synthetic": ("product", "model_version", "reviewer_role", "reviewed_at", "access log"),
-        "findings": FINDINGS, "cleared": CLEARED, "reviewing": REVIEWING, "state": "live",
+        "findings": FINDINGS, "cleared": CLEARED, "reviewing": REVIEWING,
     }  # fmt: skip
     return SystemPage(**(known | more))
 

@@ -241,8 +241,8 @@ def test_every_measurement_stands_in_the_tables(sample, pages):
 def test_made_up_data_and_the_untrusted_key_are_named_on_every_page_that_shows_them(sample, pages):
     for name in ("index.html", "mortgage_underwriting.html"):
         text = read(pages / name).text
-        assert sample.system().about_data in text
-        assert sample.system().synthetic_note in text
+        assert sample.DECLARED.about_data in text
+        assert sample.DECLARED.synthetic.note in text
     for path in pages.iterdir():
         assert "demo (untrusted)" in read(path).text
 
@@ -293,14 +293,10 @@ def test_hostile_values_stay_text(sample, tmp_path):
         sample.CONTROLS[4], clause="H-1", text=HOSTILE, reason=HOSTILE, gap=HOSTILE, sentence=HOSTILE, owner=HOSTILE,
         document=HOSTILE, threshold=HOSTILE, synthetic=(HOSTILE,), measurements=(row, sample.RACE[0]), policy=HOSTILE,
     )  # fmt: skip
-    hostile = sample.system(
-        HOSTILE,
-        purpose=HOSTILE,
-        about_data=HOSTILE,
-        synthetic_note=HOSTILE,
-        controls=(view,),
-        key_names={sample.KEY: HOSTILE},
-    )
+    made_up = sample.DECLARED.synthetic.model_copy(update={"note": HOSTILE})
+    said = {"purpose": HOSTILE, "about_data": HOSTILE, "synthetic": made_up}
+    declared = sample.DECLARED.model_copy(update=said)
+    hostile = sample.system(HOSTILE, declared, controls=(view,), key_names={sample.KEY: HOSTILE})
     written = render(sample.report(hostile, mistakes=(HOSTILE,)), tmp_path)
     assert len(written) == 3
     for path in written:
