@@ -14,7 +14,7 @@ import click
 
 from gov_pipelines.cli.app import here
 from gov_pipelines.errors import ConfigurationError, Mistake, WrongUse
-from gov_pipelines.evidence import PublicKey, load_signer
+from gov_pipelines.evidence import PublicKey, load_public, load_signer
 from gov_pipelines.people import Hand, Roster, Waiver, hand_of, roster_of, waivers_in_force
 from gov_pipelines.pipeline.register import Books, open_books
 from gov_pipelines.policy import (
@@ -90,8 +90,8 @@ class Workplace:
 
     @cached_property
     def authority(self) -> PublicKey:
-        """The home's key, which enrols people."""
-        return load_signer(self.home.keys_dir).public
+        """The public half of the home's key, which enrols people: whoever reviews need not hold the other."""
+        return load_public(self.home.keys_dir)
 
     @cached_property
     def engine(self) -> Engine:

@@ -5,7 +5,7 @@ The verifier is the module `verify`. Nothing here may need more than the standar
 
 from __future__ import annotations
 
-from gov_pipelines.evidence.keys import DEMO_KEY_NAME, PublicKey, Signer, generate, load_signer, load_trust
+from gov_pipelines.evidence.keys import DEMO_KEY_NAME, PublicKey, Signer, generate, load_public, load_signer, load_trust
 from gov_pipelines.evidence.leaves import decision_leaf, decisions_section, new_salt, read_leaves, write_leaves
 from gov_pipelines.evidence.package import ENVELOPE, LEAVES, discard_package, read_package, sign_package
 from gov_pipelines.evidence.predicate import build_predicate
@@ -21,6 +21,7 @@ __all__ = [
     "decisions_section",
     "discard_package",
     "generate",
+    "load_public",
     "load_signer",
     "load_trust",
     "new_salt",

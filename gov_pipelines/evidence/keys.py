@@ -139,13 +139,11 @@ def load_signer(keys_dir: Path) -> Signer:
         EvidenceError: others can read the key, it is not Ed25519, or its public half is another key's.
     """
     path = keys_dir / SIGNING_KEY
+    public = load_public(keys_dir)
     try:
         mode, pem = stat.S_IMODE(path.stat().st_mode), path.read_bytes()
-        public = parse_public((keys_dir / PUBLIC_KEY).read_bytes())
     except OSError as error:
-        raise WrongUse(
-            f"no signing key in {keys_dir}: {error.strerror}; make one with `gov keys new --name NAME`"
-        ) from error
+        raise _no_key(keys_dir, error) from error
     if mode & 0o077:
         raise EvidenceError(f"{path} has mode {mode:o}, so others can read it; expected 600: `chmod 600 {path}`")
     try:
@@ -157,6 +155,23 @@ def load_signer(keys_dir: Path) -> Signer:
     if private.public_key().public_bytes_raw() != public.raw:
         raise EvidenceError(f"{path} and {PUBLIC_KEY} beside it are of different keys; restore the pair from a backup")
     return Signer(private, public)
+
+
+def load_public(keys_dir: Path) -> PublicKey:
+    """Load the public half of a home's signing key: all that reading what it signed takes.
+
+    Raises:
+        WrongUse: there is no key yet.
+        EvidenceError: it is no key of ours, or a weak one.
+    """
+    try:
+        return parse_public((keys_dir / PUBLIC_KEY).read_bytes())
+    except OSError as error:
+        raise _no_key(keys_dir, error) from error
+
+
+def _no_key(keys_dir: Path, error: OSError) -> WrongUse:
+    return WrongUse(f"no signing key in {keys_dir}: {error.strerror}; make one with `gov keys new --name NAME`")
 
 
 def load_trust(path: Path) -> PublicKey:

@@ -123,6 +123,14 @@ def test_what_may_not_be_reviewed_is_told_and_not_signed(bank, person, decision,
     assert cleared(bank) == FREE
 
 
+def test_reviewing_takes_no_private_key_but_ones_own(bank):
+    (bank.root / ".gov" / "keys" / "signing.pem").unlink()
+    assert "B is cleared" in run(bank, "review", "approve", "loans", "B", *by(bank, "sue")).stdout
+    run(bank, "gate", "loans")
+    public = bank.root / "people" / "sue" / "signing.pub.json"
+    assert "no signing key" in run(bank, "keys", "add", "sue", "--role", "x", "--public", public, check=2).stderr
+
+
 def test_anothers_key_signs_nothing(bank):
     key = bank.root / "people" / "rob"
     done = run(bank, "review", "approve", "loans", "B", "--as", "sue", "--key", key, check=2)
