@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 import click
@@ -29,11 +30,13 @@ _ASKED = {
     "decision_id": "Column that names one decision",
     "decided_at": "Column with the time of the decision",
     "decision": "Column with the decision",
-    "favorable": "Values of the decision that the person wants (commas between)",
-    "unfavorable": "Values of the decision that the person does not want (commas between)",
-    "protected": "Columns with protected attributes (commas between)",
+    "favorable": "Values of the decision that the person wants",
+    "unfavorable": "Values of the decision that the person does not want",
+    "protected": "Columns with protected attributes",
     "zone": "Time zone whose calendar days are audited, such as Europe/Berlin",
 }
+_SEVERAL = frozenset({"favorable", "unfavorable", "protected"})
+_C = TypeVar("_C", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +55,21 @@ class Answers:
     zone: str
 
 
+def _asked(command: _C) -> _C:
+    """An option for each thing that is asked."""
+    for name, question in reversed(_ASKED.items()):
+        several = name in _SEVERAL
+        told = f"{question}; repeat for more." if several else question
+        command = click.option(f"--{name.replace('_', '-')}", multiple=several, help=told)(command)
+    return command
+
+
 @click.command("init")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--system", help=_ASKED["system"])
-@click.option("--owner", help=_ASKED["owner"])
-@click.option("--purpose", help=_ASKED["purpose"])
-@click.option("--decision-id", help=_ASKED["decision_id"])
-@click.option("--decided-at", help=_ASKED["decided_at"])
-@click.option("--decision", help=_ASKED["decision"])
-@click.option("--favorable", multiple=True, help="A value of the decision that the person wants; repeat for more.")
-@click.option("--unfavorable", multiple=True, help="A value that the person does not want; repeat for more.")
+@_asked
 @click.option(
     "--undecided", multiple=True, help="A value that decides nothing yet, such as withdrawn; repeat for more."
 )
-@click.option("--protected", multiple=True, help="A column with a protected attribute; repeat for more.")
-@click.option("--zone", help=_ASKED["zone"])
 @click.option(
     "--policy", "policies", multiple=True, default=("baseline",), show_default=True, help="A policy in expectations/."
 )
@@ -100,16 +103,15 @@ def init_command(
         target.unlink()
         target.parent.rmdir()
         raise
-    last = declaration.ends - timedelta(days=1) if declaration.ends else declaration.starts
+    starts, ends = declaration.starts, declaration.ends
+    last = ends - timedelta(days=1) if ends else starts
     if as_json:
-        print_json(
-            {"system": answers.system, "file": str(target), "starts": str(declaration.starts), "last": str(last)}
-        )
+        print_json({"system": answers.system, "file": target, "starts": starts, "last": last})
         return
     if left_out:
         click.echo(f"Named in no outcome, so their rows will be quarantined: {', '.join(left_out)}.")
     click.echo(f"Wrote {target}. Read it: may_read, needs_review and models are yours to fill in.")
-    click.echo(f"Next: gov lint && gov audit {answers.system} --from {declaration.starts} --to {last} && gov report")
+    click.echo(f"Next: gov lint && gov audit {answers.system} --from {starts} --to {last} && gov report")
 
 
 def read_columns(file: Path) -> pl.DataFrame:
@@ -157,6 +159,7 @@ def draft(
     fields = [line for name in others if (line := _field(name, data[name]))]
     ends = last + timedelta(days=1)
     goes_on = ends >= datetime.now(UTC).date()
+    ending = f"  ends: {ends} # the file's last day was {last}; remove this line for a system that goes on"
     lines = [
         "# Drafted by `gov init`. What the system may read, what needs a human and which models are approved is yours to say.",
         "type: gov_pipelines.pipeline.AuditedSystem",
@@ -167,11 +170,7 @@ def draft(
         "  risk: high # minimal, limited or high",
         f"  zone: {answers.zone}",
         f"  starts: {first}",
-        *(
-            []
-            if goes_on
-            else [f"  ends: {ends} # the file's last day was {last}; remove this line for a system that goes on"]
-        ),
+        *([] if goes_on else [ending]),
         f"  source: {{path: {_quoted(path)}}}",
         (
             f"  columns: {{decision_id: {_quoted(answers.decision_id)}, decided_at: {_quoted(answers.decided_at)}, "
@@ -201,23 +200,16 @@ def _answers(given: dict[str, Any], data: pl.DataFrame) -> Answers:
     if missing and not sys.stdin.isatty():
         options = "\n".join(f"  --{name.replace('_', '-')}  {_ASKED[name]}" for name in missing)
         decided = given["decision"]
-        holds = (
-            f" {decided} holds: {_counted(Counter(map(str, data[decided].drop_nulls())))}."
-            if decided in data.columns
-            else ""
-        )
+        counts = Counter(map(str, data[decided].drop_nulls())) if decided in data.columns else None
+        holds = f" {decided} holds: {_counted(counts)}." if counts else ""
         raise WrongUse(
             f"These must not be guessed; give them:\n{options}\nThe file has: {', '.join(data.columns)}.{holds}"
         )
     if missing:
         click.echo(f"The file has {data.height} rows and the columns {', '.join(data.columns)}.")
     for name in missing:
-        answer = click.prompt(_ASKED[name])
-        given[name] = (
-            tuple(part.strip() for part in answer.split(","))
-            if name in {"favorable", "unfavorable", "protected"}
-            else answer
-        )
+        answer = click.prompt(f"{_ASKED[name]} (commas between)" if name in _SEVERAL else _ASKED[name])
+        given[name] = tuple(part.strip() for part in answer.split(",")) if name in _SEVERAL else answer
     return Answers(**given)
 
 

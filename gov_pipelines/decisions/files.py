@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from glob import glob
 from pathlib import Path
 
@@ -12,17 +13,11 @@ from gov_pipelines.decisions.casts import as_moment, plain, stacked
 from gov_pipelines.decisions.places import Columns, During, Place, Rows
 from gov_pipelines.errors import SourceUnreachable, WrongUse
 
-
-def _scan_csv(path: Path) -> pl.LazyFrame:
-    # Every value is read as text and cast by the log's schema: no guess from the first rows decides a type.
-    return pl.scan_csv(path, infer_schema=False, glob=False)
-
-
-def _scan_parquet(path: Path) -> pl.LazyFrame:
-    return pl.scan_parquet(path, glob=False)
-
-
-_SCANS: dict[str, Callable[[Path], pl.LazyFrame]] = {".csv": _scan_csv, ".parquet": _scan_parquet}
+_SCANS: dict[str, Callable[[Path], pl.LazyFrame]] = {
+    # Every value of a CSV is read as text and cast by the log's schema: no guess from the first rows decides a type.
+    ".csv": partial(pl.scan_csv, infer_schema=False, glob=False),
+    ".parquet": partial(pl.scan_parquet, glob=False),
+}
 _NOT_UTF8 = "is not UTF-8; save it as UTF-8."
 
 

@@ -120,9 +120,10 @@ class Sources:
                 raise WrongUse(
                     f"`table: {place.name}` names a database table, but the source is files. Declare `path` instead."
                 )
-            from gov_pipelines.decisions.sql import open_database  # noqa: PLC0415  (SQLAlchemy only for tables)
+            from gov_pipelines.decisions.sql import SqlDatabase, connected  # noqa: PLC0415  (SQLAlchemy only for tables)
 
-            self._database = self._stack.enter_context(open_database(self._url_env, self._project, self._environ))
+            opened = connected(self._url_env, self._project, self._environ)
+            self._database = SqlDatabase(self._stack.enter_context(opened))
         return self._database.read(place, columns, during, related)
 
 

@@ -27,13 +27,6 @@ _SLACK = timedelta(hours=3)
 
 
 @contextmanager
-def open_database(url_env: str, project: Path, environ: Mapping[str, str]) -> Iterator[SqlDatabase]:
-    """The tables of a database, as `connected` opens it."""
-    with connected(url_env, project, environ) as connection:
-        yield SqlDatabase(connection)
-
-
-@contextmanager
 def connected(url_env: str, project: Path, environ: Mapping[str, str]) -> Iterator[sa.Connection]:
     """Connect for reading: one transaction that the database is told never to write in.
 
