@@ -49,14 +49,9 @@ COLUMNS = f"""
 
 INHERITANCE = "SELECT inhrelid, inhparent FROM pg_inherits"
 
-READABLE = f"""
-    SELECT s.rolname, c.oid, a.attnum
-    FROM {_ACTORS} CROSS JOIN pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN {_COLUMNS}
-    WHERE {_KINDS} AND {_USER_SCHEMA} AND {_USAGE} AND {_SELECT}"""
-
 # What a view reads needs no USAGE: its names were resolved when it was made.
-MAY_SELECT = f"""
-    SELECT s.rolname, c.oid, a.attnum
+SELECTABLE = f"""
+    SELECT s.rolname, c.oid, a.attnum, {_USAGE} AS readable
     FROM {_ACTORS} CROSS JOIN pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN {_COLUMNS}
     WHERE {_KINDS} AND {_USER_SCHEMA} AND {_SELECT}"""
 

@@ -90,14 +90,17 @@ def _privileges(catalog: _Catalog, role: str, named: Collection[str]) -> Privile
     redundant = {actor for actor in ways if actor != role and actor in ways[role] and not roles[actor].rolsuper}
     acting = {actor: held for actor, held in ways.items() if actor not in redundant}
     relations = _relations(catalog)
-    readable = {(*row,) for row in catalog.rows(catalogs.READABLE, actors=sorted(acting))}
+    owners = {relation.owner for relation in relations.values() if relation.kind in _VIEWS}
+    selectable = catalog.rows(catalogs.SELECTABLE, actors=sorted(acting.keys() | owners))
+    readable = sorted((actor, oid, number) for actor, oid, number, usable in selectable if usable and actor in acting)
     routes = _Routes(catalog, acting, roles, relations)
     found: dict[tuple[int, int], list[str]] = defaultdict(list)
-    for actor, oid, number in sorted(readable):
+    for actor, oid, number in readable:
         if oid in relations and number in relations[oid].columns:
             found[oid, number] += routes.to(actor, oid, number)
-    views = _Views(catalog, relations, {_full(name, schema) for name in named})
-    below = views.seen_through({(actor, oid): None for actor, oid, _ in sorted(readable) if oid in relations}, role)
+    may = {(actor, oid, number) for actor, oid, number, _ in selectable}
+    views = _Views(catalog, relations, may, {_full(name, schema) for name in named})
+    below = views.seen_through({(actor, oid): None for actor, oid, _ in readable if oid in relations}, role)
     grants = [_grant(relations[oid], number, words, views.through(oid)) for (oid, number), words in found.items()]
     grants += [_grant(relations[oid], number, words) for (oid, number), words in below.items()]
     held = {name: way for privileges in acting.values() for name, way in privileges.items()}
@@ -198,19 +201,19 @@ class _Views:
     """What stands below a view: its rule's columns, read with the rights of its owner, or of the reader where it says so."""
 
     def __init__(
-        self, catalog: _Catalog, relations: Mapping[int, _Relation], named: Collection[tuple[str, str]]
+        self,
+        catalog: _Catalog,
+        relations: Mapping[int, _Relation],
+        may: Collection[tuple[str, int, int]],
+        named: Collection[tuple[str, str]],
     ) -> None:
-        self._relations = relations
-        self._named = named
+        self._relations, self._may, self._named = relations, may, named
         self._read: dict[int, set[tuple[int, int]]] = defaultdict(set)
         for view, oid, number in catalog.rows(catalogs.READ_BY_RULES):
             if view in relations and oid in relations:
                 whole = relations[view].whole_rows
                 numbers = relations[oid].columns if whole else [number] * (number in relations[oid].columns)
                 self._read[view] |= {(oid, each) for each in numbers}
-        owners = {relations[view].owner for view in self._read}
-        self._may = {(*row,) for row in catalog.rows(catalogs.MAY_SELECT, actors=sorted(owners))}
-        self._catalog = catalog
 
     def _is_seen_through(self, oid: int) -> bool:
         relation = self._relations[oid]
@@ -222,11 +225,10 @@ class _Views:
 
     def seen_through(self, readable: Iterable[tuple[str, int]], role: str) -> dict[tuple[int, int], list[str]]:
         """The columns below every view that is read, with the way to each."""
-        views = [(actor, oid) for actor, oid in readable if self._is_seen_through(oid)]
-        actors = sorted({actor for actor, _ in views})
-        self._may |= {(*row,) for row in self._catalog.rows(catalogs.MAY_SELECT, actors=actors)} if actors else set()
         found: dict[tuple[int, int], list[str]] = defaultdict(list)
-        for actor, oid in views:
+        for actor, oid in readable:
+            if not self._is_seen_through(oid):
+                continue
             way = "" if actor == role else f"as {actor}"
             for column, words in self._below(oid, actor, ()):
                 found[column].append(joined(words, way))
