@@ -33,7 +33,7 @@ from gov_pipelines.policy.vacuous import idle
 from gov_pipelines.policy.yaml_file import Place
 
 # Kind to its own parameter and to what the declaration gives instead; an access log nothing can stand in for.
-_GIVEN = {
+GIVEN = {
     "human_review": ("when", "intake.needs_review"),
     "decision_scope": ("may_decide", "intake.may_decide"),
     "approved_model": ("models", "intake.models"),
@@ -76,7 +76,7 @@ def _unmet(clause: Clause, declaration: SystemDeclaration, known: Mapping[str, f
     """What a clause names and the system does not have: place, problem and remedy."""
     yield from _in_rules(clause, declaration, known)
     if clause.control is not None:
-        own, given = _GIVEN.get(clause.control.kind, ("kind", "system"))
+        own, given = GIVEN.get(clause.control.kind, ("kind", "system"))
         if not getattr(clause.control, own, None) and not attrgetter(given)(declaration):
             yield ("control",), f"nothing says what to hold it against: no `{given}`", f"Declare `{given}`."
         named, fitting, what = _named(clause.control, declaration)

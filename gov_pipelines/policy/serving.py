@@ -7,20 +7,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter
 from pathlib import Path
 
+from gov_pipelines.policy.bindings import GIVEN
 from gov_pipelines.policy.coverage import newest_due
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Policy
-from gov_pipelines.policy.kinds import (
-    ApprovedModel,
-    Control,
-    DataAccess,
-    DecisionScope,
-    Freshness,
-    HumanReview,
-    OperatingRange,
-)
+from gov_pipelines.policy.kinds import Control, Freshness
 from gov_pipelines.policy.timeline import bound_clauses, control_key, controls_in_force, in_force
 
 
@@ -79,28 +73,17 @@ def orphans(
 
 def _parameters(declaration: SystemDeclaration, controls: Sequence[Control]) -> Iterator[tuple[str, str]]:
     """Declared parameters that no control takes. One that states its own limit does not take the declared one."""
-    intake = declaration.intake
-    taken: dict[str, tuple[object, str, bool]] = {
-        "intake.needs_review": (intake.needs_review, "human_review", _any(controls, HumanReview, "when")),
-        "intake.models": (intake.models, "approved_model", _any(controls, ApprovedModel, "models")),
-        "intake.may_decide": (intake.may_decide, "decision_scope", _any(controls, DecisionScope, "may_decide")),
-        "intake.may_read": (intake.may_read, "data_access", _any(controls, DataAccess)),
-        "access_log": (declaration.access_log, "data_access or access_pattern", _judging(controls, "access")),
-        "operating_range": (declaration.operating_range, "operating_range", _any(controls, OperatingRange, "ranges")),
-    }
+    kinds = {control.kind for control in controls}
+    without = {control.kind for control in controls if not getattr(control, GIVEN.get(control.kind, ("", ""))[0], None)}
+    taken = {path: (kind, kind in without) for kind, (own, path) in GIVEN.items() if own}
+    taken["intake.may_read"] = "data_access", "data_access" in kinds
+    taken["access_log"] = "data_access or access_pattern", not kinds.isdisjoint({"data_access", "access_pattern"})
+    found = [(where, *each) for where, each in taken.items() if attrgetter(where)(declaration)]
     dated = {control.of for control in controls if isinstance(control, Freshness)}
-    taken |= {f"documents.{name}": (day, "freshness", name in dated) for name, day in declaration.documents.items()}
-    for where, (declared, kind, used) in taken.items():
-        if declared and not used:
+    found += [(f"documents.{name}", "freshness", name in dated) for name in declaration.documents]
+    for where, kind, used in found:
+        if not used:
             yield where, f"is declared, but no {kind} control in force takes it, so nothing holds the system to it"
-
-
-def _any(controls: Sequence[Control], kind: type[Control], own: str | None = None) -> bool:
-    return any(isinstance(control, kind) and not (own and getattr(control, own)) for control in controls)
-
-
-def _judging(controls: Sequence[Control], what: str) -> bool:
-    return any(control.judges == what for control in controls)
 
 
 def _checks(file: Path, clauses: set[str]) -> Iterator[tuple[int, str]]:
