@@ -1,7 +1,7 @@
 """Does each control catch a breach: for every kind one function that plants it, and the real night that must find it.
 
-A plant of a kind is the function of that name in `PLANTS`: `decisions.py` (decision_rule, deadline, human_review,
-decision_scope, approved_model), `access.py` (data_access, access_pattern), `fairness.py`, `drift.py`, `quality.py`
+`PLANTS` names each: `decisions.py` (one for decision_rule, decision_scope and approved_model, which are rules; deadline,
+human_review), `access.py` (data_access, access_pattern), `fairness.py`, `drift.py`, `quality.py`
 (log_quality, operating_range, freshness); native expectations are tried by `expectation.py`.
 """
 
