@@ -147,7 +147,7 @@ def revoke(connection: Connection, authority: Signer, person: str, now: datetime
 
 
 def acts_of(connection: Connection, roster: Roster, kind: Kind, system: str | None = None) -> list[SignedAct]:
-    """Read the acts of one kind that count, by the moment they count from.
+    """Read the acts of one kind that count, in the order they were signed: a row's date makes no act the last word.
 
     Args:
         connection: of the store.
@@ -156,7 +156,7 @@ def acts_of(connection: Connection, roster: Roster, kind: Kind, system: str | No
         system: only acts about this one; None for all.
     """
     found = [each for each in _read(connection, roster, kind, system) if isinstance(each, SignedAct)]
-    return sorted(found, key=lambda each: (each.moment, each.id))
+    return sorted(found, key=lambda each: (each.act.at, each.id))
 
 
 def refused_acts(connection: Connection, roster: Roster) -> list[RefusedAct]:

@@ -40,9 +40,16 @@ def test_an_override_replaces_the_decision_and_keeps_the_proposed_one(bank):
     assert bank.clear() == {*FREE, "B"}
     row = bank.cleared.filter(decision_id="B").to_dicts()[0]
     assert (row["decision"], row["proposed_decision"], row["overridden"]) == ("yes", "no", True)
-    bank.review("sid", "B")  # the last word counts
+    last = bank.review("sid", "B")  # the last word counts
     bank.clear()
     assert bank.cleared.filter(decision_id="B")["decision"].to_list() == ["no"]
+    with bank.night().store.begin() as connection:  # and a date in the database makes no other one the last
+        later = sa.text(
+            "UPDATE acts SET recorded_at = '2099-01-01 00:00:00.000000' WHERE kind = 'review' AND id <> :id"
+        )
+        connection.execute(later, {"id": last})
+    bank.clear()
+    assert bank.cleared.filter(decision_id="B")["reviews"].to_list() == [last]
 
 
 def forge(bank):
