@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from itertools import pairwise
 from math import ceil, floor, inf, nextafter, prod
@@ -26,6 +27,7 @@ from gov_pipelines.policy.declaration import Range, SystemDeclaration
 from gov_pipelines.policy.predicates import Predicate, PredicateError, parse_predicate
 
 MOST_CELLS = 100_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INTEGERS = (-(2**63), 2**63 - 1)
 _MOMENTS = (-62_135_596_800_000_000, 253_402_300_799_999_999)  # the years 1 to 9999, in microseconds since 1970
 _FILLED = frozenset({"decision_id", "decided_at", "decision"})
@@ -97,11 +99,16 @@ def survey(rules: Sequence[str], space: Space) -> pl.DataFrame | None:
 def cells_of(
     rules: Iterable[Predicate], space: Space, fixed: Mapping[str, object] = MappingProxyType({})
 ) -> list[pl.Series]:
-    """For each column that the rules read one value of each of its cells, or the `fixed` one."""
+    """For each column that the rules read one value of each of its cells, or the `fixed` one.
+
+    Moments that a rule compares with each other lie around the fixed ones.
+    """
     points: dict[str, set[str | float]] = {}
+    moments = {(each - _EPOCH) // timedelta(microseconds=1) for each in fixed.values() if isinstance(each, datetime)}
     for rule in rules:
         for name, values in rule.points.items():
-            points.setdefault(name, set()).update(values)
+            beside = moments if space.schema[name] == MOMENT and not rule.separable else ()
+            points.setdefault(name, set()).update(values, beside)
     return [
         pl.Series(name, [fixed[name]], space.schema[name]) if name in fixed else _cells(name, points[name], space)
         for name in sorted(points)

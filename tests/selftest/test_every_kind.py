@@ -89,6 +89,10 @@ def test_a_condition_on_the_clause_is_met():
     assert found.outcome == "caught", found.why
 
 
+EIGHT = """product = 'clerk' AND model_version = 'v1' AND reviewer_role = 'boss' AND requester = 'web' AND region = 'north'
+    AND decision = 'rejected' AND (amount > 100 AND amount < 200)"""
+
+
 @pytest.mark.parametrize(
     ("must", "when"),
     [
@@ -100,6 +104,11 @@ def test_a_condition_on_the_clause_is_met():
         ("reviewer IS NOT NULL", "model_version < 'a'"),
         ("reviewer IS NOT NULL", "amount > -10 AND amount < -9"),
         ("reviewer IS NOT NULL", "amount < -2000000"),
+        ("notice_sent_at <= completed_at", None),
+        ("notice_sent_at >= decided_at", None),
+        ("reviewer IS NOT NULL", "completed_at < notice_sent_at AND notice_sent_at < reviewed_at"),
+        ("reviewed_at IS NOT NULL", f"({EIGHT}) AND TRUE"),
+        (f"reviewed_at IS NOT NULL OR NOT ({EIGHT})", None),
     ],
 )  # fmt: skip
 def test_a_decision_that_breaks_a_rule_is_found(must, when):

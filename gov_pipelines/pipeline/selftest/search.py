@@ -6,15 +6,17 @@ a true example; where rules do arithmetic on several columns, not finding one is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
+from sqlglot import expressions as sql
+from sqlglot import parse_one
 
 from gov_pipelines.decisions import as_text
 from gov_pipelines.pipeline.selftest.setting import Row, Setting
-from gov_pipelines.policy import parse_predicate
-from gov_pipelines.policy.reasoning import cells_of, combined, space_of
+from gov_pipelines.policy import Predicate, parse_predicate
+from gov_pipelines.policy.reasoning import Space, cells_of, combined, space_of
 
 
 def find_decision(
@@ -31,9 +33,15 @@ def find_decision(
     rules = [parse_predicate(text, space.schema, zone=space.zone) for text in texts]
     if not rules:
         return dict(fixed)
-    tried = combined(
-        cells_of(rules, space, {"decided_at": setting.noon(), **fixed})
-    )  # of the partition, and no other day
+    # Decided in the partition, on no other day. What one column must be by itself is asked first: it leaves fewer to combine.
+    cells = {each.name: each for each in cells_of(rules, space, {"decided_at": setting.noon(), **fixed})}
+    for part, wanted in _parts(meets, breaks, space):
+        (name,) = part.columns
+        holds = part.expression() if wanted else ~part.expression()
+        cells[name] = cells[name].to_frame().filter(holds)[name]
+    if any(each.is_empty() for each in cells.values()):
+        return None
+    tried = combined([*cells.values()])
     met = [rule.expression() for rule in rules]
     if breaks:
         met[-1] = ~met[-1]
@@ -45,6 +53,20 @@ def find_decision(
     return {**fixed, **found[0]} if found else None
 
 
+def _parts(meets: Sequence[str], breaks: str | None, space: Space) -> Iterator[tuple[Predicate, bool]]:
+    """The parts about one column that must be true, of rules that all hold, or false, of the rule that is broken."""
+    rules = [(parse_one(text), True) for text in meets] + ([(parse_one(breaks), False)] if breaks else [])
+    while rules:
+        node, wanted = rules.pop()
+        node = node.unnest()
+        if isinstance(node, sql.Not):
+            rules.append((node.this, not wanted))
+        elif isinstance(node, sql.And if wanted else sql.Or):
+            rules += [(node.this, wanted), (node.expression, wanted)]
+        elif len({column.name for column in node.find_all(sql.Column)}) == 1:
+            yield parse_predicate(node.sql(), space.schema, zone=space.zone), wanted
+
+
 def in_words(decision: Mapping[str, object]) -> str:
     """`amount 250001, decision denied`; a missing value is `none`."""
     return ", ".join(f"{name} {told(value)}" for name, value in sorted(decision.items()))
@@ -52,4 +74,4 @@ def in_words(decision: Mapping[str, object]) -> str:
 
 def told(value: object) -> str:
     """A value as a person would write it."""
-    return "none" if value is None else f"{value:.12g}" if isinstance(value, float) else str(value)
+    return "none" if value is None else f"{value:.12g}" if isinstance(value, float) else str(value).replace("\0", "\\0")
