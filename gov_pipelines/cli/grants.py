@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -27,8 +27,6 @@ from gov_pipelines.policy.kinds import DataAccess
 
 if TYPE_CHECKING:
     from gov_pipelines.access import Privileges
-
-_SETS = ("permitted", "declared", "granted", "read")
 
 
 @click.command("grants")
@@ -54,7 +52,7 @@ def grants_command(system: str, view: str | None, compare: bool, day: datetime |
     """
     place = workplace()
     declaration = place.system(system)
-    on = day.date() if day else _last_day(declaration)
+    on = day.date() if day else _last_day(declaration, place.now)
     bound = controls_in_force(place.policies, declaration, on)
     controls = {each.key: each.control for each in bound if isinstance(each.control, DataAccess)}
     if compare:
@@ -71,9 +69,9 @@ def grants_command(system: str, view: str | None, compare: bool, day: datetime |
     return 0
 
 
-def _last_day(declaration: SystemDeclaration) -> date:
-    yesterday = datetime.now(UTC).astimezone(ZoneInfo(declaration.zone)).date() - timedelta(days=1)
-    return yesterday if declaration.ends is None else min(yesterday, declaration.ends - timedelta(days=1))
+def _last_day(declaration: SystemDeclaration, now: datetime) -> date:
+    today = now.astimezone(ZoneInfo(declaration.zone)).date()
+    return min(today, declaration.ends or today) - timedelta(days=1)
 
 
 def _compare(
@@ -86,7 +84,12 @@ def _compare(
             f"{declaration.system} names no role in a PostgreSQL database. Declare `intake.database_role` and "
             "`intake.database_url_env`, or a source on PostgreSQL."
         )
-    found = _four_sets(declaration, controls, privileges)
+    permitted = [f"{key}: {_permits(control)}" for key, control in controls.items()]
+    found: dict[str, Any] = {
+        "permitted": permitted or ["whatever is declared: no data_access control is in force"],
+        "declared": declared_fields(declaration, next(iter(controls.values()), None)),
+        "granted": [one.name for one in privileges.columns],
+    }
     log = read_access_log(declaration, on, project=root, environ=os.environ)
     found["read"] = sorted({_read(row) for row in log.select("field", "table").iter_rows(named=True)})
     outside = [each for control in controls.values() or [None] for each in _outside(declaration, control, privileges)]
@@ -99,7 +102,7 @@ def _compare(
     if as_json:
         print_json(found)
     else:
-        for name in _SETS:
+        for name in ("permitted", "declared", "granted", "read"):
             click.echo(f"{name:<10} {', '.join(found[name]) or 'nothing'}")
         click.echo("")
         for each in unique:
@@ -108,17 +111,6 @@ def _compare(
             click.echo(f"not told by grants: {note}")
         click.echo(f"{len(unique)} outside.")
     return 1 if unique else 0
-
-
-def _four_sets(
-    declaration: SystemDeclaration, controls: dict[str, DataAccess], privileges: Privileges
-) -> dict[str, Any]:
-    permitted = [f"{key}: {_permits(control)}" for key, control in controls.items()]
-    return {
-        "permitted": permitted or ["whatever is declared: no data_access control is in force"],
-        "declared": declared_fields(declaration, next(iter(controls.values()), None)),
-        "granted": [one.name for one in privileges.columns],
-    }
 
 
 def _permits(control: DataAccess) -> str:

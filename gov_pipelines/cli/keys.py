@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -124,10 +125,7 @@ def people(as_json: bool) -> None:
         for each in roster.enrolments
     ]
     if as_json:
-        told = [
-            {"id": each.id, "kind": each.kind, "recorded_at": each.recorded_at, "why": each.why} for each in refused
-        ]
-        print_json({"people": known, "refused": told})
+        print_json({"people": known, "refused": list(map(asdict, refused))})
         return
     rows = [("person", "roles", "key", "since", "until")]
     for each in roster.enrolments:

@@ -17,16 +17,7 @@ from gov_pipelines.cli.app import here, print_json
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.decisions import Past, decision_measurements, judge_decisions, read_past
 from gov_pipelines.errors import ConfigurationError, WrongUse
-from gov_pipelines.policy import (
-    BoundClause,
-    Linted,
-    Policy,
-    SystemDeclaration,
-    bound_clauses,
-    examine,
-    load_policies,
-    policy_text,
-)
+from gov_pipelines.policy import BoundClause, Linted, Policy, SystemDeclaration, bound_clauses, examine, load_policies
 from gov_pipelines.store import edited_in_place
 from gov_pipelines.validate import stale_suites, write_suites
 
@@ -107,7 +98,7 @@ def _edited(place: Workplace) -> Iterator[Any]:
         yield None
         return
     with engine.connect() as connection:
-        yield lambda policy: edited_in_place(connection, policy.policy, policy.version, policy_text(policy))
+        yield partial(edited_in_place, connection)
 
 
 def _only_system(place: Workplace) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from gov_pipelines.errors import WrongUse
 from gov_pipelines.evidence import canonical, load_signer
 from gov_pipelines.people import Act, Case, Hand, Review, SignedAct, facts_of, objection, release_subject, releases
 from gov_pipelines.pipeline.clearing import CLEARED, HELD, clear, open_day, people_of
-from gov_pipelines.pipeline.holds import Day, Statement
+from gov_pipelines.pipeline.holds import Day, Statement, reviewer_of
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.policy import BoundClause, SystemDeclaration, did_you_mean
 from gov_pipelines.policy.kinds import HumanReview
@@ -59,14 +60,10 @@ def waiting(system: str, on: datetime | None, as_json: bool) -> None:
     held = [read_frame(file).with_columns(day=pl.lit(day.isoformat())) for day, file in files.items()]
     rows = pl.concat(held).to_dicts() if held else []
     single = [row for row in rows if row["on_fail"] == "hold_decision"]
-    common: dict[tuple[Any, ...], int] = {}
-    for row in rows:
-        if row["on_fail"] != "hold_decision":
-            key = (row["day"], row["control"], row["on_fail"], row["reason"], row["may_release"])
-            common[key] = common.get(key, 0) + 1
+    names = ("day", "control", "on_fail", "reason", "may_release")
+    common = Counter(tuple(row[name] for name in names) for row in rows if row["on_fail"] != "hold_decision")
     if as_json:
-        names = ("day", "control", "on_fail", "reason", "may_release", "decisions")
-        days = [dict(zip(names, (*key, count), strict=True)) for key, count in common.items()]
+        days = [dict(zip(names, key, strict=True)) | {"decisions": count} for key, count in common.items()]
         print_json({"decisions": single, "days": days})
         return
     for (day, control, _, reason, who), count in common.items():
@@ -102,14 +99,8 @@ def show(system: str, decision: str, on: datetime | None, folder: Path | None, a
     place = workplace()
     night, day, statement = _opened(place, system, decision, day_of(on))
     if folder is not None:
-        snapshot = statement.snapshot
-        opening = Opening(
-            key_id=load_signer(folder).public.keyid,
-            system=system,
-            decision_id=decision,
-            revision=snapshot.revision,
-            opened_at=place.now,
-        )
+        key_id, revision = load_signer(folder).public.keyid, statement.snapshot.revision
+        opening = Opening(key_id=key_id, system=system, decision_id=decision, revision=revision, opened_at=place.now)
         with place.store.begin() as connection:
             note_opening(connection, opening)
     (row,) = day.log.filter(decision_id=decision).to_dicts()
@@ -272,7 +263,7 @@ def _cases(day: Day, decision: str, control: str | None) -> list[Case]:
         known = ", ".join(holding) or "none"
         raise WrongUse(f"`{control}` does not hold {decision} for review. What does: {known}.")
     chosen = [holding[control]] if control is not None else list(holding.values())
-    reviewed = [each for each in chosen if isinstance(each.control, HumanReview) or each.control.approver]
+    reviewed = [each for each in chosen if reviewer_of(each)[0]]
     if not reviewed:
         raise WrongUse(f"No control holds {decision} until somebody reviews it, so there is nothing to sign.")
     return [case for each in reviewed for case in day.cases(each, [decision])]

@@ -85,6 +85,12 @@ class People:
     snapshots: Mapping[tuple[str, int], str]
 
 
+def reviewer_of(bound: BoundClause) -> tuple[str | None, str | None]:
+    """Who lets pass what a control holds, and by which column's moment: a role as a `human_review` says, else the approver."""
+    control = bound.control
+    return (control.role, control.before) if isinstance(control, HumanReview) else (control.approver, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
     """The decisions of a day, and what was concluded of them.
@@ -109,11 +115,9 @@ class Day:
 
     def cases(self, bound: BoundClause, ids: Iterable[str]) -> Iterator[Case]:
         """Decisions as a control's reviewer finds them: the role of a `human_review`, or the control's approver."""
-        control, human = bound.control, isinstance(bound.control, HumanReview)
-        reviewer = control.role if isinstance(control, HumanReview) else control.approver
+        reviewer, before = reviewer_of(bound)
         assert isinstance(self.statement, Statement)
         assert reviewer is not None  # asked only of controls that somebody reviews
-        before = control.before if isinstance(control, HumanReview) else None
         carried = self.log["requester"].null_count() < self.log.height or "requester" in self.declaration.columns
         outcomes = self.declaration.outcomes
         rows = self.log.filter(pl.col("decision_id").is_in(list(ids))).join(self.salts, on="decision_id")
@@ -127,7 +131,7 @@ class Day:
                 outcomes=frozenset([*outcomes.favorable, *outcomes.unfavorable, *outcomes.undecided]),
                 facts=facts_digest(row["salt"], facts),
                 reviewer=reviewer,
-                or_person=not human,
+                or_person=not isinstance(bound.control, HumanReview),
                 before=row[before] if before else None,
                 requester=row["requester"],
                 requester_missing=carried and row["requester"] is None,
@@ -228,8 +232,7 @@ def _of_each(
 ) -> tuple[pl.DataFrame, list[tuple[Case, SignedAct, str | None]]]:
     """The decisions one control holds, and those a review lets pass, with the decision it puts in place."""
     human = isinstance(bound.control, HumanReview)
-    reviewer = bound.control.role if isinstance(bound.control, HumanReview) else bound.control.approver
-    before = bound.control.before if isinstance(bound.control, HumanReview) else None
+    reviewer, before = reviewer_of(bound)
     due = day.log.select("decision_id", due=pl.col(before) if before else pl.lit(None, dtype=HELD_SCHEMA["due"]))
     concerned = verdicts_under(day.verdicts, bound.key)
     held = concerned if human else concerned.filter(pl.col("verdict") != "within")

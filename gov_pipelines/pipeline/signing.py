@@ -34,9 +34,8 @@ from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.pipeline.night import Night, StepResult, measurement_record, measurements_of
 from gov_pipelines.pipeline.revisions import revision_reasons
 from gov_pipelines.pipeline.verdicts import next_revision, policies_in_force, verdict_rows_of
-from gov_pipelines.policy import Policy, Window, declaration_digest, policy_digest, policy_text
+from gov_pipelines.policy import Window, declaration_digest, policy_digest, policy_text
 from gov_pipelines.store import (
-    Connection,
     Engine,
     SnapshotRow,
     VerdictRow,
@@ -70,7 +69,7 @@ def sign(night: Night) -> StepResult:
     """
     with reading(night.store) as connection:
         named = [policy for policy in night.policies if policy.policy in night.declaration.policies]
-        edited = [policy for policy in named if _edited(connection, policy)]
+        edited = [policy for policy in named if edited_in_place(connection, policy)]
     if edited:
         names = ", ".join(f"{policy.policy} version {policy.version}" for policy in edited)
         raise GovError(
@@ -219,14 +218,12 @@ def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
     policies, late = [], False
     with engine.begin() as connection:
         for policy in policies_in_force(night):
-            if _edited(connection, policy):
+            if edited_in_place(connection, policy):
                 continue  # only a missed window comes here: the text nobody may use is not recorded as used
-            name, version_, digest = policy.policy, policy.version, policy_digest(policy)
-            begins, until = policy.in_force.from_, policy.in_force.until
-            recorded = record_policy(connection, name, version_, digest, policy_text(policy), begins, until, now)
+            recorded, span = record_policy(connection, policy, now), policy.in_force
             late |= recorded > end
-            known = {"name": name, "version": version_, "sha256": digest, "recordedAt": recorded}
-            policies.append(known | {"inForceFrom": begins, "inForceUntil": until})
+            known = {"name": policy.policy, "version": policy.version, "sha256": policy_digest(policy)}
+            policies.append(known | {"recordedAt": recorded, "inForceFrom": span.from_, "inForceUntil": span.until})
     return {
         "system": night.system,
         "partition": {"key": night.partition, "zone": night.declaration.zone, "start": start, "end": end},
@@ -235,10 +232,6 @@ def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
         "policies": policies,
         "declaration": {"sha256": declaration_digest(night.declaration)},
     }
-
-
-def _edited(connection: Connection, policy: Policy) -> bool:
-    return edited_in_place(connection, policy.policy, policy.version, policy_text(policy))
 
 
 def _package(night: Night, predicate: dict[str, Any], files: Mapping[str, bytes], now: datetime) -> SnapshotRow:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from gov_pipelines.policy import Policy, policy_digest, policy_text
 from gov_pipelines.store.engine import insert_if_absent
 from gov_pipelines.store.tables import UtcDateTime, metadata
 
@@ -24,43 +25,29 @@ policy_versions = sa.Table(
 )
 
 
-def record_policy(
-    connection: Connection,
-    name: str,
-    version: int,
-    digest: str,
-    text: bytes,
-    in_force_from: date,
-    in_force_until: date | None,
-    now: datetime,
-) -> datetime:
+def record_policy(connection: Connection, policy: Policy, now: datetime) -> datetime:
     """Record a policy's text under its digest, once. An edited text is another digest, and another row.
 
     Args:
         connection: of the store.
-        name: of the policy.
-        version: as the document says.
-        digest: SHA-256 of `text`, hex.
-        text: canonical JSON of the parsed document, UTF-8.
-        in_force_from: local date, inclusive.
-        in_force_until: local date, exclusive; None while open.
+        policy: as it was read.
         now: recorded as the time if the digest is new.
 
     Returns:
         When this digest was first recorded.
     """
-    key = {"name": name, "version": version, "digest": digest}
-    dates = {"in_force_from": in_force_from, "in_force_until": in_force_until, "recorded_at": now}
-    insert_if_absent(connection, policy_versions, key | dates | {"text": text.decode()})
+    key = {"name": policy.policy, "version": policy.version, "digest": policy_digest(policy)}
+    dates = {"in_force_from": policy.in_force.from_, "in_force_until": policy.in_force.until, "recorded_at": now}
+    insert_if_absent(connection, policy_versions, key | dates | {"text": policy_text(policy).decode()})
     recorded: datetime = connection.execute(sa.select(policy_versions.c.recorded_at).filter_by(**key)).scalar_one()
     return recorded
 
 
-def edited_in_place(connection: Connection, name: str, version: int, text: bytes) -> bool:
-    """Whether texts are recorded under a name and version, and this one says something else; `until` apart."""
-    query = sa.select(policy_versions.c.text).filter_by(name=name, version=version)
+def edited_in_place(connection: Connection, policy: Policy) -> bool:
+    """Whether texts are recorded under a policy's name and version, and it says something else; `until` apart."""
+    query = sa.select(policy_versions.c.text).filter_by(name=policy.policy, version=policy.version)
     recorded = {_asked(each) for each in connection.scalars(query)}
-    return bool(recorded) and _asked(text) not in recorded
+    return bool(recorded) and _asked(policy_text(policy)) not in recorded
 
 
 def _asked(text: str | bytes) -> str:

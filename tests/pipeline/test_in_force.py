@@ -13,7 +13,6 @@ from gov_pipelines.pipeline import audit as run_audit
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.overdue import overdue
 from gov_pipelines.pipeline.revisions import revision_reasons
-from gov_pipelines.policy import policy_digest, policy_text
 from gov_pipelines.project import Project
 from gov_pipelines.store import reading, record_policy, snapshot_of
 
@@ -59,9 +58,7 @@ def test_a_policy_recorded_after_the_windows_end_makes_a_snapshot_retroactive(pr
     end = datetime(2026, 9, 4, tzinfo=UTC)
     with one.store.begin() as connection:
         for policy in one.policies:
-            begins, until, now = policy.in_force.from_, policy.in_force.until, end + timedelta(hours=hours)
-            named = (policy.policy, policy.version, policy_digest(policy), policy_text(policy))
-            record_policy(connection, *named, begins, until, now)
+            record_policy(connection, policy, end + timedelta(hours=hours))
     audit(project, THIRD)
     found, predicate = signed(project, THIRD)
     assert (found.retroactive, predicate["retroactive"]) == (retroactive, retroactive)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import StatementError
 
 from gov_pipelines.errors import GovError, SourceUnreachable, WrongUse
+from gov_pipelines.policy import Policy
 from gov_pipelines.store import Home, open_store, reading, record_policy
 from gov_pipelines.store.policies import policy_versions
 from gov_pipelines.store.tables import SCHEMA_VERSION, metadata, store_schema
@@ -19,7 +20,9 @@ DAY = NOW.date()
 
 
 def write(connection, name="house", version=1, at=NOW):
-    return record_policy(connection, name, version, "d" * 64, b"{}", DAY, None, at)
+    said = {"policy": name, "version": version, "in_force": {"from": DAY}, "owner": "o", "document": {"title": "t"}}
+    clause = {"id": "A-1", "text": "Be fair.", "level": "runtime"}
+    return record_policy(connection, Policy.model_validate(said | {"clauses": [clause]}), at)
 
 
 def names(connection):
@@ -166,7 +169,7 @@ def test_transactions_that_read_before_they_write_wait_for_each_other(engine):
     def read_then_write(system):
         both_have_begun.wait()
         try:
-            for version in range(20):
+            for version in range(1, 21):
                 with engine.begin() as connection:
                     names(connection)
                     write(connection, system, version)
