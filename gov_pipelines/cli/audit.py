@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,10 +18,10 @@ from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.demo.loanapp import SYSTEM
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.evidence import DEMO_KEY_NAME, load_signer
+from gov_pipelines.evidence import DEMO_KEY_NAME
 from gov_pipelines.notify import routes_from
 from gov_pipelines.policy import SystemDeclaration
-from gov_pipelines.store import open_store, pending_count, reading, verdicts_of
+from gov_pipelines.store import pending_count, reading, verdicts_of
 
 _RED = {"fail", "missing"}
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -73,17 +73,16 @@ def audit_command(
             if not everything or asked:
                 raise
             click.echo(f"skipped: {error}", err=True)  # its days are past, or have not begun
-    key = load_signer(place.home.keys_dir).public
-    if key.name == DEMO_KEY_NAME and any(declaration.system != SYSTEM for declaration, _ in work):
+    if place.authority.name == DEMO_KEY_NAME and any(declaration.system != SYSTEM for declaration, _ in work):
         click.echo(
             f"Signing with the key `{DEMO_KEY_NAME}`: set GOV_HOME to a home of your own and make a key there.",
             err=True,
         )
     results = run_audits(place, work, as_of=as_of, quiet=as_json)
-    if not as_json:
-        click.echo(_afterwards(place, results))
     if as_json:
         print_json(results)
+    else:
+        click.echo(_afterwards(place, results))
     return _exit_code(results, broken=bool(mistakes))
 
 
@@ -97,20 +96,22 @@ def run_audits(
     """Audit days of systems in this process, through Dagster, with a line a day.
 
     Returns:
-        One record a day: system, partition, done, signed, unreachable, problem, run_id, verdicts.
+        One record a day: system, partition, done, signed, unreachable, problem, run_id, verdicts, and whether it was
+        audited `again`, unasked: see `gov_pipelines.pipeline.audit`.
     """
     from gov_pipelines.definitions import load  # noqa: PLC0415  (Dagster takes two seconds)
     from gov_pipelines.pipeline import AuditHome, PartitionRun, audit  # noqa: PLC0415  (as above)
     from gov_pipelines.pipeline.instance import open_instance  # noqa: PLC0415  (as above)
 
     results: list[dict[str, Any]] = []
-    engine = open_store(os.environ.get("GOV_STORE_URL") or place.home.store_url)
 
-    def note(system: str, run: PartitionRun) -> None:
-        with reading(engine) as connection:
+    def note(system: str, asked: set[date], run: PartitionRun) -> None:
+        with reading(place.store) as connection:
             verdicts = {row.control: row.verdict for row in verdicts_of(connection, system, run.partition)}
-        told = {field.name: getattr(run, field.name) for field in fields(run)}
-        results.append({"system": system, **told, "partition": run.partition.isoformat(), "verdicts": verdicts})
+        again = run.partition not in asked
+        asked.discard(run.partition)
+        told = {"partition": run.partition.isoformat(), "verdicts": verdicts, "again": again}
+        results.append({"system": system} | asdict(run) | told)
         if not quiet:
             click.echo(_line(results[-1], named=len(work) > 1))
 
@@ -118,7 +119,7 @@ def run_audits(
         home = AuditHome.of(place.project)
         definitions = load(place.project, os.environ, home)
         for declaration, days in work:
-            progress = partial(note, declaration.system)
+            progress = partial(note, declaration.system, set(days))
             audit(
                 declaration.system, days, instance, definitions=definitions, home=home, as_of=as_of, progress=progress
             )
@@ -133,21 +134,14 @@ def _days(
         raise WrongUse("Give --date, or --from and --to, not both.")
     if (first is None) != (last is None):
         raise WrongUse("A range has --from and --to.")
-    start, end = (
-        (first.date(), last.date())
-        if first and last
-        else (day.date(),) * 2
-        if day
-        else (today - timedelta(days=1),) * 2
-    )
+    yesterday = today - timedelta(days=1)
+    start, end = (each.date() if each else yesterday for each in (first or day, last or day))
     if start > end:
         raise WrongUse(f"--from {start} is after --to {end}.")
     final = min(today, declaration.ends or today) - timedelta(days=1)
     if not declaration.starts <= start <= end <= final:
-        has = (
-            f"has partitions from {declaration.starts} to {final}" if declaration.starts <= final else "has no day yet"
-        )
-        raise WrongUse(f"{declaration.system} {has}; asked for {start} to {end}.")
+        days = f"partitions from {declaration.starts} to {final}" if declaration.starts <= final else "no day yet"
+        raise WrongUse(f"{declaration.system} has {days}; asked for {start} to {end}.")
     return [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
 
 
@@ -159,13 +153,14 @@ def _line(result: dict[str, Any], *, named: bool) -> str:
     system = f"{result['system']}  " if named else ""
     stands = "signed as missed:" if set(counts) == {"missing"} else "what was signed before stands:"
     state = "signed" if result["signed"] else f"NOT AUDITED; {stands}"
-    return f"{system}{result['partition']}  {state}  {told}{problem}"
+    again = "  (again: a clock ran out, or another version governs it)" if result["again"] else ""
+    return f"{system}{result['partition']}  {state}  {told}{again}{problem}"
 
 
 def _afterwards(place: Workplace, results: Sequence[dict[str, Any]]) -> str:
     """What failed, what waits, and what to look at."""
     failing = sorted({control for each in results for control, verdict in each["verdicts"].items() if verdict in _RED})
-    with reading(place.engine) as connection:
+    with reading(place.store) as connection:
         waiting = pending_count(connection)
     lines = [f"Failing or missing: {', '.join(failing)}."] if failing else []
     if waiting:
