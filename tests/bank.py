@@ -154,5 +154,5 @@ class Bank:
     def approve(self, *people):
         declaration = self.night().declaration
         for person in people or ("own", "head"):
-            self.act("approve", person, approval_subject(declaration))
+            self.act("approve", person, approval_subject(declaration, self.home.public))
         return self

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import click
 
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.place import Workplace, workplace
+from gov_pipelines.people import Waiver
 from gov_pipelines.policy import CoverageCell, LastVerdict, Orphan, coverage_matrix, last_verdict, orphans
 from gov_pipelines.store import reading, verdict_history
 
@@ -45,7 +47,9 @@ def gaps_command(only_orphans: bool, strict: bool, as_json: bool) -> int:
             if cell.risk:
                 click.echo(cell.sentence)
         counted = {state: sum(cell.state == state for cell in cells) for state in ("failing", "waived")}
-        click.echo(f"\n{len(cells)} clauses: {counted['failing']} red, {len(gaps)} gaps, {counted['waived']} waived.\n")
+        click.echo(
+            f"\n{len(cells)} clauses: {counted['failing']} red, {len(gaps)} gap{'s' * (len(gaps) != 1)}, {counted['waived']} waived.\n"
+        )
         _show_orphans(serve_none)
     return 1 if strict and gaps else 0
 
@@ -56,13 +60,17 @@ def coverage(place: Workplace) -> list[CoverageCell]:
     for mistake in mistakes:
         click.echo(f"not shown: {mistake}", err=True)
     last: dict[tuple[str, str], LastVerdict] = {}
-    with reading(place.engine) as connection:
-        for system in declarations:
-            rows = defaultdict(list)
-            for row in verdict_history(connection, system):
-                rows[row.control].append(row)
-            last |= {(system, control): found for control, said in rows.items() if (found := last_verdict(said))}
-        waivers = place.waivers(connection)
+    waivers: Mapping[tuple[str, str], Waiver] = {}
+    if place.audited:
+        with reading(place.engine) as connection:
+            for system in declarations:
+                rows = defaultdict(list)
+                for row in verdict_history(connection, system):
+                    rows[row.control].append(row)
+                last |= {(system, control): found for control, said in rows.items() if (found := last_verdict(said))}
+            waivers = place.waivers(connection)
+    else:
+        click.echo(f"Nothing was audited in {place.project.home} yet: no control has given a verdict.", err=True)
     cells = coverage_matrix(place.policies, declarations.values(), last, today=place.now.date(), waivers=waivers)
     return sorted(cells, key=lambda cell: -cell.risk)
 

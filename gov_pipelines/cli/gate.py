@@ -46,8 +46,18 @@ def gate_command(system: str, approve: bool, person: str | None, folder: Path | 
         click.echo(f"{system} is {declaration.state}; it {'may not' if shut else 'may'} be live.")
         for each in found:
             click.echo(f"  {'yes' if each.met else 'NO '}  {each.name}: {each.why}")
-        click.echo(TRANSITIONS[declaration.state])
+        click.echo(_next(declaration, found))
     return int(shut and not approve)
+
+
+def _next(declaration: SystemDeclaration, found: list[Requirement]) -> str:
+    """What to do now: what the gate still asks for, else what the state leads to."""
+    unmet = {each.name for each in found if not each.met}
+    if "a first audit has run" in unmet:
+        return f"Next: audit a day, `gov audit {declaration.system} --date DAY`."
+    if "the owner has signed" in unmet or "the approver has signed" in unmet:
+        return f"Next: who has not signed does: `gov gate {declaration.system} --approve --as NAME --key FOLDER`."
+    return f"{TRANSITIONS[declaration.state]} The state stands in assets/{declaration.system}/defs.yaml."
 
 
 def requirements(place: Workplace, declaration: SystemDeclaration) -> list[Requirement]:
@@ -64,5 +74,7 @@ def _approve(place: Workplace, declaration: SystemDeclaration, person: str | Non
     with place.store.begin() as connection:
         hand = place.hand(connection, person, folder)
         role = hand.role(f"sign for {declaration.system}", entitled)
-        hand.sign(connection, "approve", role, declaration.system, approval_subject(declaration), place.now)
+        hand.sign(
+            connection, "approve", role, declaration.system, approval_subject(declaration, place.authority), place.now
+        )
     click.echo(f"{person} has signed the declaration of {declaration.system} as it is.", err=True)

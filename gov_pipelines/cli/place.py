@@ -93,6 +93,11 @@ class Workplace:
         """The public half of the home's key, which enrols people: whoever reviews need not hold the other."""
         return load_public(self.home.keys_dir)
 
+    @property
+    def audited(self) -> bool:
+        """Whether there is a store of results."""
+        return "GOV_STORE_URL" in os.environ or (self.project.home / "store.db").is_file()
+
     @cached_property
     def engine(self) -> Engine:
         """The store of results.
@@ -100,7 +105,7 @@ class Workplace:
         Raises:
             WrongUse: nothing was audited in this home yet.
         """
-        if "GOV_STORE_URL" not in os.environ and not (self.project.home / "store.db").is_file():
+        if not self.audited:
             raise WrongUse(
                 f"Nothing was audited in {self.project.home} yet. Run `gov audit SYSTEM --date DAY`, or `gov demo`."
             )

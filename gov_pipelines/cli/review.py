@@ -81,6 +81,25 @@ def waiting(system: str, on: datetime | None, as_json: bool) -> None:
     )
 
 
+@review_command.command("clear")
+@click.argument("system")
+@click.option("--date", "on", type=DAY, help="Only this day; default: every audited one.")
+def clear_again(system: str, on: datetime | None) -> None:
+    """Work out anew what may go downstream, after something changed that is no review: the gate, a waiver, a key.
+
+    Reviews and releases clear their own day at once, and an audit clears the day it audits.
+
+    \b
+    Example:
+      gov review clear mortgage_underwriting
+    """
+    place = workplace()
+    declaration = place.system(system)
+    for day in sorted(_days(place, declaration, day_of(on), HELD)):
+        found = clear(place.night(declaration, day)).metadata
+        click.echo(f"{day}  {found['cleared']:,} cleared, {found['held']:,} held")
+
+
 @review_command.command("show")
 @click.argument("system")
 @click.argument("decision")

@@ -28,6 +28,9 @@ REVIEW_SCHEMA = {
 QUICK = 10.0
 """Seconds in which nobody reads a case."""
 
+FEWEST = 5
+"""Timed reviews below which haste is no sign."""
+
 _RARE = 0.05
 _METHOD = "rows of reviews; recomputable: false"
 
@@ -189,7 +192,7 @@ def _reviewer(name: str, own: pl.DataFrame, p_fewer: float | None) -> Reviewer:
         signs.append(
             f"{int(override.sum())} overrides in {own.height:,} reviews, fewer than the others' (p = {p_fewer:.2g})"
         )
-    if quick * 2 > timed.len():
+    if quick * 2 > timed.len() >= FEWEST:
         signs.append(f"{quick:,} of {timed.len():,} timed reviews took less than {QUICK:g} seconds")
     return Reviewer(
         name,

@@ -8,16 +8,16 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from gov_pipelines.evidence import canonical
+from gov_pipelines.evidence import PublicKey, canonical
 from gov_pipelines.people.acts import SignedAct
 from gov_pipelines.people.roster import Enrolment, Roster
 from gov_pipelines.policy import SystemDeclaration
 
 TRANSITIONS: Mapping[str, str] = {
-    "draft": "Next: owner and approver sign it (`gov gate SYSTEM --approve`), then `state: approved`.",
-    "approved": "Next: audit a first day, then `state: live`. Changing only the state needs no new signature.",
+    "draft": "Next: `state: approved`.",
+    "approved": "Next: `state: live`. Changing only the state needs no new signature.",
     "live": "Next: `state: suspended` to stop it, `state: retired` to end it. Any other change needs new signatures.",
-    "suspended": "Next: owner and approver sign again, then `state: live`; or `state: retired`.",
+    "suspended": "Next: `state: live` again, or `state: retired`. What a control suspended, owner and approver sign anew.",
     "retired": "It stays retired. A system that comes back starts as `state: draft`.",
 }
 """What a state leads to."""
@@ -38,9 +38,9 @@ def approved_digest(declaration: SystemDeclaration) -> str:
     return sha256(canonical.dumps(said)).hexdigest()
 
 
-def approval_subject(declaration: SystemDeclaration) -> dict[str, Any]:
-    """What owner and approver sign."""
-    return {"declaration": approved_digest(declaration)}
+def approval_subject(declaration: SystemDeclaration, authority: PublicKey) -> dict[str, Any]:
+    """What owner and approver sign: this declaration, for the home of this signing key and no other."""
+    return {"declaration": approved_digest(declaration), "home": authority.keyid}
 
 
 def gate(
@@ -82,7 +82,7 @@ def signatures(
         roster: who signed them.
         after: only acts later than this count, where something happened that they must have known.
     """
-    subject = approval_subject(declaration)
+    subject = approval_subject(declaration, roster.authority)
     signers = [
         signer
         for signed in approvals

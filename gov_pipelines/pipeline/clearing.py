@@ -6,6 +6,7 @@ time. What follows from that is `holds.clearing`, which is pure.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -13,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from gov_pipelines.decisions import frame_digest
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import LEAVES, PublicKey, load_trust, read_package, write_leaves
 from gov_pipelines.evidence.keys import PUBLIC_KEY
@@ -21,7 +23,7 @@ from gov_pipelines.pipeline.holds import Clearing, Day, People, Statement, clear
 from gov_pipelines.pipeline.night import Answer, Night, StepResult
 from gov_pipelines.pipeline.signing import decision_leaves
 from gov_pipelines.pipeline.verdicts import policies_in_force
-from gov_pipelines.policy import controls_in_force, log_schema, policy_digest
+from gov_pipelines.policy import controls_in_force, digest_while, log_schema
 from gov_pipelines.store import (
     Connection,
     SnapshotRow,
@@ -33,7 +35,7 @@ from gov_pipelines.store import (
     write_frame,
 )
 
-CLEARED, HELD = "cleared_decisions.parquet", "held_decisions.parquet"
+CLEARED, HELD, ROWS = "cleared_decisions.parquet", "held_decisions.parquet", "rows.json"
 
 
 def clear(night: Night) -> StepResult:
@@ -112,17 +114,29 @@ def open_day(night: Night) -> Day:
         read_frame(file) if file.is_file() else pl.DataFrame(schema=empty[name]) for name, file in files.items()
     )
     if not isinstance(statement, str) and statement.missed is None:
-        if statement.policies != {policy_digest(each) for each in policies_in_force(night)}:
+        if not _as_judged(night, statement):
             statement = "the policies have changed since the day was signed: audit it again"
         elif not night.bound:
             statement = "no control was in force on the day"
-        elif (
-            sha256(write_leaves(decision_leaves(night))).hexdigest() != statement.leaves_sha256
-            # leaves are made of verdicts and salts alone: what the log has beyond them nobody has judged
-            or not log["decision_id"].sort().equals(salts.join(verdicts, on="decision_id")["decision_id"].sort())
-        ):
+        elif not _as_signed(night, log, statement):
             statement = "the decisions of the day are not those that were signed: audit it again"
     return Day(night.declaration, night.bound, log, verdicts, reasons, salts, statement)
+
+
+def _as_judged(night: Night, statement: Statement) -> bool:
+    """Whether the policies that govern the day are those of the statement; a version may have been closed since."""
+    now = {(each.policy, each.version): each for each in policies_in_force(night)}
+    return now.keys() == statement.policies.keys() and all(
+        digest_while(now[key], until) == digest for key, (digest, until) in statement.policies.items()
+    )
+
+
+def _as_signed(night: Night, log: pl.DataFrame, statement: Statement) -> bool:
+    """Whether the day's rows and their verdicts are those of the signed statement."""
+    rows = (night.folder / ROWS).read_bytes()
+    leaves = write_leaves(decision_leaves(night))
+    signed = {name: sha256(data).hexdigest() for name, data in ((ROWS, rows), (LEAVES, leaves))}
+    return signed.items() <= statement.files.items() and json.loads(rows).get("log") == frame_digest(log)
 
 
 def _held(held: pl.DataFrame) -> dict[str, Any]:
@@ -154,8 +168,14 @@ def _statement(night: Night, row: SnapshotRow | None) -> Statement | str:
         signed_at=datetime.fromisoformat(said["timeCreated"]),
         verdicts={each["control"]: each["verdict"] for each in said["controls"]},
         missed=said["missed"] and said["missed"]["reason"],
-        leaves_sha256=next(each["sha256"] for each in said["manifest"] if each["name"] == LEAVES),
-        policies=frozenset(each["sha256"] for each in said["policies"]),
+        files={each["name"]: each["sha256"] for each in said["manifest"]},
+        policies={
+            (each["name"], each["version"]): (
+                each["sha256"],
+                date.fromisoformat(each["inForceUntil"]) if each["inForceUntil"] else None,
+            )
+            for each in said["policies"]
+        },
     )
 
 

@@ -61,16 +61,16 @@ class Statement:
         signed_at: when it was signed.
         verdicts: control to verdict.
         missed: why the day was not audited; None where it was.
-        leaves_sha256: of the signed file of its decisions and their verdicts.
-        policies: digests of the policies that were in force.
+        files: name to SHA-256 of the files that were signed with it.
+        policies: name and version of the policies in force, to the digest of their text and their `until` as it was then.
     """
 
     snapshot: Snapshot
     signed_at: datetime
     verdicts: Mapping[str, str]
     missed: str | None
-    leaves_sha256: str
-    policies: frozenset[str]
+    files: Mapping[str, str]
+    policies: Mapping[tuple[str, int], tuple[str, date | None]]
 
 
 @dataclass(frozen=True, slots=True)

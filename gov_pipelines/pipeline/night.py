@@ -33,6 +33,7 @@ from gov_pipelines.decisions import (
     RowAccounting,
     decision_measurements,
     elsewhere,
+    frame_digest,
     judge_decisions,
     judged_controls,
     read_partition,
@@ -185,6 +186,7 @@ def read_decisions(night: Night) -> StepResult:
         {
             **extract.rows.to_dict(),
             "adds_up": extract.rows.adds_up,
+            "log": frame_digest(extract.log),  # signed with this file: what is cleared must be what was judged
             "notes": list(extract.notes),
             "inputs": [{"name": each.name, "rows": each.rows, "sha256": each.digest} for each in extract.inputs],
         },

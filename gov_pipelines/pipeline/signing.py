@@ -65,7 +65,8 @@ def sign(night: Night) -> StepResult:
     """`compliance_snapshot`: sign what the night found. The same findings again change nothing.
 
     Raises:
-        GovError: a policy was edited under a version that was used before, on this day or on any other.
+        GovError: a policy was edited under a version that was used before, on this day or on any other; or two versions
+            of one policy are in force on the day, and nobody can say which one governs.
     """
     with reading(night.store) as connection:
         named = [policy for policy in night.policies if policy.policy in night.declaration.policies]
@@ -74,6 +75,12 @@ def sign(night: Night) -> StepResult:
         names = ", ".join(f"{policy.policy} version {policy.version}" for policy in edited)
         raise GovError(
             f"{names} was changed after it was used. Undo the change, or write it as a new version in force later."
+        )
+    both = Counter(policy.policy for policy in named if policy.in_force.covers(night.partition))
+    if twice := sorted(name for name, count in both.items() if count > 1):
+        raise GovError(
+            f"Two versions of {', '.join(twice)} are in force on {night.partition}. Close the earlier one with `until:`; "
+            "`gov lint` says where."
         )
     tally = tally_from_json((night.folder / "tally.json").read_bytes())
     rows = night.read_json("rows.json")

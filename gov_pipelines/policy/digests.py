@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date
 
 import rfc8785
 from pydantic import BaseModel
 
 from gov_pipelines.policy.declaration import SystemDeclaration
-from gov_pipelines.policy.document import Policy
+from gov_pipelines.policy.document import InForce, Policy
 
 
 def policy_text(policy: Policy) -> bytes:
@@ -22,6 +23,12 @@ def policy_text(policy: Policy) -> bytes:
 def policy_digest(policy: Policy) -> str:
     """SHA-256 of `policy_text`, in hexadecimal."""
     return hashlib.sha256(policy_text(policy)).hexdigest()
+
+
+def digest_while(policy: Policy, until: date | None) -> str:
+    """The digest a policy's text has with another `until`: closing a version changes nothing that it asked before."""
+    spoken = {"from": policy.in_force.from_} | ({"until": until} if until else {})
+    return policy_digest(policy.model_copy(update={"in_force": InForce.model_validate(spoken)}))
 
 
 def declaration_digest(declaration: SystemDeclaration) -> str:

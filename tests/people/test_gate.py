@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import product
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gov_pipelines.evidence import generate
+from gov_pipelines.evidence import PublicKey, generate
 from gov_pipelines.people import (
     TRANSITIONS,
     Act,
@@ -21,6 +22,9 @@ from gov_pipelines.people import (
 from gov_pipelines.policy import SystemDeclaration
 
 NOW = datetime(2026, 11, 5, 7, 30, tzinfo=UTC)
+HOME, ELSEWHERE = (
+    PublicKey(name, Ed25519PrivateKey.generate().public_key().public_bytes_raw()) for name in ("home", "staging")
+)
 
 
 def declaration(**more):
@@ -38,17 +42,21 @@ def roster(tmp_path):
     roles = {"own": {"team:credit"}, "eve": {"head"}, "both": {"team:credit", "head"}, "rob": {"clerk"}}
     keys = {name: generate(tmp_path / name, name=name, created=NOW).public for name in roles}
     people = [Enrolment(name, frozenset(held), keys[name], NOW, None) for name, held in roles.items()]
-    return Roster(keys["rob"], tuple(people), frozenset())
+    return Roster(HOME, tuple(people), frozenset())
 
 
-def approved(*people, at=NOW, by=None):
-    subject = approval_subject(by or declaration())
+def approved(*people, at=NOW, by=None, at_home=HOME):
+    subject = approval_subject(by or declaration(), at_home)
     return [SignedAct(Act("approve", each, "", at, "loans", subject), each, "k", at) for each in people]
 
 
 def unmet(roster, approvals=(), controls=("house/A",), verdicts=None, of=None):
     said = {"house/A": "fail"} if verdicts is None else verdicts
     return {each.name for each in gate(of or declaration(), controls, said or None, approvals, roster) if not each.met}
+
+
+def test_signatures_given_in_another_home_open_nothing_here(roster):
+    assert unmet(roster, approved("own", "eve", at_home=ELSEWHERE)) == SIGNATURES
 
 
 SIGNATURES = {"the owner has signed", "the approver has signed", "they are two people"}

@@ -355,6 +355,8 @@ def sign_with_another_key(bank):
             in_the_log(lambda log: log.with_columns(pl.col("decision_id").replace("B", "B2"))),
             "not those that were signed",
         ),
+        (in_the_log(lambda log: log.with_columns(requester=pl.lit("somebody else"))), "not those that were signed"),
+        (in_the_log(lambda log: log.with_columns(notice_sent_at=None)), "not those that were signed"),
         (lambda bank: bank.policy(POLICY.replace("amount > 500", "amount > 5000")), "policies have changed"),
         (forget_a_revision, "a later revision of the day is signed"),
         (sign_with_another_key, "not signed with the home's key"),
@@ -364,6 +366,13 @@ def test_what_was_changed_after_the_day_was_signed_clears_nothing(bank, change, 
     change(bank)
     assert bank.clear() == set()
     assert any(why in reason for reason in bank.held.filter(on_fail="unsigned")["reason"])
+
+
+def test_closing_a_version_after_the_day_changes_nothing_of_it(bank):
+    bank.review("sue", "B")
+    bank.policy(POLICY.replace("in_force: {from: 2026-01-01}", "in_force: {from: 2026-01-01, until: 2026-10-01}"))
+    assert bank.night().policies[0].in_force.until is not None
+    assert bank.clear() == {*FREE, "B"}
 
 
 def test_a_waived_control_holds_nothing_while_the_waiver_stands(bank):

@@ -53,7 +53,9 @@ def before_the_first_day(place: Workplace) -> None:
         hands = _hands(place, connection)
         for person, role in ((OWNER, declaration.owner), (APPROVER, declaration.approver)):
             assert role is not None  # the demo's declaration names both
-            hands[person].sign(connection, "approve", role, SYSTEM, approval_subject(declaration), APPROVED)
+            hands[person].sign(
+                connection, "approve", role, SYSTEM, approval_subject(declaration, place.authority), APPROVED
+            )
 
 
 def after_the_last_day(place: Workplace, days: Iterable[date]) -> None:
