@@ -4,18 +4,27 @@ import fcntl
 import json
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 from command import ROOT, gov
 
 
-@pytest.fixture(scope="session")
-def demo_home(tmp_path_factory) -> Path:
-    """A home in which `gov demo` ran; read it, or copy it, but do not change it. Its output is demo.json."""
-    shared = (
-        tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else tmp_path_factory.getbasetemp()
-    )
+def pytest_collection_modifyitems(items):
+    """Tests of the demo's home come last: it is built while the others run."""
+    items.sort(key=lambda item: "demo_home" in item.fixturenames)
+
+
+def pytest_collection_finish(session):
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw0" and "demo_home" in session.items[-1].fixturenames:
+        shared = session.config._tmp_path_factory.getbasetemp().parent
+        threading.Thread(
+            target=build_demo, args=[shared], daemon=True
+        ).start()  # what fails here, fails the fixture too
+
+
+def build_demo(shared: Path) -> Path:
     home = shared / "demo-home"
     with (shared / "demo.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of one run share it; the first one builds it
@@ -23,6 +32,13 @@ def demo_home(tmp_path_factory) -> Path:
             done = gov("demo", "--json", home=home, check=0)
             (home / "demo.json").write_text(done.stdout)
     return home
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory) -> Path:
+    """A home in which `gov demo` ran; read it, or copy it, but do not change it. Its output is demo.json."""
+    base = tmp_path_factory.getbasetemp()
+    return build_demo(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,12 @@ def test_a_mistyped_command_is_met_with_a_suggestion(tmp_path):
     assert "Did you mean `report`?" in done.stderr
 
 
+def test_gaps_are_shown_before_anything_was_audited(tmp_path):
+    done = gov("gaps", home=tmp_path, check=0)
+    assert "Nothing was audited" in done.stderr
+    assert "has never given a verdict" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -51,7 +57,6 @@ def test_a_mistyped_command_is_met_with_a_suggestion(tmp_path):
         (("audit", "mortgage_underwriting", "--date", "2031-01-01"), "has partitions from 2026-09-01 to 2026-09-30"),
         (("audit", "mortgage_underwriting", "--from", "2026-09-01"), "A range has --from and --to"),
         (("audit", "mortgage_underwriting", "--date", "yesterday"), "does not match the format"),
-        (("gaps",), "Nothing was audited"),
         (("report",), "Nothing was audited"),
         (("explain", "X", "--system", "mortgage_underwriting"), "Nothing was audited"),
         (("verify", "nowhere"), "nowhere"),
