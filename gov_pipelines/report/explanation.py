@@ -76,6 +76,8 @@ class Explanation:
         clauses: by what they do about it: `judged` this decision; `not_concerned`, whose condition it does not meet;
             judge the `population` it is part of; bind only `people`; `nothing` enforces them.
         leaf: its place in the signed snapshot; None while none is signed.
+        held: why it waits, a sentence for each control that holds it; empty where it was cleared; None where clearing has
+            not run.
     """
 
     decision: str
@@ -83,12 +85,13 @@ class Explanation:
     partition: date
     clauses: Mapping[str, Sequence[Said]]
     leaf: Leaf | None
+    held: Sequence[str] | None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, dates as text."""
         said = asdict(self)
         return {"partition": self.partition.isoformat(), **said.pop("clauses")} | {
-            name: said[name] for name in ("decision", "system", "leaf")
+            name: said[name] for name in ("decision", "system", "leaf", "held")
         }
 
     def to_text(self) -> str:
@@ -100,6 +103,10 @@ class Explanation:
                 lines.append(f"  {each.clause} (version {each.version}): {each.text}")
                 lines += [f"    -> {each.verdict}: {each.reason}"] if each.verdict else []
                 lines += [f"    waived {each.waiver}"] if each.waiver else []
+        if self.held is not None:
+            lines += (
+                ["", *(f"Held: {why}." for why in self.held)] if self.held else ["", "Cleared: it may go downstream."]
+            )
         if self.leaf is None:
             return "\n".join([*lines, "", "Not in a signed snapshot yet."])
         place = f"leaf {self.leaf.index} of {self.leaf.tree_size} in snapshot {self.leaf.sequence}, revision {self.leaf.revision}"
@@ -146,7 +153,15 @@ def explain(
             clauses[section].append(Said(key, policy.version, each.text, verdict, reason, told))
     signed = snapshot_of(connection, declaration.system, day)
     leaf = Leaf(signed.sequence, signed.revision, signed.path, index, size) if signed else None
-    return Explanation(decision, declaration.system, day, clauses, leaf)
+    held = _held(decision, home.partition_dir(declaration.system, day) / "held_decisions.parquet")
+    return Explanation(decision, declaration.system, day, clauses, leaf, held)
+
+
+def _held(decision: str, file: Path) -> list[str] | None:
+    if not file.is_file():
+        return None
+    mine = read_frame(file).filter(pl.col("decision_id") == decision).select("control", "reason")
+    return [f"{control}: {reason}" if control else reason for control, reason in mine.iter_rows()]
 
 
 def _judged(

@@ -81,6 +81,9 @@ def test_a_decision_explained(demo_home):
 
 def test_a_decision_explained_in_words(demo_home):
     text = gov("explain", LATE_NOTICE, "--system", SYSTEM, home=demo_home, check=0).stdout
+    assert "Cleared: it may go downstream." in text
+    held = gov("explain", UNREVIEWED, "--system", SYSTEM, home=demo_home, check=0).stdout
+    assert "Held: house-fair-lending/FL-2: waits for a review by senior_underwriter" in held
     assert "outside" in text
     assert "Judges only the population" in text
     assert "Binds only people" in text
