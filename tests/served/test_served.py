@@ -107,7 +107,7 @@ def test_a_backfill_of_ten_days_finishes_and_its_checks_show_per_partition(serve
     assert status() in {"COMPLETED_SUCCESS", "COMPLETED"}
     node = ask(server, CHECKS, key={"path": SNAPSHOT})["assetNodeOrError"]
     checks = {check["name"]: check["partitionStatuses"] for check in node["assetChecksOrError"]["checks"]}
-    assert len(checks) == 13
+    assert len(checks) == 14  # a control each: thirteen of the house policy, one of the pilot
     shown = json.dumps(checks["house_fair_lending__FL_3"])
     assert "2026-09-08" in shown  # the planted fault of that day
     print(shown)
