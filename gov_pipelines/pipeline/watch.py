@@ -185,6 +185,7 @@ def _alerts(
         yield missed_window(system, day, reason=left.reason or NO_SNAPSHOT, notify=routes, raised_at=now)
     for key in left.undone:
         system = _system(key)
+        again = f"Run the day again: gov audit {system} --date {day}" if named else "Materialize it again in Dagster."
         kind, name = ("check", key.name) if isinstance(key, dg.AssetCheckKey) else ("asset", key.path[-1])
         yield Alert(
             key=f"{system}|{name}|{day}|{run.run_id}|missing",
@@ -195,8 +196,7 @@ def _alerts(
             severity="critical",
             notify=(),
             title=f"{system}: {kind} {name} of {day} gave no result",
-            body=f"It was planned and has none: {left.reason or 'nothing says why'}.\n"
-            f"Run the day again: gov audit {system} --date {day}",
+            body=f"It was planned and has none: {left.reason or 'nothing says why'}.\n{again}",
             raised_at=now,
         )
 

@@ -112,30 +112,43 @@ def test_a_run_that_dagster_will_retry_is_not_told(loaded, home, plan, instance)
 
 
 def test_a_canceled_run_is_a_missed_window(loaded, home, plan, instance):
-    run = instance.create_run_for_job(
-        loaded.resolve_job_def("audit_hiring"),
-        tags={"dagster/partition": "2026-09-01"},
-        status=dg.DagsterRunStatus.STARTED,
-    )
-    for key in loaded.resolve_job_def("audit_hiring").asset_layer.executable_asset_keys:
-        instance.report_dagster_event(
-            dg.DagsterEvent(
-                event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value,
-                job_name=run.job_name,
-                event_specific_data=_planned(key),
-            ),
-            run_id=run.run_id,
-        )
-    instance.report_run_canceled(run)
-    fire(loaded, instance, home, "canceled", run.run_id)
+    keys = loaded.resolve_job_def("audit_hiring").asset_layer.executable_asset_keys
+    canceled(loaded, instance, home, keys, "2026-09-01")
     assert waiting(home) == [("missed_window", date(2026, 9, 1), None)]
     assert "canceled" in plan.missed[0][2]
 
 
-def _planned(key):
+def test_of_an_asset_without_days_no_audit_of_a_day_is_advised(loaded, home, instance):
+    canceled(loaded, instance, home, [dg.AssetKey(["people", "register"])], None)
+    with reading(home.store()) as connection:
+        (body,) = (row.alert.body for row in pending(connection) if row.alert.control == "register")
+    assert body.endswith("Materialize it again in Dagster.")
+
+
+def canceled(definitions, instance, home, keys, partition):
+    """Plan assets in a run that is canceled before it does anything, and let the sensor see it."""
+    run = instance.create_run_for_job(
+        definitions.resolve_job_def("audit_hiring"),
+        tags={"dagster/partition": partition} if partition else {},
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    for key in keys:
+        instance.report_dagster_event(
+            dg.DagsterEvent(
+                event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value,
+                job_name=run.job_name,
+                event_specific_data=_planned(key, partition),
+            ),
+            run_id=run.run_id,
+        )
+    instance.report_run_canceled(run)
+    fire(definitions, instance, home, "canceled", run.run_id)
+
+
+def _planned(key, partition):
     from dagster._core.events import AssetMaterializationPlannedData  # noqa: PLC0415  (Dagster's own, for a made-up event)
 
-    return AssetMaterializationPlannedData(key, partition="2026-09-01")
+    return AssetMaterializationPlannedData(key, partition=partition)
 
 
 def test_a_planned_check_without_result_is_told_by_the_success_sensor(project, home, instance):
