@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ _SCHEMA_LOCK = 0x676F7650  # "govP": the advisory lock under which PostgreSQL pr
 
 
 def open_store(url: str) -> Engine:
-    """Open the store, creating the tables it does not have: all in a new one, the later ones in one of an earlier version.
+    """Open the store: a new one gets its tables, one of an earlier schema version is upgraded, in one transaction.
 
     Write with `engine.begin()`, read with `reading(engine)`.
 
@@ -117,46 +117,81 @@ def _prepare_sqlite(engine: Engine, database: str | None) -> None:
 
 
 def _settle_schema(engine: Engine, place: str) -> None:
-    """Check the version of a store's tables; create those that are not there, in a new store or one of before."""
-    with reading(engine) as connection:  # most stores are there, and opening them should wait for nobody
-        found = _tables_in(connection)
-        known = not found or store_schema.name in found
-        version = connection.scalar(sa.select(store_schema.c.version)) if known and found else None
-        other = _other_columns(connection)
-    readable = not found or (version in range(1, SCHEMA_VERSION + 1) and not other)
-    if readable and (version != SCHEMA_VERSION or found != set(metadata.tables)):
-        _create(engine)
-    if not readable:
-        said = f"schema version {version}" if known else f"a table named {min(found)} but no schema version"
-        if version in range(1, SCHEMA_VERSION + 1):
-            said += f" but other columns ({', '.join(other)}), for it was written by a gov_pipelines in development"
-        raise GovError(
-            f"the store {place} has {said}; this gov_pipelines reads version {SCHEMA_VERSION}. Use the gov_pipelines "
-            "that wrote it, give the store a database of its own in GOV_STORE_URL, or start a new home in GOV_HOME"
-        )
-
-
-def _create(engine: Engine) -> None:
-    """Create the tables that are not there, unless another process just did."""
-    if engine.dialect.name == "sqlite":
-        # WAL is a property of the file, and cannot be set inside a transaction: this speaks to the driver.
-        with closing(engine.raw_connection()) as connection:
-            connection.cursor().execute("PRAGMA journal_mode = WAL").close()
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-        metadata.create_all(connection)
-        if connection.execute(sa.update(store_schema).values(version=SCHEMA_VERSION)).rowcount == 0:
+    """Make the tables of a new store, and bring those of an earlier schema version to this one: all or nothing."""
+    with reading(engine) as connection:  # most stores are current, and opening them should wait for nobody
+        if _version(connection) == SCHEMA_VERSION and _columns(connection) == _layout(SCHEMA_VERSION):
+            return
+    with _writing_alone(engine) as connection:  # another process may just have done it
+        version, found = _version(connection), _columns(connection)
+        if not found:
+            metadata.create_all(connection)
             connection.execute(sa.insert(store_schema).values(version=SCHEMA_VERSION))
+            return
+        other = found ^ _layout(version) if version in range(1, SCHEMA_VERSION + 1) else set()
+        if version not in range(1, SCHEMA_VERSION + 1) or other:
+            raise GovError(
+                f"the store {place} has {_said(version, found, other)}; this gov_pipelines reads version {SCHEMA_VERSION}. Use "
+                "the gov_pipelines that wrote it, give the store a database of its own in GOV_STORE_URL, or start a new "
+                "home in GOV_HOME"
+            )
+        if version != SCHEMA_VERSION:
+            from gov_pipelines.store.migrations import upgrade  # noqa: PLC0415  (Alembic: only an old store pays for it)
+
+            upgrade(connection, version, SCHEMA_VERSION)
+            connection.execute(sa.update(store_schema).values(version=SCHEMA_VERSION))
 
 
-def _tables_in(connection: Connection) -> set[str]:
-    return set(sa.inspect(connection).get_table_names()) & set(metadata.tables)
+@contextmanager
+def _writing_alone(engine: Engine) -> Iterator[Connection]:
+    """Yield a transaction in which nobody else settles the schema, and in which SQLite lets tables be made anew."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            _tell_sqlite(connection, "journal_mode = WAL", "foreign_keys = OFF")
+        try:
+            with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+                yield connection
+        finally:
+            if connection.dialect.name == "sqlite":
+                _tell_sqlite(connection, "foreign_keys = ON")
 
 
-def _other_columns(connection: Connection) -> list[str]:
-    """Columns of those of our tables that are there, absent or not ours."""
+def _tell_sqlite(connection: Connection, *pragmas: str) -> None:
+    """Set what cannot be set inside a transaction: this speaks to the driver, outside of SQLAlchemy's."""
+    driver: Any = connection.connection.driver_connection
+    for pragma in pragmas:
+        driver.execute(f"PRAGMA {pragma}").close()
+
+
+def _version(connection: Connection) -> int:
+    """The schema version written down; 0 for none."""
+    known = sa.inspect(connection).has_table(store_schema.name)
+    return connection.scalar(sa.select(store_schema.c.version)) or 0 if known else 0
+
+
+def _columns(connection: Connection) -> set[str]:
+    """Columns of those of our tables that are there."""
     inspector = sa.inspect(connection)
-    tables = _tables_in(connection)
-    found = {f"{name}.{column['name']}" for name in tables for column in inspector.get_columns(name)}
-    return sorted(found ^ {str(column) for name in tables for column in metadata.tables[name].columns})
+    tables = set(inspector.get_table_names()) & set(metadata.tables)
+    return {f"{name}.{column['name']}" for name in tables for column in inspector.get_columns(name)}
+
+
+def _layout(version: int) -> set[str]:
+    """Columns that a schema version has: what its scripts make of an empty database."""
+    if version == SCHEMA_VERSION:
+        return {str(column) for table in metadata.tables.values() for column in table.columns}
+    from gov_pipelines.store.migrations import upgrade  # noqa: PLC0415  (as above)
+
+    with sa.create_engine("sqlite://").begin() as connection:
+        upgrade(connection, 0, version)
+        return _columns(connection)
+
+
+def _said(version: int, found: set[str], other: set[str]) -> str:
+    if not version:
+        return f"a table named {min(found).partition('.')[0]} but no schema version"
+    because = "for it was written by a gov_pipelines in development"
+    return f"schema version {version}" + (
+        f" but other columns ({', '.join(sorted(other))}), {because}" if other else ""
+    )
