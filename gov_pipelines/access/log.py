@@ -10,7 +10,6 @@ import polars as pl
 
 from gov_pipelines.decisions import Columns, During, Place, as_integer, as_moment, as_text, open_sources
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure import partition_window
 from gov_pipelines.policy import SystemDeclaration
 
 UNDATED = "unknown: the read has no readable time"
@@ -49,7 +48,7 @@ def read_access_log(
     source = {name: access.columns.get(name, name) for name in READ_SCHEMA}
     required = [source[name] for name in READ_SCHEMA if name == "read_at" or name in access.columns]
     zone = access.zone or declaration.source.zone or declaration.zone
-    during = During(source["read_at"], *partition_window(partition, declaration.zone), zone)
+    during = During(source["read_at"], *declaration.calendar.span(partition), zone)
     place = Place(access.table, access.path)
     with open_sources(declaration.source.url_env, project=project, environ=environ) as sources:
         read = sources.read(place, Columns(required, list(source.values())), during)

@@ -12,7 +12,6 @@ import polars as pl
 from gov_pipelines.decisions.joins import InputDigest, digest_of, join_attributes, join_reviews
 from gov_pipelines.decisions.log import canonical, columns_to_read, source_columns
 from gov_pipelines.decisions.places import During, Place, open_sources
-from gov_pipelines.measure import partition_window
 from gov_pipelines.policy import SystemDeclaration
 
 
@@ -90,7 +89,7 @@ def read_partition(
         SourceUnreachable: a database or file did not answer.
     """
     source = declaration.source
-    start, end = partition_window(partition, declaration.zone)
+    start, end = declaration.calendar.span(partition)
     columns = source_columns(declaration)
     moment = next(column.source for column in columns if column.name == "decided_at")
     during = During(moment, start, end, source.zone or declaration.zone)

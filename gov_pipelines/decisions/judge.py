@@ -10,7 +10,7 @@ import polars as pl
 
 from gov_pipelines.decisions.clocks import clock_between
 from gov_pipelines.decisions.rules import RULES, VERDICT, Hearing, Ruling
-from gov_pipelines.measure import Measurement, partition_window
+from gov_pipelines.measure import Measurement
 from gov_pipelines.policy import BoundClause, SystemDeclaration
 
 REASONS_SCHEMA = {
@@ -89,7 +89,7 @@ def judge_decisions(
         PredicateError: a rule reads a column the log does not have.
     """
     rows = log.lazy()
-    start, end = partition_window(partition, declaration.zone)
+    start, end = declaration.calendar.span(partition)
     columns = rows.collect_schema()
     moments = [pl.col(name).dt.epoch("us") for name, dtype in columns.items() if dtype.is_temporal()]
     now = pl.lit(as_of.astimezone(UTC)).dt.epoch("us")

@@ -12,7 +12,6 @@ from gov_pipelines.measure.scoring import SCORING, scored_tally
 from gov_pipelines.measure.tallies import Tally, tally, total
 from gov_pipelines.measure.tally_text import disclosed, tally_digest, tally_from_json, tally_json
 from gov_pipelines.measure.verdict import judge
-from gov_pipelines.measure.window import partition_window, window_bounds, window_partitions
 
 __all__ = [
     "PUBLISHED_COLUMNS",
@@ -33,7 +32,6 @@ __all__ = [
     "freshness_measurement",
     "impact_tables",
     "judge",
-    "partition_window",
     "printed",
     "published_rows",
     "quality_measurements",
@@ -44,6 +42,4 @@ __all__ = [
     "tally_from_json",
     "tally_json",
     "total",
-    "window_bounds",
-    "window_partitions",
 ]

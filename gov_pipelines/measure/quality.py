@@ -12,7 +12,6 @@ from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure.intervals import wilson
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.tallies import Tally
-from gov_pipelines.measure.window import partition_window
 from gov_pipelines.policy.declaration import Range, SystemDeclaration
 from gov_pipelines.policy.durations import Duration
 from gov_pipelines.policy.kinds import Freshness, LogQuality, OperatingRange
@@ -130,7 +129,7 @@ def freshness_measurement(
     """
     if control.of is not None:
         return _document(control.of, declaration.documents.get(control.of), control.within, partition)
-    _, end = partition_window(partition, declaration.zone)
+    _, end = declaration.calendar.span(partition)
     newest = tally.newest
     return Measurement(
         "hours_since_newest",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,7 +14,17 @@ import dagster as dg
 
 from gov_pipelines.errors import ConfigurationError, Mistake
 from gov_pipelines.pipeline.names import check_names
-from gov_pipelines.policy import Policy, SystemDeclaration, control_keys, load_declaration, load_policies
+from gov_pipelines.policy import (
+    Calendar,
+    Partition,
+    Policy,
+    SystemDeclaration,
+    control_keys,
+    load_declaration,
+    load_policies,
+    partition_key,
+)
+from gov_pipelines.policy.calendar import KEY_OF_HOUR
 
 
 @dataclass(frozen=True)
@@ -35,18 +45,23 @@ class SystemGraph:
         return str(self.declaration.system)
 
     @cached_property
-    def zone(self) -> ZoneInfo:
-        """Whose calendar days the partitions are."""
-        return ZoneInfo(self.declaration.zone)
+    def calendar(self) -> Calendar:
+        """The partitions, as the rest of the house counts them."""
+        return self.declaration.calendar
 
     @cached_property
-    def partitions(self) -> dg.DailyPartitionsDefinition:
-        """The days from `starts` up to and without `ends`, in the system's zone; a day exists once it is over."""
-        ends = self.declaration.ends
+    def partitions(self) -> dg.TimeWindowPartitionsDefinition:
+        """The days from `starts` up to and without `ends`, in the system's zone, or their hours; each exists once it is over."""
+        calendar = self.calendar
+        if calendar.hourly:
+            end = calendar.span(calendar.ends)[0] if calendar.ends else None
+            start = calendar.span(calendar.starts)[0]
+            return dg.TimeWindowPartitionsDefinition(start=start, end=end, fmt=KEY_OF_HOUR, cron_schedule="0 * * * *")
         return dg.DailyPartitionsDefinition(
-            start_date=self.declaration.starts.isoformat(),
-            end_date=ends.isoformat() if ends else None,
-            timezone=self.declaration.zone,
+            start_date=partition_key(calendar.starts),
+            end_date=partition_key(calendar.ends) if calendar.ends else None,
+            timezone=calendar.zone,
+            exclusions=_days_without(calendar.only_on),
         )
 
     @cached_property
@@ -58,24 +73,19 @@ class SystemGraph:
         """The key of one of the system's assets, such as `key("decision_log")`."""
         return dg.AssetKey([self.system, name])
 
-    def as_of(self, partition: date) -> datetime:
-        """When the partition is judged unless a run says otherwise: the next day, at the scheduled hour; UTC."""
-        morning = datetime.combine(partition + timedelta(days=1), self.declaration.schedule.at, tzinfo=self.zone)
+    def as_of(self, partition: Partition) -> datetime:
+        """When the partition is judged unless a run says otherwise: at the schedule's time after its end; UTC."""
+        schedule, end = self.declaration.schedule, self.calendar.span(partition)[1]
+        if self.calendar.hourly:
+            return end + timedelta(minutes=schedule.minute)
+        morning = datetime.combine(partition + timedelta(days=1), schedule.at, tzinfo=ZoneInfo(self.calendar.zone))
         return morning.astimezone(UTC)
 
-    def ends(self, partition: date) -> datetime:
-        """When the day is over: the next local midnight, in UTC."""
-        return datetime.combine(partition + timedelta(days=1), time(), tzinfo=self.zone).astimezone(UTC)
-
-    def has(self, partition: date) -> bool:
-        """Whether the day is one of the system's partitions, past or future."""
-        starts, ends = self.declaration.starts, self.declaration.ends
-        return starts <= partition and (ends is None or partition < ends)
-
     def goes_on(self, now: datetime) -> bool:
-        """Whether a partition is still to come at `now`, so that the nightly schedule has something to do."""
-        ends = self.declaration.ends
-        return ends is None or self.as_of(ends - timedelta(days=1)) > now
+        """Whether a partition is still to come at `now`, so that the schedule has something to do."""
+        ends = self.calendar.ends
+        last = self.calendar.newest(self.calendar.span(ends)[0]) if ends else None
+        return ends is None or (last is not None and self.as_of(last) > now)
 
 
 def read_graph(file: Path, expectations: Path) -> SystemGraph:
@@ -117,6 +127,12 @@ def this_system(file: str | Path) -> SystemGraph:
     """
     folder = Path(file).resolve().parent
     return read_graph(folder / "defs.yaml", folder.parent.parent / "expectations")
+
+
+def _days_without(only_on: Collection[str]) -> list[str] | None:
+    """Cron texts of the midnights of all days but some, as Dagster takes them; None where every day counts."""
+    months = {month: [day for day in range(1, 32) if f"{month:02}-{day:02}" not in only_on] for month in range(1, 13)}
+    return [f"0 0 {','.join(map(str, days))} {month} *" for month, days in months.items()] if only_on else None
 
 
 def _may_bind(mistake: Mistake, named: Sequence[str], expectations: Path) -> bool:

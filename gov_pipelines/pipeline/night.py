@@ -53,8 +53,6 @@ from gov_pipelines.measure import (
     tally_from_json,
     tally_json,
     total,
-    window_bounds,
-    window_partitions,
 )
 from gov_pipelines.measure import tally as count
 from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force
@@ -147,7 +145,7 @@ class Night:
 
     def window(self, bound: BoundClause) -> list[date]:
         """The partitions a control looks at; this one is the last."""
-        return window_partitions(bound.control.window, self.partition, self.declaration.starts)
+        return self.declaration.calendar.window(bound.control.window, self.partition)
 
     def files(self, name: str, days: Iterable[date]) -> list[Path]:
         """One file of some days, where it is there."""
@@ -456,7 +454,7 @@ def _verdicts_of(night: Night, days: Sequence[date]) -> pl.LazyFrame:
 
 def _placed(night: Night, bound: BoundClause, rows: Sequence[Measurement]) -> list[Measurement]:
     """Measurements with the system and the window they speak of."""
-    start, end = window_bounds(bound.control.window, night.partition, night.declaration.starts, night.declaration.zone)
+    start, end = night.declaration.calendar.bounds(bound.control.window, night.partition)
     return [replace(row, system=night.system, window_start=start, window_end=end) for row in rows]
 
 

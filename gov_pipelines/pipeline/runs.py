@@ -77,7 +77,7 @@ def audit(
     repository = definitions.get_repository_def()
     job = _job(repository, system, partitions)
     graph = read_graph(home.place.declaration_file(system), home.place.expectations)
-    if early := [day for day in partitions if as_of and as_of < graph.ends(day)]:
+    if early := [day for day in partitions if as_of and as_of < graph.calendar.span(day)[1]]:
         raise WrongUse(
             f"{early[0]} is not over as of {as_of}. Give --as-of an instant after the day's end, or leave it out."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -11,6 +11,7 @@ import dagster as dg
 from gov_pipelines.pipeline.assets import AS_OF
 from gov_pipelines.pipeline.graph import SystemGraph
 from gov_pipelines.pipeline.home import AuditHome
+from gov_pipelines.policy import partition_key
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -22,18 +23,19 @@ def nightly(graph: SystemGraph, job: UnresolvedAssetJobDefinition) -> dg.Schedul
     It is on by itself where the declaration enables it and a partition is still to come; a system whose dates are past,
     such as the demo's, has it off.
     """
-    at = graph.declaration.schedule.at
     goes_on = graph.goes_on(datetime.now(UTC))
     on = graph.declaration.schedule.enabled and goes_on
     ended = "" if goes_on else f" Off: the system's last day is before {graph.declaration.ends}."
 
+    cron, zone, says = _hours(graph)
+
     @dg.schedule(
         name=f"nightly_{graph.system}",
         job=job,
-        cron_schedule=f"{at.minute} {at.hour} * * *",
-        execution_timezone=graph.declaration.zone,
+        cron_schedule=cron,
+        execution_timezone=zone,
         default_status=dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED,
-        description=f"Audits yesterday's decisions of {graph.system} at {at:%H:%M}, {graph.declaration.zone}.{ended}",
+        description=f"{says}.{ended}",
     )
     def tick(
         context: dg.ScheduleEvaluationContext, audit: dg.ResourceParam[AuditHome]
@@ -41,19 +43,29 @@ def nightly(graph: SystemGraph, job: UnresolvedAssetJobDefinition) -> dg.Schedul
         from gov_pipelines.pipeline.overdue import overdue  # noqa: PLC0415  (not needed to load definitions)
         from gov_pipelines.store import Home  # noqa: PLC0415  (as above)
 
-        yesterday = context.scheduled_execution_time.astimezone(graph.zone).date() - timedelta(days=1)
-        if not graph.has(yesterday):
-            until = f" until before {graph.declaration.ends}" if graph.declaration.ends else ""
+        due = graph.calendar.just_over(context.scheduled_execution_time)
+        if not graph.calendar.has(due):
+            until = f" until before {graph.calendar.ends}" if graph.calendar.ends else ""
             yield dg.SkipReason(
-                f"{yesterday} is no partition of {graph.system}: it runs from {graph.declaration.starts}{until}."
+                f"{due} is no partition of {graph.system}: it runs from {graph.calendar.starts}{until}."
             )
             return
-        key = yesterday.isoformat()
+        key = partition_key(due)
         yield dg.RunRequest(run_key=key, partition_key=key)
-        moment = graph.as_of(yesterday)
+        moment = graph.as_of(due)
         files = Home(audit.place.home)
-        for day in overdue(files, graph.declaration, graph.policies, before=yesterday, as_of=moment):
+        for day in overdue(files, graph.declaration, graph.policies, before=due, as_of=moment):
             tags = {AS_OF: moment.isoformat()}
-            yield dg.RunRequest(run_key=f"{day}@{key}", partition_key=day.isoformat(), tags=tags)
+            yield dg.RunRequest(run_key=f"{day}@{key}", partition_key=partition_key(day), tags=tags)
 
     return tick
+
+
+def _hours(graph: SystemGraph) -> tuple[str, str, str]:
+    """When the schedule fires: a cron text, the zone of its hours, and both in words."""
+    schedule, zone = graph.declaration.schedule, graph.calendar.zone
+    if graph.calendar.hourly:
+        says = f"Audits the last hour's decisions of {graph.system} at minute {schedule.minute} of each hour"
+        return f"{schedule.minute} * * * *", "UTC", says
+    says = f"Audits yesterday's decisions of {graph.system} at {schedule.at:%H:%M}, {zone}"
+    return f"{schedule.at.minute} {schedule.at.hour} * * *", zone, says

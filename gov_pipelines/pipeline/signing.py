@@ -27,14 +27,14 @@ from gov_pipelines.evidence import (
     write_leaves,
 )
 from gov_pipelines.evidence.package import Package
-from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json, window_bounds
+from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json
 from gov_pipelines.notify import Alert, alerts_for
 from gov_pipelines.pipeline.following import follow_findings
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.pipeline.night import Night, StepResult, measurement_record, measurements_of
 from gov_pipelines.pipeline.revisions import revision_reasons
 from gov_pipelines.pipeline.verdicts import next_revision, policies_in_force, verdict_rows_of
-from gov_pipelines.policy import Window, declaration_digest, policy_digest, policy_text
+from gov_pipelines.policy import declaration_digest, policy_digest, policy_text
 from gov_pipelines.store import (
     Engine,
     SnapshotRow,
@@ -221,7 +221,7 @@ def _alerts(
 
 def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
     """What was audited, by which policies, known since when."""
-    start, end = window_bounds(Window("partition"), night.partition, night.declaration.starts, night.declaration.zone)
+    start, end = night.declaration.calendar.span(night.partition)
     policies, late = [], False
     with engine.begin() as connection:
         for policy in policies_in_force(night):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from gov_pipelines.measure import Judgement, window_bounds
+from gov_pipelines.measure import Judgement
 from gov_pipelines.pipeline.night import Night, StepResult, may_be_empty, measurements_of, presence_of
 from gov_pipelines.policy import BoundClause, Policy, control_keys, controls_in_force, in_force
 from gov_pipelines.policy.kinds import AccessPattern, Expectation, Freshness
@@ -83,7 +83,7 @@ def _nothing_arrived(night: Night) -> str | None:
 
 def _row(night: Night, bound: BoundClause, judgement: Judgement, revision: int, now: datetime) -> VerdictRow:
     control, decisive = bound.control, judgement.decisive
-    start, end = window_bounds(control.window, night.partition, night.declaration.starts, night.declaration.zone)
+    start, end = night.declaration.calendar.bounds(control.window, night.partition)
     numbers = {name: getattr(decisive, name) for name in _NUMBERS} if decisive is not None else {}
     return VerdictRow(
         system=night.system,

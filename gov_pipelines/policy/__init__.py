@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gov_pipelines.policy.calendar import Calendar, Partition, partition_key, partition_of
 from gov_pipelines.policy.columns import CANONICAL, log_schema
 from gov_pipelines.policy.coverage import (
     GAPS,
@@ -35,9 +36,9 @@ from gov_pipelines.policy.timeline import (
 )
 
 __all__ = [
-    "CANONICAL", "GAPS", "BoundClause", "Change", "Clause", "CoverageCell", "Duration", "LastVerdict", "Linted", "Obligation", "Orphan", "Policy",
+    "CANONICAL", "GAPS", "BoundClause", "Calendar", "Change", "Clause", "CoverageCell", "Duration", "LastVerdict", "Linted", "Obligation", "Orphan", "Partition", "Policy",
     "Predicate", "PredicateError", "StandingWaiver", "State", "SystemDeclaration", "Window", "bound_clauses", "control_key", "control_keys",
     "controls_in_force", "coverage_matrix", "declaration_digest", "did_you_mean", "differences", "digest_while", "examine", "in_force", "last_verdict", "lint",
     "load_declaration", "load_declarations", "load_policies", "load_policy", "log_schema", "newest_due", "orphans",
-    "parse_predicate", "policy_digest", "policy_text", "schema_files", "waiver_words",
+    "parse_predicate", "partition_key", "partition_of", "policy_digest", "policy_text", "schema_files", "waiver_words",
 ]  # fmt: skip

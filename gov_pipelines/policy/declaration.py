@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os.path
 import re
-from datetime import date, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from gov_pipelines.policy.calendar import Calendar
 from gov_pipelines.policy.durations import DurationField
 from gov_pipelines.policy.strict import Strict
 
@@ -25,6 +26,17 @@ def _known_zone(name: str) -> str:
 
 Zone = Annotated[str, AfterValidator(_known_zone)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", examples=["mortgage_underwriting"])]
+
+
+def _day_of_year(text: str) -> str:
+    try:
+        datetime.strptime(f"2000-{text}", "%Y-%m-%d").replace(tzinfo=UTC)  # a leap year: 02-29 is a day
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no day of a year; write month and day, such as `01-15`") from error
+    return text
+
+
+DayOfYear = Annotated[str, Field(pattern=r"^\d\d-\d\d$", examples=["01-15"]), AfterValidator(_day_of_year)]
 
 
 def _owner(name: str) -> str:
@@ -199,9 +211,15 @@ class Label(Strict):
 
 
 class AuditSchedule(Strict):
-    """When the nightly audit of yesterday runs, in the system's zone."""
+    """When the audit of a partition that is over runs.
+
+    A day is audited at `at` of the next, in the system's zone; an hour at `minute` of the next. With `on_arrival` the
+    source is also asked every few minutes, and what has arrived or changed is audited at once.
+    """
 
     at: time = time(2, 0)
+    minute: int = Field(default=10, ge=0, le=59)
+    on_arrival: bool = False
     enabled: bool = True
 
 
@@ -216,7 +234,9 @@ class Synthetic(Strict):
 class SystemDeclaration(Strict):
     """One AI system under audit.
 
-    `starts` is the first partition, `ends` the day after the last one (absent: it goes on). `columns` maps canonical
+    `starts` is the first day, `ends` the day after the last one (absent: it goes on). `partitions` says whether each day
+    or each hour of it is audited for itself; where decisions fall on a few days of the year only, `only_on` names them,
+    and no other day is expected. `columns` maps canonical
     names to the source's; the rest keep their names. `about_data` is printed wherever results are shown.
     `state` is what the owner says of the system; only a `live` one that passes the gate has its decisions cleared.
     `approver` is the role or person who signs it off beside the owner. `documents` are the dates of what a clause may ask
@@ -233,6 +253,8 @@ class SystemDeclaration(Strict):
     zone: Zone = Field(examples=["America/New_York"])
     starts: date = Field(examples=["2026-09-01"])
     ends: date | None = None
+    partitions: Literal["daily", "hourly"] = "daily"
+    only_on: list[DayOfYear] = []
     source: Source = Field(examples=["{url_env: DECISIONS_URL, table: decisions}"])
     reviews: Reviews | None = None
     access_log: AccessLog | None = None
@@ -259,3 +281,28 @@ class SystemDeclaration(Strict):
                 f"ends ({self.ends}) is not after starts ({self.starts}); write the day after the last partition"
             )
         return self
+
+    @model_validator(mode="after")
+    def _hours(self) -> SystemDeclaration:
+        hourly = self.partitions == "hourly"
+        if hourly and self.only_on:
+            raise ValueError("`only_on` names days, and `partitions` are hourly; remove one of the two")
+        other = "at" if hourly else "minute"
+        if other in self.schedule.model_fields_set:
+            unit, mine = ("hourly", "minute") if hourly else ("daily", "at")
+            raise ValueError(f"schedule.{other} says nothing where `partitions` are {unit}; write schedule.{mine}")
+        noons = (
+            datetime(self.starts.year + month // 12, month % 12 + 1, 1, 12, tzinfo=ZoneInfo(self.zone))
+            for month in range(24)
+        )
+        if hourly and any((noon.utcoffset() or timedelta()) % timedelta(hours=1) for noon in noons):
+            raise ValueError(
+                f"a day of {self.zone} does not begin at a full hour of UTC, so no hour lies in one day; write a zone that does, "
+                "such as `UTC`, or `partitions: daily`"
+            )
+        return self
+
+    @property
+    def calendar(self) -> Calendar:
+        """The system's partitions."""
+        return Calendar(self.starts, self.zone, self.ends, self.partitions == "hourly", frozenset(self.only_on))

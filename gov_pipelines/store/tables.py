@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import SchemaItem
 
-SCHEMA_VERSION = 2
-"""Of this layout. An earlier one gets the tables it lacks when opened; what it holds is never altered. A later one is refused."""
+from gov_pipelines.policy.calendar import Partition, partition_key, partition_of
+
+SCHEMA_VERSION = 3
+"""Of this layout, and number of the newest script in `migrations/versions`. A later one is refused."""
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -39,12 +41,27 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
 
 
+class PartitionKey(sa.types.TypeDecorator[Partition]):
+    """A partition: stored as its key, whose order is that of time. No row holds a date that is not one."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def process_bind_param(self, value: Partition | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (SQLAlchemy's signature)
+        """Turn a partition into its key."""
+        return partition_key(value) if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Partition | None:  # noqa: ARG002  (SQLAlchemy's signature)
+        """Turn a key into its partition."""
+        return partition_of(value) if value else None
+
+
 _KINDS: dict[Any, Any] = {
     str: sa.String,
     int: sa.BigInteger,
     float: sa.Double,
     bool: sa.Boolean,
-    date: sa.Date,
+    date: PartitionKey,
     datetime: UtcDateTime,
 }
 

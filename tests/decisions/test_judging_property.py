@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gov_pipelines.decisions import judge_decisions, judged_controls
-from gov_pipelines.measure import partition_window
 from gov_pipelines.policy import Policy, SystemDeclaration, controls_in_force, log_schema
 
 _spec = importlib.util.spec_from_file_location("reference", Path(__file__).with_name("reference.py"))
@@ -250,7 +249,7 @@ def test_version_and_verdict_are_those_of_the_reference(seed, day, zone):
     log = pl.DataFrame([{"decision_id": ident, **row} for ident, row in rows.items()], schema=schema)
     found, judged_ids = {}, []
     for partition in {reference.local(row["decided_at"], system["zone"]) for row in decided}:
-        start, end = partition_window(partition, system["zone"])
+        start, end = declaration.calendar.span(partition)
         mine = log.filter(pl.col("decided_at").is_between(start, end, closed="left"))
         bound = controls_in_force(policies, declaration, partition)
         judged = judge_decisions(mine, bound, declaration, partition=partition, as_of=as_of, explain_within=True)

@@ -68,7 +68,7 @@ def test_there_is_a_check_for_each_control_none_for_people_and_none_blocks(loade
 def test_partitions_are_the_days_from_start_up_to_and_without_the_end(project):
     graph = read_graph(project.declaration_file("hiring"), project.expectations)
     assert graph.partitions.get_partition_keys() == ["2026-09-01", "2026-09-02", "2026-09-03"]
-    assert [graph.has(date(2026, 9, day)) for day in (1, 3, 4)] == [True, True, False]
+    assert [graph.calendar.has(date(2026, 9, day)) for day in (1, 3, 4)] == [True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import polars as pl
 
 from gov_pipelines.access import READ_SCHEMA
 from gov_pipelines.decisions.log import source_columns
-from gov_pipelines.measure import partition_window, tally_from_json, tally_json
+from gov_pipelines.measure import tally_from_json, tally_json
 from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.pipeline.selftest.setting import CannotFail, MadeUp, Row, Setting
@@ -49,7 +49,7 @@ def audited(setting: Setting, made: MadeUp, policies: Sequence[Policy], folder: 
     )
 
     def night(day: date) -> Night:
-        as_of = partition_window(setting.partition, declaration.zone)[1] + made.after
+        as_of = declaration.calendar.span(setting.partition)[1] + made.after
         return Night(Home(folder / "home"), folder, declaration, policies, day, as_of, {})
 
     for day in read:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from gov_pipelines.measure import partition_window
 from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, Happened, MadeUp, Plant, Row, Setting, longest
 from gov_pipelines.policy.declaration import Range
 from gov_pipelines.policy.kinds import Freshness, LogQuality, OperatingRange
@@ -66,8 +65,8 @@ def freshness(setting: Setting, control: Freshness) -> Plant:
         return _document(setting, control)
     days = setting.days
     empty_days = setting.declaration.operating_range.get("rows_per_day", (None, None))[0] == 0
-    start, end = partition_window(setting.partition, setting.declaration.zone)
-    oldest = partition_window(days[0], setting.declaration.zone)[0] if empty_days else start
+    start, end = setting.declaration.calendar.span(setting.partition)
+    oldest = setting.declaration.calendar.span(days[0])[0] if empty_days else start
     if end - oldest <= longest(control.within):
         hours = (end - oldest).total_seconds() / 3600
         why = "" if empty_days else "; a day without any is missing, for no `rows_per_day` of 0 is declared"
@@ -86,7 +85,7 @@ def longest_day(setting: Setting) -> date:
     days = [day for day in coming if in_force.covers(day) and (ends is None or day < ends)]
 
     def length(day: date) -> timedelta:
-        start, end = partition_window(day, setting.declaration.zone)
+        start, end = setting.declaration.calendar.span(day)
         return end - start
 
     return max(days, key=length)  # of equals the first, which is the partition itself

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from gov_pipelines.measure import window_partitions
 from gov_pipelines.policy import BoundClause, Duration, SystemDeclaration, log_schema
 from gov_pipelines.policy.declaration import Range
 from gov_pipelines.policy.demands import Demand, demand_of
@@ -133,7 +132,7 @@ class Setting:
     @property
     def window(self) -> list[date]:
         """The days the control looks at."""
-        return window_partitions(self.bound.control.window, self.partition, self.declaration.starts)
+        return self.declaration.calendar.window(self.bound.control.window, self.partition)
 
     @property
     def days(self) -> list[date]:
