@@ -29,6 +29,7 @@ class Place:
 
 COMMANDS: Mapping[str, Place] = {
     "demo": Place("demo.command", "Start here", "audit real public decisions and print what was found"),
+    "simulate": Place("simulate.command", "Start here", "write a project of made-up decisions with known faults"),
     "init": Place("init", "Start here", "draft a system from a data file"),
     "audit": Place("audit", "Audit", "run the nightly audit of one system, for a day or a range"),
     "lint": Place("lint", "Audit", "find every mistake in declarations and policies"),
