@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, model_validator
 
 from gov_pipelines.policy.calendar import Calendar
-from gov_pipelines.policy.durations import DurationField
+from gov_pipelines.policy.durations import Duration, DurationField
 from gov_pipelines.policy.strict import Strict
 
 
@@ -210,6 +210,12 @@ class Label(Strict):
     matures_after: DurationField = Field(examples=["540 days"])
 
 
+def _in_days(span: Duration) -> Duration:
+    if span.unit != "days":
+        raise ValueError(f"{str(span)!r} is no count of days; write one, such as `30 days`")
+    return span
+
+
 class AuditSchedule(Strict):
     """When the audit of a partition that is over runs.
 
@@ -236,8 +242,8 @@ class SystemDeclaration(Strict):
 
     `starts` is the first day, `ends` the day after the last one (absent: it goes on). `partitions` says whether each day
     or each hour of it is audited for itself; where decisions fall on a few days of the year only, `only_on` names them,
-    and no other day is expected. `columns` maps canonical
-    names to the source's; the rest keep their names. `about_data` is printed wherever results are shown.
+    and no other day is expected. `look_back` is for how many days a partition is audited again where its decisions have
+    changed at the source. `columns` maps canonical names to the source's; the rest keep their names. `about_data` is printed wherever results are shown.
     `state` is what the owner says of the system; only a `live` one that passes the gate has its decisions cleared.
     `approver` is the role or person who signs it off beside the owner. `documents` are the dates of what a clause may ask
     to be fresh, such as an independent audit.
@@ -268,6 +274,7 @@ class SystemDeclaration(Strict):
     intake: Intake = Intake()
     operating_range: dict[str, Range] = {}
     label: Label | None = None
+    look_back: Annotated[DurationField, AfterValidator(_in_days)] = Duration(30, "days")
     documents: dict[Name, date] = {}
     schedule: AuditSchedule = AuditSchedule()
     policies: list[str] = Field(min_length=1, examples=["[house-fair-lending]"])
