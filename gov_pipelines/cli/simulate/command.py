@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import click
 import polars as pl
@@ -52,17 +53,11 @@ def simulate_command(
     first: datetime,
     last: datetime,
     systems: int,
-    rows: float,
-    overdispersion: float,
     faults: tuple[str, ...],
-    seed: int,
-    late: float,
-    corrected: float,
-    deleted: float,
-    matures: int,
     known: datetime | None,
     variable: str | None,
     as_json: bool,
+    **drawn: Any,
 ) -> int:
     """Write a project of made-up credit decisions with known disparity, drift and access faults at known dates.
 
@@ -85,7 +80,7 @@ def simulate_command(
     planted = [Fault.parse(text) for text in faults]
     if strange := {each.system for each in planted} - {None, *names}:
         raise WrongUse(f"--fault names {', '.join(map(str, strange))}; the systems are {names[0]} to {names[-1]}.")
-    world = World(seed, rows, overdispersion, late, corrected, deleted, matures, planted)
+    world = World(faults=planted, **drawn)
     folder.mkdir(parents=True, exist_ok=True)
     sink: AbstractContextManager[Put] = parquet(folder / "data")
     if variable:
