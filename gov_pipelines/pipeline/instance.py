@@ -15,9 +15,10 @@ from gov_pipelines.project import Project
 from gov_pipelines.store import Home, write_atomic
 
 URL_VARIABLE = "GOV_DAGSTER_URL"
-"""Names the PostgreSQL database of Dagster's runs and events, `postgresql://...`; SQLite in the home without it."""
+"""Names the PostgreSQL database of Dagster's runs and events, `postgresql+psycopg2://...`; SQLite in the home without it."""
 
 _HEADER = "# Written by gov from the project's dagster.yaml: change that one.\n"
+_SCHEME = "postgresql+psycopg2://"
 _RUNS_AT_ONCE = {"sqlite": 1, "postgresql": 4}  # SQLite has one writer
 
 
@@ -27,7 +28,7 @@ def open_instance(project: Project) -> dg.DagsterInstance:
     DAGSTER_HOME is set to that folder for this process and its children.
 
     Raises:
-        WrongUse: dagster-postgres is asked for and not installed.
+        WrongUse: the URL is not for dagster-postgres, or that is not installed.
         SourceUnreachable: Dagster's database did not answer.
     """
     folder = Home(project.home).dagster_dir
@@ -36,12 +37,12 @@ def open_instance(project: Project) -> dg.DagsterInstance:
     if not settings.is_file() or settings.read_bytes() != wanted:
         write_atomic(settings, wanted)
     os.environ["DAGSTER_HOME"] = str(folder)
-    if not os.environ.get(URL_VARIABLE):
+    if not (url := os.environ.get(URL_VARIABLE)):
         return dg.DagsterInstance.from_config(str(folder))
+    if not url.startswith(_SCHEME):  # SQLAlchemy 2.1 would take psycopg 3, which refuses dagster-postgres's NOTIFY
+        raise WrongUse(f"{URL_VARIABLE} must begin with {_SCHEME}, the one driver that dagster-postgres can use")
     if find_spec("dagster_postgres") is None:
-        raise WrongUse(
-            f"{URL_VARIABLE} is set, and dagster-postgres is not installed: pip install 'gov-pipelines[postgres]'"
-        )
+        raise WrongUse(f"{URL_VARIABLE} is set without dagster-postgres: pip install 'gov-pipelines[postgres]'")
     try:
         return dg.DagsterInstance.from_config(str(folder))
     except Exception as error:  # noqa: BLE001  (any of two drivers'; their text may hold the address and the login)

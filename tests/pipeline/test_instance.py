@@ -7,7 +7,7 @@ import yaml
 from bank import FIRST, Bank
 
 from gov_pipelines.definitions import load
-from gov_pipelines.errors import SourceUnreachable
+from gov_pipelines.errors import SourceUnreachable, WrongUse
 from gov_pipelines.pipeline import AuditHome, audit
 from gov_pipelines.pipeline.instance import URL_VARIABLE, instance_settings, open_instance
 from gov_pipelines.project import Project
@@ -48,7 +48,7 @@ def test_what_the_project_says_stands():
 
 
 def test_a_run_is_recorded_on_postgresql(bank, postgres, monkeypatch):
-    url = postgres().replace("postgresql+psycopg", "postgresql")
+    url = postgres().replace("psycopg:", "psycopg2:")
     monkeypatch.setenv(URL_VARIABLE, url)
     monkeypatch.setenv("DAGSTER_HOME", "set, and set back, by this")
     project = Project(bank.root, bank.root / ".gov")
@@ -64,8 +64,17 @@ def test_a_run_is_recorded_on_postgresql(bank, postgres, monkeypatch):
 
 
 def test_a_database_that_does_not_answer_is_said_without_its_password(bank, monkeypatch):
-    monkeypatch.setenv(URL_VARIABLE, "postgresql://someone:hidden@127.0.0.1:1/dagster")
+    monkeypatch.setattr("dagster_postgres.utils.time.sleep", lambda _: None)  # it tries six times
+    monkeypatch.setenv(URL_VARIABLE, "postgresql+psycopg2://someone:hidden@127.0.0.1:1/dagster")
     monkeypatch.setenv("DAGSTER_HOME", "set, and set back, by this")
     with pytest.raises(SourceUnreachable, match=URL_VARIABLE) as caught:
         open_instance(Project(bank.root, bank.root / ".gov")).run_storage.get_runs()
+    assert "hidden" not in str(caught.value)
+
+
+def test_another_driver_is_refused(bank, monkeypatch):
+    monkeypatch.setenv(URL_VARIABLE, "postgresql://someone:hidden@host/dagster")
+    monkeypatch.setenv("DAGSTER_HOME", "set, and set back, by this")
+    with pytest.raises(WrongUse, match="must begin with") as caught:
+        open_instance(Project(bank.root, bank.root / ".gov"))
     assert "hidden" not in str(caught.value)
