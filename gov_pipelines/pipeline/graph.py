@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -100,7 +100,7 @@ def read_graph(file: Path, expectations: Path) -> SystemGraph:
             clause that cannot be read would otherwise vanish without a trace.
     """
     declaration = load_declaration(file)
-    policies, mistakes = load_policies(expectations)
+    policies, mistakes = _policies(expectations, _stamps(expectations))
     binding = [mistake for mistake in mistakes if _may_bind(mistake, declaration.policies, expectations)]
     name = f"{file.parent.parent.name}/{file.parent.name}/{file.name}"
     unknown = sorted(set(declaration.policies) - {policy.policy for policy in policies})
@@ -114,6 +114,18 @@ def read_graph(file: Path, expectations: Path) -> SystemGraph:
     graph = SystemGraph(declaration, tuple(policies))
     assert graph.checks is not None  # read here, so that two controls of one name are found while loading
     return graph
+
+
+@lru_cache(maxsize=1)
+def _policies(expectations: Path, _: frozenset[tuple[Path, int, int]]) -> tuple[list[Policy], list[Mistake]]:
+    """The policies as these files say them: 200 systems of one project read them once."""
+    return load_policies(expectations)
+
+
+def _stamps(folder: Path) -> frozenset[tuple[Path, int, int]]:
+    """What changes when a file under a folder does."""
+    found = ((file, file.stat()) for file in folder.rglob("*.y*ml"))
+    return frozenset((file, stat.st_mtime_ns, stat.st_size) for file, stat in found)
 
 
 def this_system(file: str | Path) -> SystemGraph:
