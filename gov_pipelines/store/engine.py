@@ -38,6 +38,19 @@ def open_store(url: str) -> Engine:
         SourceUnreachable: the database did not answer.
         GovError: the store has a later schema version, other columns, or tables of ours without a version.
     """
+    with connecting(url) as (engine, place):
+        _settle_schema(engine, place)
+    return engine
+
+
+@contextmanager
+def connecting(url: str) -> Iterator[tuple[Engine, str]]:
+    """Yield an engine with our habits and the place's name; what goes wrong is said in words, and the engine given up.
+
+    Raises:
+        WrongUse: the URL cannot be read, or its driver is not installed.
+        SourceUnreachable: the database did not answer.
+    """
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() not in _BACK_ENDS:
@@ -52,7 +65,7 @@ def open_store(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, parsed.database)
     try:
-        _settle_schema(engine, place or "memory")
+        yield engine, place or "memory"
     except DatabaseError as error:
         engine.dispose()
         # `from None`: the driver's text may repeat the connection parameters.
@@ -63,7 +76,6 @@ def open_store(url: str) -> Engine:
     except GovError:
         engine.dispose()
         raise
-    return engine
 
 
 @contextmanager
@@ -119,10 +131,10 @@ def _prepare_sqlite(engine: Engine, database: str | None) -> None:
 def _settle_schema(engine: Engine, place: str) -> None:
     """Make the tables of a new store, and bring those of an earlier schema version to this one: all or nothing."""
     with reading(engine) as connection:  # most stores are current, and opening them should wait for nobody
-        if _version(connection) == SCHEMA_VERSION and _columns(connection) == _layout(SCHEMA_VERSION):
+        if _version(connection) == SCHEMA_VERSION and columns_in(connection) == _layout(SCHEMA_VERSION):
             return
-    with _writing_alone(engine) as connection:  # another process may just have done it
-        version, found = _version(connection), _columns(connection)
+    with writing_alone(engine) as connection:  # another process may just have done it
+        version, found = _version(connection), columns_in(connection)
         if not found:
             metadata.create_all(connection)
             connection.execute(sa.insert(store_schema).values(version=SCHEMA_VERSION))
@@ -142,7 +154,7 @@ def _settle_schema(engine: Engine, place: str) -> None:
 
 
 @contextmanager
-def _writing_alone(engine: Engine) -> Iterator[Connection]:
+def writing_alone(engine: Engine) -> Iterator[Connection]:
     """Yield a transaction in which nobody else settles the schema, and in which SQLite lets tables be made anew."""
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
@@ -170,7 +182,7 @@ def _version(connection: Connection) -> int:
     return connection.scalar(sa.select(store_schema.c.version)) or 0 if known else 0
 
 
-def _columns(connection: Connection) -> set[str]:
+def columns_in(connection: Connection) -> set[str]:
     """Columns of those of our tables that are there."""
     inspector = sa.inspect(connection)
     tables = set(inspector.get_table_names()) & set(metadata.tables)
@@ -185,7 +197,7 @@ def _layout(version: int) -> set[str]:
 
     with sa.create_engine("sqlite://").begin() as connection:
         upgrade(connection, 0, version)
-        return _columns(connection)
+        return columns_in(connection)
 
 
 def _said(version: int, found: set[str], other: set[str]) -> str:
