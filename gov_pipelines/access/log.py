@@ -49,8 +49,8 @@ def read_access_log(
     required = [source[name] for name in READ_SCHEMA if name == "read_at" or name in access.columns]
     zone = access.zone or declaration.source.zone or declaration.zone
     during = During(source["read_at"], *declaration.calendar.span(partition), zone)
-    place = Place(access.table, access.path)
-    with open_sources(declaration.source.url_env, project=project, environ=environ) as sources:
+    place = Place(access.table, access.path, access.url_env)
+    with open_sources(declaration.source, project=project, environ=environ) as sources:
         read = sources.read(place, Columns(required, list(source.values())), during)
     rows = read.frame
     if source["principal"] not in rows.columns and source["role"] not in rows.columns:

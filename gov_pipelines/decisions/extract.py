@@ -94,7 +94,7 @@ def read_partition(
     moment = next(column.source for column in columns if column.name == "decided_at")
     during = During(moment, start, end, source.zone or declaration.zone)
     place = Place(source.table, source.path)
-    with open_sources(source.url_env, project=project, environ=environ) as sources:
+    with open_sources(source, project=project, environ=environ) as sources:
         read = sources.read(place, columns_to_read(columns), during)
         parts = canonical(read.frame, declaration)
         attributes = join_attributes(parts.log, declaration, sources, during)

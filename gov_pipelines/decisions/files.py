@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from glob import glob
 from pathlib import Path
 
 import polars as pl
 
-from gov_pipelines.decisions.casts import as_moment, plain, stacked
-from gov_pipelines.decisions.places import Columns, During, Place, Rows
+from gov_pipelines.decisions.casts import as_category, as_moment, as_number, plain, stacked
+from gov_pipelines.decisions.fingerprints import SCHEMA, Digest, fingerprint
+from gov_pipelines.decisions.places import Columns, During, Keys, Place, Related, Rows, Touched
+from gov_pipelines.decisions.zones import day_from, naive
 from gov_pipelines.errors import SourceUnreachable, WrongUse
 
 _SCANS: dict[str, Callable[[Path], pl.LazyFrame]] = {
@@ -21,61 +26,179 @@ _SCANS: dict[str, Callable[[Path], pl.LazyFrame]] = {
 _NOT_UTF8 = "is not UTF-8; save it as UTF-8."
 
 
-def read_files(place: Place, columns: Columns, during: During | None, project: Path) -> Rows:
-    """Read the files of a path or glob, in the order of their names.
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file: what messages call it, and its rows with the columns to read, under types that the log knows."""
 
-    Raises:
-        SourceUnreachable: no file is there.
-        WrongUse: a file is not CSV or Parquet, cannot be read as such, lacks a column or has it twice.
-    """
-    # `root_dir` keeps brackets in the project's own path from acting as a pattern; Path.glob refuses absolute ones.
-    found = glob(place.name, root_dir=project, recursive=True)  # noqa: PTH207  (a path may be absolute, which Path.glob refuses)
-    paths = [project / name for name in sorted(found)]
-    if not paths:
-        raise SourceUnreachable(
-            f"No file matches `{place.name}`. Check `path` in defs.yaml and that the files have arrived."
-        )
-    parts = [_read_file(path, place, columns, during) for path in paths]
-    return Rows(stacked([part.frame for part in parts]), sum(part.undated for part in parts))
+    called: str
+    rows: pl.LazyFrame
 
 
-def _read_file(path: Path, place: Place, columns: Columns, during: During | None) -> Rows:
-    called = f"{path.name} (of `{place.name}`)"
-    if not path.is_file():
-        raise SourceUnreachable(
-            f"{called} is a folder, a device or a link to nothing. Point `path` in defs.yaml at CSV or Parquet files."
-        )
-    if path.suffix not in _SCANS:
-        raise WrongUse(f"{called} is neither CSV nor Parquet. Name files ending in .csv or .parquet.")
+class Files:
+    """Files by path or glob, in the order of their names."""
+
+    def __init__(self, project: Path, environ: Mapping[str, str]) -> None:
+        self._project, self._environ = project, environ
+
+    def read(
+        self, place: Place, columns: Columns, during: During | None, related: Related | None, ids: Keys | None
+    ) -> Rows:
+        """Read the rows of every file.
+
+        Raises:
+            SourceUnreachable: no file is there.
+            WrongUse: a file is not CSV or Parquet, cannot be read as such, lacks a column or has it twice.
+        """
+        assert related is None, "files know nothing of other places"
+        frames, undated = [], 0
+        for file in self._files(place, columns):
+            with _told(file.called):
+                rows = _of(file.rows, ids)
+                if during is not None:
+                    within, unreadable = _within(rows, during)
+                    kept, count = pl.collect_all([rows.filter(within), file.rows.filter(unreadable).select(pl.len())])
+                    undated += count.item()
+                frames.append(kept if during is not None else rows.collect())
+        return Rows(stacked(frames), undated)
+
+    def count(self, place: Place, during: During) -> int:
+        """How many rows a window holds."""
+        return self.read(place, Columns([during.column]), during, None, None).frame.height
+
+    def fingerprints(
+        self,
+        place: Place,
+        columns: Columns,
+        during: During | None,
+        id_column: str,
+        related: Related | None,
+        ids: Keys | None,
+    ) -> pl.DataFrame:
+        """As `Sources.fingerprints`."""
+        assert related is None, "files know nothing of other places"
+        return self._fingerprints(place, columns, during, id_column, ids).select(*SCHEMA)
+
+    def digests(
+        self, place: Place, columns: Columns, spans: Sequence[During], id_column: str, related: Related | None
+    ) -> list[Digest]:
+        """As `Sources.digests`; the files are read once for all spans."""
+        assert related is None, "files know nothing of other places"
+        whole = replace(spans[0], start=min(span.start for span in spans), end=max(span.end for span in spans))
+        rows = self._fingerprints(place, columns, whole, id_column, None)
+        moment = pl.col("moment")
+        return [Digest.of(rows.filter((moment >= span.start) & (moment < span.end))) for span in spans]
+
+    def touched(self, place: Place, cursor: str, since: str | None, during: During, overlap: timedelta) -> Touched:
+        """As `Sources.touched`; a cursor that is text is a moment in ISO 8601, or else a number."""
+        rows = self.read(place, Columns([cursor, during.column]), during, None, None).frame
+        value = as_moment(pl.col(cursor), rows.schema[cursor], during.zone)
+        low: datetime | float | None = None
+        if rows.select(value.is_null().all()).item():
+            value, low = as_number(pl.col(cursor), rows.schema[cursor]), float(since) if since else None
+        elif since:
+            low = datetime.fromisoformat(since) - overlap
+        at = as_moment(pl.col(during.column), rows.schema[during.column], during.zone).dt.truncate("1h").alias("at")
+        rows = rows.select(at, value=value).filter(pl.lit(low).is_null() | (pl.col("value") >= low))
+        return Touched.of(rows["at"].unique(), rows["value"].max(), since, during.zone)
+
+    def _fingerprints(
+        self, place: Place, columns: Columns, during: During | None, id_column: str, ids: Keys | None
+    ) -> pl.DataFrame:
+        frames = [pl.DataFrame(schema=SCHEMA | {"moment": pl.Datetime("us", "UTC")})]
+        for file in self._files(place, Columns([*columns.required, id_column], columns.optional)):
+            with _told(file.called):
+                rows, schema = _of(file.rows, ids), file.rows.collect_schema()
+                moment = pl.lit(None)
+                if during is not None:
+                    rows = rows.filter(_within(rows, during)[0])
+                    moment = as_moment(pl.col(during.column), schema[during.column], during.zone)
+                one = rows.select(
+                    id=pl.col(id_column).cast(pl.String),
+                    fingerprint=fingerprint(schema.names()),
+                    moment=moment.cast(pl.Datetime("us", "UTC")),
+                )
+                frames.append(one.collect(engine="streaming"))
+        return pl.concat(frames)
+
+    def _files(self, place: Place, columns: Columns) -> Iterator[_File]:
+        # `root_dir` keeps brackets in the project's own path from acting as a pattern; Path.glob refuses absolute ones.
+        found = glob(place.name, root_dir=self._project, recursive=True)  # noqa: PTH207  (a path may be absolute, which Path.glob refuses)
+        if not found:
+            raise SourceUnreachable(
+                f"No file matches `{place.name}`. Check `path` in defs.yaml and that the files have arrived."
+            )
+        for path in (self._project / name for name in sorted(found)):
+            called = f"{path.name} (of `{place.name}`)"
+            if not path.is_file():
+                raise SourceUnreachable(
+                    f"{called} is a folder, a device or a link to nothing. Point `path` in defs.yaml at CSV or Parquet files."
+                )
+            if path.suffix not in _SCANS:
+                raise WrongUse(f"{called} is neither CSV nor Parquet. Name files ending in .csv or .parquet.")
+            with _told(called):
+                yield _File(called, _scanned(path, called, columns))
+
+
+def _scanned(path: Path, called: str, columns: Columns) -> pl.LazyFrame:
     try:
         scan = _SCANS[path.suffix](path)
         schema = scan.collect_schema()
-        if any("\0" in name or "\ufffd" in name for name in schema):
-            raise WrongUse(f"{called} {_NOT_UTF8}")
-        names = columns.found_in(schema.names(), Place(path=path.name))
-        # Polars renames the second of two CSV columns with one name.
-        if path.suffix == ".csv" and (doubled := [name for name in names if f"{name}_duplicated_0" in schema]):
-            raise WrongUse(
-                f"{called} has more than one column `{doubled[0]}` (the second is read as `{doubled[0]}_duplicated_0`), and "
-                "which is meant cannot be told. Rename all but that one."
-            )
-        rows = scan.select(plain(pl.col(name), schema[name]) for name in names)
-        if during is None:
-            return Rows(rows.collect())
-        dtype = rows.collect_schema()[during.column]
-        moment = as_moment(pl.col(during.column), dtype, during.zone)
-        kept, undated = pl.collect_all(
-            [rows.filter((moment >= during.start) & (moment < during.end)), rows.select(moment.is_null().sum())]
-        )
     except pl.exceptions.NoDataError:  # a CSV without even a header holds no rows
-        return Rows(pl.DataFrame(schema=dict.fromkeys([*columns.required, *columns.optional], pl.String)))
+        return pl.LazyFrame(schema=dict.fromkeys([*columns.required, *columns.optional], pl.String))
+    if any("\0" in name or "\ufffd" in name for name in schema):
+        raise WrongUse(f"{called} {_NOT_UTF8}")
+    names = columns.found_in(schema.names(), Place(path=path.name))
+    # Polars renames the second of two CSV columns with one name.
+    if path.suffix == ".csv" and (doubled := [name for name in names if f"{name}_duplicated_0" in schema]):
+        raise WrongUse(
+            f"{called} has more than one column `{doubled[0]}` (the second is read as `{doubled[0]}_duplicated_0`), and "
+            "which is meant cannot be told. Rename all but that one."
+        )
+    return scan.select(plain(pl.col(name), schema[name]) for name in names)
+
+
+@contextmanager
+def _told(called: str) -> Iterator[None]:
+    """What goes wrong with a file, in words."""
+    try:
+        yield
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         if "invalid utf" in str(error):
             raise WrongUse(f"{called} {_NOT_UTF8}") from error
         raise WrongUse(
-            f"{called} cannot be read as {path.suffix[1:]}: {type(error).__name__}. "
+            f"{called} cannot be read as {Path(called.split(' ', 1)[0]).suffix[1:]}: {type(error).__name__}. "
             "Check that it is complete, with one header line and UTF-8 text."
         ) from error
     except OSError as error:
         raise SourceUnreachable(f"{called} cannot be opened: {type(error).__name__}. Check its permissions.") from error
-    return Rows(kept, int(undated.item()))
+
+
+def _of(rows: pl.LazyFrame, ids: Keys | None) -> pl.LazyFrame:
+    if ids is None:
+        return rows
+    key = as_category(pl.col(ids.column), rows.collect_schema()[ids.column])
+    wanted = ids.values.to_frame("wanted").lazy().select(as_category(pl.col("wanted"), pl.String()))
+    return rows.join(
+        wanted.unique(), left_on=key, right_on="wanted", how="semi", nulls_equal=True, maintain_order="left"
+    )
+
+
+def _within(rows: pl.LazyFrame, during: During) -> tuple[pl.Expr, pl.Expr]:
+    """The rows of a window, and those without a readable moment.
+
+    Moments with a type of their own are compared as they are, so that files and groups of rows outside are never read.
+    """
+    column, dtype = pl.col(during.column), rows.collect_schema()[during.column]
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone:
+        return (column >= during.start) & (column < during.end), column.is_null()
+    if isinstance(dtype, pl.Datetime | pl.Date):
+        bounds = naive(during)
+        as_kept = day_from if isinstance(dtype, pl.Date) else lambda moment: moment
+        between = [
+            (column >= as_kept(start)) & (column < as_kept(end))
+            for start, end in ((bounds.start, bounds.end), *bounds.skipped)
+        ]
+        skipped = pl.any_horizontal(pl.lit(value=False), *between[1:])
+        return between[0] & ~skipped, column.is_null() | skipped
+    moment = as_moment(column, dtype, during.zone)
+    return (moment >= during.start) & (moment < during.end), moment.is_null()

@@ -13,6 +13,7 @@ from gov_pipelines.decisions.extract import RowAccounting
 from gov_pipelines.decisions.log import REVIEW, canonical, columns_to_read, source_columns
 from gov_pipelines.decisions.places import Columns, Place, open_sources
 from gov_pipelines.policy import SystemDeclaration
+from gov_pipelines.policy.declaration import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ def read_past(path: Path, declaration: SystemDeclaration) -> Past:
     """
     joined = _joined(declaration)
     needed = columns_to_read(source_columns(declaration))
-    with open_sources(None, project=path.absolute().parent, environ={}) as sources:
-        place = Place(path=glob.escape(path.name))
+    place = Place(path=glob.escape(path.name))
+    with open_sources(Source(path=place.path), project=path.absolute().parent, environ={}) as sources:
         rows = sources.read(place, Columns(needed.required, [*needed.optional, *joined.values()])).frame
     there = {name: source for name, source in joined.items() if source in rows.columns}
     parts = canonical(rows, _within_file(declaration, there))
@@ -65,7 +66,7 @@ def _joined(declaration: SystemDeclaration) -> dict[str, str]:
 def _within_file(declaration: SystemDeclaration, there: dict[str, str]) -> SystemDeclaration:
     """The declaration as if the columns that the file has had never stood elsewhere."""
     attributes = {
-        name: each.model_copy(update={"table": None, "path": None}) if name in there else each
+        name: each.model_copy(update={"table": None, "path": None, "url_env": None}) if name in there else each
         for name, each in declaration.protected_attributes.items()
     }
     changes: dict[str, object] = {"protected_attributes": attributes}

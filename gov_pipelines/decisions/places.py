@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import polars as pl
 
+from gov_pipelines.decisions.casts import as_moment
+from gov_pipelines.decisions.fingerprints import Digest
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.policy import did_you_mean
-from gov_pipelines.policy.declaration import AccessLog, ProtectedAttribute, Reviews
-
-if TYPE_CHECKING:
-    from gov_pipelines.decisions.sql import SqlDatabase
+from gov_pipelines.policy.declaration import AccessLog, Joined, Source
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A database table (`table`, with its schema before a dot) or files (`path`, a file or a glob)."""
+    """A database table (`table`, with its schema before a dot) or files (`path`, a file or a glob).
+
+    `url_env` names the variable with the database's URL; None is the database of the declaration's own source.
+    """
 
     table: str | None = None
     path: str | None = None
+    url_env: str | None = None
 
     @property
     def name(self) -> str:
@@ -32,9 +35,11 @@ class Place:
         return self.table or self.path or ""
 
     @classmethod
-    def of(cls, declared: ProtectedAttribute | Reviews | AccessLog | None) -> Place | None:
+    def of(cls, declared: Source | Joined | AccessLog | None) -> Place | None:
         """Where something lies that is declared with a table or path of its own; None where it has none."""
-        return cls(declared.table, declared.path) if declared and (declared.table or declared.path) else None
+        if declared is None or not (declared.table or declared.path):
+            return None
+        return cls(declared.table, declared.path, declared.url_env)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +61,7 @@ class During:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """Rows that belong to the decisions of a window: `key` is one of the `id_column` of `place` during it.
-
-    A hint that lets a database read less; files are read whole. The caller keeps the rows it asked for.
-    """
+    """Rows that belong to the decisions of a window: `key` is one of the `id_column` of `place` during it."""
 
     key: str
     place: Place
@@ -88,6 +90,14 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """Rows whose `column`, as text, is one of `values`; a null among them is a row without one."""
+
+    column: str
+    values: pl.Series
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """What was read: rows in source order under their source names, and how many had no readable moment."""
 
@@ -95,46 +105,176 @@ class Rows:
     undated: int = 0
 
 
-class Sources:
-    """The tables and files of one declaration; the database is opened when the first table is asked for."""
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What was written since a value of a cursor.
 
-    def __init__(self, stack: ExitStack, url_env: str | None, project: Path, environ: Mapping[str, str]) -> None:
-        self._stack, self._url_env, self._project, self._environ = stack, url_env, project, environ
-        self._database: SqlDatabase | None = None
+    Attributes:
+        moments: instants (UTC) such that each touched row lies in the same day or hour, of any zone, as one of them.
+        newest: the highest value of the cursor, as text; the given one where nothing is newer.
+    """
+
+    moments: list[datetime]
+    newest: str | None
+
+    @classmethod
+    def of(cls, hours: pl.Series, newest: object, since: str | None, zone: str) -> Touched:
+        """From the full hours that hold a moment of touched rows, as the source has them, and its highest cursor."""
+        ends = hours if hours.is_empty() else pl.concat([hours, hours + timedelta(minutes=59, seconds=59)])
+        moments = ends.to_frame("at").select(as_moment(pl.col("at"), ends.dtype, zone).drop_nulls().unique().sort())
+        written = newest.isoformat() if isinstance(newest, datetime) else newest
+        return cls(moments["at"].to_list(), since if written is None else str(written))
+
+
+class Reader(Protocol):
+    """One database or kind of file; what `Sources` offers, without looking at what other readers hold."""
 
     def read(
-        self, place: Place, columns: Columns, during: During | None = None, related: Related | None = None
+        self, place: Place, columns: Columns, during: During | None, related: Related | None, ids: Keys | None
     ) -> Rows:
-        """Read rows of a place, those of a window where `during` is given.
+        """As `Sources.read`."""
 
-        Raises:
-            WrongUse: the table, a required column or the environment variable does not exist.
-            SourceUnreachable: the database or file did not answer.
+    def count(self, place: Place, during: During) -> int:
+        """As `Sources.count`."""
+
+    def fingerprints(
+        self,
+        place: Place,
+        columns: Columns,
+        during: During | None,
+        id_column: str,
+        related: Related | None,
+        ids: Keys | None,
+    ) -> pl.DataFrame:
+        """As `Sources.fingerprints`."""
+
+    def digests(
+        self, place: Place, columns: Columns, spans: Sequence[During], id_column: str, related: Related | None
+    ) -> list[Digest]:
+        """As `Sources.digests`."""
+
+    def touched(self, place: Place, cursor: str, since: str | None, during: During, overlap: timedelta) -> Touched:
+        """As `Sources.touched`."""
+
+
+class Sources:
+    """The tables and files of one declaration; a database is opened when its first table is asked for.
+
+    Methods raise WrongUse where a table, a required column or an environment variable does not exist, and
+    SourceUnreachable where a database or file did not answer.
+    """
+
+    def __init__(self, stack: ExitStack, source: Source, project: Path, environ: Mapping[str, str]) -> None:
+        self._stack, self._source, self._project, self._environ = stack, source, project, environ
+        self._readers: dict[str | None, Reader] = {}
+
+    def read(
+        self,
+        place: Place,
+        columns: Columns,
+        during: During | None = None,
+        related: Related | None = None,
+        ids: Keys | None = None,
+    ) -> Rows:
+        """Read rows of a place: those of a window where `during` is given, of `ids` where these are.
+
+        With `related` and `ids`, which then are the keys of its decisions, a database joins for itself where it holds
+        both, and is asked for the keys where it does not.
         """
-        if place.path is not None:
-            from gov_pipelines.decisions.files import read_files  # noqa: PLC0415  (only what the place needs)
+        near, ids = self._near(place, related, ids)
+        return self._reader(place).read(place, columns, during, near, ids)
 
-            return read_files(place, columns, during, self._project)
-        if self._database is None:
-            if self._url_env is None:
-                raise WrongUse(
-                    f"`table: {place.name}` names a database table, but the source is files. Declare `path` instead."
-                )
-            from gov_pipelines.decisions.sql import SqlDatabase, connected  # noqa: PLC0415  (SQLAlchemy only for tables)
+    def count(self, place: Place, during: During) -> int:
+        """How many rows a window holds, counted by the database itself."""
+        return self._reader(place).count(place, during)
 
-            opened = connected(self._url_env, self._project, self._environ)
-            self._database = SqlDatabase(self._stack.enter_context(opened))
-        return self._database.read(place, columns, during, related)
+    def fingerprints(
+        self,
+        place: Place,
+        columns: Columns,
+        during: During | None,
+        id_column: str,
+        related: Related | None = None,
+        ids: Keys | None = None,
+    ) -> pl.DataFrame:
+        """A frame `id`, `fingerprint` (32 hex digits), one row for each row that `read` of the same would give.
+
+        `id` is the text of `id_column` as the database writes it. A fingerprint covers the columns to read and the id;
+        it is the same for the same content in every session, and computed by the database where there is one.
+        """
+        near, ids = self._near(place, related, ids)
+        return self._reader(place).fingerprints(place, columns, during, id_column, near, ids)
+
+    def digests(
+        self, place: Place, columns: Columns, spans: Sequence[During], id_column: str, related: Related | None = None
+    ) -> list[Digest]:
+        """The digest of the fingerprints of each span, in few statements.
+
+        With `related` the spans are those of its place's moments, and the digests are of the rows that belong to its
+        decisions then.
+        """
+        if related is None or self._near(place, related, None)[0] is not None:
+            return self._reader(place).digests(place, columns, spans, id_column, related)
+        belonging = (replace(related, during=span) for span in spans)
+        return [Digest.of(self.fingerprints(place, columns, None, id_column, each)) for each in belonging]
+
+    def touched(
+        self, place: Place, cursor: str, since: str | None, during: During, overlap: timedelta = timedelta()
+    ) -> Touched:
+        """What was written since a value of the column `cursor`, and when the decisions in it were made.
+
+        Args:
+            place: the decisions'.
+            cursor: a column of rising moments or numbers.
+            since: the value from which to look, inclusive, as `Touched.newest` gave it; None: from the beginning.
+            during: the moments of the decisions that count.
+            overlap: how far before `since` to begin, where the cursor is a moment.
+        """
+        return self._reader(place).touched(place, cursor, since, during, overlap)
+
+    def _near(self, place: Place, related: Related | None, ids: Keys | None) -> tuple[Related | None, Keys | None]:
+        """What a reader can join itself; the keys of what lies elsewhere are read from there first."""
+        if related and place.table and related.place.table and self._env(place) == self._env(related.place):
+            return related, None
+        if related is None or ids is not None:
+            return None, ids
+        found = self.read(related.place, Columns([related.id_column, related.during.column]), related.during).frame[
+            related.id_column
+        ]
+        return None, Keys(related.key, found.cast(pl.String).drop_nulls().unique())
+
+    def _env(self, place: Place) -> str | None:
+        return place.url_env or self._source.url_env
+
+    def _reader(self, place: Place) -> Reader:
+        env = None if place.path else self._env(place)
+        if env is None and place.table:
+            raise WrongUse(
+                f"`table: {place.name}` names a database table, but the source is files. Declare `path` instead, or the "
+                "`url_env` of the database."
+            )
+        if env not in self._readers:
+            self._readers[env] = self._opened(env)
+        return self._readers[env]
+
+    def _opened(self, env: str | None) -> Reader:
+        if env is None:
+            from gov_pipelines.decisions.files import Files  # noqa: PLC0415  (only what the place needs)
+
+            return Files(self._project, self._environ)
+        from gov_pipelines.decisions.sql import opened  # noqa: PLC0415  (SQLAlchemy only for tables)
+
+        return self._stack.enter_context(opened(env, self._project, self._environ, self._source.timeout))
 
 
 @contextmanager
-def open_sources(url_env: str | None, *, project: Path, environ: Mapping[str, str]) -> Iterator[Sources]:
-    """Open the sources of a declaration for reading; one database transaction, so that all tables show one state.
+def open_sources(source: Source, *, project: Path, environ: Mapping[str, str]) -> Iterator[Sources]:
+    """Open the sources of a declaration for reading; one transaction a database, so that all its tables show one state.
 
     Args:
-        url_env: the environment variable that holds the SQLAlchemy URL; None where there are only files.
+        source: the declaration's; places without a `url_env` of their own are in its database.
         project: the folder that relative paths start from.
-        environ: the environment, read for `url_env` alone.
+        environ: the environment, read for the named URLs and the credentials of a bucket (`AWS_*`).
     """
     with ExitStack() as stack:
-        yield Sources(stack, url_env, project, environ)
+        yield Sources(stack, source, project, environ)

@@ -1,234 +1,242 @@
-"""Database tables as a source: reflected, read only, in batches, in one transaction."""
+"""Tables of a database as a source: what is asked of it, as statements; the drivers beside this file send them."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, time, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, Protocol
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, SAWarning
-from sqlalchemy.pool import NullPool
 
-from gov_pipelines.decisions.casts import as_moment, decoded, plain, stacked
-from gov_pipelines.decisions.places import Columns, During, Place, Related, Rows
-from gov_pipelines.errors import SourceUnreachable, WrongUse
-from gov_pipelines.policy import did_you_mean
+from gov_pipelines.decisions.casts import stacked
+from gov_pipelines.decisions.connecting import connected
+from gov_pipelines.decisions.fingerprints import PART, PARTS, SCHEMA, Digest
+from gov_pipelines.decisions.places import Columns, During, Keys, Place, Related, Rows, Touched
+from gov_pipelines.decisions.zones import day_from, naive
+from gov_pipelines.errors import WrongUse
 
-_BATCH = 50_000
-_DATED = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
-# A naive bound is off by the length of a repeated hour at most; the exact window is cut after reading.
-_SLACK = timedelta(hours=3)
+_KEYS, _SPANS = 10_000, 32  # in one statement
 
+_FRACTION = (sa.Numeric, sa.Float)
+_NUMBER = (sa.Integer, *_FRACTION)
 
-@contextmanager
-def connected(url_env: str, project: Path, environ: Mapping[str, str]) -> Iterator[sa.Connection]:
-    """Connect for reading: one transaction that the database is told never to write in.
-
-    Args:
-        url_env: the environment variable that holds the SQLAlchemy URL. Its value never reaches an error text.
-        project: the folder that a relative SQLite path starts from.
-        environ: the environment.
-
-    Raises:
-        WrongUse: the variable is not set, is no SQLAlchemy URL, or needs a driver that is not installed.
-        SourceUnreachable: the database did not answer.
-    """
-    url = _url(url_env, project, environ)
-    try:
-        engine = sa.create_engine(url, poolclass=NullPool)
-    except ImportError as error:
-        raise WrongUse(
-            f"{url_env} names a {url.get_backend_name()} database, whose driver {error.name} is not installed. Install it."
-        ) from None
-    if url.get_backend_name() == "postgresql":
-        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    try:
-        with engine.connect() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN")  # the driver begins none for reads: one state for all tables
-            yield connection
-    except DBAPIError as error:
-        # The driver's own text may hold the address, the login or values of rows: its class is all that is told.
-        raise SourceUnreachable(
-            f"The database that {url_env} names did not answer ({type(error.orig).__name__}). "
-            f"Check that it is up, and the address and the login in {url_env}."
-        ) from None
-    finally:
-        engine.dispose()
+Clause = sa.ColumnElement[bool]
 
 
-def _url(url_env: str, project: Path, environ: Mapping[str, str]) -> sa.URL:
-    if not environ.get(url_env):
-        raise WrongUse(
-            f"The environment variable {url_env} is not set. Set it to the source's SQLAlchemy URL, such as sqlite:///file.db."
-        )
-    try:
-        url = sa.make_url(environ[url_env])
-        url.get_dialect()
-    except ArgumentError:
-        raise WrongUse(
-            f"{url_env} is not a SQLAlchemy URL. Write it like postgresql+psycopg://user:password@host/database."
-        ) from None
-    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:")):
-        # mode=ro: SQLite would otherwise create a missing file and audit an empty database.
-        file = (project / url.database).absolute().as_uri()
-        return url.set(database=file).update_query_dict({"mode": "ro", "uri": "true"})
-    return url
+class Driver(Protocol):
+    """An open transaction in one kind of database, and how it writes what differs between them."""
+
+    def table(self, place: Place) -> sa.Table:
+        """The table of a place, or WrongUse."""
+
+    def order(self, table: sa.Table) -> list[sa.ColumnElement[Any]]:
+        """The table's order of writing; empty where it keeps none."""
+
+    def fetch(self, query: sa.Select[*tuple[Any, ...]]) -> Iterator[pl.DataFrame]:
+        """Send a statement; frames of bounded size, one at least."""
+
+    def value(self, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        """A column as a type that a frame can hold."""
+
+    def fingerprint(self, columns: Sequence[sa.Column[Any]]) -> sa.ColumnElement[str]:
+        """32 hex digits of the values of a row."""
+
+    def part(self, fingerprint: sa.ColumnElement[str], start: int) -> sa.ColumnElement[int]:
+        """Some digits (1-based start) of a fingerprint as a number."""
+
+    def within(self, column: sa.Column[Any], during: During) -> tuple[Clause, Clause]:
+        """The rows of a window, exactly; and those near it that have no readable moment, or anywhere if none at all."""
+
+    def moment(self, column: sa.Column[Any], zone: str) -> sa.ColumnElement[Any]:
+        """A column of moments as a type of moments that can be compared."""
+
+    def hour(self, moment: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """The full hour of a `moment`."""
 
 
 class SqlDatabase:
     """Tables of one open transaction."""
 
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
-        self._sqlite = connection.dialect.name == "sqlite"
-        self._tables: dict[str, sa.Table] = {}
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
 
     def read(
-        self, place: Place, columns: Columns, during: During | None = None, related: Related | None = None
+        self, place: Place, columns: Columns, during: During | None, related: Related | None, ids: Keys | None
     ) -> Rows:
         """Read the columns of a table, in its order of writing where it keeps one.
 
         Raises:
             WrongUse: no such table or column, or its moments are kept as text or numbers.
         """
-        table = self._table(place)
+        table = self._driver.table(place)
         names = columns.found_in(table.c.keys(), place)
-        # SQLite holds anything in any column: what the driver hands out is taken, the casts of the log judge it.
-        chosen = [
-            sa.type_coerce(table.c[name], sa.types.NullType()).label(name) if self._sqlite else table.c[name]
-            for name in names
-        ]
-        query = sa.select(*chosen)
-        undated = 0
-        if during is not None:
-            within, readable = self._within(table, place, during)
-            query = query.where(within, readable)
-            count = sa.select(sa.func.count()).select_from(table).where(sa.not_(readable))
-            undated = int(self._connection.scalar(count) or 0)
+        # Where no order of writing is kept: by time, then by content, the same at every reading.
+        moment = [table.c[during.column]] if during is not None else []
+        order = self._driver.order(table) or [*moment, *(table.c[name] for name in names)]
+        query = sa.select(*(self._driver.value(table.c[name]).label(name) for name in names)).order_by(*order)
+        frames = self._fetched(query.where(*self._where(table, place, during, related)), table, ids)
+        return Rows(stacked(frames), self._undated(table, place, during))
+
+    def count(self, place: Place, during: During) -> int:
+        """How many rows a window holds."""
+        table = self._driver.table(place)
+        return self._number(sa.select(sa.func.count()).where(*self._where(table, place, during, None)))
+
+    def fingerprints(
+        self,
+        place: Place,
+        columns: Columns,
+        during: During | None,
+        id_column: str,
+        related: Related | None,
+        ids: Keys | None,
+    ) -> pl.DataFrame:
+        """As `Sources.fingerprints`."""
+        table = self._driver.table(place)
+        text = sa.cast(table.c[id_column], sa.String).label("id")
+        fingerprint = self._fingerprint(table, place, columns, id_column).label("fingerprint")
+        query = sa.select(text, fingerprint).where(*self._where(table, place, during, related))
+        return stacked([pl.DataFrame(schema=SCHEMA), *self._fetched(query, table, ids)])
+
+    def digests(
+        self, place: Place, columns: Columns, spans: Sequence[During], id_column: str, related: Related | None
+    ) -> list[Digest]:
+        """As `Sources.digests`."""
+        found: list[Digest] = []
+        for first in range(0, len(spans), _SPANS):
+            found += self._digests(place, columns, spans[first : first + _SPANS], id_column, related)
+        return found
+
+    def touched(self, place: Place, cursor: str, since: str | None, during: During, overlap: timedelta) -> Touched:
+        """As `Sources.touched`."""
+        table, driver = self._driver.table(place), self._driver
+        Columns([cursor]).found_in(table.c.keys(), place)
+        column: sa.ColumnElement[Any] = table.c[cursor]
+        if dated := isinstance(table.c[cursor].type, sa.DateTime):
+            column = driver.moment(table.c[cursor], during.zone)
+        newer = [column >= (datetime.fromisoformat(since) - overlap if dated else Decimal(since))] if since else []
+        hours = driver.hour(driver.moment(table.c[during.column], during.zone)).label("hour")
+        within = self._within(table, place, during)[0]
+        found = stacked(list(driver.fetch(sa.select(hours).where(within, *newer).distinct())))["hour"]
+        newest = stacked(list(driver.fetch(sa.select(sa.func.max(column)).where(*newer)))).item()
+        return Touched.of(found, newest, since, during.zone)
+
+    def _digests(
+        self, place: Place, columns: Columns, spans: Sequence[During], id_column: str, related: Related | None
+    ) -> list[Digest]:
+        table, driver = self._driver.table(place), self._driver
+        dated, where = (driver.table(related.place), related.place) if related else (table, place)
+        whole = replace(spans[0], start=min(span.start for span in spans), end=max(span.end for span in spans))
+        fingerprint = self._fingerprint(table, place, columns, id_column).label("fingerprint")
+        numbered = sa.case(*((self._within(dated, where, span)[0], n) for n, span in enumerate(spans))).label("span")
+        rows = sa.select(numbered, fingerprint).where(self._within(dated, where, whole)[0])
+        if related:
+            key, parent = _alike(table.c[related.key], dated.c[related.id_column])
+            # A decision that stands twice in a span has its row once there.
+            parents = sa.select(numbered, parent.label("parent")).where(self._within(dated, where, whole)[0]).distinct()
+            belonging = parents.subquery()
+            rows = sa.select(belonging.c.span, fingerprint).join_from(table, belonging, key == belonging.c.parent)
+        each = rows.subquery()
+        parts = (driver.part(each.c.fingerprint, PART * n + 1) for n in range(PARTS))
+        sums = (sa.cast(sa.func.sum(part), sa.BigInteger).label(f"p{n}") for n, part in enumerate(parts))
+        query = sa.select(each.c.span, sa.func.count().label("rows"), *sums).group_by(each.c.span)
+        counted = {row[0]: Digest.summed(row[1], row[2:]) for frame in driver.fetch(query) for row in frame.rows()}
+        return [counted.get(n, Digest.summed(0, ())) for n in range(len(spans))]
+
+    def _fingerprint(self, table: sa.Table, place: Place, columns: Columns, id_column: str) -> sa.ColumnElement[str]:
+        names = {*columns.found_in(table.c.keys(), place), id_column}
+        return self._driver.fingerprint([table.c[name] for name in sorted(names)])
+
+    def _fetched(self, query: sa.Select[*tuple[Any, ...]], table: sa.Table, ids: Keys | None) -> list[pl.DataFrame]:
+        if ids is None:
+            return list(self._driver.fetch(query))
+        column, values = table.c[ids.column], ids.values.unique(maintain_order=True)
+        known = values.drop_nulls()
+        wanted = [_one_of(column, known[first : first + _KEYS]) for first in range(0, max(len(known), 1), _KEYS)]
+        wanted += [column.is_(None)] if values.null_count() else []
+        return [frame for clause in wanted for frame in self._driver.fetch(query.where(clause))]
+
+    def _where(self, table: sa.Table, place: Place, during: During | None, related: Related | None) -> list[Clause]:
+        clauses = [self._within(table, place, during)[0]] if during is not None else []
         if related is not None:
-            query = query.where(self._belongs(table, related))
-        result = self._connection.execution_options(stream_results=True).execute(
-            query.order_by(*self._order(table, names, during))
-        )
-        batches = [_frame(names, [])]
-        for rows in result.partitions(_BATCH):
-            batch = _frame(names, rows)
-            if during is not None:
-                moment = as_moment(pl.col(during.column), batch.schema[during.column], during.zone)
-                undated += batch.select(moment.is_null().sum()).item()
-                batch = batch.filter((moment >= during.start) & (moment < during.end))
-            batches.append(batch)
-        return Rows(stacked(batches), undated)
+            parent = self._driver.table(related.place)
+            key, ids = _alike(table.c[related.key], parent.c[related.id_column])
+            clauses.append(key.in_(sa.select(ids).where(self._within(parent, related.place, related.during)[0])))
+        return clauses
 
-    def _table(self, place: Place) -> sa.Table:
-        if place.name in self._tables:
-            return self._tables[place.name]
-        schema, _, name = place.name.rpartition(".")
-        with warnings.catch_warnings():
-            # A type that SQLAlchemy does not know is read as the driver hands it out: nothing to warn of.
-            warnings.simplefilter("ignore", SAWarning)
-            try:
-                table = sa.Table(
-                    name, sa.MetaData(), schema=schema or None, autoload_with=self._connection, resolve_fks=False
-                )
-            except NoSuchTableError:
-                found = sa.inspect(self._connection)
-                known = [*found.get_table_names(schema or None), *found.get_view_names(schema or None)]
-                words = f"The database has no table `{place.name}`. {did_you_mean(name, known)}"
-                raise WrongUse(words) from None
-        self._tables[place.name] = table
-        return table
+    def _undated(self, table: sa.Table, place: Place, during: During | None) -> int:
+        if during is None:
+            return 0
+        unreadable = self._within(table, place, during)[1]
+        return self._number(sa.select(sa.func.count()).select_from(table).where(unreadable))
 
-    def _within(
-        self, table: sa.Table, place: Place, during: During
-    ) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
-        """The rows to fetch (a little more than the window where the source is not exact), and those with a moment at all."""
+    def _number(self, query: sa.Select[*tuple[Any, ...]]) -> int:
+        return int(stacked(list(self._driver.fetch(query))).item())
+
+    def _within(self, table: sa.Table, place: Place, during: During) -> tuple[Clause, Clause]:
         column = table.c[during.column]
         if not isinstance(column.type, sa.DateTime | sa.Date):
             raise WrongUse(
                 f"`{place.name}.{during.column}` is {column.type}; a window of time is cut from a DATETIME, TIMESTAMP or "
                 "DATE column. Change the column's type, or export the table to CSV or Parquet and declare `source.path`."
             )
-        start, end = (moment.astimezone(ZoneInfo(during.zone)) for moment in (during.start, during.end))
-        if self._sqlite:
-            return _within_text(column, start, end)
-        low, high = start - _SLACK, end + _SLACK
-        if isinstance(column.type, sa.Date):
-            return column.between(start.date(), end.date()), column.is_not(None)
-        if not column.type.timezone:
-            low, high = low.replace(tzinfo=None), high.replace(tzinfo=None)
-        return column.between(low, high), column.is_not(None)
-
-    def _belongs(self, table: sa.Table, related: Related) -> sa.ColumnElement[bool]:
-        parent = self._table(related.place)
-        within, readable = self._within(parent, related.place, related.during)
-        key, ids = table.c[related.key], parent.c[related.id_column]
-        kinds = {_kind(key), _kind(ids)}
-        if len(kinds) == 1 and kinds != {"other"}:
-            return key.in_(sa.select(ids).where(within, readable))
-        if kinds == {"text", "whole"}:
-            # Whole numbers here and texts there are the same ids; databases compare them only as text.
-            return sa.cast(key, sa.String).in_(sa.select(sa.cast(ids, sa.String)).where(within, readable))
-        return sa.true()  # no database compares these alike: all is read, and matched as text by the caller
-
-    def _order(self, table: sa.Table, names: Sequence[str], during: During | None) -> list[sa.ColumnElement[Any]]:
-        key = list(table.primary_key)
-        if len(key) == 1 and isinstance(key[0].type, sa.Integer):
-            return [key[0]]
-        if self._sqlite and not key and table.name not in sa.inspect(self._connection).get_view_names():
-            return [sa.literal_column("rowid")]
-        # No order of writing is kept: by time, then by content, the same at every reading.
-        first = [table.c[during.column]] if during is not None else []
-        return [*first, *(table.c[name] for name in names)]
+        return self._driver.within(column, during)
 
 
-def _kind(column: sa.Column[Any]) -> str:
-    known = (("text", sa.String), ("whole", sa.Integer), ("number", sa.Numeric), ("number", sa.Float))
-    return next((kind for kind, type_ in known if isinstance(column.type, type_)), "other")
+def _alike(one: sa.Column[Any], other: sa.Column[Any]) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
+    """Two columns of ids as they can be compared: whole numbers with numbers, everything else as text."""
+    if any(isinstance(one.type, kind) and isinstance(other.type, kind) for kind in (_NUMBER, sa.String)):
+        return one, other
+    return _written(one), _written(other)
 
 
-def _within_text(
-    column: sa.Column[Any], start: datetime, end: datetime
-) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
-    """SQLite keeps moments as text, with `T` or a blank, with or without seconds and offset; dates compare alike in all.
-
-    A day on either side allows for offsets written in the values.
-    """
-    text = sa.type_coerce(column, sa.String)
-    readable = sa.and_(
-        sa.func.typeof(column) == "text", text.op("GLOB")(_DATED), sa.func.datetime(text).is_not(None), sa.true()
+def _written(column: sa.Column[Any]) -> sa.ColumnElement[str]:
+    text, whole = sa.cast(column, sa.String), sa.cast(column, sa.BigInteger)
+    return (
+        sa.case((column == whole, sa.cast(whole, sa.String)), else_=text)
+        if isinstance(column.type, _FRACTION)
+        else text
     )
-    first, last = start.date() - timedelta(days=1), end.date() + timedelta(days=2)
-    return sa.and_(text >= first.isoformat(), text < last.isoformat()), readable
 
 
-def _frame(names: Sequence[str], rows: Sequence[Any]) -> pl.DataFrame:
-    values = zip(*rows, strict=True) if rows else ([] for _ in names)
-    frame = pl.DataFrame([_series(name, list(column)) for name, column in zip(names, values, strict=True)])
-    return frame.select(plain(pl.col(name), frame.schema[name]) for name in names)
+def _one_of(column: sa.Column[Any], values: pl.Series) -> Clause:
+    if isinstance(column.type, sa.Integer):  # as numbers, so that an index serves; other texts are no such number
+        return column.in_(values.cast(pl.Int64, strict=False).drop_nulls().to_list())
+    return (column if isinstance(column.type, sa.String) else sa.cast(column, sa.String)).in_(values.to_list())
 
 
-def _series(name: str, values: list[Any]) -> pl.Series:
-    try:
-        series = pl.Series(name, values, strict=True)
-    except (TypeError, OverflowError, pl.exceptions.PolarsError):
-        series = None
-    if series is not None and series.dtype != pl.Object:
-        return series
-    # Mixed types, which SQLite allows, or types that Polars has not, such as UUID: text as Python writes it, exactly.
-    return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
+def within_exact(column: sa.Column[Any], during: During) -> tuple[Clause, Clause]:
+    """The rows of a window where moments have a type of their own, and what is no instant of it."""
+    if getattr(column.type, "timezone", False):
+        return sa.and_(column >= during.start, column < during.end), column.is_(None)
+    bounds = naive(during)
+
+    def between(start: datetime, end: datetime) -> Clause:
+        first, last = (day_from(each) if isinstance(column.type, sa.Date) else each for each in (start, end))
+        return sa.and_(column >= first, column < last)
+
+    skipped = sa.or_(sa.false(), *(between(*span) for span in bounds.skipped))
+    return sa.and_(between(bounds.start, bounds.end), sa.not_(skipped)), sa.or_(column.is_(None), skipped)
 
 
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, bytes):
-        return None if value is None else decoded(value)
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return str(value).lower() if isinstance(value, bool) else str(value)
+@contextmanager
+def opened(url_env: str, project: Path, environ: Mapping[str, str], seconds: int) -> Iterator[SqlDatabase]:
+    """Open the database that an environment variable names, for one transaction of reading.
+
+    Raises:
+        WrongUse, SourceUnreachable: as `connected`.
+    """
+    with connected(url_env, project, environ, seconds=seconds) as connection:
+        if connection.dialect.name == "sqlite":
+            from gov_pipelines.decisions.sqlite import Sqlite  # noqa: PLC0415  (only what the URL needs)
+
+            yield SqlDatabase(Sqlite(connection, seconds))
+        else:
+            from gov_pipelines.decisions.postgres import Postgres  # noqa: PLC0415  (as above)
+
+            yield SqlDatabase(Postgres(connection))

@@ -145,5 +145,5 @@ def test_an_empty_partition_has_the_schema_of_a_full_one(declare, tmp_path):
 def test_a_table_beside_files_is_refused(declare, tmp_path):
     (tmp_path / "a.csv").write_text(CSV)
     declaration = declare(source={"path": "a.csv"}, protected_attributes={"sex": {"table": "people"}})
-    with pytest.raises(WrongUse, match="Declare `path`"):
+    with pytest.raises(WrongUse, match="Declare `path` instead, or the `url_env`"):
         read_partition(declaration, DAY, project=tmp_path, environ={})
