@@ -54,6 +54,11 @@ COMMANDS: Mapping[str, Place] = {
     "findings": Place("findings", "People", "show what failed, who sees to it and until when; accept, report"),
     "concern": Place("concern", "People", "say that something looks wrong; anybody may"),
     "waive": Place("waive", "People", "set a clause aside for a time, with two signatures"),
+    "alerts": Place("alerts", "Operate", "show what was told and is not over; try the receivers"),
+    "ack": Place("ack", "Operate", "say that you have seen a page and see to it"),
+    "doctor": Place("doctor", "Operate", "check what every night stands on, and say what to do"),
+    "backup": Place("backup", "Operate", "copy the home, and read the copy back"),
+    "restore": Place("backup", "Operate", "make a home of a backup, verified"),
     "keys": Place("keys", "Operate", "make and show the signing key; enrol people with theirs"),
 }
 

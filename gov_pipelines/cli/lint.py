@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,17 @@ from gov_pipelines.cli.app import here, print_json
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.decisions import Past, decision_measurements, judge_decisions, read_past
 from gov_pipelines.errors import ConfigurationError, WrongUse
-from gov_pipelines.policy import BoundClause, Linted, Policy, SystemDeclaration, bound_clauses, examine, load_policies
+from gov_pipelines.notify import lint_alerts
+from gov_pipelines.policy import (
+    BoundClause,
+    Linted,
+    Policy,
+    SystemDeclaration,
+    bound_clauses,
+    examine,
+    load_policies,
+    partition_key,
+)
 from gov_pipelines.store import edited_in_place
 from gov_pipelines.validate import stale_suites, write_suites
 
@@ -64,6 +74,8 @@ def lint_command(against: Path | None, system: str | None, as_json: bool) -> int
     place = workplace()
     with _edited(place) as edited:
         linted = examine(place.project.assets, place.project.expectations, edited)
+    routes = lint_alerts(place.project.root, load_policies(place.project.expectations)[0])
+    linted = replace(linted, mistakes=[*linted.mistakes, *routes])
     said = [{**asdict(each), "severity": "mistake"} for each in linted.mistakes]
     said += [{**asdict(each), "severity": "note"} for each in linted.notes]
     if not as_json:
@@ -76,7 +88,7 @@ def lint_command(against: Path | None, system: str | None, as_json: bool) -> int
     past = read_past(against, declaration)
     hits = _hits(past, place.policies, declaration)
     if as_json:
-        days = [day.isoformat() for day in past.days]
+        days = [partition_key(day) for day in past.days]
         found: dict[str, Any] = {
             "mistakes": said,
             "system": declaration.system,

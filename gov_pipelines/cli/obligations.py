@@ -11,7 +11,7 @@ import click
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.desk import table
 from gov_pipelines.cli.place import workplace
-from gov_pipelines.notify import deliver, routes_from
+from gov_pipelines.notify import deliver, load_settings, routes_from
 from gov_pipelines.people import Owed, known_obligations, obligations_in_force
 from gov_pipelines.pipeline.register import register
 from gov_pipelines.policy import Obligation, control_key
@@ -41,7 +41,8 @@ def obligations_command(tell: bool, as_json: bool) -> None:
         control_key(policy, clause): owes for policy, clause, owes in obligations_in_force(books.policies, today)
     }
     new = register(place.store, books, place.authority, place.now) if tell else None
-    sent = deliver(place.store, routes_from(os.environ), place.now) if tell else None
+    settings = load_settings(place.project.root)
+    sent = deliver(place.store, routes_from(os.environ), place.now, settings) if tell else None
     if as_json:
         lists = {
             key: owes.model_dump(mode="json", by_alias=True, include={"tools", "never"})

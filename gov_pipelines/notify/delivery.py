@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-import logging
-import re
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gov_pipelines.notify.channels import Refusal, send, unheard
+from gov_pipelines.notify.messages import Message, messages
+from gov_pipelines.notify.pages import escalated
 from gov_pipelines.notify.routes import Receiver, receivers_of
-from gov_pipelines.store import Alert, Engine, OutboxRow, claim, note, pending, reading
+from gov_pipelines.notify.settings import AlertSettings
+from gov_pipelines.store import (
+    Engine,
+    OutboxRow,
+    claim,
+    finish,
+    note_delivery,
+    pending,
+    reading,
+    revive,
+    stopped_receivers,
+)
 
-_TALKATIVE = ("apprise", "urllib3")
-_one_at_a_time = threading.Lock()
+ROUND_SECONDS = 30
+"""After so long no further message is sent to a receiver in one round."""
+
+_SIDE_BY_SIDE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +38,8 @@ class Delivery:
     Attributes:
         delivered: alerts that every receiver now has.
         failed: alerts that a receiver did not take; they are tried again.
-        waiting: alerts not finished and not failed: backing off, behind an earlier one, or without a receiver.
+        waiting: alerts not finished and not failed: for their hour, backing off, behind an earlier one, or without a
+            receiver.
         problems: in words, each once, without addresses or tokens.
     """
 
@@ -34,111 +49,156 @@ class Delivery:
     problems: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Addressed:
+    """An alert and who is to have it, each from when on."""
+
+    row: OutboxRow
+    due: Mapping[str, datetime]
+    nowhere: Sequence[str]
+
+
 def back_off(attempts: int) -> timedelta:
-    """Wait 1, 2, 4 ... minutes after so many rounds, one hour at most."""
+    """Wait 1, 2, 4 ... minutes after so many attempts, one hour at most."""
     return timedelta(minutes=min(2 ** min(attempts - 1, 10), 60))
 
 
-def deliver(engine: Engine, routes: Mapping[str, Sequence[str]], now: datetime) -> Delivery:
-    """Send what waits in the outbox.
+def deliver(
+    engine: Engine, routes: Mapping[str, Sequence[str]], now: datetime, settings: AlertSettings | None = None
+) -> Delivery:
+    """Send what waits in the outbox, after adding what nobody acknowledged in time.
 
     Each receiver gets each alert at least once; twice only where a process died between sending and noting it, and then
     with the same key in its body. A receiver gets the alerts of one control in the order they were raised: a later one
-    waits until it has taken the earlier. Processes that deliver at the same time do not send the same alert.
+    waits until it has taken the earlier. Processes that deliver at the same time do not send the same alert. Receivers
+    are served side by side; one that does not answer costs one attempt a round.
 
     Args:
         engine: of the store.
-        routes: route to Apprise URLs, from `routes_from`.
+        routes: route to URLs, from `routes_from`.
         now: when the round begins.
+        settings: of the project's alerts.yaml; None for the usual ones.
     """
-    with reading(engine) as connection:
-        rows = pending(connection)
-    counts = {"delivered": 0, "failed": 0, "waiting": 0}
-    problems: dict[str, None] = {}
-    behind: set[tuple[str, str | None, str]] = set()
-    for row in rows:
-        thread = (row.alert.system, row.alert.control)
-        receivers, nowhere = receivers_of(row.alert.notify, routes)
-        ready = [receivers[name] for name in receivers if name not in row.reached and (*thread, name) not in behind]
-        reached, refused = _round(engine, row, ready, now) if ready else (row.reached, [])
-        problems.update(dict.fromkeys([*nowhere, *refused]))
-        left = receivers.keys() - reached
-        behind.update((*thread, name) for name in left)
-        if done := not left and not nowhere:
-            with engine.begin() as connection:
-                note(connection, row.id, delivered_at=now, last_error=None)
-        counts["delivered" if done else "failed" if refused else "waiting"] += 1
-    return Delivery(**counts, problems=tuple(problems))
-
-
-def _round(
-    engine: Engine, row: OutboxRow, receivers: Sequence[Receiver], now: datetime
-) -> tuple[frozenset[str], list[str]]:
-    """Try an alert once with each receiver that may have it.
-
-    Returns:
-        The fingerprints of all that have it now, and what the others answered.
-    """
+    settings = settings or AlertSettings()
     with engine.begin() as connection:
-        claimed = claim(connection, row.id, now, now + back_off(row.attempts + 1))
-    if claimed is None:  # its time has not come, or another process has it
-        return row.reached, []
-    reached, refused = claimed.reached, list[str]()
-    for receiver in receivers:
-        if receiver.fingerprint in reached:
-            continue
-        if refusal := _send(receiver, row.alert):
-            refused.append(refusal)
-        else:
-            reached |= {receiver.fingerprint}
-        with engine.begin() as connection:
-            note(connection, row.id, reached=sorted(reached), last_error="; ".join(refused) or None)
-    return reached, refused
+        escalated(connection, settings, now)
+    with reading(engine) as connection:
+        rows, stopped = pending(connection), stopped_receivers(connection)
+    addressed, receivers = _addressed(rows, routes, settings)
+    problems = dict.fromkeys(each for one in addressed for each in one.nowhere)
+    problems |= {
+        f"{receivers[each].name}: it said that it is gone; nothing is sent there": None
+        for each in receivers.keys() & stopped
+    }
+    with unheard(), ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        serving = [
+            pool.submit(_serve, engine, receiver, addressed, now)
+            for fingerprint, receiver in receivers.items()
+            if fingerprint not in stopped
+        ]
+        answers = [each.result() for each in serving]
+    problems |= {words: None for said, _ in answers for words in said}
+    return _finished(engine, addressed, {each for _, refused in answers for each in refused}, tuple(problems), now)
 
 
-def _send(receiver: Receiver, alert: Alert) -> str | None:
-    """Send one alert to one receiver.
+def try_receivers(
+    engine: Engine, routes: Mapping[str, Sequence[str]], names: Iterable[str], now: datetime
+) -> dict[str, Refusal | None]:
+    """Send a test message to each receiver of some routes. One that said it was gone and takes it is served again.
 
     Returns:
-        None where it was taken, else why not, in words that hold no address.
+        By the receiver's name, None where it took the message; a route that leads nowhere by its own name.
     """
-    with _unheard() as heard:
-        import apprise  # noqa: PLC0415  (loads 180 services; wanted only when something is sent)
-
-        asset = apprise.AppriseAsset(app_id="gov_pipelines", app_desc="gov_pipelines", app_url="", async_mode=False)
-        channel = apprise.Apprise(asset=asset)
-        if not channel.add(receiver.url):
-            return f"{receiver.name}: Apprise cannot read its URL"
-        kind = "success" if alert.transition == "recovered" else "failure"
-        if kind == "failure" and alert.severity != "critical":
-            kind = "warning"
-        if channel.notify(title=alert.title, body=alert.body, notify_type=kind, body_format="text"):
-            return None
-    return f"{receiver.name}: {heard.answer}"
-
-
-class _Listener(logging.Handler):
-    """Keeps the one thing that Apprise says only in its log and that holds no secret: the HTTP status."""
-
-    answer = "not reached, or it did not take the message"
-
-    def emit(self, record: logging.LogRecord) -> None:
-        status = re.search(r"\berror=(\d{3})\b", record.getMessage())
-        if record.levelno >= logging.WARNING and status:
-            self.answer = f"answered with HTTP status {status[1]}"
+    message = Message(
+        "test", "Test: gov_pipelines can reach you", f"Nothing happened. Sent at {now:%Y-%m-%d %H:%M} UTC."
+    )
+    found: dict[str, Refusal | None] = {}
+    with unheard():
+        for name in names:
+            receivers, nowhere = receivers_of((name,), routes)
+            found |= {f"route {name}": Refusal(words) for words in nowhere}
+            for receiver in receivers.values():
+                found[receiver.name] = refusal = send(receiver, message, now)
+                if refusal is None:
+                    with engine.begin() as connection:
+                        revive(connection, receiver.fingerprint)
+    return found
 
 
-@contextmanager
-def _unheard() -> Iterator[_Listener]:
-    """Keep Apprise's log, and that of the HTTP library under it, to ourselves: both write addresses with their tokens."""
-    listener = _Listener()
-    loggers = [logging.getLogger(name) for name in _TALKATIVE]
-    with _one_at_a_time:
-        before = [(logger, logger.handlers, logger.propagate) for logger in loggers]
-        for logger in loggers:
-            logger.handlers, logger.propagate = [listener], False
-        try:
-            yield listener
-        finally:
-            for logger, handlers, propagate in before:
-                logger.handlers, logger.propagate = handlers, propagate
+def _addressed(
+    rows: Iterable[OutboxRow], routes: Mapping[str, Sequence[str]], settings: AlertSettings
+) -> tuple[list[_Addressed], dict[str, Receiver]]:
+    found, known = [], dict[str, Receiver]()
+    for row in rows:
+        due: dict[str, datetime] = {}
+        nowhere = []
+        for name in settings.routes_of(row.alert):
+            receivers, missing = receivers_of((name,), routes)
+            at = settings.due(row.alert, name)
+            due |= {each: min(at, due.get(each, at)) for each in receivers}
+            nowhere += missing
+            known |= {each: receivers[each] for each in receivers.keys() - known.keys()}
+        found.append(_Addressed(row, due, nowhere))
+    return found, known
+
+
+def _serve(
+    engine: Engine, receiver: Receiver, addressed: Sequence[_Addressed], now: datetime
+) -> tuple[list[str], set[int]]:
+    """Send a receiver what it may have now, until it does not answer.
+
+    Returns:
+        What it answered where it took nothing, and the alerts that it did not take.
+    """
+    me, ends = receiver.fingerprint, time.monotonic() + ROUND_SECONDS
+    mine = [(each.row, each.due[me]) for each in addressed if me in each.due and not _taken(each.row, me)]
+    tried = {row.id: row.deliveries[me].attempts for row, _ in mine if me in row.deliveries}
+    said, refused, behind = list[str](), set[int](), set[object]()
+    for message in messages(mine, me, now):
+        if time.monotonic() > ends:
+            break
+        until = {each: now + back_off(tried.get(each, 0) + 1) for each in message.ids}
+        if message.threads & behind or not _claimed(engine, until, me, message, now):
+            behind |= message.threads
+            continue
+        refusal = send(receiver, message, now)
+        values: dict[str, object] = {"taken_at": now, "last_error": None}
+        if refusal:
+            said.append(f"{receiver.name}: {refusal.words}")
+            refused |= set(message.ids)
+            behind |= message.threads
+            values = {"last_error": refusal.words, "alone": refusal.alone, "stopped_at": now if refusal.gone else None}
+        with engine.begin() as connection:
+            note_delivery(connection, message.ids, me, **values)
+        if refusal and not refusal.alone:
+            break
+    return said, refused
+
+
+def _claimed(engine: Engine, until: Mapping[int, datetime], me: str, message: Message, now: datetime) -> bool:
+    with engine.connect() as connection, connection.begin() as transaction:
+        if claim(connection, until, me, message.id, now):
+            return True
+        transaction.rollback()
+    return False
+
+
+def _finished(
+    engine: Engine, addressed: Sequence[_Addressed], refused: set[int], problems: tuple[str, ...], now: datetime
+) -> Delivery:
+    """Write down which alerts every receiver has, and count the others."""
+    with engine.begin() as connection:
+        rows = {row.id: row for row in pending(connection)}
+        open_now = [each for each in addressed if each.row.id in rows]
+        done = {
+            each.row.id
+            for each in open_now
+            if each.due and not each.nowhere and all(_taken(rows[each.row.id], one) for one in each.due)
+        }
+        finish(connection, done, now)
+    failed = len(refused - done)
+    return Delivery(len(done), failed, len(open_now) - len(done) - failed, problems)
+
+
+def _taken(row: OutboxRow, receiver: str) -> bool:
+    return receiver in row.deliveries and row.deliveries[receiver].taken_at is not None

@@ -18,7 +18,7 @@ class Receiver:
         name: what may be logged, such as `route credit-risk-oncall, receiver 1 of 2`.
         fingerprint: 8 hex digits of the address's SHA-256: enough to tell the receivers of a route apart, too few to
             find a token by trying.
-        url: Apprise URL. It holds tokens, and is never shown, logged or stored.
+        url: Apprise URL, or `webhook+https://...#whsec_...`. It holds tokens, and is never shown, logged or stored.
     """
 
     name: str
@@ -33,7 +33,7 @@ def routes_from(environ: Mapping[str, str]) -> dict[str, list[str]]:
         environ: the environment. URLs are separated by white space.
 
     Returns:
-        Route in the variable's spelling, lower case, to its Apprise URLs.
+        Route in the variable's spelling, lower case, to its URLs.
     """
     routes = {}
     for variable, value in environ.items():
@@ -49,7 +49,7 @@ def receivers_of(notify: Sequence[str], routes: Mapping[str, Sequence[str]]) -> 
 
     Args:
         notify: names of routes as the policy writes them; empty for the default route.
-        routes: route to Apprise URLs. A route without any falls to the default one.
+        routes: route to URLs. A route without any falls to the default one.
 
     Returns:
         Receivers by fingerprint, each address once; and for each route that leads nowhere, what to do.
@@ -66,7 +66,7 @@ def receivers_of(notify: Sequence[str], routes: Mapping[str, Sequence[str]]) -> 
             found.setdefault(fingerprint, Receiver(title, fingerprint, url))
         if not urls:
             variables = VARIABLE if name == DEFAULT_ROUTE else f"{VARIABLE}_{_spelled(name).upper()} or {VARIABLE}"
-            nowhere.append(f"route {name} has no receiver; set {variables} to an Apprise URL")
+            nowhere.append(f"route {name} has no receiver; set {variables} to an address")
     return found, nowhere
 
 

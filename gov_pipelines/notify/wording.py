@@ -2,70 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
+from gov_pipelines.notify.turns import Judged
 from gov_pipelines.store import Transition, VerdictRow
 
 _HEADLINE: dict[Transition, str] = {
     "failing": "{control} fails",
     "missing": "{control} was due and left no result",
     "recovered": "{control} recovered",
+    "warning": "{control} warns",
+    "undecided": "{control} cannot be decided on the data",
+    "settled": "{control} is well again",
 }
 
 
 def title(row: VerdictRow, happened: Transition) -> str:
     """Say in one line what happened."""
     headline = _HEADLINE[happened].format(control=row.control)
-    return f"{row.system} {row.partition.isoformat()}: {headline} ({row.severity})"
+    return f"{row.system} {row.partition}: {headline} ({row.severity})"
 
 
 def body(
     row: VerdictRow,
     happened: Transition,
-    before: VerdictRow | None,
+    before: Judged | None,
     text: str,
     link: str | None,
     note: str | None,
     key: str,
 ) -> str:
     """Say what a person needs in order to act, one fact a line; a fact that is not known has no line."""
-    return _lines(
-        [
-            ("Clause", text),
-            ("Verdict", f"{row.verdict}. {row.reason}"),
-            ("Measured", _measured(row)),
-            ("Limit", row.threshold),
-            ("Interval", _interval(row)),
-            ("Rows", None if row.n is None else f"n = {row.n:,}"),
-            ("Breaches", f"{row.breaches:,} decision{'s' * (row.breaches != 1)} outside" if row.breaches else None),
-            ("Window", f"{row.window_start:%Y-%m-%d %H:%M} to {row.window_end:%Y-%m-%d %H:%M} UTC"),
-            ("Since", _since(row, happened, before)),
-            ("The control", f"{row.acts} ({row.kind}, {row.level})"),
-            ("What to do", _remedy(row, happened)),
-            ("Page", link),
-            ("About the data", note),
-            ("Alert key", key),
-        ]
+    return lines(
+        {
+            "Clause": text,
+            "Verdict": f"{row.verdict}. {row.reason}",
+            "Measured": _measured(row),
+            "Limit": row.threshold,
+            "Interval": _interval(row),
+            "Rows": None if row.n is None else f"n = {row.n:,}",
+            "Breaches": f"{row.breaches:,} decision{'s' * (row.breaches != 1)} outside" if row.breaches else None,
+            "Window": f"{row.window_start:%Y-%m-%d %H:%M} to {row.window_end:%Y-%m-%d %H:%M} UTC",
+            "Since": _since(row, happened, before),
+            "The control": f"{row.acts} ({row.kind}, {row.level})",
+            "What to do": _remedy(row, happened),
+            "Page": link,
+            "About the data": note,
+            "Alert key": key,
+        }
     )
 
 
-def missed(system: str, partition: date, reason: str, note: str | None, key: str) -> str:
-    """Say why a partition was not audited, and what to do."""
-    again = f"make the source answer again, then run `gov audit {system} --date {partition.isoformat()}`"
-    return _lines(
-        [
-            ("Verdict", f"none: every control of {partition.isoformat()} is missing"),
-            ("Reason", reason),
-            ("What to do", again),
-            ("About the data", note),
-            ("Alert key", key),
-        ]
-    )
+def lines(facts: Mapping[str, str | None]) -> str:
+    """Write one fact a line; one that is not known has no line."""
+    return "\n".join(f"{name}: {' '.join(fact.split())}" for name, fact in facts.items() if fact)
 
 
-def _lines(facts: list[tuple[str, str | None]]) -> str:
-    return "\n".join(f"{name}: {fact}" for name, fact in facts if fact)
+def facts_in(body: str) -> dict[str, str]:
+    """Read what `lines` wrote."""
+    return {name: fact for name, _, fact in (line.partition(": ") for line in body.splitlines())}
+
+
+def counted(words: Iterable[str]) -> str:
+    """Count words, such as verdicts: `3 pass, 1 warn`."""
+    return ", ".join(f"{count} {word}" for word, count in sorted(Counter(words).items()))
 
 
 def _measured(row: VerdictRow) -> str | None:
@@ -87,20 +88,23 @@ def _interval(row: VerdictRow) -> str | None:
     return f"{low} to {high}{confidence}{adjusted}"
 
 
-def _since(row: VerdictRow, happened: Transition, before: VerdictRow | None) -> str:
-    day = row.partition.isoformat()
+def _since(row: VerdictRow, happened: Transition, before: Judged | None) -> str:
     if before is None:
-        return f"{day}, the first time this control was judged"
-    last = ", last" if happened == "recovered" else ""
-    return f"{day}; before, it was {before.verdict}{last} on {before.partition.isoformat()}"
+        return f"{row.partition}, the first time this control was judged"
+    day, verdict = before
+    if day == row.partition:
+        return f"{day}, by revision {row.revision}; before, it was {verdict}"
+    return f"{row.partition}; before, it was {verdict}{', last' * (happened == 'recovered')} on {day}"
 
 
 def _remedy(row: VerdictRow, happened: Transition) -> str:
-    audit = f"`gov audit {row.system} --date {row.partition.isoformat()}`"
+    audit = f"`gov audit {row.system} --date {row.partition}`"
     if happened == "missing":
         return f"find in the run's log why the control left no result, then run {audit}; until then nothing is known"
-    if happened == "recovered":
+    if happened in {"recovered", "settled"}:
         return "nothing at once; note what was changed where the failure is on record"
+    if happened == "undecided":
+        return "nothing at once; `gov gaps` shows what the data could not tell for long"
     if row.breaches:
         return (
             "see on the control's page which decisions are outside, run `gov explain` on one; decide who corrects them"

@@ -20,7 +20,7 @@ ACT_TYPE = "application/vnd.gov-pipelines.act+json"
 """DSSE payload type of an act: a snapshot's signature can never pass for one."""
 
 Kind = Literal[
-    "enrol", "revoke", "review", "release", "approve", "attest", "waive", "countersign", "accept", "report",
+    "enrol", "revoke", "review", "release", "approve", "attest", "waive", "countersign", "accept", "report", "acknowledge",
 ]  # fmt: skip
 
 _SKEW = timedelta(minutes=1)

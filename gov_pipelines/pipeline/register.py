@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from gov_pipelines.errors import Mistake
 from gov_pipelines.evidence import PublicKey
+from gov_pipelines.notify import told
 from gov_pipelines.people import (
     Finding,
     Owed,
@@ -179,18 +180,14 @@ def _alert(
     facts: Mapping[str, str],
     now: datetime,
 ) -> Alert:
-    """An alert of something absent that was due: in the outbox's words, `missing`."""
-    key = f"{system}|{about}"
-    body = "\n".join(f"{name}: {fact}" for name, fact in [*facts.items(), ("Alert key", key)])
-    return Alert(
-        key=key,
+    return told(
+        f"{system}|{about}",
+        title,
+        facts,
         system=system,
         control=control,
         partition=day,
-        transition="missing",
         severity=severity,
         notify=notify,
-        title=title,
-        body=body,
         raised_at=now,
     )

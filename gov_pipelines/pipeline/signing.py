@@ -28,14 +28,17 @@ from gov_pipelines.evidence import (
 )
 from gov_pipelines.evidence.package import Package
 from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json
-from gov_pipelines.notify import Alert, alerts_for
+from gov_pipelines.notify import alerts_for, load_settings, told
 from gov_pipelines.pipeline.following import follow_findings
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.pipeline.night import Night, StepResult, measurement_record, measurements_of
 from gov_pipelines.pipeline.revisions import revision_reasons
 from gov_pipelines.pipeline.verdicts import next_revision, policies_in_force, verdict_rows_of
-from gov_pipelines.policy import declaration_digest, policy_digest, policy_text
+from gov_pipelines.policy import declaration_digest, partition_key, policy_digest, policy_text
 from gov_pipelines.store import (
+    NOT_AUDITED,
+    Alert,
+    Connection,
     Engine,
     SnapshotRow,
     VerdictRow,
@@ -43,6 +46,7 @@ from gov_pipelines.store import (
     drop_verdicts,
     edited_in_place,
     enqueue,
+    judged,
     last_snapshot,
     lock,
     put_verdicts,
@@ -51,7 +55,6 @@ from gov_pipelines.store import (
     record_policy,
     record_snapshot,
     snapshot_of,
-    standing_verdicts,
     verdicts_of,
 )
 
@@ -76,7 +79,7 @@ def sign(night: Night) -> StepResult:
         raise GovError(
             f"{names} was changed after it was used. Undo the change, or write it as a new version in force later."
         )
-    both = Counter(policy.policy for policy in named if policy.in_force.covers(night.partition))
+    both = Counter(policy.policy for policy in named if policy.in_force.covers(night.day))
     if twice := sorted(name for name, count in both.items() if count > 1):
         raise GovError(
             f"Two versions of {', '.join(twice)} are in force on {night.partition}. Close the earlier one with `until:`; "
@@ -117,8 +120,8 @@ def sign_missed(night: Night, reason: str) -> None:
     """Sign that this window was not audited, and why. A window that was audited before stays as it was signed."""
     if next_revision(night) > 1:
         return
-    judged = {bound.key: Judgement("missing", f"The window was not audited: {reason}") for bound in night.bound}
-    rows = verdict_rows_of(night, judged)
+    missed = {bound.key: Judgement("missing", f"{NOT_AUDITED}{reason}") for bound in night.bound}
+    rows = verdict_rows_of(night, missed)
     with night.store.begin() as connection:
         put_verdicts(connection, rows)
     nothing = dict.fromkeys(("sourceCount", "accepted", "quarantined", "duplicate", "undated"), 0)
@@ -176,8 +179,9 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
         row = _package(night, predicate, {**files, **_policy_files(night, content["policies"])}, now)
         with engine.begin() as connection:
             if findings["missed"] is None:  # a missed window is one alert, raised by who saw the run end
-                before = standing_verdicts(connection, night.system, night.partition)
-                enqueue(connection, _alerts(night, before, verdicts, texts))
+                enqueue(connection, _alerts(connection, night, verdicts, texts))
+            if last is not None and now < last.signed_at:
+                enqueue(connection, [_clock_behind(night, last, now)])
             record_snapshot(connection, row)
             follow_findings(connection, night, row, verdicts, _signer(night).public)
     return _result(row, verdicts, changed=True)
@@ -203,20 +207,29 @@ def _complete(night: Night, reached: list[VerdictRow]) -> list[VerdictRow]:
     return verdicts
 
 
-def _alerts(
-    night: Night, before: Mapping[str, VerdictRow], verdicts: list[VerdictRow], texts: Mapping[str, str]
-) -> list[Alert]:
+def _alerts(connection: Connection, night: Night, verdicts: list[VerdictRow], texts: Mapping[str, str]) -> list[Alert]:
     base = night.environ.get("GOV_UI_URL")
-    declaration = night.declaration
+    declaration, settings = night.declaration, load_settings(night.project)
     notes = (declaration.about_data, declaration.synthetic.note if declaration.synthetic else None)
     return alerts_for(
-        before,
+        judged(connection, night.system, night.partition),
         verdicts,
         texts=texts,
         notify={bound.key: bound.control.notify for bound in night.bound},
+        clean=lambda row: settings.clean(row.system, row.control, row.severity),
         links={row.control: check_url(base, row.system, row.control, row.partition) for row in verdicts if base},
         note=" ".join(filter(None, notes)) or None,
     )
+
+
+def _clock_behind(night: Night, last: SnapshotRow, now: datetime) -> Alert:
+    """A ledger is in signing order, whatever the clock says; a clock set back is told once a day."""
+    facts = {
+        "Verdict": f"the clock says {now:%Y-%m-%d %H:%M:%S} UTC, and snapshot {last.sequence} was signed at {last.signed_at}",
+        "What to do": "set the clock of this machine by a time server; if it ran ahead before, nothing else",
+    }
+    key, title = f"clock|{now:%Y-%m-%d}", "The clock is behind the last signature"
+    return told(key, title, facts, system=night.system, partition=night.partition, raised_at=now)
 
 
 def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
@@ -233,7 +246,12 @@ def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
             policies.append(known | {"recordedAt": recorded, "inForceFrom": span.from_, "inForceUntil": span.until})
     return {
         "system": night.system,
-        "partition": {"key": night.partition, "zone": night.declaration.zone, "start": start, "end": end},
+        "partition": {
+            "key": partition_key(night.partition),
+            "zone": night.declaration.zone,
+            "start": start,
+            "end": end,
+        },
         "asOf": night.as_of,
         "retroactive": late,
         "policies": policies,
@@ -281,7 +299,7 @@ def _left_by_a_crash(night: Night, predicate: Mapping[str, Any]) -> tuple[Path, 
     """
     with reading(night.store) as connection:
         recorded = {row.path for row in all_snapshots(connection, night.system)}
-    folders = sorted(night.home.evidence_dir(night.system).glob("????-??-??/r*"))
+    folders = sorted(night.home.evidence_dir(night.system).glob("????-??-??*/r*"))
     unknown = [folder for folder in folders if str(folder.relative_to(night.home.root)) not in recorded]
     packages = [(folder, read_package(folder)) for folder in unknown]
     for folder, package in packages:

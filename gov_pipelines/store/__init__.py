@@ -7,21 +7,40 @@ from gov_pipelines.store.artifacts import Home, read_frame, write_atomic, write_
 from gov_pipelines.store.engine import Connection, Engine, open_store, reading
 from gov_pipelines.store.findings import FindingEvent, findings_recorded, record_findings
 from gov_pipelines.store.locking import lock
-from gov_pipelines.store.outbox import Alert, OutboxRow, Transition, claim, enqueue, note, pending, pending_count
+from gov_pipelines.store.outbox import (
+    Ack,
+    Alert,
+    DeliveryRow,
+    OutboxRow,
+    Transition,
+    acks,
+    claim,
+    enqueue,
+    finish,
+    note_delivery,
+    pending,
+    pending_count,
+    put_ack,
+    revive,
+    stopped_receivers,
+    told,
+)
 from gov_pipelines.store.policies import edited_in_place, record_policy
 from gov_pipelines.store.snapshots import SnapshotRow, all_snapshots, last_snapshot, record_snapshot, snapshot_of
 from gov_pipelines.store.verdicts import (
+    NOT_AUDITED,
     VerdictRow,
     drop_verdicts,
+    judged,
     put_verdicts,
-    standing_verdicts,
     verdict_history,
     verdicts_of,
 )
 
 __all__ = [
-    "ActRow", "Alert", "Connection", "Engine", "FindingEvent", "Home", "Opening", "OutboxRow", "SnapshotRow", "Transition", "VerdictRow", "act_rows", "all_snapshots",
-    "claim", "drop_verdicts", "edited_in_place", "enqueue", "findings_recorded", "last_snapshot", "lock", "note", "note_opening", "open_store", "opened_at", "pending",
-    "pending_count", "put_act", "put_verdicts", "read_frame", "reading", "record_findings", "record_policy", "record_snapshot", "snapshot_of",
-    "standing_verdicts", "verdict_history", "verdicts_of", "write_atomic", "write_frame",
+    "NOT_AUDITED", "Ack", "ActRow", "Alert", "Connection", "DeliveryRow", "Engine", "FindingEvent", "Home", "Opening", "OutboxRow", "SnapshotRow",
+    "Transition", "VerdictRow", "acks", "act_rows", "all_snapshots", "claim", "drop_verdicts", "edited_in_place", "enqueue", "findings_recorded",
+    "finish", "judged", "last_snapshot", "lock", "note_delivery", "note_opening", "open_store", "opened_at", "pending", "pending_count", "put_ack",
+    "put_act", "put_verdicts", "read_frame", "reading", "record_findings", "record_policy", "record_snapshot", "revive", "snapshot_of",
+    "stopped_receivers", "told", "verdict_history", "verdicts_of", "write_atomic", "write_frame",
 ]  # fmt: skip

@@ -88,6 +88,10 @@ class VerdictRow:
 
 _FIELDS = tuple(field.name for field in fields(VerdictRow))
 _REVISION = ("system", "partition", "revision")
+_LOOK_BACK = 400
+
+NOT_AUDITED = "The window was not audited: "
+"""How the reason of a verdict begins that says nothing of its control: the whole window was missed."""
 
 control_verdicts = sa.Table("control_verdicts", metadata, *columns_of(VerdictRow, *_REVISION, "control"))
 
@@ -140,25 +144,28 @@ def verdict_history(connection: Connection, system: str, control: str | None = N
     return _rows(connection, query.order_by(control_verdicts.c.partition, control_verdicts.c.control))
 
 
-def standing_verdicts(connection: Connection, system: str, partition: date) -> dict[str, VerdictRow]:
-    """Read what was last known of each control when `partition` is audited: what an alert compares with.
+def judged(connection: Connection, system: str, partition: date) -> dict[str, list[tuple[date, Verdict | None]]]:
+    """Read what was signed of each control around a partition: what an alert is recomputed from.
 
-    `insufficient` says nothing new, so the verdict before it stands. Partitions after this one are not looked at (a
-    backfill tells of its own time), earlier signed revisions of this one are.
+    The latest revision speaks for its partition; but a failure that was revised to `insufficient` stands. Far-off history
+    would change nothing that is told: of the partitions before, the last 400 are read.
 
     Returns:
-        By control.
+        By control, in order of partition: its verdict, None where the window was missed.
     """
-    query = (
-        sa.select(control_verdicts)
-        .join(snapshots, _same_revision(snapshots))
-        .where(
-            control_verdicts.c.system == system,
-            control_verdicts.c.partition <= partition,
-            control_verdicts.c.verdict != "insufficient",
-        )
-    )
-    return {row.control: row for row in _rows(connection, _newest_per_control(query))}
+    known = sa.select(snapshots.c.partition).where(snapshots.c.system == system, snapshots.c.partition <= partition)
+    first = connection.scalar(known.distinct().order_by(snapshots.c.partition.desc()).offset(_LOOK_BACK).limit(1))
+    columns = (control_verdicts.c[name] for name in ("control", "partition", "verdict", "reason"))
+    query = sa.select(*columns).join(snapshots, _same_revision(snapshots)).where(control_verdicts.c.system == system)
+    query = query if first is None else query.where(control_verdicts.c.partition > first)
+    found: dict[str, dict[date, Verdict | None]] = {}
+    for control, day, verdict, reason in connection.execute(
+        query.order_by(control_verdicts.c.partition, control_verdicts.c.revision)
+    ):
+        days = found.setdefault(control, {})
+        if verdict != "insufficient" or days.get(day) not in {"fail", "missing"}:
+            days[day] = None if reason.startswith(NOT_AUDITED) else verdict
+    return {control: list(days.items()) for control, days in found.items()}
 
 
 def _latest_signed(query: sa.Select[Any]) -> sa.Select[Any]:
@@ -172,16 +179,6 @@ def _latest_signed(query: sa.Select[Any]) -> sa.Select[Any]:
 
 def _same_revision(other: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.and_(*(control_verdicts.c[name] == other.c[name] for name in _REVISION))
-
-
-def _newest_per_control(query: sa.Select[Any]) -> sa.Select[Any]:
-    """Keep of each control the row of the newest partition, and there of the newest revision."""
-    newest = (control_verdicts.c.partition.desc(), control_verdicts.c.revision.desc())
-    of_one = (control_verdicts.c.system, control_verdicts.c.control)
-    place = sa.func.row_number().over(partition_by=of_one, order_by=newest).label("place")
-    ranked = query.add_columns(place).subquery()
-    columns = (ranked.c[name] for name in _FIELDS)
-    return sa.select(*columns).where(ranked.c.place == 1).order_by(ranked.c.system, ranked.c.control)
 
 
 def _rows(connection: Connection, query: sa.Select[Any]) -> list[VerdictRow]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,8 @@ import pytest
 import stored
 
 from gov_pipelines.store import Alert, Engine, Home, VerdictRow, enqueue, open_store
+
+SECRET = "whsec_czNjcjN0LXQwazNuLXMzY3IzdC10MGszbg=="
 
 
 @dataclass
@@ -24,10 +27,16 @@ class Receiver:
     refused: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    seconds: float = 0.0
 
     @property
     def url(self) -> str:
         return f"json://127.0.0.1:{self.port}/hook/s3cr3t-t0k3n"
+
+    @property
+    def webhook(self) -> str:
+        return f"webhook+http://127.0.0.1:{self.port}/hook/s3cr3t-t0k3n#{SECRET}"
 
     @property
     def titles(self) -> list[str]:
@@ -37,13 +46,18 @@ class Receiver:
 def _serve() -> tuple[ThreadingHTTPServer, Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            time.sleep(receiver.seconds)
+            message = json.loads(body)
+            receiver.bodies.append(body)
             status = receiver.answers.pop(0) if receiver.answers else 200
             (receiver.taken if status < 300 else receiver.refused).append(message)
             receiver.headers.append(dict(self.headers))
             receiver.paths.append(self.path)
             self.send_response(status)
             self.send_header("Content-Length", "0")
+            if status in range(300, 400):
+                self.send_header("Location", f"http://127.0.0.1:{receiver.port}/elsewhere")
             self.end_headers()
 
         def log_message(self, *_: object) -> None:

@@ -1,48 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from stored import NOW, snapshot_row
 
 from gov_pipelines.notify import alerts_for, missed_window
-from gov_pipelines.notify.alerts import transition
 from gov_pipelines.notify.wording import number
-from gov_pipelines.store import enqueue, put_verdicts, record_snapshot, standing_verdicts
+from gov_pipelines.store import NOT_AUDITED, enqueue, judged, put_verdicts, record_snapshot
 
-WELL = ["pass", "warn", "report_only", "not_applicable"]
 TEXTS = {"house/FL-1": "No group's approval rate is below four fifths of the best group's."}
 NOTIFY = {"house/FL-1": ["credit-risk-oncall"]}
 
 
-@pytest.mark.parametrize("before", [None, *WELL])
-def test_entering_a_failure_pages(before):
-    assert transition(before, "fail") == "failing"
-    assert transition(before, "missing") == "missing"
+def tell(history, rows, texts=TEXTS, notify=None, **more):
+    return alerts_for(history, rows, texts=texts, notify=notify or {}, clean=lambda _: 1, **more)
 
 
-@pytest.mark.parametrize("before", ["fail", "missing"])
-@pytest.mark.parametrize("now", WELL)
-def test_leaving_a_failure_is_a_recovery(before, now):
-    assert transition(before, now) == "recovered"
-
-
-@pytest.mark.parametrize(
-    ("before", "now"),
-    [
-        *((before, now) for before in (None, *WELL) for now in (*WELL, "insufficient")),
-        ("fail", "fail"),
-        ("missing", "missing"),
-        ("fail", "insufficient"),
-        ("missing", "insufficient"),
-    ],
-)
-def test_nothing_else_is_told(before, now):
-    assert transition(before, now) is None
-
-
-def test_a_failure_of_another_kind_is_told():
-    assert (transition("fail", "missing"), transition("missing", "fail")) == ("missing", "failing")
+def paged(alerts):
+    return [each for each in alerts if each.transition not in {"warning", "undecided", "settled"}]
 
 
 def test_the_words_of_a_failure(verdict):
@@ -60,14 +37,9 @@ def test_the_words_of_a_failure(verdict):
         p_adjusted=4.2e-17,
         threshold="at least 0.8",
     )
-    before = {"house/FL-1": verdict("pass", partition=date(2026, 11, 3))}
-    (alert,) = alerts_for(
-        before,
-        [row],
-        texts=TEXTS,
-        notify=NOTIFY,
-        links={"house/FL-1": "report/FL-1.html"},
-        note="reviews are synthetic",
+    before = {"house/FL-1": [(date(2026, 11, 3), "pass")]}
+    (alert,) = tell(
+        before, [row], notify=NOTIFY, links={"house/FL-1": "report/FL-1.html"}, note="reviews are synthetic"
     )
     assert alert.title == "lending 2026-11-04: house/FL-1 fails (critical)"
     assert alert.body.splitlines() == [
@@ -89,7 +61,7 @@ def test_the_words_of_a_failure(verdict):
 
 
 def test_what_is_not_known_has_no_line(verdict):
-    (alert,) = alerts_for({}, [verdict("missing", reason="The control left no result.")], texts=TEXTS, notify={})
+    (alert,) = tell({}, [verdict("missing", reason="The control left no result.")])
     assert [line.split(":")[0] for line in alert.body.splitlines()] == [
         "Clause",
         "Verdict",
@@ -105,14 +77,14 @@ def test_what_is_not_known_has_no_line(verdict):
 
 
 def test_breaches_are_counted_and_no_decision_is_named(verdict):
-    (alert,) = alerts_for({}, [verdict("fail", breaches=1, kind="deadline")], texts=TEXTS, notify={})
+    (alert,) = tell({}, [verdict("fail", breaches=1, kind="deadline")])
     assert "Breaches: 1 decision outside" in alert.body
     assert "`gov explain`" in alert.body
 
 
 def test_the_words_of_a_recovery(verdict):
-    before = {"house/FL-1": verdict("fail", partition=date(2026, 11, 2))}
-    (alert,) = alerts_for(before, [verdict("warn")], texts=TEXTS, notify={})
+    before = {"house/FL-1": [(date(2026, 11, 2), "fail"), (date(2026, 11, 3), None)]}
+    (alert,) = paged(tell(before, [verdict("warn")]))
     assert alert.title == "lending 2026-11-04: house/FL-1 recovered (critical)"
     assert "Since: 2026-11-04; before, it was fail, last on 2026-11-02" in alert.body
     assert alert.key.endswith("|recovered")
@@ -120,8 +92,27 @@ def test_the_words_of_a_recovery(verdict):
 
 @pytest.mark.parametrize("now", ["not_applicable", "fail"])
 def test_a_control_that_is_no_longer_in_force_did_not_recover(verdict, now):
-    before = {"house/FL-1": verdict("missing")}
-    assert alerts_for(before, [verdict(now)], texts={}, notify={}) == []
+    before = {"house/FL-1": [(date(2026, 11, 3), "missing")]}
+    assert tell(before, [verdict(now)], texts={}) == []
+
+
+def test_a_revision_says_so(verdict):
+    before = {"house/FL-1": [(date(2026, 11, 4), "fail")]}
+    (alert,) = paged(tell(before, [verdict("pass", revision=2)]))
+    assert "Since: 2026-11-04, by revision 2; before, it was fail" in alert.body
+
+
+def test_a_missed_window_that_is_audited_is_told_once_and_not_for_each_control(verdict):
+    day = date(2026, 11, 4)
+    history = {key: [(date(2026, 11, 3), "pass"), (day, None)] for key in ("house/FL-1", "house/FL-2")}
+    rows = [verdict("pass", revision=2, control=key) for key in history]
+    texts = dict.fromkeys(history, "in words")
+    (alert,) = tell(history, rows, texts=texts, notify={"house/FL-1": ["b", "a"], "house/FL-2": ["b"]})
+    assert (alert.transition, alert.control, alert.notify) == ("audited", None, ("a", "b"))
+    assert alert.title == "lending: 2026-11-04 was audited after all"
+    assert "Verdict: 2 pass" in alert.body
+    failing = tell(history, [rows[0], verdict("fail", revision=2, control="house/FL-2")], texts=texts)
+    assert [each.transition for each in failing] == ["audited", "failing"]
 
 
 def test_the_words_of_a_missed_window():
@@ -141,7 +132,7 @@ def test_numbers_are_for_reading(value, words):
 
 
 def test_a_month_of_nights_told_as_a_person_would(engine, verdict):
-    """Through the store: signed night by night, with a revision, and the last night run twice."""
+    """Through the store: signed night by night, with revisions, and the last night run twice."""
     nights = [
         (1, 1, "pass", None),
         (2, 1, "fail", "failing"),
@@ -155,19 +146,22 @@ def test_a_month_of_nights_told_as_a_person_would(engine, verdict):
         (9, 1, "fail", "failing"),
         (9, 2, "insufficient", None),
         (10, 1, "pass", "recovered"),
+        (11, 1, None, None),
+        (11, 2, "fail", "failing"),
+        (12, 1, "pass", "recovered"),
     ]
     told = []
     for sequence, (day, revision, word, _) in enumerate(nights, start=1):
         partition = date(2026, 11, day)
-        row = verdict(word, partition=partition, revision=revision)
+        row = verdict(word or "missing", partition=partition, revision=revision)
+        row = row if word else replace(row, reason=f"{NOT_AUDITED}no source")
         for _ in range(2):  # killed before signing, then run again: the key keeps it from being told twice
             with engine.begin() as connection:
-                before = standing_verdicts(connection, "lending", partition)
                 put_verdicts(connection, [row])
-                alerts = alerts_for(before, [row], texts=TEXTS, notify={})
+                alerts = paged(tell(judged(connection, "lending", partition), [row])) if word else []
                 new = enqueue(connection, alerts)
             if new:
-                told.append((day, revision, alerts[0].transition))
+                told += [(day, revision, each.transition) for each in alerts if each.control]
         with engine.begin() as connection:
             record_snapshot(connection, snapshot_row(sequence, partition=partition, revision=revision))
     assert told == [(day, revision, what) for day, revision, _, what in nights if what]

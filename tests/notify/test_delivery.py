@@ -6,9 +6,11 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from stored import DAY
 
 from gov_pipelines.notify import deliver
 from gov_pipelines.notify.delivery import back_off
@@ -18,6 +20,7 @@ from gov_pipelines.store import open_store, pending, pending_count, reading
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 NOW = datetime(2026, 11, 5, 7, 30, tzinfo=UTC)
+DAY_LONG = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 
 
@@ -81,7 +84,8 @@ def test_a_refusal_is_tried_again_after_the_back_off_and_taken_once(engine, rece
     assert summary(deliver(engine, routes, NOW + MINUTE - timedelta(seconds=1))) == (0, 0, 1)
     assert len(receiver.refused) == 1
     assert summary(deliver(engine, routes, NOW + MINUTE)) == (0, 1, 0)
-    assert waiting(engine)[0].next_attempt_at == NOW + 3 * MINUTE
+    (fares,) = waiting(engine)[0].deliveries.values()
+    assert fares.next_attempt_at == NOW + 3 * MINUTE
     assert summary(deliver(engine, routes, NOW + 3 * MINUTE)) == (1, 0, 0)
     assert (len(receiver.taken), len(receiver.refused)) == (1, 2)
 
@@ -95,7 +99,8 @@ def test_a_receiver_that_is_down_holds_nobody_up(engine, receiver, raised):
     routes = {"gone": [f"json://127.0.0.1:{closed_port()}/s3cr3t-t0k3n"], "here": [receiver.url]}
     assert summary(deliver(engine, routes, NOW)) == (0, 1, 0)
     (row,) = waiting(engine)
-    assert row.last_error == "route gone, receiver 1 of 1: not reached, or it did not take the message"
+    errors = {fares.last_error for fares in row.deliveries.values()}
+    assert errors == {None, "not reached, or it did not take the message"}
     deliver(engine, routes, NOW + MINUTE)
     assert receiver.titles == ["a"], "the receiver that took it is not told again"
 
@@ -112,25 +117,89 @@ def test_an_alert_without_receiver_waits_and_is_counted(engine, receiver, raised
     delivery = deliver(engine, {}, NOW)
     assert summary(delivery) == (0, 0, 1)
     assert delivery.problems == (
-        "route oncall has no receiver; set GOV_ALERT_URLS_ONCALL or GOV_ALERT_URLS to an Apprise URL",
+        "route oncall has no receiver; set GOV_ALERT_URLS_ONCALL or GOV_ALERT_URLS to an address",
     )
     with reading(engine) as connection:
         assert pending_count(connection) == 1
     assert summary(deliver(engine, {"default": [receiver.url]}, NOW)) == (1, 0, 0)
 
 
+def test_the_pages_of_one_run_are_one_message(engine, receiver, raised):
+    raised("lending 2026-11-04: house/FL-1 fails (critical)")
+    raised("lending 2026-11-04: house/FL-2 fails (warning)", control="house/FL-2", severity="warning")
+    raised(
+        "lending 2026-11-04: house/FL-3 recovered (info)", control="house/FL-3", transition="recovered", severity="info"
+    )
+    raised("hiring", system="hiring")
+    assert summary(deliver(engine, {"default": [receiver.url]}, NOW)) == (4, 0, 0)
+    assert receiver.titles == ["lending 2026-11-04: 2 fails, 1 recovered (critical)", "hiring"]
+    text = receiver.taken[0]["message"]
+    for control in ("house/FL-1 fails (critical)", "house/FL-2 fails (warning)", "house/FL-3 recovered (info)"):
+        assert text.count(f"lending 2026-11-04: {control}\n") >= 2, "in the list, and above its facts"
+
+
+def test_each_route_gets_its_own_controls_of_a_run(engine, new_receiver, raised):
+    one, two = new_receiver(), new_receiver()
+    raised("a", notify=("one",))
+    raised("b", notify=("two",), control="house/FL-2")
+    raised("c", notify=("one", "two"), control="house/FL-3")
+    deliver(engine, {"one": [one.url], "two": [two.url]}, NOW)
+    assert [["Alert key: " + key in each.taken[0]["message"] for key in "abc"] for each in (one, two)] == [
+        [True, False, True],
+        [False, True, True],
+    ]
+
+
 def test_the_alerts_of_one_control_arrive_in_order(engine, receiver, raised):
-    """The failure is refused; its recovery must not arrive before it. Another control is not held up."""
+    """The failure is refused; its recovery must not arrive before it."""
     receiver.answers = [500]
     raised("failing")
-    raised("recovered", transition="recovered")
-    raised("another", control="house/FL-2")
+    raised("recovered", transition="recovered", partition=DAY + DAY_LONG)
     routes = {"default": [receiver.url]}
-    assert summary(deliver(engine, routes, NOW)) == (1, 1, 1)
-    assert receiver.titles == ["another"]
+    assert summary(deliver(engine, routes, NOW)) == (0, 1, 1)
     assert summary(deliver(engine, routes, NOW + timedelta(seconds=30))) == (0, 0, 2)
+    assert receiver.titles == []
     assert summary(deliver(engine, routes, NOW + MINUTE)) == (2, 0, 0)
-    assert receiver.titles == ["another", "failing", "recovered"]
+    assert receiver.titles == ["failing", "recovered"]
+
+
+def test_a_message_refused_for_what_it_holds_blocks_no_other_control(engine, receiver, raised):
+    receiver.answers = [422, 422]
+    raised("poisoned")
+    raised("b", control="house/FL-2")
+    raised("c", control="house/FL-3")
+    routes = {"default": [receiver.url]}
+    assert summary(deliver(engine, routes, NOW)) == (0, 3, 0)
+    assert summary(deliver(engine, routes, NOW + MINUTE)) == (2, 1, 0), "each travels alone now"
+    assert receiver.titles == ["b", "c"]
+
+
+def test_a_slow_receiver_holds_up_no_other(engine, new_receiver, raised, monkeypatch):
+    slow, quick = new_receiver(), new_receiver()
+    slow.seconds = 0.4
+    for number in range(6):
+        raised(f"{number}", partition=DAY + number * DAY_LONG, control=f"house/{number}")
+    monkeypatch.setattr("gov_pipelines.notify.delivery.ROUND_SECONDS", 0.6)
+    began = time.monotonic()
+    deliver(engine, {"default": [slow.url, quick.url]}, NOW)
+    assert len(quick.taken) == 6
+    assert len(slow.taken) == 2, "the others go in the next round"
+    assert time.monotonic() - began < 2.0
+
+
+def test_a_receiver_that_is_down_for_a_day_gets_everything_once_in_order(engine, receiver, raised):
+    """A day of rounds each minute at a closed port; then it is up."""
+    down = {"default": [f"json://127.0.0.1:{closed_port()}"]}
+    raised("a: failing")
+    raised("b: failing", control="house/FL-2")
+    raised("a: recovered", transition="recovered", partition=DAY + DAY_LONG)
+    for minute in range(0, 24 * 60, 20):
+        assert deliver(engine, down, NOW + minute * MINUTE).delivered == 0
+    tried = max(fares.attempts for row in waiting(engine) for fares in row.deliveries.values())
+    assert 20 < tried < 40, "an hour apart at most"
+    back = {"default": [*down["default"], receiver.url]}
+    deliver(engine, back, NOW + DAY_LONG)
+    assert receiver.titles == ["lending 2026-11-04: 2 fails (critical)", "a: recovered"]
 
 
 def test_a_dead_receiver_does_not_keep_later_alerts_from_a_living_one(engine, receiver, raised):
@@ -138,7 +207,7 @@ def test_a_dead_receiver_does_not_keep_later_alerts_from_a_living_one(engine, re
     raised("recovered", transition="recovered")
     routes = {"default": [f"json://127.0.0.1:{closed_port()}", receiver.url]}
     deliver(engine, routes, NOW)
-    assert receiver.titles == ["failing", "recovered"]
+    assert [title.partition(":")[2] for title in receiver.titles] == [" 1 fails, 1 recovered (critical)"]
     assert len(waiting(engine)) == 2
 
 
@@ -153,7 +222,7 @@ import os, signal, sys
 from datetime import datetime
 from gov_pipelines.notify import delivery
 from gov_pipelines.store import open_store
-delivery.note = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+delivery.note_delivery = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 delivery.deliver(open_store(sys.argv[1]), {"default": [sys.argv[2]]}, datetime.fromisoformat(sys.argv[3]))
 """
 
@@ -174,7 +243,7 @@ def test_a_crash_between_sending_and_noting_sends_the_same_key_again(engine, hom
 
 def test_two_deliverers_send_each_alert_once(engine, home, receiver, raised):
     for number in range(6):
-        raised(f"{number}", control=f"house/{number}")
+        raised(f"{number}", system=f"system {number}")
     routes = {"default": [receiver.url]}
     other = open_store(home.store_url)
     threads = [threading.Thread(target=deliver, args=(store, routes, NOW)) for store in (engine, other)]

@@ -41,7 +41,7 @@ def test_an_address_on_two_routes_receives_once():
 def test_where_nothing_leads_anywhere_words_say_what_to_set():
     assert receivers_of(["on-call"], {}) == (
         {},
-        ["route on-call has no receiver; set GOV_ALERT_URLS_ON_CALL or GOV_ALERT_URLS to an Apprise URL"],
+        ["route on-call has no receiver; set GOV_ALERT_URLS_ON_CALL or GOV_ALERT_URLS to an address"],
     )
     assert receivers_of([], {"default": []})[1] == [
         "route default has no receiver; set GOV_ALERT_URLS to an Apprise URL"

@@ -129,7 +129,7 @@ def found(crew):
 
 def told(crew):
     with reading(crew.engine) as connection:
-        return [row.alert for row in pending(connection) if row.alert.transition == "missing"]
+        return [row.alert for row in pending(connection) if row.alert.transition == "due"]
 
 
 def run(root, crew, now):

@@ -7,11 +7,12 @@ import pytest
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.measure.measurement import WORST_FIRST
 from gov_pipelines.store import (
+    NOT_AUDITED,
     drop_verdicts,
+    judged,
     put_verdicts,
     reading,
     record_snapshot,
-    standing_verdicts,
     verdict_history,
     verdicts_of,
 )
@@ -97,7 +98,7 @@ def test_only_signed_revisions_are_read_unless_one_is_named(engine, verdict, sna
         assert [row.verdict for row in verdicts_of(connection, "lending", MON, 2)] == ["fail"]
         assert verdicts_of(connection, "lending", TUE) == []
         assert [row.partition for row in verdict_history(connection, "lending")] == [MON]
-        assert {row.verdict for row in standing_verdicts(connection, "lending", WED).values()} == {"pass"}
+        assert judged(connection, "lending", WED) == {"house/FL-1": [(MON, "pass")]}
 
 
 def test_the_latest_revision_speaks_for_its_partition(engine, verdict, snapshot):
@@ -109,34 +110,40 @@ def test_the_latest_revision_speaks_for_its_partition(engine, verdict, snapshot)
         assert history == [(MON, 2, "warn"), (TUE, 1, "pass")]
 
 
-def test_a_control_that_had_no_row_lately_keeps_its_last(engine, verdict, snapshot):
-    sign(engine, [verdict(MON, control="house/A"), verdict(MON, control="house/B")], snapshot)
-    sign(engine, [verdict(TUE, control="house/A")], snapshot)
+def test_what_was_judged_is_read_by_control_and_day(engine, verdict, snapshot):
+    sign(engine, [verdict(WED, control="house/A")], snapshot)
+    sign(engine, [verdict(MON, control="house/A"), verdict(MON, "fail", control="house/B")], snapshot)
+    sign(
+        engine,
+        [verdict(MON, "warn", control="house/A", revision=2), verdict(MON, control="house/B", revision=2)],
+        snapshot,
+    )
     with reading(engine) as connection:
-        standing = standing_verdicts(connection, "lending", WED)
-        assert {control: row.partition for control, row in standing.items()} == {"house/A": TUE, "house/B": MON}
-        assert standing_verdicts(connection, "another", WED) == {}
+        assert judged(connection, "lending", TUE) == {
+            "house/A": [(MON, "warn"), (WED, "pass")],
+            "house/B": [(MON, "pass")],
+        }
+        assert judged(connection, "another", WED) == {}
 
 
-def test_insufficient_says_nothing_new(engine, verdict, snapshot):
-    sign(engine, [verdict(MON, "fail")], snapshot)
-    sign(engine, [verdict(TUE, "insufficient")], snapshot)
+def test_a_missed_window_is_judged_as_nothing(engine, verdict, snapshot):
+    sign(engine, [verdict(MON, "missing", reason=f"{NOT_AUDITED}the source did not answer")], snapshot)
+    sign(engine, [verdict(TUE, "missing", reason="It left no result.")], snapshot)
     with reading(engine) as connection:
-        assert standing_verdicts(connection, "lending", WED)["house/FL-1"].partition == MON
+        assert judged(connection, "lending", TUE) == {"house/FL-1": [(MON, None), (TUE, "missing")]}
 
 
 def test_a_failure_revised_to_insufficient_still_stands(engine, verdict, snapshot):
-    sign(engine, [verdict(MON, "pass")], snapshot)
     sign(engine, [verdict(TUE, "fail")], snapshot)
     sign(engine, [verdict(TUE, "insufficient", revision=2)], snapshot)
     with reading(engine) as connection:
-        assert standing_verdicts(connection, "lending", WED)["house/FL-1"].verdict == "fail"
+        assert judged(connection, "lending", WED) == {"house/FL-1": [(TUE, "fail")]}
 
 
-def test_a_backfill_does_not_look_ahead(engine, verdict, snapshot):
-    sign(engine, [verdict(WED, "fail")], snapshot)
-    sign(engine, [verdict(MON, "pass")], snapshot)
+def test_far_off_history_is_not_read(engine, verdict, snapshot, monkeypatch):
+    monkeypatch.setattr("gov_pipelines.store.verdicts._LOOK_BACK", 1)
+    for day in (MON, TUE, WED):
+        sign(engine, [verdict(day)], snapshot)
     with reading(engine) as connection:
-        assert standing_verdicts(connection, "lending", TUE)["house/FL-1"].verdict == "pass"
-        assert standing_verdicts(connection, "lending", WED)["house/FL-1"].verdict == "fail"
-        assert standing_verdicts(connection, "lending", date(2026, 11, 1)) == {}
+        assert [day for day, _ in judged(connection, "lending", WED)["house/FL-1"]] == [WED]
+        assert [day for day, _ in judged(connection, "lending", TUE)["house/FL-1"]] == [TUE, WED]

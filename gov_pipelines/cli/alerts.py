@@ -1,0 +1,140 @@
+"""`gov alerts`: what was told and is not over, what waits and why, and whether the receivers answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import click
+
+from gov_pipelines.cli.app import here, print_json
+from gov_pipelines.cli.desk import WithDefault, table
+from gov_pipelines.cli.place import Workplace, workplace
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.notify import (
+    DEFAULT_ROUTE,
+    AlertSettings,
+    Page,
+    load_settings,
+    open_pages,
+    routes_from,
+    try_receivers,
+    waits_for,
+)
+from gov_pipelines.people import acts_of
+from gov_pipelines.store import Connection, pending, reading, stopped_receivers
+
+
+@click.group("alerts", cls=WithDefault)
+def alerts_command() -> None:
+    """Show the pages that are not over, who has seen them, and whom they go to next.
+
+    `gov alerts` is short for `gov alerts list`.
+
+    \b
+    Example:
+      gov alerts
+      gov alerts list --json
+      gov alerts test --route credit-risk-oncall
+    """
+
+
+@alerts_command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print open pages and what waits as JSON.")
+def list_alerts(as_json: bool) -> None:
+    """Show open pages, and every alert that a receiver has not taken yet, with the reason.
+
+    \b
+    Example:
+      gov alerts list --json
+    """
+    place = workplace()
+    settings, routes = load_settings(place.project.root), routes_from(os.environ)
+    with reading(place.engine) as connection:
+        rows, stopped, pages = pending(connection), stopped_receivers(connection), open_pages(connection)
+        signed = _signed(place, connection, pages)
+    waiting = {row.alert.key: waits_for(row, routes, settings, stopped, place.now) for row in rows}
+    said = [_told(page, settings, signed, waiting.pop(page.alert.key, {}), place.now) for page in pages]
+    others = {key: where for key, where in waiting.items() if where}
+    if as_json:
+        print_json({"pages": said, "waiting": [{"key": key, "where": where} for key, where in others.items()]})
+        return
+    for each in said:
+        click.echo("\n".join([f"{each['title']}", *(f"  {line}" for line in _lines(each))]))
+    click.echo(f"{len(said)} open pages. {len(others)} other alerts wait.")
+    if others:
+        reasons = sorted({(receiver, why) for where in others.values() for receiver, why in where.items()})
+        click.echo(table([["", receiver, why] for receiver, why in reasons]))
+
+
+@alerts_command.command("test")
+@click.option("--route", help="Only this route; all that the environment and alerts.yaml name by default.")
+@click.option("--json", "as_json", is_flag=True, help="Print who took it as JSON.")
+def test_alerts(route: str | None, as_json: bool) -> int:
+    """Send a test message to each receiver, and say who took it. Exit code 3 if one did not.
+
+    No address is printed. A receiver that had said it is gone is served again if it answers.
+
+    \b
+    Example:
+      gov alerts test
+      gov alerts test --route credit-risk-oncall
+    """
+    project, routes = here(), routes_from(os.environ)
+    place = workplace()
+    settings = load_settings(project.root)
+    names = [route] if route else sorted({DEFAULT_ROUTE, *settings.routes, *routes})
+    if not routes:
+        raise WrongUse("No receiver is declared. Set GOV_ALERT_URLS to an address (docs/alerts.md).")
+    found = try_receivers(place.store, routes, names, place.now)
+    if as_json:
+        print_json({name: refusal.words if refusal else None for name, refusal in found.items()})
+    else:
+        click.echo(table([[name, refusal.words if refusal else "took it"] for name, refusal in found.items()]))
+    return 3 if any(found.values()) else 0
+
+
+def _signed(place: Workplace, connection: Connection, pages: Collection[Page]) -> set[str]:
+    """The acknowledgements whose signature was verified, by act."""
+    if not any(page.ack and page.ack.act for page in pages):
+        return set()
+    return {each.id for each in acts_of(connection, place.roster(connection), "acknowledge")}
+
+
+def _told(
+    page: Page, settings: AlertSettings, signed: Collection[str], waiting: dict[str, str], now: datetime
+) -> dict[str, Any]:
+    alert, ack = page.alert, page.ack
+    steps = [] if ack else settings.escalations(alert)
+    coming = next((step for step in steps if step.at > now), None)
+    return {
+        "key": alert.key,
+        "title": alert.title,
+        "system": alert.system,
+        "control": alert.control,
+        "since": str(alert.partition),
+        "severity": alert.severity,
+        "told": alert.raised_at.isoformat(),
+        "routes": settings.routes_of(alert),
+        "acknowledged": ack
+        and {"by": ack.person, "at": ack.at.isoformat(), "why": ack.why, "signed": ack.act in signed},
+        "escalated": [step.route for step in steps if step.at <= now],
+        "next": coming and {"route": coming.route, "at": coming.at.isoformat()},
+        "waiting": waiting,
+    }
+
+
+def _lines(page: dict[str, Any]) -> list[str]:
+    ack, coming = page["acknowledged"], page["next"]
+    seen = "by nobody"
+    if ack:
+        seen = f"by {ack['by']} ({'signed' if ack['signed'] else 'not signed'}), {ack['at'][:16]}: {ack['why']}"
+    return [
+        f"since {page['since']}, told {page['told'][:16]} to {', '.join([*page['routes'], *page['escalated']])}",
+        f"acknowledged {seen}",
+        *([f"goes to {coming['route']} at {coming['at'][:16]} UTC"] if coming else []),
+        *(f"waits: {receiver}: {why}" for receiver, why in page["waiting"].items()),
+        f"key: {page['key']}",
+    ]
