@@ -20,7 +20,7 @@ from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.evidence import DEMO_KEY_NAME
 from gov_pipelines.notify import routes_from
-from gov_pipelines.policy import SystemDeclaration
+from gov_pipelines.policy import SystemDeclaration, partition_key
 from gov_pipelines.store import pending_count, reading, verdicts_of
 
 _RED = {"fail", "missing"}
@@ -110,7 +110,7 @@ def run_audits(
             verdicts = {row.control: row.verdict for row in verdicts_of(connection, system, run.partition)}
         again = run.partition not in asked
         asked.discard(run.partition)
-        told = {"partition": run.partition.isoformat(), "verdicts": verdicts, "again": again}
+        told = {"partition": partition_key(run.partition), "verdicts": verdicts, "again": again}
         results.append({"system": system} | asdict(run) | told)
         if not quiet:
             click.echo(_line(results[-1], named=len(work) > 1))

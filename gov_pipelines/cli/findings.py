@@ -24,7 +24,7 @@ from gov_pipelines.people import (
     start_clock,
 )
 from gov_pipelines.people.findings import REPORT_WITHIN
-from gov_pipelines.policy import control_key, did_you_mean
+from gov_pipelines.policy import control_key, did_you_mean, partition_key
 from gov_pipelines.policy.kinds import Incident
 from gov_pipelines.store import Connection, reading
 
@@ -244,7 +244,7 @@ def _facts(place: Workplace, found: Finding) -> list[tuple[str, str | None]]:
 def _record(place: Workplace, found: Finding) -> dict[str, Any]:
     said = {name: value for name, value in asdict(found).items() if name not in _CONFIDED}
     for name in ("red", "accepted"):
-        said[name] = {day.isoformat(): count for day, count in sorted(said[name].items())}
+        said[name] = {partition_key(day): count for day, count in sorted(said[name].items())}
     derived = {
         "days_open": found.days_open(place.now),
         "occurrences": found.occurrences,

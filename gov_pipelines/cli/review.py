@@ -20,7 +20,7 @@ from gov_pipelines.people import Act, Case, Hand, Review, SignedAct, facts_of, o
 from gov_pipelines.pipeline.clearing import CLEARED, HELD, clear, open_day, people_of
 from gov_pipelines.pipeline.holds import Day, Statement, reviewer_of
 from gov_pipelines.pipeline.night import Night
-from gov_pipelines.policy import BoundClause, SystemDeclaration, did_you_mean
+from gov_pipelines.policy import BoundClause, SystemDeclaration, did_you_mean, partition_key
 from gov_pipelines.policy.kinds import HumanReview
 from gov_pipelines.store import Opening, note_opening, opened_at, read_frame
 
@@ -57,7 +57,7 @@ def waiting(system: str, on: datetime | None, as_json: bool) -> None:
     """
     place = workplace()
     files = _days(place, place.system(system), day_of(on), HELD)
-    held = [read_frame(file).with_columns(day=pl.lit(day.isoformat())) for day, file in files.items()]
+    held = [read_frame(file).with_columns(day=pl.lit(partition_key(day))) for day, file in files.items()]
     rows = pl.concat(held).to_dicts() if held else []
     single = [row for row in rows if row["on_fail"] == "hold_decision"]
     names = ("day", "control", "on_fail", "reason", "may_release")
@@ -243,7 +243,7 @@ def _review(
             snapshot, key_id = case.snapshot, hand.signer.public.keyid
             opened = opened_at(connection, key_id, system, decision, snapshot.revision)
             review = Review(
-                partition=snapshot.partition.isoformat(),
+                partition=partition_key(snapshot.partition),
                 revision=snapshot.revision,
                 snapshot=snapshot.payload_sha256,
                 control=case.control,

@@ -12,7 +12,7 @@ import polars as pl
 from gov_pipelines.decisions.joins import InputDigest, digest_of, join_attributes, join_reviews
 from gov_pipelines.decisions.log import canonical, columns_to_read, source_columns
 from gov_pipelines.decisions.places import During, Place, open_sources
-from gov_pipelines.policy import SystemDeclaration
+from gov_pipelines.policy import SystemDeclaration, partition_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +118,14 @@ def elsewhere(home_logs: Iterable[Path], ids: pl.Series) -> dict[date, int]:
     """How many of a day's decisions stand in the logs of other days too: a correction moved them to another day.
 
     Args:
-        home_logs: the system's other logs, each `.../<YYYY-MM-DD>/decision_log.parquet`.
+        home_logs: the system's other logs, each `.../<partition>/decision_log.parquet`.
         ids: the day's `decision_id`, each once.
 
     Returns:
         The days that have any, oldest first, and how many.
     """
     wanted = pl.LazyFrame({"decision_id": ids})
-    days = {date.fromisoformat(path.parent.name): path for path in home_logs}
+    days = {partition_of(path.parent.name): path for path in home_logs}
     scans = [pl.scan_parquet(path, glob=False).select("decision_id") for path in days.values()]
     counts = pl.collect_all([scan.join(wanted, on="decision_id", how="semi").select(pl.len()) for scan in scans])
     return {day: count.item() for day, count in sorted(zip(days, counts, strict=True)) if count.item()}

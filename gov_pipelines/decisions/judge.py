@@ -11,7 +11,7 @@ import polars as pl
 from gov_pipelines.decisions.clocks import clock_between
 from gov_pipelines.decisions.rules import RULES, VERDICT, Hearing, Ruling
 from gov_pipelines.measure import Measurement
-from gov_pipelines.policy import BoundClause, SystemDeclaration
+from gov_pipelines.policy import BoundClause, SystemDeclaration, partition_key
 
 REASONS_SCHEMA = {
     "decision_id": pl.String(),
@@ -101,7 +101,7 @@ def judge_decisions(
     )
     ours, requesters, first, last = facts.collect(engine="streaming").row(0)
     if not ours:
-        raise ValueError(f"the log holds decisions outside {partition.isoformat()} in {declaration.zone}")
+        raise ValueError(f"the log holds decisions outside {partition_key(partition)} in {declaration.zone}")
     asked = requesters or "requester" in declaration.columns
     clock = clock_between(declaration.zone, first, last)
     hearing = Hearing(declaration, partition, as_of, columns, asked, clock)

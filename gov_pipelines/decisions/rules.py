@@ -93,7 +93,7 @@ def approved_model(control: ApprovedModel, hearing: Hearing) -> Ruling:
     models = control.models or hearing.declaration.intake.models
     if not models:
         return first_of(otherwise=("undecidable", "no approved models are declared"))
-    version, day = pl.col("model_version"), hearing.partition
+    version, day = pl.col("model_version"), hearing.declaration.calendar.day(hearing.partition)
     approved = [
         model.version
         for model in models

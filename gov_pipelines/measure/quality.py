@@ -12,7 +12,7 @@ from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure.intervals import wilson
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.tallies import Tally
-from gov_pipelines.policy.declaration import Range, SystemDeclaration
+from gov_pipelines.policy.declaration import ROWS, Range, SystemDeclaration
 from gov_pipelines.policy.durations import Duration
 from gov_pipelines.policy.kinds import Freshness, LogQuality, OperatingRange
 
@@ -60,7 +60,7 @@ def _share(metric: str, attribute: tuple[str, ...], count: int, n: int, also: st
 
 
 def range_measurements(tally: Tally, control: OperatingRange, declaration: SystemDeclaration) -> list[Measurement]:
-    """Rows outside each range, and days whose number of rows is outside `rows_per_day`.
+    """Rows outside each range, and days or hours whose number of rows is outside `rows_per_day` or `rows_per_hour`.
 
     The control's ranges, else the declaration's. `rows_outside_range` counts rows with a value; missing ones are
     log quality. `days_outside_range` counts accepted and quarantined rows of each partition, without duplicates.
@@ -69,7 +69,7 @@ def range_measurements(tally: Tally, control: OperatingRange, declaration: Syste
     """
     ranges = control.ranges or declaration.operating_range
     return [
-        _days_outside(tally, limits) if column == "rows_per_day" else _rows_outside(tally, column, limits)
+        _days_outside(tally, column, limits) if column in ROWS else _rows_outside(tally, column, limits)
         for column, limits in ranges.items()
     ]
 
@@ -101,7 +101,8 @@ def _rows_outside(tally: Tally, column: str, limits: Range) -> Measurement:
     return replace(row, value=float(below + above), note=note) if n else row
 
 
-def _days_outside(tally: Tally, limits: Range) -> Measurement:
+def _days_outside(tally: Tally, column: str, limits: Range) -> Measurement:
+    unit = column.removeprefix("rows_per_")
     low, high = (math.inf * sign if limit is None else limit for sign, limit in zip((-1, 1), limits, strict=True))
     days = tally.days.select("partition", rows=pl.col("accepted") + pl.col("quarantined"))
     outside = days.filter(~pl.col("rows").is_between(low, high))
@@ -110,10 +111,10 @@ def _days_outside(tally: Tally, limits: Range) -> Measurement:
         told = [f"{days['rows'][0]:,} rows"]
     return Measurement(
         "days_outside_range",
-        ("rows_per_day",),
+        (column,),
         value=float(outside.height) if days.height else None,
         n=days.height,
-        method=f"count of days whose rows are outside {in_words(limits)}",
+        method=f"count of {unit}s whose rows are outside {in_words(limits)}",
         note=", ".join(told) or ("no partitions" if not days.height else None),
         tested=low > 0 or high < math.inf,
     )
@@ -128,7 +129,9 @@ def freshness_measurement(
     after the partition, it has no value.
     """
     if control.of is not None:
-        return _document(control.of, declaration.documents.get(control.of), control.within, partition)
+        return _document(
+            control.of, declaration.documents.get(control.of), control.within, declaration.calendar.day(partition)
+        )
     _, end = declaration.calendar.span(partition)
     newest = tally.newest
     return Measurement(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from itertools import islice
 
 import polars as pl
@@ -12,11 +12,12 @@ import polars as pl
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure.bins import in_order, upper_half
 from gov_pipelines.measure.means import UNIT
-from gov_pipelines.policy.declaration import Range, SystemDeclaration
+from gov_pipelines.policy.calendar import Partition, partition_key
+from gov_pipelines.policy.declaration import ROWS, Range, SystemDeclaration
 
 ACCOUNTS = ("source_count", "accepted", "quarantined", "duplicate", "undated")
 OUTCOMES = ("favorable", "unfavorable", "undecided")
-DAYS = {"partition": pl.Date, **dict.fromkeys(ACCOUNTS, pl.Int64)}
+DAYS = {"partition": pl.String, **dict.fromkeys(ACCOUNTS, pl.Int64)}
 TABLES: dict[str, dict[str, type[pl.DataType]]] = {
     "categories": {"column": pl.String, "value": pl.String, "n": pl.Int64},
     "histograms": {"column": pl.String, "bin": pl.Int64, "n": pl.Int64},
@@ -33,7 +34,7 @@ class Tally:
     """Counts of accepted rows over one or more partitions. Every `n` is positive: what is absent is zero.
 
     Attributes:
-        days: one row a partition: `partition`, then the row accounting (`source_count` = `accepted` + `quarantined`
+        days: one row a partition: `partition` (its key), then the row accounting (`source_count` = `accepted` + `quarantined`
             + `duplicate`; `undated`).
         cells: protected attributes and strata (text, null where unknown), `outcome`, `n`.
         categories: `column`, `value` (null where missing), `n`, for the decision and each category.
@@ -80,7 +81,7 @@ def tally(
     log: pl.DataFrame | pl.LazyFrame,
     declaration: SystemDeclaration,
     rows: Mapping[str, int],
-    partition: date,
+    partition: Partition,
     ranges: Iterable[tuple[str, Range]] = (),
     moments: Iterable[str] = (),
 ) -> Tally:
@@ -104,7 +105,7 @@ def tally(
     numbers = _columns(declaration, "number", _CANONICAL_NUMBERS, present)
     categories = _columns(declaration, "category", _CANONICAL_CATEGORIES, present)
     asked = {**declaration.operating_range}
-    asked.pop("rows_per_day", None)
+    asked = {name: limits for name, limits in asked.items() if name not in ROWS}
     limits = sorted({*asked.items(), *ranges}, key=repr)
     summed = sorted({*moments})
     needed = ["decided_at", *dimensions, *numbers, *categories, *summed, *(column for column, _ in limits)]
@@ -144,7 +145,9 @@ def tally(
     missing = empty.unpivot(variable_name="column", value_name="n").with_columns(missing=True)
     nulls = [missing, missing.with_columns(missing=False, n=rows["accepted"] - pl.col("n"))]
     return Tally(
-        days=pl.DataFrame([{"partition": partition} | {name: rows[name] for name in ACCOUNTS}], schema=DAYS),
+        days=pl.DataFrame(
+            [{"partition": partition_key(partition)} | {name: rows[name] for name in ACCOUNTS}], schema=DAYS
+        ),
         cells=_summed([cells], cell_schema(dimensions)),
         nulls=_summed(nulls, TABLES["nulls"]),
         newest=newest.item(),

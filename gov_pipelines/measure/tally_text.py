@@ -23,7 +23,7 @@ def tally_json(tally: Tally) -> bytes:
     document: dict[str, Any] = {
         "format": FORMAT,
         "dimensions": list(tally.dimensions),
-        "days": _rows(tally.days.with_columns(pl.col("partition").dt.to_string("iso"))),
+        "days": _rows(tally.days),
         "newest": tally.newest.isoformat() if tally.newest else None,
         "merged_below": tally.merged_below,
         "cells": _rows(tally.cells),
@@ -41,9 +41,8 @@ def tally_from_json(data: bytes) -> Tally:
     """
     try:
         found = json.loads(data)
-        days = pl.DataFrame(found["days"], schema={**DAYS, "partition": pl.String}, orient="row")
         tally = Tally(
-            days=days.with_columns(pl.col("partition").str.to_date("%Y-%m-%d")),
+            days=pl.DataFrame(found["days"], schema=DAYS, orient="row"),
             cells=pl.DataFrame(found["cells"], schema=cell_schema(found["dimensions"]), orient="row"),
             newest=datetime.fromisoformat(found["newest"]) if found["newest"] else None,
             merged_below=found["merged_below"],

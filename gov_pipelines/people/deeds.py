@@ -18,7 +18,7 @@ from gov_pipelines.people.acts import Act, Kind, record_act, sign_act
 from gov_pipelines.people.findings import Finding, due_date
 from gov_pipelines.people.roster import Enrolment, Roster
 from gov_pipelines.people.waivers import Waiver, longest
-from gov_pipelines.policy import Clause, Policy, SystemDeclaration, control_key
+from gov_pipelines.policy import Clause, Policy, SystemDeclaration, control_key, partition_key
 from gov_pipelines.policy.kinds import Incident
 from gov_pipelines.store import Connection, FindingEvent, record_findings
 from gov_pipelines.store.findings import FindingEventKind
@@ -168,7 +168,7 @@ def accept(
     if finding.state == "closed":
         raise WrongUse(f"{finding.id} is closed already: {finding.evidence}.")
     role = hand.role(f"accept {finding.id}", entitled)
-    breaches = {day.isoformat(): count for day, count in finding.red.items()}
+    breaches = {partition_key(day): count for day, count in finding.red.items()}
     said = {"finding": finding.id, "why": words(why, "reason"), "breaches": breaches}
     act = hand.sign(connection, "accept", role, finding.system, said, now)
     record_findings(connection, [_event(finding, "accepted", {}, now, act)])

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.people.acts import SignedAct
 from gov_pipelines.people.working_days import later
-from gov_pipelines.policy import Clause, Duration, SystemDeclaration
+from gov_pipelines.policy import Clause, Duration, SystemDeclaration, partition_key
 from gov_pipelines.policy.kinds import BoundControl
 from gov_pipelines.store import FindingEvent, VerdictRow
 
@@ -224,7 +224,9 @@ def _acted(finding: Finding, signed: SignedAct) -> Finding:
     """What a signed acceptance or report makes of a finding. The later of the person's word and our clock counts."""
     match signed.act.kind, signed.act.subject:
         case "accept", {"why": str(why), "breaches": dict(said)}:
-            accepted = {day: breaches for day in finding.red if isinstance(breaches := said.get(day.isoformat()), int)}
+            accepted = {
+                day: breaches for day in finding.red if isinstance(breaches := said.get(partition_key(day)), int)
+            }
             return replace(
                 finding,
                 state="closed",
@@ -279,7 +281,7 @@ def events_of_night(
     def event(kind: Literal["opened", "joined", "closed", "reopened"], said: dict[str, Any]) -> FindingEvent:
         name = finding_id(row.system, row.control)
         return FindingEvent(
-            key=f"{name}|{row.partition.isoformat()}|{row.revision}|{'closed' if kind == 'closed' else 'red'}",
+            key=f"{name}|{partition_key(row.partition)}|{row.revision}|{'closed' if kind == 'closed' else 'red'}",
             finding=name,
             event=kind,
             system=row.system,

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from gov_pipelines.evidence import canonical
 from gov_pipelines.people.acts import SignedAct
+from gov_pipelines.policy import partition_key
 
 COMES_LATER = frozenset(
     {"reviewer", "reviewer_role", "reviewed_at", "review_outcome", "notice_sent_at", "label", "label_at", "source_seq"}
@@ -148,7 +149,7 @@ def objection(signed: SignedAct, case: Case, snapshots: Mapping[tuple[str, int],
     due = canonical.instant(case.before) if case.before else ""
     problems = (
         (
-            about != (snapshot.system, snapshot.partition.isoformat(), case.decision_id, case.control),
+            about != (snapshot.system, partition_key(snapshot.partition), case.decision_id, case.control),
             "it is a review of another decision",
         ),
         (
@@ -197,7 +198,7 @@ def standing_review(
 
 def release_subject(snapshot: Snapshot, control: str) -> dict[str, Any]:
     """What an approver signs to release a day that a control holds: this revision, and no other."""
-    day, revision = snapshot.partition.isoformat(), snapshot.revision
+    day, revision = partition_key(snapshot.partition), snapshot.revision
     return {"partition": day, "revision": revision, "snapshot": snapshot.payload_sha256, "control": control}
 
 

@@ -10,7 +10,7 @@ Dagster orders and shows the steps; what they do is in `night.py`, and what they
 # No deferred annotations here: Dagster compares that of `context` with its classes, as it stands.
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pkgutil import resolve_name
 from typing import Any
 
@@ -23,6 +23,7 @@ from gov_pipelines.pipeline.graph import SystemGraph
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.metadata import shown
 from gov_pipelines.pipeline.names import SNAPSHOT
+from gov_pipelines.policy import partition_of
 
 RETRIES = 3
 """Times a source is asked again before its window is missed."""
@@ -146,7 +147,7 @@ def _asset(graph: SystemGraph, step: Step) -> dg.AssetsDefinition:
     def run(context: dg.AssetExecutionContext, audit: AuditHome) -> Iterator[Any]:
         at = context.run.tags.get(AS_OF)
         as_of = datetime.fromisoformat(at) if at else None
-        night = audit.night(graph, date.fromisoformat(context.partition_key), run_id=context.run.run_id, as_of=as_of)
+        night = audit.night(graph, partition_of(context.partition_key), run_id=context.run.run_id, as_of=as_of)
         try:
             result = resolve_name(f"{__package__}.{step.does}")(night)
         except SourceUnreachable as error:

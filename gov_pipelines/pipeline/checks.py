@@ -11,7 +11,6 @@ import warnings
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -20,7 +19,7 @@ from gov_pipelines.pipeline.graph import SystemGraph
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.metadata import markdown_table, shown
 from gov_pipelines.pipeline.names import SNAPSHOT
-from gov_pipelines.policy import BoundClause
+from gov_pipelines.policy import BoundClause, partition_of
 
 if TYPE_CHECKING:
     from gov_pipelines.measure.measurement import Measurement
@@ -50,7 +49,7 @@ def control_checks(graph: SystemGraph) -> dg.AssetChecksDefinition | None:
         from gov_pipelines.pipeline.signing import verdict_rows  # noqa: PLC0415  (as above)
         from gov_pipelines.validate import outcome  # noqa: PLC0415  (as above)
 
-        night = audit.night(graph, date.fromisoformat(context.partition_key), run_id=context.run.run_id)
+        night = audit.night(graph, partition_of(context.partition_key), run_id=context.run.run_id)
         rows = {row.control: row for row in verdict_rows(night)}
         measured = measurements_of(night) if rows else {}
         bound = {each.key: each for each in night.bound}

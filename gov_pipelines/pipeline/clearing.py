@@ -23,7 +23,7 @@ from gov_pipelines.pipeline.holds import Clearing, Day, People, Statement, clear
 from gov_pipelines.pipeline.night import Answer, Night, StepResult
 from gov_pipelines.pipeline.signing import decision_leaves
 from gov_pipelines.pipeline.verdicts import policies_in_force
-from gov_pipelines.policy import controls_in_force, digest_while, log_schema
+from gov_pipelines.policy import controls_in_force, digest_while, log_schema, partition_key
 from gov_pipelines.store import (
     Connection,
     SnapshotRow,
@@ -86,7 +86,7 @@ def people_of(night: Night, connection: Connection) -> People:
         releases=acts_of(connection, roster, "release", night.system),
         approvals=acts_of(connection, roster, "approve", night.system),
         waived=frozenset(each.clause for each in waivers if each.system == night.system and each.stands(now)),
-        snapshots={(row.partition.isoformat(), row.revision): row.payload_sha256 for row in signed},
+        snapshots={(partition_key(row.partition), row.revision): row.payload_sha256 for row in signed},
     )
 
 
@@ -161,7 +161,7 @@ def _statement(night: Night, row: SnapshotRow | None) -> Statement | str:
     said = package.predicate
     ours = (package.payload_sha256, package.key_id) == (row.payload_sha256, _authority(night).keyid)
     about = (said["system"], said["partition"]["key"], said["revision"])
-    if not ours or about != (row.system, row.partition.isoformat(), row.revision):
+    if not ours or about != (row.system, partition_key(row.partition), row.revision):
         return "the snapshot of the day was not signed with the home's key"
     return Statement(
         snapshot=Snapshot(row.system, row.partition, row.revision, row.payload_sha256),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -12,6 +11,7 @@ import polars as pl
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.pipeline.assets import STEPS
+from gov_pipelines.policy import partition_of
 
 _GENERATED = {(step.name,) for step in STEPS}
 
@@ -72,7 +72,5 @@ class ArtifactFiles(dg.ConfigurableIOManager):
 
         system, *name = key.path
         home = Home(Path(self.home))
-        folder = (
-            home.partition_dir(system, date.fromisoformat(partition)) if partition else home.root / "artifacts" / system
-        )
+        folder = home.partition_dir(system, partition_of(partition)) if partition else home.root / "artifacts" / system
         return folder / name[0] if tuple(name) in _GENERATED else folder / "extensions" / "__".join(name)

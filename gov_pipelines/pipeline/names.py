@@ -8,6 +8,7 @@ from datetime import date
 from urllib.parse import quote, urlencode
 
 from gov_pipelines.errors import ConfigurationError, Mistake
+from gov_pipelines.policy import partition_key
 
 SNAPSHOT = "compliance_snapshot"
 """The asset that carries one check per control."""
@@ -51,5 +52,5 @@ def check_url(base: str, system: str, control: str, partition: date) -> str:
         control: its key, `<policy>/<clause id>`.
         partition: the day meant. The page lists the check's evaluations by partition, newest first.
     """
-    query = urlencode({"view": "checks", "checkDetail": check_name(control), "partition": partition.isoformat()})
+    query = urlencode({"view": "checks", "checkDetail": check_name(control), "partition": partition_key(partition)})
     return f"{base.rstrip('/')}/assets/{quote(system)}/{SNAPSHOT}?{query}"

@@ -56,6 +56,7 @@ from gov_pipelines.measure import (
 )
 from gov_pipelines.measure import tally as count
 from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force
+from gov_pipelines.policy.declaration import ROWS, rows_range
 from gov_pipelines.policy.kinds import (
     AccessPattern,
     DataAccess,
@@ -103,7 +104,7 @@ class Night:
         project: folder that file sources are relative to.
         declaration: the system.
         policies: every version of every policy; which is in force depends on the partition.
-        partition: the local day.
+        partition: the local day, or the hour.
         as_of: the instant from which the audit looks: what happened later has not happened.
         environ: where named secrets are read.
         run_id: of the Dagster run.
@@ -137,6 +138,11 @@ class Night:
     def folder(self) -> Path:
         """Where this partition's files are."""
         return self.home.partition_dir(self.system, self.partition)
+
+    @property
+    def day(self) -> date:
+        """The local day of the partition: its own, or that of the hour's start."""
+        return self.declaration.calendar.day(self.partition)
 
     @cached_property
     def bound(self) -> list[BoundClause]:
@@ -311,7 +317,7 @@ def tally(night: Night) -> StepResult:
         for bound in night.bound
         if isinstance(bound.control, OperatingRange)
         for limit in bound.control.ranges.items()
-        if limit[0] != "rows_per_day"
+        if limit[0] not in ROWS
     ]
     moments = {bound.control.of for bound in night.bound if isinstance(bound.control, Fairness) and bound.control.of}
     counted = count(log, night.declaration, counts, night.partition, ranges, moments)
@@ -420,7 +426,7 @@ def presence_of(night: Night) -> dict[str, tuple[int, int]]:
 
 def may_be_empty(declaration: SystemDeclaration) -> bool:
     """Whether a day without a decision is in the declared range."""
-    return declaration.operating_range.get("rows_per_day", (None, None))[0] == 0
+    return rows_range(declaration.operating_range)[0] == 0
 
 
 def _arrived(night: Night, day: date) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from gov_pipelines.decisions import judge_decisions, judged_controls
-from gov_pipelines.policy import Policy, SystemDeclaration, controls_in_force, in_force
+from gov_pipelines.policy import Policy, SystemDeclaration, controls_in_force, in_force, partition_key
 from gov_pipelines.store import Home
 
 
@@ -24,21 +24,25 @@ def overdue(
     number is no such case: signing refuses it.
     """
     for day, log in home.audited(declaration.system, "decision_log.parquet").items():
-        if declaration.starts <= day < before and (
-            _governed_anew(home, declaration, policies, day)
-            or _ran_out(log.parent, declaration, policies, day=day, as_of=as_of)
+        if (
+            declaration.calendar.has(day)
+            and day < before
+            and (
+                _governed_anew(home, declaration, policies, day)
+                or _ran_out(log.parent, declaration, policies, day=day, as_of=as_of)
+            )
         ):
             yield day
 
 
 def _governed_anew(home: Home, declaration: SystemDeclaration, policies: Sequence[Policy], day: date) -> bool:
     """Whether the package of the latest revision holds other policies than those now in force on its day."""
-    revisions = (home.evidence_dir(declaration.system) / day.isoformat()).glob("r[0-9]*")
+    revisions = (home.evidence_dir(declaration.system) / partition_key(day)).glob("r[0-9]*")
     latest = max(revisions, key=lambda each: int(each.name[1:]), default=None)
     if latest is None or not (latest / "tally.json").is_file():
         return False  # not signed, or signed as missed: nothing was judged under any text
     used = {file.stem for file in latest.glob("policy.*.json")}
-    found = (in_force(policies, name, day) for name in declaration.policies)
+    found = (in_force(policies, name, declaration.calendar.day(day)) for name in declaration.policies)
     return used != {f"policy.{each.policy}@{each.version}" for each in found if each is not None}
 
 

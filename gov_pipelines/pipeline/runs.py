@@ -16,6 +16,7 @@ from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.names import SNAPSHOT
 from gov_pipelines.pipeline.overdue import overdue
 from gov_pipelines.pipeline.watch import settle, unfinished
+from gov_pipelines.policy import partition_key
 from gov_pipelines.store import Home
 
 # Dagster's events go to its own log, where the UI shows them; on the console they would bury ours.
@@ -86,7 +87,7 @@ def audit(
     def run_day(day: date, moment: datetime | None) -> None:
         tags = {AS_OF: moment.isoformat()} if moment else {}
         result = job.execute_in_process(
-            run_config=_QUIET, partition_key=day.isoformat(), instance=instance, raise_on_error=False, tags=tags
+            run_config=_QUIET, partition_key=partition_key(day), instance=instance, raise_on_error=False, tags=tags
         )
         runs.append(_settled(instance, result.dagster_run, home, day))
         if progress:
@@ -119,7 +120,7 @@ def _job(repository: dg.RepositoryDefinition, system: str, partitions: Sequence[
         raise WrongUse(f"There is no system {system!r}. See the folders in assets/.")
     job = repository.get_job(job_name(system))
     over = set(job.partitions_def.get_partition_keys(current_time=datetime.now(UTC))) if job.partitions_def else set()
-    if strange := [day.isoformat() for day in partitions if day.isoformat() not in over]:
+    if strange := [key for key in map(partition_key, partitions) if key not in over]:
         raise WrongUse(
             f"{', '.join(strange)}: no partition of {system}, or not over yet. "
             f"It has {len(over)}{f', {min(over)} to {max(over)}' if over else ''}."

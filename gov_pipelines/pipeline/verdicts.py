@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from gov_pipelines.measure import Judgement
 from gov_pipelines.pipeline.night import Night, StepResult, may_be_empty, measurements_of, presence_of
 from gov_pipelines.policy import BoundClause, Policy, control_keys, controls_in_force, in_force
+from gov_pipelines.policy.declaration import rows_range
 from gov_pipelines.policy.kinds import AccessPattern, Expectation, Freshness
 from gov_pipelines.store import VerdictRow, put_verdicts, reading, snapshot_of
 from gov_pipelines.validate import compile_suites, run_suite
@@ -54,7 +55,7 @@ def next_revision(night: Night) -> int:
 
 def policies_in_force(night: Night) -> list[Policy]:
     """The version of each of the system's policies in force on this day."""
-    found = (in_force(night.policies, name, night.partition) for name in night.declaration.policies)
+    found = (in_force(night.policies, name, night.day) for name in night.declaration.policies)
     return [policy for policy in found if policy is not None]
 
 
@@ -76,8 +77,15 @@ def _nothing_arrived(night: Night) -> str | None:
         return None
     if may_be_empty(night.declaration):
         return None
-    least = night.declaration.operating_range.get("rows_per_day", (None, None))[0]
-    expected = f"at least {least:g} a day" if least else "some: no rows_per_day of 0 is declared"
+    least, unit = (
+        rows_range(night.declaration.operating_range)[0],
+        "hour" if night.declaration.calendar.hourly else "day",
+    )
+    expected = (
+        f"at least {least:g} a{'n' * (unit == 'hour')} {unit}"
+        if least
+        else f"some: no rows_per_{unit} of 0 is declared"
+    )
     return f"No decision arrived for {night.partition}; expected {expected}."
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -18,7 +18,7 @@ from gov_pipelines.errors import ConfigurationError, GovError
 from gov_pipelines.pipeline.graph import SystemGraph, read_graph
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.names import SNAPSHOT
-from gov_pipelines.policy import controls_in_force
+from gov_pipelines.policy import controls_in_force, partition_of
 
 if TYPE_CHECKING:
     from dagster._core.execution.plan.objects import StepFailureData
@@ -111,7 +111,7 @@ def settle(instance: dg.DagsterInstance, run: dg.DagsterRun, audit: AuditHome, n
         for graph in graphs.values():
             # Of a system whose declaration is broken nobody can say what its window is; its alert is in the outbox.
             if graph is not None and partition is not None:
-                night = audit.night(graph, date.fromisoformat(partition), run_id=run.run_id)
+                night = audit.night(graph, partition_of(partition), run_id=run.run_id)
                 sign_missed(night, left.reason or NO_SNAPSHOT)
     finally:
         delivery = audit.deliver(now)
@@ -178,7 +178,7 @@ def _alerts(
     from gov_pipelines.store import Alert  # noqa: PLC0415  (as above)
 
     named = run.tags.get(_PARTITION) or run.tags.get(DAY)
-    day = date.fromisoformat(named) if named else (now - timedelta(days=1)).date()
+    day = partition_of(named) if named else (now - timedelta(days=1)).date()
     for system, graph in graphs.items():
         bound = controls_in_force(graph.policies, graph.declaration, day) if graph else []
         routes = tuple(sorted({route for each in bound for route in each.control.notify}))

@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from gov_pipelines.errors import Mistake
 from gov_pipelines.policy.columns import MOMENT, NUMBER, counted_columns, log_schema
-from gov_pipelines.policy.consistency import ROWS_PER_DAY, mistakes_in_rule
+from gov_pipelines.policy.consistency import mistakes_in_rule, rows_name
 from gov_pipelines.policy.declaration import ApprovedModel as ModelApproval
 from gov_pipelines.policy.declaration import MayDecide, Range, SystemDeclaration
 from gov_pipelines.policy.difference import includes
@@ -144,7 +144,7 @@ def _named(control: Control, declaration: SystemDeclaration) -> tuple[list[tuple
             named = [(("before",), before)]
         case OperatingRange():
             named = [(("ranges",), name) for name in control.ranges]
-            fitting = [ROWS_PER_DAY, *(name for name, dtype in schema.items() if dtype == NUMBER)]
+            fitting = [rows_name(declaration), *(name for name, dtype in schema.items() if dtype == NUMBER)]
             what = "a column of numbers"
         case LogQuality():
             named = [(("of", place), name) for place, name in enumerate(control.of)]

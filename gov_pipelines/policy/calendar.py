@@ -18,6 +18,7 @@ Partition = date
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
+_EIGHT_YEARS = 8 * 366
 KEY_OF_HOUR = "%Y-%m-%dT%HZ"
 
 
@@ -97,6 +98,14 @@ class Calendar:
             start_day = max(self.starts, first)
             every = (start_day + _DAY * each for each in range((last - start_day).days + 1))
         return [partition for partition in every if self.has(partition)]
+
+    @property
+    def first(self) -> Partition | None:
+        """The first partition; None where no day of `only_on` lies between the first day and the last."""
+        if self.hourly:
+            return _hour(self.span(self.starts)[0])
+        some_years = (self.starts + _DAY * each for each in range(_EIGHT_YEARS))  # 02-29 may be eight years away
+        return next((day for day in some_years if self.has(day)), None)
 
     def newest(self, now: datetime) -> Partition | None:
         """The newest partition that is over at an instant; None before the first one is."""

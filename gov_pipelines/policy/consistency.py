@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gov_pipelines.errors import Mistake
 from gov_pipelines.policy.columns import CANONICAL, NUMBER, TEXT, log_schema
-from gov_pipelines.policy.declaration import SystemDeclaration
+from gov_pipelines.policy.declaration import ROWS, SystemDeclaration
 from gov_pipelines.policy.document import Policy
 from gov_pipelines.policy.forbidden import protected_attribute, protected_in_rule
 from gov_pipelines.policy.kinds import Control, DataAccess, Expectation, Freshness
@@ -16,7 +16,6 @@ from gov_pipelines.policy.suggest import did_you_mean
 from gov_pipelines.policy.timeline import acts_of, on_fail_of
 from gov_pipelines.policy.yaml_file import Place, YamlFile
 
-ROWS_PER_DAY = "rows_per_day"
 _TALLY_NAMES = frozenset({"outcome", "n"})
 
 
@@ -96,10 +95,15 @@ def mistakes_in_rule(
 
 
 def _ranges(declaration: SystemDeclaration) -> _Found:
-    numbers = {name for name, dtype in log_schema(declaration).items() if dtype == NUMBER} | {ROWS_PER_DAY}
+    numbers = {name for name, dtype in log_schema(declaration).items() if dtype == NUMBER} | {rows_name(declaration)}
     for name in declaration.operating_range:
         if name not in numbers:
             yield ("operating_range", name), "is not a column of numbers", did_you_mean(name, numbers)
+
+
+def rows_name(declaration: SystemDeclaration) -> str:
+    """What the range of the rows of one partition is called."""
+    return ROWS[declaration.calendar.hourly]
 
 
 def _once(names: Iterable[str], place: Place) -> _Found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -62,7 +63,15 @@ def _lowest_first(ends: tuple[float | None, float | None]) -> tuple[float | None
     return ends
 
 
+ROWS = ("rows_per_day", "rows_per_hour")
+"""Names of ranges that are about the rows of a partition, not about a column."""
+
 Range = Annotated[tuple[float | None, float | None], AfterValidator(_lowest_first), Field(examples=["[0, 100]"])]
+
+
+def rows_range(ranges: Mapping[str, Range]) -> Range:
+    """How many rows a partition may have: of a day `rows_per_day`, of an hour `rows_per_hour`; open where neither is said."""
+    return next((limits for name, limits in ranges.items() if name in ROWS), (None, None))
 
 
 class Source(Strict):
@@ -307,6 +316,12 @@ class SystemDeclaration(Strict):
                 f"a day of {self.zone} does not begin at a full hour of UTC, so no hour lies in one day; write a zone that does, "
                 "such as `UTC`, or `partitions: daily`"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _any_day(self) -> SystemDeclaration:
+        if self.calendar.first is None:
+            raise ValueError("no day of `only_on` lies between `starts` and `ends`; write one that does")
         return self
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from gov_pipelines.policy.calendar import Partition
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Clause, Policy
 from gov_pipelines.policy.kinds import Acts, Control, OnFail
@@ -48,10 +49,10 @@ def in_force(policies: Iterable[Policy], name: str, on: date) -> Policy | None:
     )
 
 
-def controls_in_force(policies: Iterable[Policy], declaration: SystemDeclaration, on: date) -> list[BoundClause]:
-    """The controls on a system for a local date, in the order of its declaration and of the policies."""
+def controls_in_force(policies: Iterable[Policy], declaration: SystemDeclaration, on: Partition) -> list[BoundClause]:
+    """The controls on a system for a local date, or that of an hour's start, in the order of its declaration and of the policies."""
     known = list(policies)
-    versions = (in_force(known, name, on) for name in declaration.policies)
+    versions = (in_force(known, name, declaration.calendar.day(on)) for name in declaration.policies)
     return [bound for policy in versions if policy is not None for bound in bound_clauses(policy, declaration)]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from types import UnionType
 from typing import Any
 
-from gov_pipelines.policy.declaration import SystemDeclaration
+from gov_pipelines.policy.declaration import SystemDeclaration, rows_range
 from gov_pipelines.policy.demands import demand_of, spoken_of
 from gov_pipelines.policy.document import Clause
 from gov_pipelines.policy.kinds import (
@@ -66,9 +66,10 @@ def _least_rows(control: Fairness | LogQuality) -> int:
 
 def _most_rows(control: Fairness | LogQuality, declaration: SystemDeclaration) -> float:
     """The rows that a window of days holds at most; any number where the declaration does not say."""
-    most, days = declaration.operating_range.get("rows_per_day", (None, None))[1], control.window.days
-    days = 1 if control.window.span == "partition" else days
-    return float("inf") if most is None or days is None else most * days
+    most, days = rows_range(declaration.operating_range)[1], control.window.days
+    hours = 24 if declaration.calendar.hourly else 1
+    partitions = 1 if control.window.span == "partition" else days and days * hours
+    return float("inf") if most is None or partitions is None else most * partitions
 
 
 def _quarantined(control: OperatingRange, declaration: SystemDeclaration) -> bool:

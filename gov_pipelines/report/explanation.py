@@ -19,6 +19,8 @@ from gov_pipelines.policy import (
     SystemDeclaration,
     controls_in_force,
     in_force,
+    partition_key,
+    partition_of,
     waiver_words,
 )
 from gov_pipelines.store import Connection, Home, read_frame, snapshot_of, verdicts_of
@@ -90,7 +92,7 @@ class Explanation:
     def to_json(self) -> dict[str, Any]:
         """Plain data, dates as text."""
         said = asdict(self)
-        return {"partition": self.partition.isoformat(), **said.pop("clauses")} | {
+        return {"partition": partition_key(self.partition), **said.pop("clauses")} | {
             name: said[name] for name in ("decision", "system", "leaf", "held")
         }
 
@@ -134,7 +136,7 @@ def explain(
     clauses: dict[str, list[Said]] = {name: [] for name in _SECTIONS}
     judging = {each.key: each.control.judges for each in bound}
     for name in declaration.policies:
-        policy = in_force(policies, name, day)
+        policy = in_force(policies, name, declaration.calendar.day(day))
         if policy is None:
             continue
         for each in policy.clauses:
@@ -172,7 +174,7 @@ def _judged(
     names = ("decision_verdicts", "decision_reasons", "decision_log")
     verdicts, reasons, log = (read_frame(folder / f"{name}.parquet").filter(mine) for name in names)
     if as_of is not None:
-        day = date.fromisoformat(folder.name)
+        day = partition_of(folder.name)
         again = judge_decisions(log, bound, declaration, partition=day, as_of=as_of, explain_within=True).reasons
         reasons = pl.concat([again, reasons])  # what was stored comes last, and so stands
     why = {tuple(said): reason for *said, reason in reasons.select("control", "verdict", "reason").iter_rows()}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from gov_pipelines.errors import WrongUse
+from gov_pipelines.policy import partition_key, partition_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -57,12 +58,12 @@ class Home:
 
     def partition_dir(self, system: str, partition: date) -> Path:
         """Frames and tallies of one partition."""
-        return self.root / "artifacts" / system / partition.isoformat()
+        return self.root / "artifacts" / system / partition_key(partition)
 
     def audited(self, system: str, name: str) -> dict[date, Path]:
         """A file of each audited day that has it, oldest first."""
-        files = sorted((self.root / "artifacts" / system).glob(f"????-??-??/{name}"))
-        return {date.fromisoformat(file.parent.name): file for file in files}
+        files = sorted((self.root / "artifacts" / system).glob(f"????-??-??*/{name}"))
+        return {partition_of(file.parent.name): file for file in files}
 
     def evidence_dir(self, system: str) -> Path:
         """All snapshot packages of a system."""
@@ -70,7 +71,7 @@ class Home:
 
     def snapshot_dir(self, system: str, partition: date, revision: int) -> Path:
         """One snapshot package."""
-        return self.evidence_dir(system) / partition.isoformat() / f"r{revision}"
+        return self.evidence_dir(system) / partition_key(partition) / f"r{revision}"
 
 
 def write_atomic(path: Path, data: bytes) -> None:

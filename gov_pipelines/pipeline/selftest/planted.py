@@ -18,7 +18,7 @@ from gov_pipelines.measure import tally_from_json, tally_json
 from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.pipeline.selftest.setting import CannotFail, MadeUp, Row, Setting
-from gov_pipelines.policy import Policy, SystemDeclaration, log_schema
+from gov_pipelines.policy import Policy, SystemDeclaration, log_schema, partition_key
 from gov_pipelines.policy.declaration import Source
 from gov_pipelines.store import Home
 
@@ -86,7 +86,7 @@ def _copy(source: Night, target: Night) -> None:
     tally = tally_from_json((source.folder / "tally.json").read_bytes())
     moved = replace(
         tally,
-        days=tally.days.with_columns(partition=pl.lit(target.partition)),
+        days=tally.days.with_columns(partition=pl.lit(partition_key(target.partition))),
         newest=tally.newest and _moved(tally.newest, target.partition - source.partition, source.declaration.zone),
     )
     (target.folder / "tally.json").write_bytes(tally_json(moved))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, Happened, MadeUp, Plant, Row, Setting, longest
-from gov_pipelines.policy.declaration import Range
+from gov_pipelines.policy.declaration import ROWS, Range, rows_range
 from gov_pipelines.policy.kinds import Freshness, LogQuality, OperatingRange
 
 _NEVER_MISSING = ("decision_id", "decided_at", "decision")
@@ -39,15 +39,15 @@ def log_quality(setting: Setting, control: LogQuality) -> Plant:
 def operating_range(setting: Setting, control: OperatingRange) -> Plant:
     """For each range, a row or a day outside it."""
     ranges = control.ranges or setting.declaration.operating_range
-    columns = {column: limits for column, limits in ranges.items() if column != "rows_per_day"}
+    columns = {column: limits for column, limits in ranges.items() if column not in ROWS}
     for column in columns:
         setting.dtype(column)
     inside: Row = {column: low if low is not None else high for column, (low, high) in columns.items()}
-    usual = _usual_rows(ranges.get("rows_per_day", (None, None)))
+    usual = _usual_rows(rows_range(ranges))
     parts: list[Breach | str] = []
     for column, limits in ranges.items():
         try:
-            if column == "rows_per_day":
+            if column in ROWS:
                 row, count = inside, _too_few_or_many(limits)
                 what = f"{count:,} rows a day"
             else:
@@ -64,7 +64,7 @@ def freshness(setting: Setting, control: Freshness) -> Plant:
     if control.of is not None:
         return _document(setting, control)
     days = setting.days
-    empty_days = setting.declaration.operating_range.get("rows_per_day", (None, None))[0] == 0
+    empty_days = rows_range(setting.declaration.operating_range)[0] == 0
     start, end = setting.declaration.calendar.span(setting.partition)
     oldest = setting.declaration.calendar.span(days[0])[0] if empty_days else start
     if end - oldest <= longest(control.within):
@@ -80,9 +80,8 @@ def freshness(setting: Setting, control: Freshness) -> Plant:
 
 def longest_day(setting: Setting) -> date:
     """The day of the coming year on which a newest decision can be oldest: where clocks are set back it has 25 hours."""
-    in_force, ends = setting.bound.policy.in_force, setting.declaration.ends
-    coming = [setting.partition + timedelta(days=number) for number in range(366)]
-    days = [day for day in coming if in_force.covers(day) and (ends is None or day < ends)]
+    coming = setting.declaration.calendar.between(setting.partition, setting.partition + timedelta(days=365))
+    days = [day for day in coming if setting.bound.policy.in_force.covers(day)]
 
     def length(day: date) -> timedelta:
         start, end = setting.declaration.calendar.span(day)

@@ -97,7 +97,7 @@ def values_seen(home: Home, declaration: SystemDeclaration) -> dict[str, frozens
     """The known values of each protected attribute and stratum in the newest audited nights of a system."""
     folder = home.partition_dir(declaration.system, declaration.starts).parent
     values: dict[str, set[str]] = {}
-    for file in sorted(folder.glob("????-??-??/tally.json"))[-_NEWEST:]:
+    for file in sorted(folder.glob("????-??-??*/tally.json"))[-_NEWEST:]:
         tally = tally_from_json(file.read_bytes())
         for name in tally.dimensions:
             values.setdefault(name, set()).update(tally.cells[name].drop_nulls())

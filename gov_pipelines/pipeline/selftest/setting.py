@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from gov_pipelines.policy import BoundClause, Duration, SystemDeclaration, log_schema
-from gov_pipelines.policy.declaration import Range
+from gov_pipelines.policy.declaration import Range, rows_range
 from gov_pipelines.policy.demands import Demand, demand_of
 
 MOST_ROWS = 100_000
@@ -155,7 +155,7 @@ class Setting:
     @property
     def rows_a_day(self) -> float:
         """The most rows a day is believed to have: the upper end of the declared `rows_per_day`, where there is one."""
-        most = self.declaration.operating_range.get("rows_per_day", (None, None))[1]
+        most = rows_range(self.declaration.operating_range)[1]
         return MOST_ROWS / self._whole_days if most is None else most
 
     @property
@@ -166,7 +166,7 @@ class Setting:
     @property
     def holds(self) -> str:
         """The capacity, in words."""
-        if self.declaration.operating_range.get("rows_per_day", (None, None))[1] is None:
+        if rows_range(self.declaration.operating_range)[1] is None:
             return f"the window is believed to hold at most {MOST_ROWS:,} rows (no upper `rows_per_day` is declared)"
         return f"the window holds at most {self.capacity:,} rows ({self.rows_a_day:,.0f} a day)"
 
