@@ -1,16 +1,15 @@
-"""Who reads, what, why and when, held against the reads of reference days."""
+"""Who reads, what, why, when and how much, held against the reads of reference days."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
+from gov_pipelines.access.rates import in_words, listed, reading_rates
 from gov_pipelines.measure import Measurement
 from gov_pipelines.policy.kinds import AccessPattern
-
-_SHOWN = ("principal", "role", "field", "table", "purpose")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +17,13 @@ class Baseline:
     """The access logs of the reference days, and why they are no baseline, where they are none.
 
     Attributes:
-        reads: their reads, as `read_access_log` gives them.
-        days: how many days they are.
+        reads: their reads, as `read_access_log` gives them, and `day`, the key of the partition in whose log each stands.
+        days: the keys of all of them, each with its weekday (`weekday_of`).
         unusable: what is wrong with them, such as a missing day; None where nothing is.
     """
 
     reads: pl.DataFrame
-    days: int
+    days: Mapping[str, int]
     unusable: str | None = None
 
 
@@ -36,50 +35,54 @@ def new_values(log: pl.DataFrame, baseline: Baseline, control: AccessPattern, zo
         the first such read in words, sorted by column and value.
     """
     found = [_new(column, log, baseline, zone) for column in control.watch] if baseline.unusable is None else []
-    empty = _new("hour", log.clear(), Baseline(log.clear(), 1), zone)
+    empty = _new("hour", log.clear(), Baseline(log.clear(), {}), zone)
     return pl.concat([empty, *found]).sort("column", "value", nulls_last=True)
 
 
 def pattern_measurements(
-    log: pl.DataFrame, baseline: Baseline, control: AccessPattern, zone: str, *, days: int
+    log: pl.DataFrame, baseline: Baseline, control: AccessPattern, zone: str, days: Mapping[str, int]
 ) -> list[Measurement]:
-    """`new_principals`, `new_fields` and so on, one for each watched column, and `reads_ratio`.
+    """`new_principals`, `new_fields` and so on, one for each watched column, `reads_ratio`, and what `usual` asks.
 
-    The ratio is of the mean number of reads a day to that of the reference days. All are undefined without a baseline.
+    The ratio is of the mean number of reads a day to that of the reference days. Of `usual` there is one measurement of
+    everybody, then those of whoever reads unusually much, or of the one who comes nearest to it. All are undefined without
+    a baseline.
 
     Args:
-        log: the reads of the control's window, all of them: a new reader is nobody's but the log's.
+        log: the reads of the control's window, all of them: a new reader is nobody's but the log's. With `day`.
         baseline: the reads of the reference days.
-        control: which columns are watched.
+        control: which columns are watched, and what is counted.
         zone: of the local hour.
-        days: how many days the window has.
+        days: the keys of the window's days, each with its weekday.
     """
     if baseline.unusable is not None:
-        names = (*(f"new_{column}s" for column in control.watch), "reads_ratio")
+        names = [f"new_{column}s" for column in control.watch] + ["reads_ratio"]
+        names += [f"{counted}_to_usual" for counted in control.usual]
         return [Measurement(metric=name, note=baseline.unusable) for name in names]
     found = new_values(log, baseline, control, zone)
-    method = f"values of {days} days that none of {baseline.days} reference days has"
+    method = f"values of {len(days)} days that none of {len(baseline.days)} reference days has"
     measured = [
-        Measurement(
-            f"new_{column}s", value=float(rows.height), n=log.height, method=method, note=_listed(rows["value"])
-        )
+        Measurement(f"new_{column}s", value=float(rows.height), n=log.height, method=method, note=listed(rows["value"]))
         for column in control.watch
         for rows in [found.filter(pl.col("column") == column)]
     ]
-    ratio = (log.height / days) / (baseline.reads.height / baseline.days)
-    method = f"mean reads a day over that of {baseline.days} reference days"
-    return [*measured, Measurement("reads_ratio", value=ratio, n=baseline.reads.height, method=method)]
+    ratio = (log.height / len(days)) / (baseline.reads.height / len(baseline.days))
+    method = f"mean reads a day over that of {len(baseline.days)} reference days"
+    alike = [day for day, weekday in baseline.days.items() if weekday in days.values()]
+    silent = log.is_empty() and alike and not {*alike} - {*baseline.reads["day"]}
+    note = f"each of the {len(alike)} reference days of the same weekday holds some" if silent else None
+    measured.append(Measurement("reads_ratio", value=ratio, n=baseline.reads.height, method=method, note=note))
+    if control.usual:
+        every = {**baseline.days, **days}
+        measured += reading_rates(log, baseline.reads, control, every, since=len(baseline.days))
+    return measured
 
 
 def _new(column: str, log: pl.DataFrame, baseline: Baseline, zone: str) -> pl.DataFrame:
     value = pl.col("read_at").dt.convert_time_zone(zone).dt.strftime("%H") if column == "hour" else pl.col(column)
     known = baseline.reads.select(value=value).unique()
-    example = pl.concat_str(
-        [pl.format(f"{name} {{}}", pl.col(name).fill_null("unknown")) for name in _SHOWN if name != column],
-        separator=", ",
-    )
     return (
-        log.select("read_at", value=value, example=example)
+        log.select("read_at", value=value, example=in_words(column))
         .join(known, on="value", how="anti", nulls_equal=True)
         .sort("read_at")
         .group_by("value", maintain_order=True)
@@ -91,9 +94,3 @@ def _new(column: str, log: pl.DataFrame, baseline: Baseline, zone: str) -> pl.Da
         )
         .select(pl.lit(column).alias("column"), "value", "first", "last", "reads", "example")
     )
-
-
-def _listed(values: Sequence[str | None] | pl.Series) -> str | None:
-    names = ["unknown" if value is None else value for value in values]
-    more = [f"{len(names) - 3} more"] if len(names) > 3 else []
-    return ", ".join([*names[:3], *more]) or None

@@ -11,9 +11,11 @@ from gov_pipelines.measure.quality import freshness_measurement, quality_measure
 from gov_pipelines.measure.scoring import SCORING, scored_tally
 from gov_pipelines.measure.tallies import Tally, tally, total
 from gov_pipelines.measure.tally_text import disclosed, tally_digest, tally_from_json, tally_json
+from gov_pipelines.measure.usual import LEAST_DAYS, Series, departures, unusable, usual_measurements, weekday_of
 from gov_pipelines.measure.verdict import judge
 
 __all__ = [
+    "LEAST_DAYS",
     "PUBLISHED_COLUMNS",
     "SCORING",
     "WORST_FIRST",
@@ -23,9 +25,11 @@ __all__ = [
     "Judgement",
     "Line",
     "Measurement",
+    "Series",
     "Tally",
     "Verdict",
     "defects",
+    "departures",
     "disclosed",
     "drift_measurements",
     "fairness_measurements",
@@ -42,4 +46,7 @@ __all__ = [
     "tally_from_json",
     "tally_json",
     "total",
+    "unusable",
+    "usual_measurements",
+    "weekday_of",
 ]

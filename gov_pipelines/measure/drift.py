@@ -105,7 +105,7 @@ def drift_measurements(current: Tally, reference: Tally, control: Drift) -> list
 
 def _compared(current: Tally, reference: Tally, column: str, bins: int) -> tuple[Counts, Counts, str]:
     """Counts of the same categories in both, each in at least one, and how the categories were made."""
-    tables = [_table(tally, column) for tally in (current, reference)]
+    tables = [value_counts(tally, column) for tally in (current, reference)]
     found = [table for table in tables if table is not None]
     if not found:
         if current.rows or reference.rows:
@@ -124,7 +124,7 @@ def _compared(current: Tally, reference: Tally, column: str, bins: int) -> tuple
     return both["n"].to_numpy(), both["n_then"].to_numpy(), how
 
 
-def _table(tally: Tally, column: str) -> pl.DataFrame | None:
+def value_counts(tally: Tally, column: str) -> pl.DataFrame | None:
     """Counts of one column's values or bins; None where the tally has no row of it."""
     if column in tally.dimensions:
         found = tally.cells.group_by(pl.col(column).alias("value")).agg(pl.col("n").sum())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 
@@ -12,6 +12,7 @@ from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure.intervals import wilson
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.tallies import Tally
+from gov_pipelines.policy.calendar import Partition
 from gov_pipelines.policy.declaration import ROWS, Range, SystemDeclaration
 from gov_pipelines.policy.durations import Duration
 from gov_pipelines.policy.kinds import Freshness, LogQuality, OperatingRange
@@ -67,7 +68,7 @@ def range_measurements(tally: Tally, control: OperatingRange, declaration: Syste
     A range that was not counted in every row of the window has no value: audit its partitions again. No day
     has fewer than no rows: at least 0 a day, and no more said, is not tested.
     """
-    ranges = control.ranges or declaration.operating_range
+    ranges = control.ranges_of(declaration.operating_range)
     return [
         _days_outside(tally, column, limits) if column in ROWS else _rows_outside(tally, column, limits)
         for column, limits in ranges.items()
@@ -121,25 +122,31 @@ def _days_outside(tally: Tally, column: str, limits: Range) -> Measurement:
 
 
 def freshness_measurement(
-    tally: Tally, control: Freshness, declaration: SystemDeclaration, partition: date
+    newest: datetime | None, n: int, control: Freshness, declaration: SystemDeclaration, partition: Partition
 ) -> Measurement:
-    """Hours from the newest decision of the window to the end of its last partition, in the system's zone.
+    """Hours from the newest decision, or read, of the window to the end of its last partition.
 
     Of a document: how many days ago its time ran out, `days_past_due`; below 0 while it runs. Without a date, or with one
     after the partition, it has no value.
+
+    Args:
+        newest: when the newest decision or read was; None where there is none.
+        n: how many there are.
+        control: how old the newest may be.
+        declaration: the calendar, and the dates of documents.
+        partition: the last of the window.
     """
-    if control.of is not None:
-        return _document(
-            control.of, declaration.documents.get(control.of), control.within, declaration.calendar.day(partition)
-        )
-    _, end = declaration.calendar.span(partition)
-    newest = tally.newest
+    calendar = declaration.calendar
+    if control.document is not None:
+        day = calendar.day(partition)
+        return _document(control.document, declaration.documents.get(control.document), control.within, day)
+    metric, what = ("hours_since_read", "read_at") if control.of else ("hours_since_newest", "decided_at")
     return Measurement(
-        "hours_since_newest",
-        value=None if newest is None else (end - newest).total_seconds() / 3600,
-        n=tally.rows,
-        method=f"hours from the newest decided_at to the end of the partition; expected within {control.within}",
-        note="no rows" if newest is None else None,
+        metric,
+        value=None if newest is None else (calendar.span(partition)[1] - newest).total_seconds() / 3600,
+        n=n,
+        method=f"hours from the newest {what} to the end of the partition; expected within {control.within}",
+        note=None if newest else "the access log holds no read in the window" if control.of else "no rows",
     )
 
 

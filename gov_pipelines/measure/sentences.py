@@ -11,9 +11,14 @@ from gov_pipelines.policy.kinds.access_pattern import Watched
 _NAMES = {
     "psi": "population stability index",
     "hours_since_newest": "time in hours since the newest decision",
+    "hours_since_read": "time in hours since the newest read",
     "rows_outside_range": "number of rows outside the range",
     "days_outside_range": "number of days outside the range",
     "reads_ratio": "number of reads a day, in units of the reference's,",
+    "volume_to_usual": "number of decisions a day",
+    "share_to_usual": "number of decisions",
+    "reads_to_usual": "number of reads a day",
+    "rows_to_usual": "number of rows read a day",
     **{f"new_{column}s": f"number of new {column}s" for column in get_args(Watched)},
     "days_past_due": "number of days past due",
     "availability_z": "distance in standard deviations from the available share",
@@ -43,6 +48,11 @@ def group(values: Mapping[str, str | None]) -> str:
 def name(row: Measurement) -> str:
     """What was measured, and of what: `The impact ratio of black`."""
     words = f"The {metric(row.metric)}"
+    if row.metric.endswith("_to_usual"):
+        of = ", ".join(f"{name}: {value or 'unknown'}" for name, value in (row.group or {}).items()) or "".join(
+            row.attribute
+        )
+        return f"{words} ({of})" if of else words
     if row.group is not None:
         return f"{words} of {group(row.group)}"
     if not row.attribute:

@@ -25,6 +25,7 @@ TABLES: dict[str, dict[str, type[pl.DataType]]] = {
     "nulls": {"column": pl.String, "missing": pl.Boolean, "n": pl.Int64},
 }
 LARGEST = 1e9  # of a number whose moments are summed: 10^8 squares of it, in millionths, fit into 128 bits
+HOURS = "decided_at, local hour"  # beside the log's columns among `categories`; no declared name has a comma
 _CANONICAL_NUMBERS = ("amount", "score")
 _CANONICAL_CATEGORIES = ("decision", "model_version", "product")
 
@@ -37,7 +38,7 @@ class Tally:
         days: one row a partition: `partition` (its key), then the row accounting (`source_count` = `accepted` + `quarantined`
             + `duplicate`; `undated`).
         cells: protected attributes and strata (text, null where unknown), `outcome`, `n`.
-        categories: `column`, `value` (null where missing), `n`, for the decision and each category.
+        categories: `column`, `value` (null where missing), `n`, for the decision and each category; and `HOURS`.
         histograms: `column`, `bin` (see `bins`; null where missing), `n`, for each number.
         ranges: `column`, `low`, `high` (inclusive, null where open), `side` (below, inside, above), `n`.
         nulls: `column`, `missing`, `n`, for every column of the log.
@@ -119,10 +120,12 @@ def tally(
         )
 
     count = pl.len().cast(pl.Int64).alias("n")
+    hour = pl.col("decided_at").dt.convert_time_zone(declaration.zone).dt.strftime("%H")
     queries = [
         lazy.with_columns(outcome=_outcome(declaration)).group_by([*dimensions, "outcome"]).agg(count),
         lazy.null_count(),
         lazy.select(pl.col("decided_at").max()),
+        lazy.group_by(value=hour).agg(count).with_columns(column=pl.lit(HOURS)),
     ]
     for name in categories:
         values = lazy.group_by(value=pl.col(name).cast(pl.String)).agg(count)
@@ -151,7 +154,7 @@ def tally(
         cells=_summed([cells], cell_schema(dimensions)),
         nulls=_summed(nulls, TABLES["nulls"]),
         newest=newest.item(),
-        categories=_summed(islice(each, len(categories)), TABLES["categories"]),
+        categories=_summed(islice(each, len(categories) + 1), TABLES["categories"]),
         histograms=_summed(islice(each, len(numbers)), TABLES["histograms"]),
         ranges=_summed(islice(each, len(limits)), TABLES["ranges"]),
         moments=_summed_moments(each, moment_schema(dimensions)) if summed else pl.DataFrame(),

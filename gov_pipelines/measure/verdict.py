@@ -246,9 +246,13 @@ def _because(row: Measurement) -> str:
 def _pattern(control: AccessPattern, measurements: Sequence[Measurement]) -> Judgement:
     found = {one.metric: one for one in measurements}
     due = [*(f"new_{column}s" for column in control.watch), *(["reads_ratio"] if control.reads else [])]
-    absent = [name for name in due if name not in found]
+    unusual = [f"{counted}_to_usual" for counted in control.usual]
+    absent = [name for name in (*due, *unusual) if name not in found]
     if absent:
         return _unmeasured(absent[0], ())
+    stopped = found.get("reads_ratio")
+    if stopped is not None and stopped.value == 0 and stopped.note:
+        return Judgement("missing", f"The access log holds no read, and {stopped.note}: it has stopped.", stopped)
     judged = [_held(found[name], control.at_most_new, ",.0f") for name in due if name != "reads_ratio"]
     if control.reads is not None:
         ratio = found["reads_ratio"]
@@ -257,7 +261,16 @@ def _pattern(control: AccessPattern, measurements: Sequence[Measurement]) -> Jud
         if ratio.value is not None and least is not None and ratio.value < least:
             words = f"{sentences.name(ratio)} is {ratio.value:.2f}, below {least:g}."
             judged.append(Judgement("fail", words, ratio))
+    judged += [_unusual(one, control.one_false_alarm_in) for one in measurements if one.metric in unusual]
     return _worst(judged, [found[name] for name in due], None, None)
+
+
+def _unusual(row: Measurement, one_false_alarm_in: int) -> Judgement:
+    told = sentences.name(row)
+    if row.p_adjusted is None:
+        return _insufficient(row, f"{told} cannot be compared with what is usual: {row.note or 'undefined'}")
+    told = f"{told} is {row.note} (adjusted p = {row.p_adjusted:.2g})"
+    return Judgement("fail" if row.p_adjusted < 1 / one_false_alarm_in else "pass", f"{told}.", row)
 
 
 def _bare(control: LogQuality | OperatingRange | Freshness, measurements: Sequence[Measurement]) -> Judgement:
@@ -266,10 +279,18 @@ def _bare(control: LogQuality | OperatingRange | Freshness, measurements: Sequen
     absent = _absent(rows, [(name,) for name in due])
     if not rows or absent:
         return _unmeasured(metrics[0], absent)
+    unread = next((one for one in rows if one.metric == "hours_since_read" and one.value is None), None)
+    if unread is not None:
+        return Judgement("missing", f"{sentences.name(unread)} cannot be told: {unread.note}.", unread)
     undated = next((one for one in rows if one.metric == "days_past_due" and one.value is None), None)
     if undated is not None:
         return Judgement("missing", f"The document {undated.attribute[0]} is not there: {undated.note}.", undated)
-    judged = [] if limit is None else [_held(one, limit, form) for one in rows if one.tested]
+    nights = getattr(control, "one_false_alarm_in", 0)
+    judged = [
+        _unusual(one, nights) if one.metric.endswith("_to_usual") else _held(one, limit, form)
+        for one in rows
+        if one.tested and limit is not None
+    ]
     return _worst(judged, rows, None, limit) if judged else _report_only(rows)
 
 
@@ -280,10 +301,16 @@ def _bare_limit(
     if control.kind == "log_quality":
         return (control.metric,), control.of, control.at_most, ".2%"
     if control.kind == "operating_range":
-        return ("rows_outside_range", "days_outside_range"), control.ranges or (), 0.0, ",.0f"
-    if control.of is not None:
-        return ("days_past_due",), (control.of,), 0.0, ",.0f"
-    return ("hours_since_newest",), (), float(control.within.count * _HOURS[control.within.unit]), ",.1f"
+        metrics = ("rows_outside_range", "days_outside_range", "volume_to_usual", "share_to_usual", "new_values")
+        return metrics, {*control.ranges, *control.usual, *control.new}, 0.0, ",.0f"
+    if control.document is not None:
+        return ("days_past_due",), (control.document,), 0.0, ",.0f"
+    return (
+        ("hours_since_read" if control.of else "hours_since_newest",),
+        (),
+        float(control.within.count * _HOURS[control.within.unit]),
+        ",.1f",
+    )
 
 
 def _held(row: Measurement, limit: float, form: str) -> Judgement:

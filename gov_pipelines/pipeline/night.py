@@ -17,8 +17,6 @@ from typing import Any, Literal
 import polars as pl
 
 from gov_pipelines.access import (
-    READ_SCHEMA,
-    Baseline,
     Privileges,
     access_measurements,
     access_outside,
@@ -55,9 +53,19 @@ from gov_pipelines.measure import (
     total,
 )
 from gov_pipelines.measure import tally as count
-from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force
+from gov_pipelines.pipeline.baseline import baseline_of, freshness_of_reads, reads_of, usual_of, weekdays_of
+from gov_pipelines.policy import (
+    BoundClause,
+    Partition,
+    Policy,
+    SystemDeclaration,
+    controls_in_force,
+    partition_key,
+    partition_of,
+)
 from gov_pipelines.policy.declaration import ROWS, rows_range
 from gov_pipelines.policy.kinds import (
+    ACCESS_LOG,
     AccessPattern,
     DataAccess,
     Drift,
@@ -160,8 +168,13 @@ class Night:
 
     def tally_of(self, days: Sequence[date]) -> tuple[Tally | None, int]:
         """The sum of the tallies of some days, and how many of the days are there."""
-        tallies = [tally_from_json(file.read_bytes()) for file in self.files("tally.json", days)]
+        tallies = [*self.tallies(days).values()]
         return (total(tallies) if tallies else None), len(tallies)
+
+    def tallies(self, days: Iterable[Partition]) -> dict[Partition, Tally]:
+        """The tallies of some days, of those that are there."""
+        files = self.files("tally.json", days)
+        return {partition_of(file.parent.name): tally_from_json(file.read_bytes()) for file in files}
 
     def read_json(self, name: str) -> Any:
         """One of this partition's JSON files."""
@@ -271,9 +284,12 @@ def compare_access(night: Night) -> StepResult:
             ]
         elif isinstance(control, AccessPattern):
             days, zone = night.window(bound), night.declaration.zone
-            reads, baseline = _reads_of(night, days), _baseline(night, control, days[0])
-            rows = pattern_measurements(reads, baseline, control, zone, days=len(days))
+            reads, baseline = reads_of(night, days), baseline_of(night, bound, control)
+            weekdays = {partition_key(day): weekday for day, weekday in weekdays_of(night, bound, days).items()}
+            rows = pattern_measurements(reads, baseline, control, zone, weekdays)
             found["new"] += [named | row for row in _plain(new_values(reads, baseline, control, zone))]
+        elif isinstance(control, Freshness) and control.of == ACCESS_LOG:
+            rows = [freshness_of_reads(night, bound, control)]
         else:
             continue
         measured[bound.key] = _placed(night, bound, rows)
@@ -285,26 +301,6 @@ def compare_access(night: Night) -> StepResult:
 def _plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = json.loads(frame.write_json())
     return rows
-
-
-def _reads_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
-    return pl.concat([pl.DataFrame(schema=READ_SCHEMA), *map(read_frame, night.files("access_log.parquet", days))])
-
-
-def _baseline(night: Night, control: AccessPattern, first: date) -> Baseline:
-    """The reads of the reference days; days that are missing, still to come or without a read are no baseline."""
-    days, unusable = _days(control.reference.from_, control.reference.until), None
-    reads = _reads_of(night, days)
-    present = len(night.files("access_log.parquet", days))
-    if night.declaration.access_log is None:
-        unusable = "no access log is declared; nobody can tell what was read"
-    elif control.reference.until > first:
-        unusable = "the reference days are not all before the days they are compared with"
-    elif present < len(days):
-        unusable = f"the reference has {present} of its {len(days)} days"
-    elif reads.is_empty():
-        unusable = "the reference days hold no read"
-    return Baseline(reads, len(days), unusable)
 
 
 def tally(night: Night) -> StepResult:
@@ -345,8 +341,9 @@ def measure_fairness(night: Night) -> StepResult:
             rows = quality_measurements(counted, control, night.declaration)
         elif isinstance(control, OperatingRange):
             rows = range_measurements(counted, control, night.declaration)
-        elif isinstance(control, Freshness):
-            rows = [freshness_measurement(counted, control, night.declaration, night.partition)]
+            rows += usual_of(night, bound, control) if control.usual or control.new else []
+        elif isinstance(control, Freshness) and control.of != ACCESS_LOG:
+            rows = [freshness_measurement(counted.newest, counted.rows, control, night.declaration, night.partition)]
         else:
             continue
         measured[bound.key] = _placed(night, bound, rows)

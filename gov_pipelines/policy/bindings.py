@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from gov_pipelines.errors import Mistake
-from gov_pipelines.policy.columns import MOMENT, NUMBER, counted_columns, log_schema
+from gov_pipelines.policy.columns import MOMENT, NUMBER, TEXT, counted_columns, log_schema
 from gov_pipelines.policy.consistency import mistakes_in_rule, rows_name
 from gov_pipelines.policy.declaration import ApprovedModel as ModelApproval
 from gov_pipelines.policy.declaration import MayDecide, Range, SystemDeclaration
@@ -37,7 +37,7 @@ GIVEN = {
     "human_review": ("when", "intake.needs_review"),
     "decision_scope": ("may_decide", "intake.may_decide"),
     "approved_model": ("models", "intake.models"),
-    "operating_range": ("ranges", "operating_range"),
+    "operating_range": ("own", "operating_range"),
     "data_access": ("", "access_log"),
 }
 
@@ -83,6 +83,7 @@ def _unmet(clause: Clause, declaration: SystemDeclaration, known: Mapping[str, f
         for place, name in named:
             if name not in fitting:
                 yield ("control", *place), f"`{name}` is not {what}", did_you_mean(name, fitting)
+    yield from _categories(clause.control, declaration)
     if isinstance(clause.control, DataAccess):
         yield from _reads(clause.control, declaration)
     if isinstance(clause.control, Fairness):
@@ -95,6 +96,17 @@ def _unmet(clause: Clause, declaration: SystemDeclaration, known: Mapping[str, f
         numbers = {name for name, dtype in log_schema(declaration).items() if dtype == NUMBER}
         if (number := clause.control.of) is not None and number not in numbers:
             yield ("control", "of"), f"`{number}` is not a column of numbers", did_you_mean(number, numbers)
+
+
+def _categories(control: Control | None, declaration: SystemDeclaration) -> _Found:
+    if not isinstance(control, OperatingRange):
+        return
+    schema = log_schema(declaration)
+    counted = {name for name in counted_columns(declaration) if schema[name] == TEXT}
+    for field, fitting in (("usual", {"volume", "hours", *counted}), ("new", counted)):
+        for position, name in enumerate(getattr(control, field)):
+            if name not in fitting:
+                yield ("control", field, position), f"`{name}` is not a counted category", did_you_mean(name, fitting)
 
 
 def _in_rules(clause: Clause, declaration: SystemDeclaration, known: Mapping[str, frozenset[str]]) -> _Found:

@@ -9,7 +9,7 @@ from gov_pipelines.policy.columns import CANONICAL, NUMBER, TEXT, log_schema
 from gov_pipelines.policy.declaration import ROWS, SystemDeclaration
 from gov_pipelines.policy.document import Policy
 from gov_pipelines.policy.forbidden import protected_attribute, protected_in_rule
-from gov_pipelines.policy.kinds import Control, DataAccess, Expectation, Freshness
+from gov_pipelines.policy.kinds import AccessPattern, Control, DataAccess, Expectation, Freshness, OperatingRange
 from gov_pipelines.policy.predicates import PredicateError, parse_predicate
 from gov_pipelines.policy.reasoning import space_of, survey, vocabulary
 from gov_pipelines.policy.suggest import did_you_mean
@@ -141,14 +141,20 @@ def _control(control: Control) -> Iterator[tuple[str, str, str]]:
     if on_fail == "hold_all" and control.approver is None:
         problem = "`hold_all` holds every decision until someone releases them"
         yield "approver", problem, "Name who may, such as `approver: head-of-credit`."
-    if isinstance(control, Freshness) and control.of is None and control.within.unit not in {"hours", "days"}:
+    if isinstance(control, Freshness) and control.document is None and control.within.unit not in {"hours", "days"}:
         yield "within", f"`{control.within}` has no fixed length", "Write hours or days."
-    if isinstance(control, Freshness) and control.of is not None and control.within.unit in {"hours", "working days"}:
+    if (
+        isinstance(control, Freshness)
+        and control.document is not None
+        and control.within.unit in {"hours", "working days"}
+    ):
         yield (
             "within",
             f"a document has a date, and `{control.within}` is no span of dates",
             "Write days, months or years.",
         )
+    if isinstance(control, AccessPattern | OperatingRange) and control.usual and not control.reference.holds_weeks:
+        yield "reference", "`usual` compares weekdays, and has fewer than four of each", "Write four weeks or more."
     if isinstance(control, DataAccess) and (both := sorted({*(control.may_read or ())} & {*control.never})):
         yield "never", f"`{both[0]}` stands under `may_read` too", "Keep it in one of the two."
     if isinstance(control, Expectation) and isinstance(control.arguments.get("row_condition"), str):

@@ -101,7 +101,7 @@ def _conflict(one: _Stood, other: _Stood, declaration: SystemDeclaration) -> str
                     against = other.key if key == one.key else one.key
                     return f"{key} permits reading `{both[0]}`, which {against} never does"
         case OperatingRange() as this, OperatingRange() as that:
-            ranges = [each.ranges or declaration.operating_range for each in (this, that)]
+            ranges = [each.ranges_of(declaration.operating_range) for each in (this, that)]
             for name in sorted(ranges[0].keys() & ranges[1].keys()):
                 if _apart(ranges[0][name], ranges[1][name]):
                     return f"no `{name}` is in both ranges, this one's and that of {one.key}"

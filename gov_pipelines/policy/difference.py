@@ -291,7 +291,10 @@ _COMMON: dict[str, Compare] = {
     "incident": partial(_rank, (None, "serious", "death", "widespread")),
 }
 _KINDS: Mapping[str, dict[str, Compare]] = {
-    "access_pattern": {"watch": _more, "reference": _untold, "at_most_new": _lower, "reads": _narrower},
+    "access_pattern": {
+        "watch": _more, "reference": _untold, "at_most_new": _lower, "reads": _narrower, "usual": _more,
+        "one_false_alarm_in": _lower,
+    },
     "approved_model": {"models": partial(_given, _models)},
     "data_access": {"may_read": _fewer, "never": _more},
     "deadline": {"from_": _untold, "to": _untold, "within": _shorter, "when": _wider},
@@ -312,5 +315,8 @@ _KINDS: Mapping[str, dict[str, Compare]] = {
         "before": lambda old, new: None if old and new else 1 if new else -1,
     },
     "log_quality": {"metric": _untold, "of": _more, "at_most": _lower},
-    "operating_range": {"ranges": partial(_given, _ranges)},
+    "operating_range": {
+        "ranges": partial(_given, _ranges), "usual": partial(_given, _more), "new": partial(_given, _more),
+        "reference": _untold, "one_false_alarm_in": _lower,
+    },
 }  # fmt: skip

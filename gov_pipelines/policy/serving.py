@@ -14,7 +14,7 @@ from gov_pipelines.policy.bindings import GIVEN
 from gov_pipelines.policy.coverage import newest_due
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Policy
-from gov_pipelines.policy.kinds import Control, Freshness
+from gov_pipelines.policy.kinds import ACCESS_LOG, Control, Freshness
 from gov_pipelines.policy.timeline import bound_clauses, control_key, controls_in_force, in_force
 
 
@@ -57,7 +57,7 @@ def orphans(
     for declaration in declarations:
         due = newest_due(declaration, today)
         controls = [bound.control for bound in controls_in_force(known, declaration, due)]
-        versions = (in_force(known, name, due) for name in declaration.policies)
+        versions = (in_force(known, name, declaration.calendar.day(due)) for name in declaration.policies)
         clauses = {control_key(policy, clause) for policy in versions if policy for clause in policy.clauses}
         found += [Orphan(declaration.system, *each) for each in _parameters(declaration, controls)]
         found += [
@@ -77,9 +77,11 @@ def _parameters(declaration: SystemDeclaration, controls: Sequence[Control]) -> 
     without = {control.kind for control in controls if not getattr(control, GIVEN.get(control.kind, ("", ""))[0], None)}
     taken = {path: (kind, kind in without) for kind, (own, path) in GIVEN.items() if own}
     taken["intake.may_read"] = "data_access", "data_access" in kinds
-    taken["access_log"] = "data_access or access_pattern", not kinds.isdisjoint({"data_access", "access_pattern"})
+    reading = {"data_access", "access_pattern"}
+    read = any(each.kind in reading or getattr(each, "of", None) == ACCESS_LOG for each in controls)
+    taken["access_log"] = "data_access, access_pattern or freshness", read
     found = [(where, *each) for where, each in taken.items() if attrgetter(where)(declaration)]
-    dated = {control.of for control in controls if isinstance(control, Freshness)}
+    dated = {control.document for control in controls if isinstance(control, Freshness)}
     found += [(f"documents.{name}", "freshness", name in dated) for name in declaration.documents]
     for where, kind, used in found:
         if not used:

@@ -13,6 +13,7 @@ from gov_pipelines.policy.declaration import SystemDeclaration, rows_range
 from gov_pipelines.policy.demands import demand_of, spoken_of
 from gov_pipelines.policy.document import Clause
 from gov_pipelines.policy.kinds import (
+    ACCESS_LOG,
     RATES,
     AccessPattern,
     ApprovedModel,
@@ -74,14 +75,14 @@ def _most_rows(control: Fairness | LogQuality, declaration: SystemDeclaration) -
 
 def _quarantined(control: OperatingRange, declaration: SystemDeclaration) -> bool:
     """Whether no number outside any of the ranges gets into the log."""
-    for column, (low, high) in (control.ranges or declaration.operating_range).items():
+    for column, (low, high) in control.ranges_of(declaration.operating_range).items():
         declared = declaration.fields.get(column)
         least, most = declared.range if declared and declared.range else (None, None)
         if low is not None and (least is None or least < low):
             return False
         if high is not None and (most is None or most > high):
             return False
-    return True
+    return not (control.usual or control.new)
 
 
 def _boundless(control: DecisionScope, declaration: SystemDeclaration) -> bool:
@@ -91,8 +92,7 @@ def _boundless(control: DecisionScope, declaration: SystemDeclaration) -> bool:
 
 def _always_fresh(control: Freshness, declaration: SystemDeclaration) -> bool:
     """Whether a day's decision, at most a day old at its end, is young enough."""
-    del declaration
-    least = {"hours": _LONGEST_DAY_HOURS, "days": 2}
+    least = {"hours": 1, "days": 1} if declaration.calendar.hourly else {"hours": _LONGEST_DAY_HOURS, "days": 2}
     return (
         control.of is None and control.window.span == "partition" and control.within.count >= least[control.within.unit]
     )
@@ -107,17 +107,20 @@ def _unread(control: DataAccess, declaration: SystemDeclaration) -> bool:
 _LACKING: Sequence[tuple[type[Control] | UnionType, Callable[[Any, SystemDeclaration], bool], str]] = (
     (Fairness | LogQuality, lambda control, system: _least_rows(control) > _most_rows(control, system),
      "the window never holds as many rows as its smallest groups need"),
-    (Drift | AccessPattern, lambda control, system: control.reference.from_ < system.starts,
+    (Drift | AccessPattern | OperatingRange, lambda control, system: (control.reference.from_ or system.starts) < system.starts,
      "reference days before the system's first have no audit"),
     (DataAccess, _unread, _NO_LOG),
     (AccessPattern, lambda _, system: system.access_log is None, _NO_LOG),
+    (Freshness, lambda control, system: control.of == ACCESS_LOG and system.access_log is None, _NO_LOG),
+    (OperatingRange, lambda control, system: {*control.usual} == {"hours"} and system.partitions == "hourly" and not control.ranges,
+     "within an hour all decisions are of that hour"),
     (ApprovedModel, lambda control, system: not (control.models or system.intake.models),
      "neither the control nor the declaration lists models, so nothing can be held against them"),
     (HumanReview, lambda control, _: control.before is None,
      "it names no moment `before` which the review must come: a review may always still come"),
     (DecisionScope, _boundless, "it names neither products nor an amount, so nothing is out of scope"),
     (OperatingRange, _quarantined, "rows outside its ranges are quarantined, for `fields` allows no more"),
-    (Freshness, _always_fresh, f"the newest decision of a day is never older than {_LONGEST_DAY_HOURS} hours"),
+    (Freshness, _always_fresh, f"the newest decision of a day is never older than {_LONGEST_DAY_HOURS} hours, that of an hour than one"),
 )  # fmt: skip
 
 

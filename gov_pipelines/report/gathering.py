@@ -7,11 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -25,6 +24,7 @@ from gov_pipelines.policy import (
     CoverageCell,
     Obligation,
     Orphan,
+    Partition,
     Policy,
     SystemDeclaration,
     coverage_matrix,
@@ -36,6 +36,7 @@ from gov_pipelines.policy.document import Source
 from gov_pipelines.report.model import RED, Cleared, ControlView, PastVerdict, Report, Side, SystemPage
 from gov_pipelines.store import Connection, Home, VerdictRow, all_snapshots, read_frame, verdict_history
 
+_T = TypeVar("_T", RowAccounting, Cleared)
 _ACCESS_LOG = "access log"
 # Columns that a kind of control looks at without naming them.
 _LOOKED_AT: Mapping[str, tuple[str, ...]] = {
@@ -90,31 +91,33 @@ def _system(
     waivers: Mapping[tuple[str, str], Waiver],
     roster: Roster,
 ) -> SystemPage:
-    system, today = declaration.system, as_of.astimezone(ZoneInfo(declaration.zone)).date()
+    system, calendar = declaration.system, declaration.calendar
     histories: dict[str, list[VerdictRow]] = {}
     for row in verdict_history(connection, system):
         histories.setdefault(row.control, []).append(row)
     said = {(system, key): verdict for key, rows in histories.items() if (verdict := last_verdict(rows))}
-    due = newest_due(declaration, today)
+    due = newest_due(declaration, as_of)
     snapshots = all_snapshots(connection, system)
     signed = sorted({row.partition for row in snapshots})
-    expected = (declaration.starts + timedelta(days=day) for day in range((due - declaration.starts).days + 1))
+    rows = {each: _rows(home.partition_dir(system, each)) for each in signed}
+    cleared = [went for each in signed if (went := _cleared(home.partition_dir(system, each), each))]
     measured = cache(lambda day: measurements_in(home.partition_dir(system, day)))
     views = (
         _control(cell, declaration, policies, due, histories.get(f"{cell.policy}/{cell.clause}", []), measured)
-        for cell in coverage_matrix(policies, [declaration], said, today=today, waivers=waivers)
+        for cell in coverage_matrix(policies, [declaration], said, today=as_of, waivers=waivers)
     )
     return SystemPage(
         declaration=declaration,
         synthetic=_synthetic_columns(declaration),
         controls=tuple(views),
         partitions=tuple(signed),
-        missed=tuple(day for day in expected if day not in set(signed)),
-        rows={day: _rows(home.partition_dir(system, day)) for day in signed},
+        missed=tuple(each for each in calendar.between(declaration.starts, due) if each not in set(signed)),
+        # A day's line suffices for its hours; one that does not add up keeps its own.
+        rows=_added((calendar.day(each) if one.adds_up else each, one) for each, one in rows.items()),
         snapshots=tuple(snapshots),
         key_names={roster.authority.keyid: roster.authority.name},
         findings=tuple(known_findings(connection, roster, system).values()),
-        cleared=tuple(day for each in signed if (day := _cleared(home.partition_dir(system, each), each))),
+        cleared=tuple(_added((calendar.day(each.partition), each) for each in cleared).values()),
         reviewing=tuple(_reviewing(connection, home, declaration, roster)),
     )
 
@@ -123,18 +126,19 @@ def _control(
     cell: CoverageCell,
     declaration: SystemDeclaration,
     policies: Sequence[Policy],
-    due: date,
+    due: Partition,
     history: Sequence[VerdictRow],
     measured: Callable[[date], Mapping[str, list[Measurement]]],
 ) -> ControlView:
     versions = [policy for policy in policies if policy.policy == cell.policy]
-    policy = in_force(versions, cell.policy, due) or max(versions, key=lambda each: each.version)
+    day = declaration.calendar.day(due)
+    policy = in_force(versions, cell.policy, day) or max(versions, key=lambda each: each.version)
     clause = next(each for each in policy.clauses if each.id == cell.clause)
     control = clause.control
     newest = history[-1] if control and history else None
     numbers = measured(newest.partition).get(newest.control) or _decisive(newest) if newest else []
     began = max(policy.in_force.from_, declaration.starts)
-    over = policy.in_force.until if not policy.in_force.covers(due) else None
+    over = policy.in_force.until if not policy.in_force.covers(day) else None
     turned = {"stale": over or cell.last_partition, "insufficient_long": cell.since}.get(cell.state) or began
     limit, side = limit_of(control)
     return ControlView(
@@ -152,8 +156,8 @@ def _control(
         limit=limit,
         limit_is=side,
         reason=newest.reason if newest else "",
-        days_open=_days(cell.since, due) if cell.verdict in RED else None,
-        gap_days_open=_days(turned, due) if cell.gap else None,
+        days_open=_days(declaration, cell.since, day) if cell.verdict in RED else None,
+        gap_days_open=_days(declaration, turned, day) if cell.gap else None,
         n=newest.n if newest else None,
         measurements=tuple(numbers),
         history=tuple(PastVerdict(row.partition, row.verdict, row.breaches) for row in history),
@@ -177,9 +181,9 @@ def limit_of(control: object) -> tuple[float | None, Side]:
     return (at_most, "at_most") if at_least is None and at_most is not None else (at_least, "at_least")
 
 
-def _days(since: date | None, due: date) -> int | None:
+def _days(declaration: SystemDeclaration, since: Partition | None, due: date) -> int | None:
     """Days something has stood, both ends counted; a system that has ended stops the count."""
-    return None if since is None else max(0, (due - since).days + 1)
+    return None if since is None else max(0, (due - declaration.calendar.day(since)).days + 1)
 
 
 def _owed(obligation: Obligation) -> str:
@@ -231,6 +235,14 @@ def _cleared(folder: Path, day: date) -> Cleared | None:
     return Cleared(day, read_frame(went).height, held["decision_id"].n_unique(), by)
 
 
+def _added(rows: Iterable[tuple[Partition, _T]]) -> dict[Partition, _T]:
+    """What belongs to one partition, summed."""
+    found: dict[Partition, _T] = {}
+    for partition, row in rows:
+        found[partition] = found[partition] + row if partition in found else row
+    return found
+
+
 def _reviewing(connection: Connection, home: Home, declaration: SystemDeclaration, roster: Roster) -> list[Measurement]:
     """How people review, of all and by group, without their names; empty where nobody has."""
     attributes = tuple(declaration.protected_attributes)
@@ -253,6 +265,6 @@ def _synthetic_in(control: Any, declaration: SystemDeclaration) -> tuple[str, ..
     if control.kind == "human_review" and control.when is None:
         named += re.findall(r"\w+", declaration.intake.needs_review or "")
     if control.kind == "operating_range":
-        named += declaration.operating_range
+        named += control.ranges_of(declaration.operating_range)
     looked_at = {*named, *_LOOKED_AT.get(control.kind, ())}
     return tuple(column for column in _synthetic_columns(declaration) if column in looked_at)

@@ -11,7 +11,7 @@ from gov_pipelines.policy.kinds import Freshness
 def verdict(of_groups, declare, day, within="1 year", dated=None):
     control = Freshness.model_validate({"kind": "freshness", "of": "bias_audit", "within": within})
     declaration = declare(documents={} if dated is None else {"bias_audit": dated})
-    row = freshness_measurement(of_groups({"white": (1, 1)}), control, declaration, day)
+    row = freshness_measurement(None, 1, control, declaration, day)
     return judge(control, [row], partitions_present=1, partitions_expected=1)
 
 

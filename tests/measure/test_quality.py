@@ -93,5 +93,5 @@ def test_hours_since_the_newest_decision(loans, of_groups, declaration):
     control = Freshness(kind="freshness", within="24 hours")
     # The newest is at noon UTC; New York's day ends at 04:00 UTC.
     assert loans.newest == datetime(2026, 9, 1, 12, tzinfo=UTC)
-    assert freshness_measurement(loans, control, declaration, DAY).value == 16
-    assert freshness_measurement(of_groups({}), control, declaration, DAY).value is None
+    assert freshness_measurement(loans.newest, loans.rows, control, declaration, DAY).value == 16
+    assert freshness_measurement(None, 0, control, declaration, DAY).value is None

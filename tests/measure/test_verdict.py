@@ -319,7 +319,7 @@ def test_nothing_passes_on_no_rows(of_groups, declaration):
     range_ = OperatingRange(kind="operating_range", ranges={"amount": (0, 9), "rows_per_day": (0, 9)})
     found.append((range_, range_measurements(empty, range_, declaration)))
     fresh = Freshness(kind="freshness", within="24 hours")
-    found.append((fresh, [freshness_measurement(empty, fresh, declaration, DAY)]))
+    found.append((fresh, [freshness_measurement(empty.newest, empty.rows, fresh, declaration, DAY)]))
     for control, rows in found:
         assert verdict(control, rows).verdict in {"insufficient", "missing"}, control
         sure = [replace(row, value=1.0, lower=1.0, upper=1.0, n=0) for row in rows]

@@ -47,6 +47,7 @@ OWN = {
         ("watch", ["role"], ["role", "hour"], S), ("watch", ["role"], ["hour"], C), ("at_most_new", None, 3, L), ("at_most_new", 3, 2, S),
         ("reads", None, [0.5, 2], S), ("reads", [0.5, 2], [0.6, 2], S), ("reads", [0.5, 2], [0.5, None], L), ("reads", [0.5, 2], [0.4, 1], C),
         ("reference", {"from": "2026-09-01", "until": "2026-10-01"}, {"from": "2026-09-02", "until": "2026-10-01"}, C),
+        ("usual", ["reads"], ["reads", "rows"], S), ("usual", None, ["rows"], S), ("one_false_alarm_in", 5000, 10000, L),
     ],
     "approved_model": [
         ("models", None, [V1], C), ("models", [V1], [V1, V2], L), ("models", [V1, V2], [V2], S), ("models", [V1], [V2], C), ("models", [V1, V2], [V2, V1], R),
@@ -97,6 +98,8 @@ OWN = {
     "operating_range": [
         ("ranges", None, {"score": [0, 1]}, C), ("ranges", {"score": [0, 1]}, {"score": [0, 0.5]}, S), ("ranges", {"score": [0, 1]}, {"score": [None, 1]}, L),
         ("ranges", {"score": [0, 1]}, {"score": [0, 1], "amount": [1, 2]}, S), ("ranges", {"score": [0, 1]}, {"score": [0, 2], "amount": [1, 2]}, C),
+        ("usual", ["volume"], ["volume", "hours"], S), ("usual", None, ["volume"], C), ("new", ["product"], ["decision"], C),
+        ("reference", None, {"weeks": 12}, C), ("one_false_alarm_in", None, 1000, S),
     ],
 }  # fmt: skip
 CASES = [(kind, *case) for kind, cases in OWN.items() for case in cases] + [("fairness", *case) for case in SHARED]

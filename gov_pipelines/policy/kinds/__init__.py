@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from gov_pipelines.policy.kinds.access_pattern import AccessPattern
 from gov_pipelines.policy.kinds.approved_model import ApprovedModel
-from gov_pipelines.policy.kinds.bound import Acts, BoundControl, Incident, Judges, OnFail, Reference, Severity, Test
+from gov_pipelines.policy.kinds.bound import (
+    Acts,
+    BoundControl,
+    Incident,
+    Judges,
+    OnFail,
+    Past,
+    Reference,
+    Severity,
+    Test,
+)
 from gov_pipelines.policy.kinds.data_access import DataAccess
 from gov_pipelines.policy.kinds.deadline import Deadline
 from gov_pipelines.policy.kinds.decision_rule import DecisionRule
@@ -12,7 +22,7 @@ from gov_pipelines.policy.kinds.decision_scope import DecisionScope
 from gov_pipelines.policy.kinds.drift import Drift
 from gov_pipelines.policy.kinds.expectation import Expectation
 from gov_pipelines.policy.kinds.fairness import DIFFERENCES, RATES, SIGNED, Fairness
-from gov_pipelines.policy.kinds.freshness import Freshness
+from gov_pipelines.policy.kinds.freshness import ACCESS_LOG, Freshness
 from gov_pipelines.policy.kinds.human_review import HumanReview
 from gov_pipelines.policy.kinds.log_quality import LogQuality
 from gov_pipelines.policy.kinds.operating_range import OperatingRange
@@ -34,5 +44,5 @@ Control = (
 )
 
 __all__ = [
-    "DIFFERENCES", "RATES", "SIGNED", "AccessPattern", "Acts", "ApprovedModel", "BoundControl", "Control", "DataAccess", "Deadline", "DecisionRule", "DecisionScope", "Drift", "Expectation", "Fairness", "Freshness", "HumanReview", "Incident", "Judges", "LogQuality", "OnFail", "OperatingRange", "Reference", "Severity", "Test",
+    "ACCESS_LOG", "DIFFERENCES", "RATES", "SIGNED", "AccessPattern", "Acts", "ApprovedModel", "BoundControl", "Control", "DataAccess", "Deadline", "DecisionRule", "DecisionScope", "Drift", "Expectation", "Fairness", "Freshness", "HumanReview", "Incident", "Judges", "LogQuality", "OnFail", "OperatingRange", "Past", "Reference", "Severity", "Test",
 ]  # fmt: skip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any, ClassVar, Literal
+from datetime import date, timedelta
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -69,3 +69,40 @@ class Reference(Strict):
         if self.until <= self.from_:
             raise ValueError(f"until ({self.until}) is not after from ({self.from_}); exchange them")
         return self
+
+
+class Past(Strict):
+    """The days that others are compared with: fixed ones (`from` inclusive, `until` exclusive), or the `weeks` before.
+
+    The weeks before follow a system as it changes; only fixed days show a change that comes slowly.
+    """
+
+    from_: date | None = Field(default=None, alias="from", examples=["2026-09-01"])
+    until: date | None = Field(default=None, examples=["2026-10-01"])
+    weeks: int | None = Field(default=None, ge=4, le=104, examples=["8"])
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Past:
+        if (self.weeks is None) == (self.from_ is None or self.until is None) or (
+            self.weeks and self.from_ != self.until
+        ):
+            raise ValueError("the days compared with are not clear; write `from` and `until`, or `weeks` alone")
+        if self.from_ and self.until and self.until <= self.from_:
+            raise ValueError(f"until ({self.until}) is not after from ({self.from_}); exchange them")
+        return self
+
+    def days(self, first: date) -> tuple[date, date]:
+        """The first and the last day, for days compared from `first` on."""
+        day = timedelta(days=1)
+        if self.from_ and self.until:
+            return self.from_, self.until - day
+        return first - timedelta(weeks=self.weeks or 0), first - day
+
+    @property
+    def holds_weeks(self) -> bool:
+        """Whether it has four of each weekday."""
+        first, last = self.days(date.max)
+        return last - first >= timedelta(weeks=4) - timedelta(days=1)
+
+
+Nights = Annotated[int, Field(ge=20, le=1_000_000, examples=["5000"])]

@@ -1,0 +1,90 @@
+"""What a night is held against: the days of a reference, read back from their audits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from gov_pipelines.access import READ_SCHEMA, Baseline
+from gov_pipelines.measure import (
+    LEAST_DAYS,
+    Measurement,
+    freshness_measurement,
+    unusable,
+    usual_measurements,
+    weekday_of,
+)
+from gov_pipelines.policy import BoundClause, partition_key
+from gov_pipelines.policy.calendar import Partition
+from gov_pipelines.policy.kinds import AccessPattern, Freshness, OperatingRange, Past
+from gov_pipelines.store import read_frame
+
+if TYPE_CHECKING:
+    from gov_pipelines.pipeline.night import Night
+
+
+def weekdays_of(night: Night, bound: BoundClause, days: Sequence[Partition]) -> dict[Partition, int]:
+    """The days with what each is compared with: its weekday; the policy's holidays count as Sundays."""
+    return {day: weekday_of(day, night.declaration.zone, bound.policy.holidays) for day in days}
+
+
+def reads_of(night: Night, days: Sequence[Partition]) -> pl.DataFrame:
+    """The reads in the access logs of some days, each with `day`, the key of the log it stands in."""
+    logs = [
+        read_frame(file).with_columns(day=pl.lit(file.parent.name)) for file in night.files("access_log.parquet", days)
+    ]
+    return pl.concat([pl.DataFrame(schema={**READ_SCHEMA, "day": pl.String()}), *logs])
+
+
+def baseline_of(night: Night, bound: BoundClause, control: AccessPattern) -> Baseline:
+    """The reads of the reference days; days that are missing, still to come or without a read are no baseline."""
+    days = _reference(night, control.reference, night.window(bound)[0])
+    reads, files = reads_of(night, days), night.files("access_log.parquet", days)
+    why = _unusable(night, control.reference, night.window(bound)[0], len(files), len(days))
+    if night.declaration.access_log is None:
+        why = "no access log is declared; nobody can tell what was read"
+    elif why is None and reads.is_empty():
+        why = "the reference days hold no read"
+    there = {file.parent.name for file in files}
+    weekdays = {partition_key(day): weekday for day, weekday in weekdays_of(night, bound, days).items()}
+    return Baseline(reads, {day: weekday for day, weekday in weekdays.items() if day in there}, why)
+
+
+def usual_of(night: Night, bound: BoundClause, control: OperatingRange) -> list[Measurement]:
+    """What an operating range compares with its reference days: volume, hours, mix, new values."""
+    judged = night.window(bound)
+    days = _reference(night, control.reference, judged[0])
+    tallies = night.tallies([*days, *judged])
+    present = sum(day < judged[0] for day in tallies)
+    if (why := _unusable(night, control.reference, judged[0], present, len(days))) is not None:
+        return unusable(control, why)
+    return usual_measurements(tallies, weekdays_of(night, bound, [*tallies]), judged[0], control)
+
+
+def freshness_of_reads(night: Night, bound: BoundClause, control: Freshness) -> Measurement:
+    """The time since the newest read; a log that stops is not a day without reads."""
+    reads = reads_of(night, night.window(bound))
+    return freshness_measurement(reads["read_at"].max(), reads.height, control, night.declaration, night.partition)  # type: ignore[arg-type]  # of a column of moments
+
+
+def _reference(night: Night, past: Past, judged_from: Partition) -> list[Partition]:
+    calendar = night.declaration.calendar
+    return calendar.between(*past.days(calendar.day(judged_from)))
+
+
+def _unusable(night: Night, past: Past, judged_from: Partition, present: int, expected: int) -> str | None:
+    """Why the reference days are none."""
+    calendar = night.declaration.calendar
+    first, last = past.days(calendar.day(judged_from))
+    if last >= calendar.day(judged_from):
+        return "the reference days are not all before the days they are compared with"
+    if past.weeks is None:
+        if first < calendar.starts:
+            return f"the reference begins before {calendar.starts}, the system's first day"
+        return None if present == expected else f"the reference has {present} of its {expected} days"
+    days = (calendar.day(judged_from) - max(first, calendar.starts)).days
+    if days < LEAST_DAYS * 7:
+        return f"{LEAST_DAYS} weeks before these days are needed, and there are {days // 7}"
+    return None if present * 2 > expected else f"{present} of the {expected} partitions before these days were audited"
