@@ -43,6 +43,7 @@ imports: $(VENV)/.dev  ## the rules of the house: who may import whom
 
 bench: $(VENV)/.bench  ## twelve rules over ten million decisions, beside Great Expectations and pandera
 	$(BIN)/python -m benchmarks.judging
+	$(BIN)/python -m benchmarks.many
 
 constraints: ## pin every dependency anew, without URLs
 	rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins

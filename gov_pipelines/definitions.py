@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from gov_pipelines.pipeline.catchup import catch_up
 from gov_pipelines.pipeline.duties import duties
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.io_manager import ArtifactFiles
@@ -28,11 +29,12 @@ def load(project: Project, environ: Mapping[str, str], audit: AuditHome | None =
         ConfigurationError: Dagster validates, and files have mistakes. In all other loads a broken system becomes one
             that fails every night, and the others are as if it were not there.
     """
+    systems = load_systems(project, environ)
     return dg.Definitions.merge(
-        load_systems(project, environ),
+        systems,
         duties(),
         dg.Definitions(
-            sensors=[*sensors(), reports()],
+            sensors=[*sensors(), reports(), catch_up(systems.jobs or ())],
             resources={"audit": audit or AuditHome.of(project), "io_manager": ArtifactFiles(home=str(project.home))},
             # An audit's small steps share memory and one import of Great Expectations; scale out by runs.
             executor=dg.in_process_executor,

@@ -7,31 +7,30 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.demo.loanapp import SYSTEM
+from gov_pipelines.cli.desk import PARTITION
 from gov_pipelines.cli.place import Workplace, workplace
-from gov_pipelines.errors import WrongUse
+from gov_pipelines.errors import GovError, SourceUnreachable, WrongUse
 from gov_pipelines.evidence import DEMO_KEY_NAME
 from gov_pipelines.notify import routes_from
-from gov_pipelines.policy import SystemDeclaration, partition_key
+from gov_pipelines.policy import Partition, SystemDeclaration, partition_key
 from gov_pipelines.store import pending_count, reading, verdicts_of
 
 _RED = {"fail", "missing"}
-_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command("audit")
 @click.argument("system", required=False)
-@click.option("--date", "day", type=_DAY, help="One local day of the system; default: yesterday.")
-@click.option("--from", "first", type=_DAY, help="First day of a range.")
-@click.option("--to", "last", type=_DAY, help="Last day of the range, inclusive.")
+@click.option("--date", "day", type=PARTITION, help="One local day of the system, or one hour; default: the last.")
+@click.option("--from", "first", type=PARTITION, help="First day of a range.")
+@click.option("--to", "last", type=PARTITION, help="Last day of the range, inclusive.")
 @click.option("--all", "everything", is_flag=True, help="Every system, in one process.")
 @click.option(
     "--as-of",
@@ -41,21 +40,23 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--json", "as_json", is_flag=True, help="Print runs and verdicts as JSON.")
 def audit_command(
     system: str | None,
-    day: datetime | None,
-    first: datetime | None,
-    last: datetime | None,
+    day: Partition | None,
+    first: Partition | None,
+    last: Partition | None,
     everything: bool,
     as_of: datetime | None,
     as_json: bool,
 ) -> int:
     """Audit one system for a day or a range: pull, measure, judge, sign.
 
+    Without dates: yesterday, and before it what is owed of the last 14 days, because machine, daemon or source were away.
     Exit code 1 if a control fails or is missing, 3 if a source was not reached (the missed window is signed first).
 
     \b
     Example:
       gov audit mortgage_underwriting --date 2026-09-30
       gov audit mortgage_underwriting --from 2026-09-01 --to 2026-09-10
+      gov audit card_limits --date 2026-09-01T14Z
       gov audit --all
     """
     place = workplace()
@@ -78,7 +79,7 @@ def audit_command(
             f"Signing with the key `{DEMO_KEY_NAME}`: set GOV_HOME to a home of your own and make a key there.",
             err=True,
         )
-    results = run_audits(place, work, as_of=as_of, quiet=as_json)
+    results = run_audits(place, work, as_of=as_of, quiet=as_json, owing=not asked and as_of is None)
     if as_json:
         print_json(results)
     else:
@@ -92,8 +93,18 @@ def run_audits(
     *,
     as_of: datetime | None = None,
     quiet: bool = False,
+    owing: bool = False,
 ) -> list[dict[str, Any]]:
-    """Audit days of systems in this process, through Dagster, with a line a day.
+    """Audit days of systems in this process, through Dagster, with a line a day; one that is broken never stops the others.
+
+    Runs that died without a word are ended first. The report is written once, at the end.
+
+    Args:
+        place: the project.
+        work: days by system.
+        as_of: when the days are judged; each at its usual moment unless given.
+        quiet: whether nothing is printed.
+        owing: whether windows that nobody audited are audited too, before the others.
 
     Returns:
         One record a day: system, partition, done, signed, unreachable, problem, run_id, verdicts, and whether it was
@@ -101,7 +112,11 @@ def run_audits(
     """
     from gov_pipelines.definitions import load  # noqa: PLC0415  (Dagster takes two seconds)
     from gov_pipelines.pipeline import AuditHome, PartitionRun, audit  # noqa: PLC0415  (as above)
+    from gov_pipelines.pipeline.catchup import owed, sweep  # noqa: PLC0415  (as above)
+    from gov_pipelines.pipeline.graph import SystemGraph  # noqa: PLC0415  (as above)
     from gov_pipelines.pipeline.instance import open_instance  # noqa: PLC0415  (as above)
+    from gov_pipelines.pipeline.runs import write_reports  # noqa: PLC0415  (as above)
+    from gov_pipelines.pipeline.watch import settle  # noqa: PLC0415  (as above)
 
     results: list[dict[str, Any]] = []
 
@@ -118,31 +133,45 @@ def run_audits(
     with open_instance(place.project) as instance:
         home = AuditHome.of(place.project)
         definitions = load(place.project, os.environ, home)
-        for declaration, days in work:
-            progress = partial(note, declaration.system, set(days))
-            audit(
-                declaration.system, days, instance, definitions=definitions, home=home, as_of=as_of, progress=progress
-            )
+        for dead in sweep(instance, home, place.now):
+            settle(instance, dead, home, place.now)
+        audit_one = partial(audit, instance=instance, definitions=definitions, home=home, as_of=as_of, report=False)
+        for declaration, asked in work:
+            late = owed(SystemGraph(declaration, ()), home, place.now)[0] if owing else []
+            days = sorted({*late, *asked})
+            try:
+                audit_one(declaration.system, days, progress=partial(note, declaration.system, set(days)))
+            except GovError as error:
+                if len(work) == 1:
+                    raise
+                away = isinstance(error, SourceUnreachable)
+                for day in days:
+                    problem = f"{type(error).__name__}: {error}"
+                    note(declaration.system, set(days), PartitionRun(day, False, False, "", problem, unreachable=away))
+        if signed := sorted({each["system"] for each in results if each["run_id"]}):
+            write_reports(signed, instance, definitions=definitions)
     return results
 
 
 def _days(
-    declaration: SystemDeclaration, day: datetime | None, first: datetime | None, last: datetime | None
-) -> list[date]:
-    today = datetime.now(UTC).astimezone(ZoneInfo(declaration.zone)).date()
+    declaration: SystemDeclaration, day: Partition | None, first: Partition | None, last: Partition | None
+) -> list[Partition]:
+    now, calendar = datetime.now(UTC), declaration.calendar
     if day is not None and (first or last):
         raise WrongUse("Give --date, or --from and --to, not both.")
     if (first is None) != (last is None):
         raise WrongUse("A range has --from and --to.")
-    yesterday = today - timedelta(days=1)
-    start, end = (each.date() if each else yesterday for each in (first or day, last or day))
-    if start > end:
+    start, end = (each or calendar.just_over(now) for each in (first or day, last or day))
+    (begins, _), (_, over) = calendar.span(start), calendar.span(end)
+    if begins >= over:
         raise WrongUse(f"--from {start} is after --to {end}.")
-    final = min(today, declaration.ends or today) - timedelta(days=1)
-    if not declaration.starts <= start <= end <= final:
-        days = f"partitions from {declaration.starts} to {final}" if declaration.starts <= final else "no day yet"
+    newest = calendar.newest(now)
+    asked = calendar.between(start, end) if calendar.hourly or not isinstance(start, datetime) else []
+    within = newest and calendar.span(declaration.starts)[0] <= begins and over <= calendar.span(newest)[1]
+    if not asked or not within:
+        days = f"partitions from {calendar.first} to {newest}" if newest else "no day yet"
         raise WrongUse(f"{declaration.system} has {days}; asked for {start} to {end}.")
-    return [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
+    return asked
 
 
 def _line(result: dict[str, Any], *, named: bool) -> str:

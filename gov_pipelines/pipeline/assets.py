@@ -48,6 +48,7 @@ class Step:
         kinds: what the UI shows on it; three at most.
         says: the asset's description.
         check: name and description of the check the step answers itself, if any.
+        reads: whether it asks the source; runs that ask one source at once are limited by Dagster's pools.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Step:
     kinds: tuple[str, ...]
     says: str
     check: tuple[str, str] | None = None
+    reads: bool = False
 
 
 STEPS = (
@@ -63,6 +65,7 @@ STEPS = (
         "decision_log", "night:read_decisions", (), ("sql", "polars", "parquet"),
         "The day's decisions in canonical columns. Every source row is accepted, quarantined or a duplicate.",
         ("rows_add_up", "Accepted, quarantined and duplicate rows add up to the source's count."),
+        reads=True,
     ),
     Step(
         "decision_verdicts", "night:judge", ("decision_log",), ("polars", "parquet"),
@@ -71,6 +74,7 @@ STEPS = (
     Step(
         "access_log", "night:read_access", (), ("sql", "polars", "parquet"),
         "The day's reads of data: who, by which role, which field.",
+        reads=True,
     ),
     Step(
         "access_patterns", "night:compare_access", ("access_log",), ("polars", "json"),
@@ -115,11 +119,6 @@ def system_assets(graph: SystemGraph) -> list[dg.AssetsDefinition]:
     return [*(_asset(graph, step) for step in STEPS), _report(graph)]
 
 
-def job_name(system: str) -> str:
-    """The job that audits one partition of a system."""
-    return f"audit_{system}"
-
-
 def report_job_name(system: str) -> str:
     """The job that writes a system's report."""
     return f"report_{system}"
@@ -143,6 +142,7 @@ def _asset(graph: SystemGraph, step: Step) -> dg.AssetsDefinition:
         description=step.says,
         code_version=__version__,
         check_specs=specs,
+        pool=graph.declaration.source.url_env if step.reads else None,
     )
     def run(context: dg.AssetExecutionContext, audit: AuditHome) -> Iterator[Any]:
         at = context.run.tags.get(AS_OF)
@@ -187,7 +187,12 @@ def _report(graph: SystemGraph) -> dg.AssetsDefinition:
         code_version=__version__,
         automation_condition=settled & ~condition.in_progress(),
     )
-    def run(audit: AuditHome) -> dg.MaterializeResult[Any]:
+    def run(context: dg.AssetExecutionContext, audit: AuditHome) -> dg.MaterializeResult[Any]:
+        record = context.instance.get_run_record_by_id(context.run.run_id)
+        first = audit.place.home / "report" / "index.html"
+        if record and first.is_file() and first.stat().st_mtime > record.create_timestamp.timestamp():
+            # The report of another system was asked for in the same night, and has written the pages of all.
+            return dg.MaterializeResult(metadata=shown({"pages": 0, "first page": first}))
         write = resolve_name(f"{__package__}.pages:write_pages")
         pages = write(audit.place, audit.store(), graph.policies, datetime.now(UTC))
         return dg.MaterializeResult(metadata=shown({"pages": len(pages), "first page": pages[0]}))

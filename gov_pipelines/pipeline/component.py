@@ -11,9 +11,10 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict
 
 from gov_pipelines.errors import ConfigurationError, Mistake
-from gov_pipelines.pipeline.assets import REPORT, job_name, report_job_name, system_assets
+from gov_pipelines.pipeline.assets import REPORT, report_job_name, system_assets
 from gov_pipelines.pipeline.checks import control_checks, partitioned_checks
 from gov_pipelines.pipeline.graph import SystemGraph, read_graph
+from gov_pipelines.pipeline.names import job_name
 from gov_pipelines.pipeline.schedule import nightly
 
 

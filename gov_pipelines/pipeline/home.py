@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from gov_pipelines.pipeline.graph import SystemGraph
+from gov_pipelines.pipeline.names import AUDITS
 from gov_pipelines.project import Project
 
 if TYPE_CHECKING:
     from gov_pipelines.notify import Delivery
     from gov_pipelines.pipeline.night import Night
+    from gov_pipelines.policy import Partition
     from gov_pipelines.store import Engine
+
+
+PATIENCE = 6 * 3600.0
+"""Seconds that a run waits for another audit of the same system to end."""
+
+
+def audited_systems(run: dg.DagsterRun) -> set[str]:
+    """The systems a run audits: that of its job, or those whose assets were picked; writing pages is no audit."""
+    if run.job_name.startswith(AUDITS):
+        return {run.job_name.removeprefix(AUDITS)}
+    return {key.path[0] for key in run.asset_selection or () if key.path[-1] != "report"}
 
 
 class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic over itself since 1.13, without meaning here
@@ -39,6 +55,29 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
         """The project, as other rooms name it."""
         return Project(Path(self.project), Path(self.home))
 
+    @contextmanager
+    def auditing(self, systems: Iterable[str], *, wait: float = PATIENCE) -> Iterator[None]:
+        """Hold the only right to audit some systems; it dies with the process.
+
+        Two audits of one system at once, by two schedulers, would mix their files, and the second could not follow in
+        the ledger.
+
+        Raises:
+            GovError: another process audits one of them, and did so for `wait` seconds.
+        """
+        from gov_pipelines.store import Home, lock  # noqa: PLC0415  (not needed to load definitions)
+
+        with ExitStack() as stack:
+            for system in sorted(systems):
+                stack.enter_context(lock(Home(Path(self.home)), f"night-{system}", engine=self.store(), wait=wait))
+            yield
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[AuditHome]:
+        """What Dagster calls around a run: the run has its systems for itself."""
+        with self.auditing(audited_systems(context.run) if context.run else ()):
+            yield self
+
     def night(self, graph: SystemGraph, partition: date, *, run_id: str, as_of: datetime | None = None) -> Night:
         """One partition of one system, ready to be audited.
 
@@ -61,14 +100,30 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
             run_id=run_id,
         )
 
+    def overdue(self, graph: SystemGraph, *, before: Partition, as_of: datetime) -> list[Partition]:
+        """The audited partitions before one that must be audited again; as `pipeline.overdue.overdue`."""
+        from gov_pipelines.pipeline.overdue import overdue  # noqa: PLC0415  (as above)
+        from gov_pipelines.store import Home  # noqa: PLC0415  (as above)
+
+        files, project = Home(Path(self.home)), Path(self.project)
+        declared = (files, graph.declaration, graph.policies)
+        return list(overdue(*declared, before=before, as_of=as_of, project=project, environ=os.environ))
+
     def store(self) -> Engine:
         """The store: verdicts, snapshots, the outbox of alerts."""
-        from gov_pipelines.store import Home, open_store  # noqa: PLC0415  (as above)
+        from gov_pipelines.store import Home  # noqa: PLC0415  (as above)
 
-        return open_store(os.environ.get("GOV_STORE_URL") or Home(Path(self.home)).store_url)
+        return _opened(os.environ.get("GOV_STORE_URL") or Home(Path(self.home)).store_url)
 
     def deliver(self, now: datetime) -> Delivery:
         """Send what is due in the outbox, over the routes the environment names."""
-        from gov_pipelines.notify import deliver, routes_from  # noqa: PLC0415  (as above)
+        from gov_pipelines.notify import deliver, load_settings, routes_from  # noqa: PLC0415  (as above)
 
-        return deliver(self.store(), routes_from(os.environ), now)
+        return deliver(self.store(), routes_from(os.environ), now, load_settings(Path(self.project)))
+
+
+@cache
+def _opened(url: str) -> Engine:
+    from gov_pipelines.store import open_store  # noqa: PLC0415  (as above)
+
+    return open_store(url)

@@ -14,6 +14,15 @@ SNAPSHOT = "compliance_snapshot"
 """The asset that carries one check per control."""
 
 
+AUDITS = "audit_"
+"""What the name of a job begins with that audits one partition of a system."""
+
+
+def job_name(system: str) -> str:
+    """The job that audits one partition of a system."""
+    return f"{AUDITS}{system}"
+
+
 def check_name(control: str) -> str:
     """The name of a control's asset check: `house-fair-lending/FL-1` is `house_fair_lending__FL_1`."""
     return re.sub(r"[^A-Za-z0-9_]", "_", control.replace("/", "__"))

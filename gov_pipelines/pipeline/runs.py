@@ -9,15 +9,13 @@ from datetime import UTC, date, datetime
 import dagster as dg
 
 from gov_pipelines.errors import GovError, WrongUse
-from gov_pipelines.pipeline.assets import AS_OF, job_name, report_job_name
+from gov_pipelines.pipeline.assets import AS_OF, REPORT
 from gov_pipelines.pipeline.broken import MISTAKES, broken_job_name
 from gov_pipelines.pipeline.graph import read_graph
 from gov_pipelines.pipeline.home import AuditHome
-from gov_pipelines.pipeline.names import SNAPSHOT
-from gov_pipelines.pipeline.overdue import overdue
+from gov_pipelines.pipeline.names import SNAPSHOT, job_name
 from gov_pipelines.pipeline.watch import settle, unfinished
 from gov_pipelines.policy import partition_key
-from gov_pipelines.store import Home
 
 # Dagster's events go to its own log, where the UI shows them; on the console they would bury ours.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -55,11 +53,12 @@ def audit(
     report: bool = True,
     progress: Callable[[PartitionRun], None] | None = None,
 ) -> list[PartitionRun]:
-    """Audit partitions of one system in this process, in their order, and write the report once at the end.
+    """Audit partitions of one system in this process, in their order, and write the report at the end.
 
     A partition that fails is a missed window, signed and put in the outbox; the next one runs all the same. Earlier days
     whose pending decisions have run out of time by the last of these nights, or that other policies govern now, are audited
-    again; days of a range, too, since each was judged on its own next morning.
+    again; so are those that are others at the source than when they were audited. Days of a range, too, since each was judged
+    on its own next morning.
 
     Args:
         system: the audited system.
@@ -86,10 +85,14 @@ def audit(
 
     def run_day(day: date, moment: datetime | None) -> None:
         tags = {AS_OF: moment.isoformat()} if moment else {}
-        result = job.execute_in_process(
-            run_config=_QUIET, partition_key=partition_key(day), instance=instance, raise_on_error=False, tags=tags
-        )
-        runs.append(_settled(instance, result.dagster_run, home, day))
+        try:
+            result = job.execute_in_process(
+                run_config=_QUIET, partition_key=partition_key(day), instance=instance, raise_on_error=False, tags=tags
+            )
+            runs.append(_settled(instance, result.dagster_run, home, day))
+        except Exception as error:  # noqa: BLE001  (Dagster's own store failed, for want of disk or database: the next goes on)
+            problem = f"{type(error).__name__}: Dagster could not keep the run. Is its disk full, or its database away?"
+            runs.append(PartitionRun(day, done=False, signed=False, run_id="", problem=problem))
         if progress:
             progress(runs[-1])
 
@@ -99,16 +102,25 @@ def audit(
         newest = max(partitions)
         moment = as_of or graph.as_of(newest)
         stopped = {run.partition for run in runs if not run.done}  # asked a moment ago, and again in vain
-        for day in list(overdue(Home(home.place.home), graph.declaration, graph.policies, before=newest, as_of=moment)):
+        for day in home.overdue(graph, before=newest, as_of=moment):
             if day not in stopped:
                 run_day(day, moment)
     if report and runs:
-        pages = repository.get_job(report_job_name(system)).execute_in_process(
-            run_config=_QUIET, instance=instance, raise_on_error=False
-        )
-        if not pages.success:
-            raise GovError(f"The pages could not be written; the log of run {pages.run_id} in Dagster says why.")
+        write_reports([system], instance, definitions=definitions)
     return runs
+
+
+def write_reports(systems: Sequence[str], instance: dg.DagsterInstance, *, definitions: dg.Definitions) -> None:
+    """Write the pages once, for all the systems whose report is thereby up to date.
+
+    Raises:
+        GovError: they could not be written.
+    """
+    keys = [dg.AssetKey([system, REPORT]) for system in systems]
+    job = definitions.resolve_implicit_global_asset_job_def()
+    pages = job.execute_in_process(run_config=_QUIET, asset_selection=keys, instance=instance, raise_on_error=False)
+    if not pages.success:
+        raise GovError(f"The pages could not be written; the log of run {pages.run_id} in Dagster says why.")
 
 
 def _job(repository: dg.RepositoryDefinition, system: str, partitions: Sequence[date]) -> dg.JobDefinition:

@@ -7,8 +7,8 @@ nothing, and a failed run is a red dot. Verdicts raise their alerts where they a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from gov_pipelines.errors import ConfigurationError, GovError
 from gov_pipelines.pipeline.graph import SystemGraph, read_graph
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.names import SNAPSHOT
-from gov_pipelines.policy import controls_in_force, partition_of
+from gov_pipelines.policy import Partition, controls_in_force, partition_of
 
 if TYPE_CHECKING:
     from dagster._core.execution.plan.objects import StepFailureData
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DAY = "gov/day"
 """Run tag: the day a run without partitions speaks of."""
 
+_FULL = re.compile("No space left on device|disk is full|File too large|Disk quota exceeded")
 NO_SNAPSHOT = "the run ended without a snapshot"
 _PARTITION = "dagster/partition"
 _EVENTS = (
@@ -101,12 +102,14 @@ def settle(instance: dg.DagsterInstance, run: dg.DagsterRun, audit: AuditHome, n
     from gov_pipelines.store import enqueue  # noqa: PLC0415  (as above)
 
     left = unfinished(instance, run)
+    partition = run.tags.get(_PARTITION)
+    if partition is not None and left.missed:
+        left = replace(left, missed=tuple(_still_missed(audit, instance, run, left.missed, partition_of(partition))))
     graphs = {system: _graph(audit, system) for system in left.missed}
     alerts = list(_alerts(run, left, graphs, now))
     if alerts:
         with audit.store().begin() as connection:
             enqueue(connection, alerts)
-    partition = run.tags.get(_PARTITION)
     try:
         for graph in graphs.values():
             # Of a system whose declaration is broken nobody can say what its window is; its alert is in the outbox.
@@ -116,6 +119,20 @@ def settle(instance: dg.DagsterInstance, run: dg.DagsterRun, audit: AuditHome, n
     finally:
         delivery = audit.deliver(now)
     return delivery
+
+
+def _still_missed(
+    audit: AuditHome, instance: dg.DagsterInstance, run: dg.DagsterRun, missed: Iterable[str], partition: Partition
+) -> Iterator[str]:
+    """The systems whose window nobody else audited since the run began: a run may be found dead days later."""
+    from gov_pipelines.store import reading, snapshot_of  # noqa: PLC0415  (as above)
+
+    record = instance.get_run_record_by_id(run.run_id)
+    with reading(audit.store()) as connection:
+        for system in missed:
+            signed = snapshot_of(connection, system, partition)
+            if record is None or signed is None or signed.signed_at < record.create_timestamp.astimezone(UTC):
+                yield system
 
 
 def _graph(audit: AuditHome, system: str) -> SystemGraph | None:
@@ -174,8 +191,7 @@ def _outbox() -> dg.SensorDefinition:
 def _alerts(
     run: dg.DagsterRun, left: Unfinished, graphs: Mapping[str, SystemGraph | None], now: datetime
 ) -> Iterator[Alert]:
-    from gov_pipelines.notify import missed_window  # noqa: PLC0415  (as above)
-    from gov_pipelines.store import Alert  # noqa: PLC0415  (as above)
+    from gov_pipelines.notify import missed_window, told  # noqa: PLC0415  (as above)
 
     named = run.tags.get(_PARTITION) or run.tags.get(DAY)
     day = partition_of(named) if named else (now - timedelta(days=1)).date()
@@ -185,18 +201,19 @@ def _alerts(
         yield missed_window(system, day, reason=left.reason or NO_SNAPSHOT, notify=routes, raised_at=now)
     for key in left.undone:
         system = _system(key)
-        again = f"Run the day again: gov audit {system} --date {day}" if named else "Materialize it again in Dagster."
+        again = f"run the day again: `gov audit {system} --date {day}`" if named else "materialize it again in Dagster"
         kind, name = ("check", key.name) if isinstance(key, dg.AssetCheckKey) else ("asset", key.path[-1])
-        yield Alert(
-            key=f"{system}|{name}|{day}|{run.run_id}|missing",
+        facts = {
+            "Verdict": f"none: it was planned, and {left.reason or 'nothing says why it gave no result'}",
+            "What to do": again,
+        }
+        yield told(
+            f"{system}|{name}|{day}|{run.run_id}|missing",
+            f"{system}: {kind} {name} of {day} gave no result",
+            facts,
             system=system,
-            control=name,
             partition=day,
-            transition="missing",
-            severity="critical",
-            notify=(),
-            title=f"{system}: {kind} {name} of {day} gave no result",
-            body=f"It was planned and has none: {left.reason or 'nothing says why'}.\n{again}",
+            control=name,
             raised_at=now,
         )
 
@@ -208,6 +225,8 @@ def _told(failure: StepFailureData) -> str:
     """
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
+    if _FULL.search(str(failure.error)):
+        return "the disk is full. Free some space, then audit again"
     ours = {GovError.__name__, *(kind.__name__ for kind in GovError.__subclasses__())}
     error, last = failure.error, "an error"
     while error is not None:

@@ -164,11 +164,10 @@ def test_a_broken_system_fails_every_night_and_somebody_is_told(project, home, i
     (check,) = result.get_asset_check_evaluations()
     assert not check.passed
     sensor = definitions.resolve_sensor_def("alerts_on_failure")
-    sensor(
-        dg.build_run_status_sensor_context(
-            "alerts_on_failure", result.all_events[-1], instance, result.dagster_run, resources={"audit": home}
-        )
-    )
+    with dg.build_run_status_sensor_context(
+        "alerts_on_failure", result.all_events[-1], instance, result.dagster_run, resources={"audit": home}
+    ) as context:
+        sensor(context)
     with reading(home.store()) as connection:
         (row,) = pending(connection)
     assert (row.alert.transition, row.alert.system, row.alert.partition) == (
