@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -172,9 +173,16 @@ class Step:
 def load_settings(root: Path) -> AlertSettings:
     """Read the alerts.yaml of a project's folder; the usual settings where there is none.
 
-    Raises:
-        ConfigurationError: with every mistake.
+    A file with mistakes is logged and counts as none, for a slip in it must not silence a page: `gov lint` names them.
     """
+    try:
+        return _read(root)
+    except ConfigurationError:
+        logging.getLogger(__name__).warning("%s has mistakes and is not used; run `gov lint`", FILE)
+        return AlertSettings()
+
+
+def _read(root: Path) -> AlertSettings:
     file = root / FILE
     settings = read_yaml(file, FILE).read_as(AlertSettings) if file.is_file() else AlertSettings()
     spans = {route.escalate.after.unit for route in settings.routes.values() if route.escalate}
@@ -189,25 +197,21 @@ def lint_alerts(root: Path, policies: Iterable[Policy]) -> list[Mistake]:
     if not (root / FILE).is_file():
         return []
     try:
-        settings = load_settings(root)
+        settings = _read(root)
     except ConfigurationError as error:
         return list(error.mistakes)
     known = {DEFAULT_ROUTE, *settings.routes}
     named = [(FILE, f"rules[{place}]", name) for place, rule in enumerate(settings.rules) for name in rule.notify]
     named += [(FILE, f"routes.{name}", route.escalate.to) for name, route in settings.routes.items() if route.escalate]
-    for policy in policies:
-        wanted = [(each.id, each.control.notify) for each in policy.clauses if each.control]
-        named += [
-            (f"{policy.policy} version {policy.version}", f"clauses[{each}]", to) for each, to_ in wanted for to in to_
-        ]
+    named += [
+        (f"{policy.policy} version {policy.version}", f"clauses[{clause.id}]", name)
+        for policy in policies
+        for clause in policy.clauses
+        for name in (clause.control.notify if clause.control else ())
+    ]
+    remedy = f"Declare it under `routes` of {FILE}, or correct its name."
     return [
-        Mistake(
-            file,
-            0,
-            place,
-            f"route `{name}` is not in {FILE}",
-            did_you_mean(name, known) or f"Declare it under `routes` of {FILE}.",
-        )
+        Mistake(file, 0, place, f"route `{name}` is not in {FILE}", did_you_mean(name, known) or remedy)
         for file, place, name in named
         if name not in known
     ]

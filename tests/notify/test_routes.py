@@ -43,9 +43,7 @@ def test_where_nothing_leads_anywhere_words_say_what_to_set():
         {},
         ["route on-call has no receiver; set GOV_ALERT_URLS_ON_CALL or GOV_ALERT_URLS to an address"],
     )
-    assert receivers_of([], {"default": []})[1] == [
-        "route default has no receiver; set GOV_ALERT_URLS to an Apprise URL"
-    ]
+    assert receivers_of([], {"default": []})[1] == ["route default has no receiver; set GOV_ALERT_URLS to an address"]
 
 
 def test_a_receiver_does_not_show_its_address():
