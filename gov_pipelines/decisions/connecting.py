@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,26 +91,23 @@ def driver_missing(url_env: str, driver: str) -> WrongUse:
     )
 
 
-_STATES = {
-    "42501": (WrongUse, "does not let this login read a declared table or column. Grant SELECT on it, or declare less"),
-    "57014": (
-        SourceUnreachable,
-        "took longer than `source.timeout` ({seconds} s). Index the moment column, or raise it",
+_LATE = "took longer than `source.timeout` ({seconds} s). Index the moment column, or raise it"
+_SIGNS = {  # of what happened: the SQLSTATE, the class or the words of the driver
+    "^42501": (
+        WrongUse,
+        "does not let this login read a declared table or column. Grant SELECT on it, or declare less",
     ),
-    "interrupted": (
-        SourceUnreachable,
-        "took longer than `source.timeout` ({seconds} s). Index the moment column, or raise it",
-    ),
-    "authentication failed": (SourceUnreachable, "refused the login. Check user and password in {url_env}"),
-    "does not exist": (SourceUnreachable, "has no such database or user. Check {url_env}"),
+    "^57014|interrupted|InterruptException": (SourceUnreachable, _LATE),
+    "FATAL:.* authentication failed": (SourceUnreachable, "refused the login. Check user and password in {url_env}"),
+    "FATAL:.* does not exist": (SourceUnreachable, "has no such database or user. Check {url_env}"),
 }
 
 
 def in_words(url_env: str, error: BaseException | None, seconds: int) -> GovError:
     """What a driver's error means. Its own text may hold the address, the login or values of rows, and is not told."""
-    told = f"{getattr(error, 'sqlstate', None)} {error}"
-    for sign, (kind, words) in _STATES.items():
-        if sign in told:
+    told = f"{getattr(error, 'sqlstate', None)} {type(error).__name__} {error}"
+    for sign, (kind, words) in _SIGNS.items():
+        if re.search(sign, told):
             return kind(f"The database that {url_env} names {words.format(url_env=url_env, seconds=seconds)}.")
     return SourceUnreachable(
         f"The database that {url_env} names did not answer ({type(error).__name__}). "

@@ -98,7 +98,7 @@ class Files:
         elif since:
             low = datetime.fromisoformat(since) - overlap
         at = as_moment(pl.col(during.column), rows.schema[during.column], during.zone).dt.truncate("1h").alias("at")
-        rows = rows.select(at, value=value).filter(pl.lit(low).is_null() | (pl.col("value") >= low))
+        rows = rows.select(at, value=value).filter(pl.lit(value=True) if low is None else pl.col("value") >= low)
         return Touched.of(rows["at"].unique(), rows["value"].max(), since, during.zone)
 
     def _fingerprints(

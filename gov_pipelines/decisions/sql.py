@@ -14,7 +14,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from gov_pipelines.decisions.casts import stacked
-from gov_pipelines.decisions.connecting import connected
+from gov_pipelines.decisions.connecting import connected, source_url
 from gov_pipelines.decisions.fingerprints import PART, PARTS, SCHEMA, Digest
 from gov_pipelines.decisions.places import Columns, During, Keys, Place, Related, Rows, Touched
 from gov_pipelines.decisions.zones import day_from, naive
@@ -141,7 +141,7 @@ class SqlDatabase:
             parents = sa.select(numbered, parent.label("parent")).where(self._within(dated, where, whole)[0]).distinct()
             belonging = parents.subquery()
             rows = sa.select(belonging.c.span, fingerprint).join_from(table, belonging, key == belonging.c.parent)
-        each = rows.subquery()
+        each = rows.offset(0).subquery()  # a fence: the fingerprint is computed once, not for each part of it
         parts = (driver.part(each.c.fingerprint, PART * n + 1) for n in range(PARTS))
         sums = (sa.cast(sa.func.sum(part), sa.BigInteger).label(f"p{n}") for n, part in enumerate(parts))
         query = sa.select(each.c.span, sa.func.count().label("rows"), *sums).group_by(each.c.span)
@@ -231,9 +231,15 @@ def opened(url_env: str, project: Path, environ: Mapping[str, str], seconds: int
     Raises:
         WrongUse, SourceUnreachable: as `connected`.
     """
+    if source_url(url_env, project, environ).get_backend_name() == "duckdb":
+        from gov_pipelines.decisions.duck import opened_file  # noqa: PLC0415  (only what the URL needs)
+
+        with opened_file(url_env, project, environ, seconds) as file:
+            yield SqlDatabase(file)
+        return
     with connected(url_env, project, environ, seconds=seconds) as connection:
         if connection.dialect.name == "sqlite":
-            from gov_pipelines.decisions.sqlite import Sqlite  # noqa: PLC0415  (only what the URL needs)
+            from gov_pipelines.decisions.sqlite import Sqlite  # noqa: PLC0415  (as above)
 
             yield SqlDatabase(Sqlite(connection, seconds))
         else:

@@ -33,6 +33,7 @@ class Sqlite:
         self._connection, self._tables = connection, Tables(connection)
         self.table = self._tables.of
         driver: Any = connection.connection.driver_connection
+        driver.text_factory = decoded  # SQLite lets texts be of any bytes
         driver.create_function("gov_fingerprint", -1, _fingerprint, deterministic=True)
         driver.create_function("gov_part", 2, _part, deterministic=True)
         driver.create_function("gov_moment", 2, moment, deterministic=True)

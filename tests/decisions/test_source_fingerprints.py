@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import duckdb
 import polars as pl
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,14 +40,37 @@ def rows():
     )
 
 
-def write(kind, folder, frame):
-    """The frame as a source of a kind, and the environment that names it."""
+@pytest.fixture(scope="module")
+def write(postgres):
+    """Makes a frame a source of a kind; gives its place and the environment that names it."""
+    urls = [postgres()]
+
+    def build(kind, folder, frame):
+        return written(kind, folder, frame, urls[0])
+
+    return build
+
+
+def written(kind, folder, frame, url):
+    if kind == "postgresql":
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE IF EXISTS log, people")
+            connection.exec_driver_sql("CREATE TABLE log (id text, decided_on timestamp, action text, amount float)")
+            connection.execute(sa.text("INSERT INTO log VALUES (:id, :decided_on, :action, :amount)"), frame.to_dicts())
+        return Place(table="log"), {"LOG_URL": url}
     if kind == "parquet":
         frame.write_parquet(folder / "log.parquet")
         return Place(path="log.parquet"), {}
     if kind == "csv":
         frame.with_columns(pl.col("decided_on").cast(pl.String)).write_csv(folder / "log.csv")
         return Place(path="log.csv"), {}
+    if kind == "duckdb":
+        with duckdb.connect(folder / "log.duckdb") as connection:
+            connection.execute("DROP TABLE IF EXISTS log")
+            connection.execute("CREATE TABLE log (id VARCHAR, decided_on TIMESTAMP, action VARCHAR, amount DOUBLE)")
+            connection.execute("INSERT INTO log SELECT * FROM frame")
+        return Place(table="log"), {"LOG_URL": "duckdb:///log.duckdb"}
     (folder / "log.db").unlink(missing_ok=True)
     with sqlite3.connect(folder / "log.db") as connection:
         connection.execute("CREATE TABLE log (id TEXT, decided_on DATETIME, action TEXT, amount REAL)")
@@ -60,11 +85,11 @@ def asked(place, environ, folder):
     return open_sources(declared, project=folder, environ=environ)
 
 
-KINDS = ["sqlite", "parquet", "csv"]
+KINDS = ["sqlite", "postgresql", "duckdb", "parquet", "csv"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_digests_of_spans_are_those_of_the_rows_read(tmp_path, kind):
+def test_digests_of_spans_are_those_of_the_rows_read(tmp_path, kind, write):
     place, environ = write(kind, tmp_path, rows())
     with asked(place, environ, tmp_path) as sources:
         digests = sources.digests(place, COLUMNS, SPANS, "id")
@@ -79,7 +104,7 @@ def test_digests_of_spans_are_those_of_the_rows_read(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_changed_row_changes_its_day_alone_and_order_none(tmp_path, kind):
+def test_a_changed_row_changes_its_day_alone_and_order_none(tmp_path, kind, write):
     frame = rows()
     other = frame.with_columns(amount=pl.when(pl.col("id") == "D100").then(99.5).otherwise("amount")).sample(
         fraction=1, shuffle=True, seed=1
@@ -97,7 +122,7 @@ def test_a_changed_row_changes_its_day_alone_and_order_none(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_the_rows_of_some_ids_are_read(tmp_path, kind):
+def test_only_the_rows_of_some_ids_are_read(tmp_path, kind, write):
     place, environ = write(kind, tmp_path, rows())
     with asked(place, environ, tmp_path) as sources:
         ids = Keys("id", pl.Series(["D001", "D002", "D200", "nobody"]))
@@ -105,14 +130,19 @@ def test_only_the_rows_of_some_ids_are_read(tmp_path, kind):
         assert sources.fingerprints(place, COLUMNS, None, "id", ids=ids).height == 3
 
 
-def test_rows_of_another_table_belong_to_the_decisions_of_a_span(tmp_path):
-    place, environ = write("sqlite", tmp_path, rows())
-    with sqlite3.connect(tmp_path / "log.db") as connection:
-        connection.executescript(
-            "CREATE TABLE people (id TEXT, sex TEXT);"
-            "INSERT INTO people VALUES ('D001', 'f'), ('D001', 'm'), ('D050', 'f'), ('D999', 'f');"
-        )
-    connection.close()
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "duckdb"])
+def test_rows_of_another_table_belong_to_the_decisions_of_a_span(tmp_path, kind, write):
+    place, environ = write(kind, tmp_path, rows())
+    table = "CREATE TABLE people (id TEXT, sex TEXT)"
+    people = "INSERT INTO people VALUES ('D001', 'f'), ('D001', 'm'), ('D050', 'f'), ('D999', 'f')"
+    if kind == "duckdb":
+        with duckdb.connect(tmp_path / "log.duckdb") as connection:
+            connection.execute(f"{table}; {people}")
+    else:
+        engine = sa.create_engine(environ["LOG_URL"].replace("///log", f"///{tmp_path}/log"), poolclass=sa.NullPool)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(table)
+            connection.exec_driver_sql(people)
     (tmp_path / "people.csv").write_text("id,sex\nD001,f\nD001,m\nD050,f\nD999,f\n")
     columns = Columns(["id", "sex"])
     for people in (Place(table="people"), Place(path="people.csv")):
