@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
@@ -77,14 +77,19 @@ def rows_range(ranges: Mapping[str, Range]) -> Range:
 class Source(Strict):
     """Where decisions are read from: a database table (`url_env` and `table`) or files (`path`).
 
-    `url_env` names the environment variable that holds the SQLAlchemy URL. `path` is a file or a glob of CSV or
-    Parquet files, relative to the project. `zone` is the zone of naive times in the source.
+    `url_env` names the environment variable that holds the URL of a PostgreSQL, SQLite or DuckDB database. `path` is a
+    file or a glob of CSV, Parquet or JSON-lines files, relative to the project or in a bucket (`s3://`). `zone` is the
+    zone of naive times in the source. `timeout` is how many seconds a statement may take. `cursor` is a column of rising
+    moments or numbers that every write raises, `overlap` how far behind it a row may still arrive.
     """
 
     url_env: str | None = None
     table: str | None = None
     path: FilePath | None = None
     zone: Zone | None = None
+    timeout: int = Field(default=600, ge=1, le=86_400)
+    cursor: str | None = None
+    overlap: DurationField = Duration(1, "days")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Source:
@@ -98,12 +103,31 @@ class Source(Strict):
         return self
 
 
-class Joined(Strict):
-    """A table or file whose rows belong to decisions by `key`, the column that holds the decision's id."""
+_Placed = TypeVar("_Placed", bound="Joined | AccessLog")
 
+
+def _no_path_in_a_database(declared: _Placed) -> _Placed:
+    if declared.url_env is not None and declared.table is None:
+        raise ValueError("`url_env` names a database without a `table` in it; name the table")
+    if declared.table is not None and declared.path is not None:
+        raise ValueError("`path` stands beside `table`; remove one of the two")
+    return declared
+
+
+class Joined(Strict):
+    """A table or file whose rows belong to decisions by `key`, the column that holds the decision's id.
+
+    `url_env` names another database than the source's.
+    """
+
+    url_env: str | None = None
     table: str | None = None
     path: FilePath | None = None
     key: str | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Joined:
+        return _no_path_in_a_database(self)
 
 
 class ProtectedAttribute(Joined):
@@ -125,10 +149,15 @@ class Reviews(Joined):
 class AccessLog(Strict):
     """Reads of data. `columns` maps read_at, principal, role, field, table, purpose, rows to the log's columns."""
 
+    url_env: str | None = None
     table: str | None = None
     path: FilePath | None = None
     columns: dict[str, str] = {}
     zone: Zone | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> AccessLog:
+        return _no_path_in_a_database(self)
 
 
 class LogField(Strict):
