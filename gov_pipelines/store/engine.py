@@ -55,7 +55,7 @@ def connecting(url: str) -> Iterator[tuple[Engine, str]]:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() not in _BACK_ENDS:
             raise WrongUse(f"the store does not run on {parsed.get_backend_name()}; {_URL_EXPECTED}")
-        engine = sa.create_engine(parsed)
+        engine = sa.create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql")
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise WrongUse(f"the driver of {parsed.drivername} is not installed; {_URL_EXPECTED}") from error
     except ArgumentError:
@@ -64,18 +64,28 @@ def connecting(url: str) -> Iterator[tuple[Engine, str]]:
     place = parsed.database if parsed.get_backend_name() == "sqlite" else f"{parsed.database} on {parsed.host}"
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, parsed.database)
+
+    @sa.event.listens_for(engine, "handle_error")
+    def _away(context: sa.engine.ExceptionContext) -> SourceUnreachable | None:
+        refused = context.connection is None and context.dialect.name == "postgresql"
+        return _unreachable(place or "memory", context.original_exception) if refused or context.is_disconnect else None
+
     try:
         yield engine, place or "memory"
     except DatabaseError as error:
         engine.dispose()
-        # `from None`: the driver's text may repeat the connection parameters.
-        raise SourceUnreachable(
-            f"the store {place} did not answer as a database does ({type(error.orig).__name__}). Check that it is one, "
-            "that it runs and that you may write to it"
-        ) from None
+        raise _unreachable(place or "memory", error.orig) from None
     except GovError:
         engine.dispose()
         raise
+
+
+def _unreachable(place: str, error: BaseException | None) -> SourceUnreachable:
+    """What to say without the driver's own text, which may repeat the connection parameters."""
+    return SourceUnreachable(
+        f"the store {place} did not answer as a database does ({type(error).__name__}). Check that it is one, "
+        "that it runs and that you may write to it"
+    )
 
 
 @contextmanager

@@ -7,13 +7,13 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO
 
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from gov_pipelines.errors import GovError
+from gov_pipelines.errors import GovError, SourceUnreachable
 from gov_pipelines.store.artifacts import Home
 
 _POLL_SECONDS = 0.05
@@ -68,7 +68,8 @@ def _advisory(engine: Engine, name: str, deadline: float) -> Iterator[None]:
         try:
             yield
         finally:
-            connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+            with suppress(SourceUnreachable):  # it went with the connection
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
 
 
 def _pause(deadline: float, name: str, holder: str) -> None:
