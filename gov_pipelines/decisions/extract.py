@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 
-from gov_pipelines.decisions.joins import InputDigest, digest_of, join_attributes, join_reviews
-from gov_pipelines.decisions.log import canonical, columns_to_read, source_columns
-from gov_pipelines.decisions.places import During, Place, open_sources
-from gov_pipelines.policy import SystemDeclaration, partition_of
+from gov_pipelines.decisions.joins import join_attributes, join_reviews, wanted
+from gov_pipelines.decisions.log import Canonical, source_columns
+from gov_pipelines.decisions.merging import CHANGE_SCHEMA, KEY, Kept, among, apart, changes, hangs_together, keyed
+from gov_pipelines.decisions.places import During, open_sources
+from gov_pipelines.decisions.reading import InputDigest, Reading
+from gov_pipelines.policy import Partition, SystemDeclaration, partition_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,12 @@ class RowAccounting:
         """Whether the rows add up and none is undated: an undated row may belong to any day, this one too."""
         return self.adds_up and not self.undated
 
+    def __add__(self, other: RowAccounting) -> RowAccounting:
+        """Of both partitions; each finds the same undated rows."""
+        one, two = asdict(self), asdict(other)
+        both = {name: count + two[name] for name, count in one.items()}
+        return RowAccounting(**{**both, "undated": max(self.undated, other.undated)})
+
     def to_dict(self) -> dict[str, int]:
         """The five counts by name."""
         return asdict(self)
@@ -56,62 +64,112 @@ class Extract:
         log: accepted rows, sorted by decision_id; its schema is `policy.log_schema`.
         quarantine: `source_row` (the original values as JSON), `reason`, `decision_id` (null where there is none).
         rows: the row accounting.
-        inputs: what was read from each table or path.
+        inputs: what each table or path holds.
         notes: what a reader of results should know of the joins; counts, nobody's values.
+        seen: fingerprints, to be kept for the next reading.
+        changes: which decisions have changed since the reading before.
+        fetched: rows that came from the source; those that are as they were before need not.
     """
 
     log: pl.DataFrame
     quarantine: pl.DataFrame
     rows: RowAccounting
     inputs: tuple[InputDigest, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    seen: pl.DataFrame
+    changes: pl.DataFrame
+    fetched: int
 
 
 def read_partition(
     declaration: SystemDeclaration,
-    partition: date,
+    partition: Partition,
     *,
     project: Path,
     environ: Mapping[str, str],
     as_of: datetime | None = None,
+    kept: Kept | None = None,
 ) -> Extract:
-    """Read the decisions of one local day, with their protected attributes and last reviews.
+    """Read the decisions of one partition, with their protected attributes and last reviews.
+
+    What was kept of an earlier reading is built upon where that is safe: the result is the same, and less is fetched.
 
     Args:
         declaration: the system's.
-        partition: the local day in the system's zone.
+        partition: one of the system's.
         project: the folder that relative paths start from.
         environ: where the source's URL is found under the declared name.
         as_of: reviews after this moment are left out; None takes all.
+        kept: of the last reading, if any.
 
     Raises:
         WrongUse: a table, column or environment variable does not exist.
         SourceUnreachable: a database or file did not answer.
     """
-    source = declaration.source
-    start, end = declaration.calendar.span(partition)
-    columns = source_columns(declaration)
-    moment = next(column.source for column in columns if column.name == "decided_at")
-    during = During(moment, start, end, source.zone or declaration.zone)
-    place = Place(source.table, source.path)
-    with open_sources(source, project=project, environ=environ) as sources:
-        read = sources.read(place, columns_to_read(columns), during)
-        parts = canonical(read.frame, declaration)
-        attributes = join_attributes(parts.log, declaration, sources, during)
-        reviews = join_reviews(attributes.log, declaration, sources, during, as_of=as_of)
+    with open_sources(declaration.source, project=project, environ=environ) as sources:
+        during = _during(declaration, partition)
+        reading = Reading(sources, declaration, during, kept if kept and kept.fits else None)
+        parts, undated, notes = _read(reading, as_of)
+        main = next(iter(reading.seen.values()))
+        if reading.kept and not hangs_together(parts, main):
+            reading = Reading(sources, declaration, during)
+            parts, undated, notes = _read(reading, as_of)
+        changed = pl.DataFrame(schema=CHANGE_SCHEMA) if kept is None else _changes(reading, kept, parts)
     return Extract(
-        log=reviews.log,
+        log=parts.log,
         quarantine=parts.quarantine,
-        rows=RowAccounting(
-            source_count=read.frame.height,
-            accepted=parts.log.height,
-            quarantined=parts.quarantine.height,
-            duplicate=parts.duplicate,
-            undated=read.undated,
-        ),
-        inputs=(digest_of(place, read.frame), *attributes.inputs, *reviews.inputs),
-        notes=(*attributes.notes, *reviews.notes),
+        rows=RowAccounting(main.height, parts.log.height, parts.quarantine.height, parts.duplicate, undated),
+        inputs=tuple(reading.inputs),
+        notes=notes,
+        seen=reading.kept_next_time(),
+        changes=changed,
+        fetched=reading.fetched,
     )
+
+
+def _during(declaration: SystemDeclaration, partition: Partition) -> During:
+    start, end = declaration.calendar.span(partition)
+    moment = next(column.source for column in source_columns(declaration) if column.name == "decided_at")
+    return During(moment, start, end, declaration.source.zone or declaration.zone)
+
+
+def _read(reading: Reading, as_of: datetime | None) -> tuple[Canonical, int, tuple[str, ...]]:
+    parts, undated = reading.decisions()
+    attributes = join_attributes(parts.log, reading)
+    reviews = join_reviews(attributes.log, reading, as_of=as_of)
+    return replace(parts, log=reviews.log), undated, (*attributes.notes, *reviews.notes)
+
+
+def _changes(reading: Reading, kept: Kept, parts: Canonical) -> pl.DataFrame:
+    """What became of the decisions since the last reading; those that are gone are asked for on all other days."""
+    main = next(iter(reading.seen))
+    known, there = (keyed(seen).select(KEY).unique() for seen in (kept.of(main), reading.seen[main]))
+    lost = pl.DataFrame({"decision_id": kept.vanished}).join(parts.log, on="decision_id", how="anti")
+    before = pl.concat([kept.parts.log, lost], how="diagonal")
+    gone = apart(before, there, "decision_id")
+    anywhere = there.clear()
+    if gone.height:
+        written = among(kept.of(main), keyed(gone, "decision_id").select(KEY))["id"]
+        ids = pl.concat([gone["decision_id"], written.rename("decision_id")]).unique()
+        anywhere = reading.anywhere(ids)
+    return changes(before, parts.log, known, there, anywhere)
+
+
+def digests_now(
+    declaration: SystemDeclaration, partitions: Sequence[Partition], *, project: Path, environ: Mapping[str, str]
+) -> list[list[list[int | str]]]:
+    """Rows and sums of fingerprints that each partition has at the source now, place by place as in `Extract.inputs`.
+
+    Raises:
+        WrongUse: as `read_partition`.
+        SourceUnreachable: as `read_partition`.
+    """
+    spans = [_during(declaration, each) for each in partitions]
+    if not spans:
+        return []
+    with open_sources(declaration.source, project=project, environ=environ) as sources:
+        places = Reading(sources, declaration, spans[0]).digests(wanted(declaration), spans)
+    return [[[each.rows, each.value] for each in one] for one in zip(*places, strict=True)]
 
 
 def elsewhere(home_logs: Iterable[Path], ids: pl.Series) -> dict[date, int]:

@@ -169,11 +169,9 @@ def _set_aside(rows: pl.DataFrame, typed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _original(row: dict[str, Any]) -> str:
-    """The values as the source had them, as JSON with sorted names; what JSON has no form for is text."""
-    plain = {
-        name: value
-        if value is None or isinstance(value, bool | int) or (isinstance(value, float) and abs(value) < float("inf"))
-        else str(value)
+    """The values as JSON with sorted names, each as text: what a value's type is read as depends on the other rows."""
+    texts = {
+        name: value if value is None else str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in row.items()
     }
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return json.dumps(texts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

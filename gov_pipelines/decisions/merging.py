@@ -6,7 +6,7 @@ log writes them, and a null id is one id: rows without one stand or fall togethe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
@@ -35,11 +35,19 @@ class Kept:
 
     Attributes:
         parts: log (with what was joined to it), quarantine and duplicates.
-        seen: the fingerprints of each place, by its name.
+        seen: the fingerprints of every place, `place` before the columns of `SEEN_SCHEMA`.
+        vanished: decisions that had vanished before.
+        fits: whether these may be built upon; else they only tell what has changed.
     """
 
     parts: Canonical
-    seen: Mapping[str, pl.DataFrame]
+    seen: pl.DataFrame
+    vanished: pl.Series
+    fits: bool
+
+    def of(self, place: str) -> pl.DataFrame:
+        """The fingerprints of one place."""
+        return self.seen.filter(pl.col("place") == place).drop("place")
 
 
 def keyed(frame: pl.DataFrame, column: str = "id") -> pl.DataFrame:

@@ -33,13 +33,14 @@ from gov_pipelines.people.reviews import (
 from gov_pipelines.people.roster import Enrolment, Roster, acts_of, enrol, refused_acts, revoke, roster_of
 from gov_pipelines.people.standing import known_findings, known_obligations, known_waivers, waivers_in_force
 from gov_pipelines.people.waivers import Waiver, policy_owners
+from gov_pipelines.people.working_days import later
 
 __all__ = [
     "TRANSITIONS", "Act", "Case", "Clock", "Enrolment", "Finding", "Hand", "Kind", "Owed", "RefusedAct",
     "Requirement", "Review", "Roster", "SignedAct", "Snapshot", "Step", "Waiver", "accept", "acts_of",
     "approval_subject", "approved_digest", "assign", "attest", "countersign", "enrol", "events_of_night",
     "facts_digest", "facts_of", "finding_id", "gate", "hand_of", "is_red", "known_findings", "known_obligations",
-    "known_waivers", "may_accept", "objection", "obligations_in_force", "owed_by_people", "parse_act",
+    "known_waivers", "later", "may_accept", "objection", "obligations_in_force", "owed_by_people", "parse_act",
     "policy_owners", "raise_concern", "record_act", "refused_acts", "release_subject", "releases",
     "report_incident", "review_of", "revoke", "roster_of", "sign_act", "signatures", "standing_review",
     "start_clock", "waive", "waivers_in_force",

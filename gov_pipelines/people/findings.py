@@ -17,7 +17,7 @@ from gov_pipelines.errors import EvidenceError
 from gov_pipelines.people.acts import SignedAct
 from gov_pipelines.people.working_days import later
 from gov_pipelines.policy import Clause, Duration, SystemDeclaration, partition_key
-from gov_pipelines.policy.kinds import BoundControl
+from gov_pipelines.policy.kinds import Incident, Judges
 from gov_pipelines.store import FindingEvent, VerdictRow
 
 DUE_AFTER = {"critical": 5, "warning": 20, "info": 60}
@@ -256,8 +256,9 @@ def events_of_night(
     finding: Finding | None,
     row: VerdictRow,
     history: Sequence[VerdictRow],
-    control: BoundControl | None,
+    judges: Judges | None,
     *,
+    incident: Incident | None = None,
     owner: str,
     snapshot: str,
     now: datetime,
@@ -270,7 +271,8 @@ def events_of_night(
         finding: of this control so far; None where there is none.
         row: the verdict that is being signed.
         history: the control's verdicts of the latest signed revision of every day, this one included, oldest first.
-        control: as it is in force on the day; None where it is not.
+        judges: what the control looks at; None where it is not in force on the day.
+        incident: whose clock a failure starts, if any.
         owner: who sees to a new finding.
         snapshot: payload digest of what is being signed, hex.
         now: the store's clock.
@@ -293,11 +295,11 @@ def events_of_night(
         )
 
     events = []
-    if is_red(row) and control is not None and not (finding and finding.covers(row)):
+    if is_red(row) and judges is not None and not (finding and finding.covers(row)):
         said = {"severity": row.severity, "breaches": row.breaches}
-        opening = said | {"owner": owner, "judges": control.judges, "due": due_date(row.severity, today, holidays)}
-        if control.incident:
-            opening |= {"incident": control.incident, "aware": today.isoformat()}
+        opening = said | {"owner": owner, "judges": judges, "due": due_date(row.severity, today, holidays)}
+        if incident:
+            opening |= {"incident": incident, "aware": today.isoformat()}
         if finding is None:
             first = event("opened", opening)
             finding, events = _opened(first), [first]

@@ -6,9 +6,20 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from gov_pipelines.evidence import PublicKey
-from gov_pipelines.people import events_of_night, finding_id, is_red, known_findings, roster_of
+from gov_pipelines.people import Finding, events_of_night, finding_id, is_red, known_findings, roster_of
+from gov_pipelines.pipeline.kept import vanished_of
 from gov_pipelines.pipeline.night import Night
-from gov_pipelines.store import Connection, SnapshotRow, VerdictRow, record_findings, verdict_history
+from gov_pipelines.policy import Partition, partition_key
+from gov_pipelines.store import (
+    Alert,
+    Connection,
+    SnapshotRow,
+    Transition,
+    VerdictRow,
+    enqueue,
+    record_findings,
+    verdict_history,
+)
 
 
 def follow_findings(
@@ -35,7 +46,8 @@ def follow_findings(
             finding,
             row,
             verdict_history(connection, night.system, row.control),
-            clause.control if clause else None,
+            clause.control.judges if clause else None,
+            incident=clause.control.incident if clause else None,
             owner=night.declaration.owner,
             snapshot=snapshot.payload_sha256,
             now=now,
@@ -43,3 +55,64 @@ def follow_findings(
             holidays=clause.policy.holidays if clause else (),
         )
         record_findings(connection, events)
+    _follow_vanished(connection, night, snapshot, known.get(finding_id(night.system, _vanished(night.system))))
+
+
+def _vanished(system: str) -> str:
+    """What the finding of decisions that are gone from the source calls its control; no policy has it."""
+    return f"{system}/vanished_decisions"
+
+
+def _follow_vanished(connection: Connection, night: Night, snapshot: SnapshotRow, finding: Finding | None) -> None:
+    """Open, join and close the finding of vanished decisions, and tell of it how many, never which."""
+    days = {night.partition, *(finding.red if finding else ())}
+    history = [_counted(night, snapshot, day) for day in sorted(days)]
+    row = next(each for each in history if each.partition == night.partition)
+    if not row.breaches and (finding is None or finding.state == "closed"):
+        return
+    now = snapshot.signed_at
+    events = events_of_night(
+        finding,
+        row,
+        history,
+        "decision",
+        owner=night.declaration.owner,
+        snapshot=snapshot.payload_sha256,
+        now=now,
+        today=now.astimezone(ZoneInfo(night.declaration.zone)).date(),
+    )
+    record_findings(connection, events)
+    if "closed" in (kinds := [event.event for event in events]):
+        enqueue(connection, [_alert(row, "recovered", "the decisions that had vanished are back, or accepted as gone")])
+    elif kinds and row.breaches > (finding.red.get(row.partition, 0) if finding else 0):
+        enqueue(
+            connection, [_alert(row, "failing", f"{row.breaches} decisions that were signed are gone from the source")]
+        )
+
+
+def _counted(night: Night, snapshot: SnapshotRow, day: Partition) -> VerdictRow:
+    """The decisions of a day that have vanished, as the verdict of a control that every system has."""
+    start, end = night.declaration.calendar.span(day)
+    name, count = _vanished(night.system), vanished_of(night, day)
+    reason = f"{count} decisions that were signed are gone from the source."
+    return VerdictRow(
+        system=night.system, partition=day, revision=snapshot.revision, control=name, policy=night.system,
+        policy_version=0, clause="vanished_decisions", level="output", kind="vanished_decisions", acts="detects",
+        severity="critical", verdict="fail" if count else "pass", reason=reason, breaches=count, threshold="none",
+        window_start=start, window_end=end, as_of=snapshot.as_of, recorded_at=snapshot.signed_at,
+    )  # fmt: skip
+
+
+def _alert(row: VerdictRow, happened: Transition, what: str) -> Alert:
+    key = f"{row.system}|vanished_decisions|{partition_key(row.partition)}|{row.revision}|{happened}"
+    do = (
+        f"ask who deletes from the source; `gov findings show {finding_id(row.system, row.control)}` says since when. Their "
+        f"ids are in artifacts/{row.system}/{partition_key(row.partition)}/changes.parquet of the home. Accept the finding with a "
+        "signature where they may be gone"
+    )
+    facts = {"Found": what, "What to do": "nothing at once" if happened == "recovered" else do, "Alert key": key}
+    return Alert(
+        key=key, system=row.system, control=row.control, partition=row.partition, transition=happened,
+        severity=row.severity, notify=(), title=f"{row.system} {partition_key(row.partition)}: {what} ({row.severity})",
+        body="\n".join(f"{name}: {fact}" for name, fact in facts.items()), raised_at=row.recorded_at,
+    )  # fmt: skip

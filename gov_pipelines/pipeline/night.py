@@ -35,6 +35,7 @@ from gov_pipelines.decisions import (
     judge_decisions,
     judged_controls,
     read_partition,
+    with_attributes_apart,
 )
 from gov_pipelines.evidence import new_salt
 from gov_pipelines.measure import (
@@ -54,6 +55,7 @@ from gov_pipelines.measure import (
 )
 from gov_pipelines.measure import tally as count
 from gov_pipelines.pipeline.baseline import baseline_of, freshness_of_reads, reads_of, usual_of, weekdays_of
+from gov_pipelines.pipeline.kept import keep_changes, kept_digest, last_reading
 from gov_pipelines.policy import (
     BoundClause,
     Partition,
@@ -194,8 +196,15 @@ def _opened(url: str) -> Engine:
 def read_decisions(night: Night) -> StepResult:
     """`decision_log`: pull the day's decisions, keep what can be judged, quarantine the rest, count everything."""
     extract = read_partition(
-        night.declaration, night.partition, project=night.project, environ=night.environ, as_of=night.as_of
+        night.declaration,
+        night.partition,
+        project=night.project,
+        environ=night.environ,
+        as_of=night.as_of,
+        kept=last_reading(night),
     )
+    changed = keep_changes(night, extract.changes)
+    write_frame(night.folder / "fingerprints.parquet", extract.seen)
     write_frame(night.folder / "quarantine.parquet", extract.quarantine)
     _keep_salts(night, extract.log)
     night.write_json(
@@ -206,6 +215,10 @@ def read_decisions(night: Night) -> StepResult:
             "log": frame_digest(extract.log),  # signed with this file: what is cleared must be what was judged
             "notes": list(extract.notes),
             "inputs": [{"name": each.name, "rows": each.rows, "sha256": each.digest} for each in extract.inputs],
+            "digests": [[each.sums.rows, each.sums.value] for each in extract.inputs],
+            "kept": kept_digest(night, extract.quarantine, extract.seen),
+            "fetched": extract.fetched,
+            "changed": changed,
         },
     )
     write_frame(night.folder / "decision_log.parquet", extract.log)
@@ -216,7 +229,9 @@ def read_decisions(night: Night) -> StepResult:
     told = {name: text for name, text in notes.items() if text}
     logs = night.home.audited(night.system, "decision_log.parquet")
     twice = elsewhere([file for day, file in logs.items() if day != night.partition], extract.log["decision_id"])
-    counts = {**extract.rows.to_dict(), "quarantine": reasons.to_dicts(), **told}
+    counts = {
+        **extract.rows.to_dict(), "quarantine": reasons.to_dicts(), "fetched": extract.fetched, "changed": changed, **told
+    }  # fmt: skip
     return StepResult(counts, rows_answer(extract.rows, twice))
 
 
@@ -305,8 +320,8 @@ def _plain(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 def tally(night: Night) -> StepResult:
     """`tally`: the one scan of the rows; everything below computes from it."""
-    log = read_frame(night.folder / "decision_log.parquet")
-    rows = night.read_json("rows.json")
+    kept, rows = read_frame(night.folder / "decision_log.parquet"), night.read_json("rows.json")
+    log, notes = with_attributes_apart(kept, night.declaration, project=night.project, environ=night.environ)
     counts = {name: rows[name] for name in ("source_count", "accepted", "quarantined", "duplicate", "undated")}
     ranges = [
         limit
@@ -318,7 +333,8 @@ def tally(night: Night) -> StepResult:
     moments = {bound.control.of for bound in night.bound if isinstance(bound.control, Fairness) and bound.control.of}
     counted = count(log, night.declaration, counts, night.partition, ranges, moments)
     write_atomic(night.folder / "tally.json", tally_json(counted))
-    return StepResult({"accepted": log.height, "cells": counted.cells.height, "digest": tally_digest(counted)})
+    found = {"accepted": log.height, "cells": counted.cells.height, "digest": tally_digest(counted)}
+    return StepResult(found | ({"notes": "\n".join(notes)} if notes else {}))
 
 
 def measure_fairness(night: Night) -> StepResult:
@@ -336,7 +352,9 @@ def measure_fairness(night: Night) -> StepResult:
                 counted = scored_tally(counted, _logs_of(night, days))
             rows = fairness_measurements(counted, control, night.declaration)
             if control.metric in DEFINED_BY_FAIRLEARN:
-                opinions.append(second_opinion(rows, counted, _rows_of(night, days), reference=control.reference))
+                compared = {name for row in rows for name in row.attribute}
+                known = None if compared.intersection(night.declaration.attributes_apart) else _rows_of(night, days)
+                opinions.append(second_opinion(rows, counted, known, reference=control.reference))
         elif isinstance(control, LogQuality):
             rows = quality_measurements(counted, control, night.declaration)
         elif isinstance(control, OperatingRange):
@@ -438,7 +456,7 @@ def _rows_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
     """Accepted decisions of some days, with their outcome."""
     outcomes = night.declaration.outcomes
     meaning = {value: name for name in ("favorable", "unfavorable", "undecided") for value in getattr(outcomes, name)}
-    columns = dict.fromkeys([*night.declaration.protected_attributes, *night.declaration.strata])
+    columns = dict.fromkeys([*night.declaration.attributes_in_log, *night.declaration.strata])
     return _logs_of(night, days).select(
         *columns, outcome=pl.col("decision").replace_strict(meaning, return_dtype=pl.String)
     )

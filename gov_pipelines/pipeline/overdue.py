@@ -1,44 +1,82 @@
-"""Days to audit again, as a new revision: another policy text governs them now, or a pending decision ran out of time."""
+"""Days to audit again, as a new revision: the source, the policies or the clock say something else of them now."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 
 from gov_pipelines.decisions import judge_decisions, judged_controls
+from gov_pipelines.pipeline.lookback import changed_since_audited
 from gov_pipelines.policy import Policy, SystemDeclaration, controls_in_force, in_force, partition_key
 from gov_pipelines.store import Home
 
+_READ = ("accepted", "duplicate", "inputs", "log", "quarantined", "source_count", "undated")
+
 
 def overdue(
-    home: Home, declaration: SystemDeclaration, policies: Sequence[Policy], *, before: date, as_of: datetime
+    home: Home,
+    declaration: SystemDeclaration,
+    policies: Sequence[Policy],
+    *,
+    before: date,
+    as_of: datetime,
+    project: Path,
+    environ: Mapping[str, str],
 ) -> Iterator[date]:
     """Find the audited days before one day that must be judged again.
 
-    Those are days whose signed snapshot names other versions of policies than are in force on them now (a version that
-    begins in the past, a closed or removed one), and days that hold a decision pending then, whose clock has run out by
-    `as_of`. What the source says of them now is not looked at: the audit of that day will. A version edited under its
-    number is no such case: signing refuses it.
+    Those are days of the look-back of which the source says something else now; days that were read again and never
+    signed; days whose signed snapshot names other versions of policies than are in force on them now (a version that
+    begins in the past, a closed or removed one); and days that hold a decision pending then, whose clock has run out by
+    `as_of`. A version edited under its number is no such case: signing refuses it.
+
+    Args:
+        home: where results are.
+        declaration: the system's.
+        policies: every version of every policy.
+        before: the day; those from it on are left out.
+        as_of: the instant from which they would be judged.
+        project: folder that file sources are relative to.
+        environ: where named secrets are read.
     """
+    changed = changed_since_audited(home, declaration, before=before, project=project, environ=environ)
+    yield from changed
     for day, log in home.audited(declaration.system, "decision_log.parquet").items():
         if (
             declaration.calendar.has(day)
             and day < before
+            and day not in changed
             and (
-                _governed_anew(home, declaration, policies, day)
+                _never_signed(home, declaration, day)
+                or _governed_anew(home, declaration, policies, day)
                 or _ran_out(log.parent, declaration, policies, day=day, as_of=as_of)
             )
         ):
             yield day
 
 
+def _newest_package(home: Home, declaration: SystemDeclaration, day: date) -> Path | None:
+    revisions = (home.evidence_dir(declaration.system) / partition_key(day)).glob("r[0-9]*")
+    return max(revisions, key=lambda each: int(each.name[1:]), default=None)
+
+
+def _never_signed(home: Home, declaration: SystemDeclaration, day: date) -> bool:
+    """Whether a day was signed, and what was read of it last is something else: a run ended in between."""
+    latest = _newest_package(home, declaration, day)
+    files = [folder / "rows.json" for folder in (latest, home.partition_dir(declaration.system, day)) if folder]
+    if len(files) < 2 or not all(file.is_file() for file in files):
+        return False  # not signed, or signed as missed
+    signed, read = (json.loads(file.read_bytes()) for file in files)
+    return any(signed[name] != read[name] for name in _READ)
+
+
 def _governed_anew(home: Home, declaration: SystemDeclaration, policies: Sequence[Policy], day: date) -> bool:
     """Whether the package of the latest revision holds other policies than those now in force on its day."""
-    revisions = (home.evidence_dir(declaration.system) / partition_key(day)).glob("r[0-9]*")
-    latest = max(revisions, key=lambda each: int(each.name[1:]), default=None)
+    latest = _newest_package(home, declaration, day)
     if latest is None or not (latest / "tally.json").is_file():
         return False  # not signed, or signed as missed: nothing was judged under any text
     used = {file.stem for file in latest.glob("policy.*.json")}

@@ -40,9 +40,6 @@ def nightly(graph: SystemGraph, job: UnresolvedAssetJobDefinition) -> dg.Schedul
     def tick(
         context: dg.ScheduleEvaluationContext, audit: dg.ResourceParam[AuditHome]
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        from gov_pipelines.pipeline.overdue import overdue  # noqa: PLC0415  (not needed to load definitions)
-        from gov_pipelines.store import Home  # noqa: PLC0415  (as above)
-
         due = graph.calendar.just_over(context.scheduled_execution_time)
         if not graph.calendar.has(due):
             until = f" until before {graph.calendar.ends}" if graph.calendar.ends else ""
@@ -53,8 +50,7 @@ def nightly(graph: SystemGraph, job: UnresolvedAssetJobDefinition) -> dg.Schedul
         key = partition_key(due)
         yield dg.RunRequest(run_key=key, partition_key=key)
         moment = graph.as_of(due)
-        files = Home(audit.place.home)
-        for day in overdue(files, graph.declaration, graph.policies, before=due, as_of=moment):
+        for day in audit.overdue(graph, before=due, as_of=moment):
             tags = {AS_OF: moment.isoformat()}
             yield dg.RunRequest(run_key=f"{day}@{key}", partition_key=partition_key(day), tags=tags)
 

@@ -57,8 +57,8 @@ class Nights:
     def follow(self, row):
         history = [self.latest[each] for each in sorted(self.latest)]
         events = events_of_night(
-            self.finding, row, history, self.control,
-            owner="team:credit-risk", snapshot=f"{row.partition}r{row.revision}", now=self.now, today=self.now.date(),
+            self.finding, row, history, self.control and self.control.judges,
+            incident=self.control and self.control.incident, owner="team:credit-risk", snapshot=f"{row.partition}r{row.revision}", now=self.now, today=self.now.date(),
         )  # fmt: skip
         with self.engine.begin() as connection:
             new = record_findings(connection, events)

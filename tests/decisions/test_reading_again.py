@@ -1,0 +1,105 @@
+"""A partition read again from a real database, building on what was kept: the same as reading it whole."""
+
+import sqlite3
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gov_pipelines.decisions import Canonical, Kept, digests_now, read_partition
+
+DAY = date(2026, 9, 8)
+SCRIPT = """
+CREATE TABLE decisions (id, decided_on DATETIME, action TEXT, score, repaid);
+CREATE TABLE people (id, race TEXT);
+CREATE TABLE reviews (id, who TEXT, at DATETIME);
+"""
+IDS = st.sampled_from([1, "1", "2", 3, "D4", " D4", "", None])
+MOMENTS = st.sampled_from(["2026-09-08 10:00:00", "2026-09-08T23:00:00", "2026-09-09 10:00:00", "soon", None])
+ROWS = {
+    "decisions": st.tuples(
+        IDS, MOMENTS, st.sampled_from(["approved", "denied", "perhaps"]), st.sampled_from([0.5, 1.0, "many", None]),
+        st.sampled_from([0, 1, None]),
+    ),
+    "people": st.tuples(IDS, st.sampled_from(["white", "Black", "?", None])),
+    "reviews": st.tuples(IDS, st.sampled_from(["jane", "joe"]), st.sampled_from([*(f"2026-09-{day} 09:00:00" for day in ("09", "12")), "late"])),
+}  # fmt: skip
+TABLES = st.fixed_dictionaries({name: st.lists(row, max_size=8) for name, row in ROWS.items()})
+EDITS = st.lists(
+    st.tuples(
+        st.sampled_from(list(ROWS)), st.sampled_from(["add", "double", "change", "delete"]), st.integers(0, 7)
+    ).flatmap(lambda edit: st.tuples(st.just(edit), ROWS[edit[0]], st.integers(0, 4))),
+    max_size=6,
+)
+FIRST, LATER = datetime(2026, 9, 10, tzinfo=UTC), datetime(2026, 9, 20, tzinfo=UTC)
+
+
+@pytest.fixture
+def loans(declare):
+    return declare(
+        label={"column": "repaid", "positive": 1, "matures_after": "7 days"},
+        protected_attributes={"race": {"table": "people", "key": "id", "unknown": ["?"]}},
+        reviews={"table": "reviews", "key": "id", "columns": {"reviewer": "who", "reviewed_at": "at"}},
+    )
+
+
+def fill(folder, tables):
+    (folder / "source.db").unlink(missing_ok=True)
+    with sqlite3.connect(folder / "source.db") as connection:
+        connection.executescript(SCRIPT)
+        for table, rows in tables.items():
+            connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(ROWS_OF[table]))})", rows)
+    connection.close()
+
+
+ROWS_OF = {"decisions": range(5), "people": range(2), "reviews": range(3)}
+
+
+def edited(tables, edits):
+    after = {name: list(rows) for name, rows in tables.items()}
+    for (table, what, at), row, column in edits:
+        rows = after[table]
+        if what == "add" or not rows:
+            rows.insert(at, row)
+        elif what == "double":
+            rows.append(rows[at % len(rows)])
+        elif what == "delete":
+            rows.pop(at % len(rows))
+        else:
+            old, place = rows[at % len(rows)], column % len(row)
+            rows[at % len(rows)] = (*old[:place], row[place], *old[place + 1 :])
+    return after
+
+
+def read(declaration, folder, as_of, kept=None):
+    environ = {"LOANS_URL": "sqlite:///source.db"}
+    return read_partition(declaration, DAY, project=folder, environ=environ, as_of=as_of, kept=kept)
+
+
+def kept_of(extract, vanished=()):
+    parts = Canonical(extract.log, extract.quarantine, extract.rows.duplicate)
+    return Kept(parts, extract.seen, pl.Series("decision_id", vanished, dtype=pl.String), fits=True)
+
+
+def content(extract):
+    return extract.log.to_dicts(), extract.quarantine.to_dicts(), extract.rows, extract.inputs, sorted(extract.notes)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12, deadline=None)
+@given(TABLES, EDITS, st.sampled_from([FIRST, LATER]))
+def test_reading_again_equals_reading_whole(loans, tmp_path, tables, edits, as_of):
+    fill(tmp_path, tables)
+    before = read(loans, tmp_path, FIRST)
+    fill(tmp_path, edited(tables, edits))
+    whole = read(loans, tmp_path, as_of)
+    again = read(loans, tmp_path, as_of, kept_of(before))
+    assert content(again) == content(whole)
+    assert again.seen.equals(whole.seen)
+    assert again.rows.adds_up
+    third = read(loans, tmp_path, as_of, kept_of(again))  # nothing has changed since
+    assert content(third) == content(whole)
+    assert third.changes.is_empty()
+    at_source = digests_now(loans, [DAY], project=tmp_path, environ={"LOANS_URL": "sqlite:///source.db"})
+    assert at_source == [[[each.sums.rows, each.sums.value] for each in whole.inputs]]
