@@ -116,7 +116,7 @@ def _prepare(
 
     place = workplace()
     declaration = place.system(system)
-    days = [start + timedelta(days=each) for each in range((until - start).days)]
+    days = declaration.calendar.named(start, until)
     folders = [folder for day in days if ((folder := place.home.partition_dir(system, day)) / "tally.json").is_file()]
     if not folders:
         again = f"Run `gov audit {system} --from ... --to ...`."
@@ -132,7 +132,7 @@ def _prepare(
         tables=tables,
         data_from=start,
         data_until=until,
-        days_present=len(folders),
+        days_present=len({folder.name[:10] for folder in folders}),
         undecided={kind: int(each.cells.filter(outcome="undecided")["n"].sum()) for kind, each in counted.items()},
         exclude_under=left_out["exclude_under"],
         synthetic=declaration.synthetic.note if declaration.synthetic else None,

@@ -11,9 +11,25 @@ import click
 
 from gov_pipelines.cli.place import Workplace
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.policy import Clause, Policy, control_key, did_you_mean, in_force
+from gov_pipelines.policy import Clause, Partition, Policy, control_key, did_you_mean, in_force, partition_of
 
 DAY = click.DateTime(["%Y-%m-%d"])
+
+
+class PartitionType(click.ParamType[Partition]):
+    """A partition as people write it: its key."""
+
+    name = "day, or hour as 2026-09-01T14Z"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Partition:
+        """Read a key."""
+        try:
+            return value if isinstance(value, date) else partition_of(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a partition; write a day, 2026-09-01, or an hour, 2026-09-01T14Z.", param, ctx)
+
+
+PARTITION = PartitionType()
 _C = TypeVar("_C", bound=Callable[..., Any])
 
 

@@ -29,8 +29,7 @@ def gaps_command(only_orphans: bool, strict: bool, as_json: bool) -> int:
       gov gaps --orphans --json
     """
     place = workplace()
-    today = place.now.date()
-    serve_none = orphans(place.policies, place.systems[0].values(), place.project.root, today=today)
+    serve_none = orphans(place.policies, place.systems[0].values(), place.project.root, today=place.now)
     if only_orphans:
         print_json([asdict(each) for each in serve_none]) if as_json else _show_orphans(serve_none)
         return 1 if strict and serve_none else 0
@@ -71,7 +70,7 @@ def coverage(place: Workplace) -> list[CoverageCell]:
             waivers = place.waivers(connection)
     else:
         click.echo(f"Nothing was audited in {place.project.home} yet: no control has given a verdict.", err=True)
-    cells = coverage_matrix(place.policies, declarations.values(), last, today=place.now.date(), waivers=waivers)
+    cells = coverage_matrix(place.policies, declarations.values(), last, today=place.now, waivers=waivers)
     return sorted(cells, key=lambda cell: -cell.risk)
 
 

@@ -20,9 +20,10 @@ from gov_pipelines.access import (
     read_access_log,
 )
 from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.desk import PARTITION
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.policy import SystemDeclaration, controls_in_force
+from gov_pipelines.policy import SystemDeclaration, controls_in_force, newest_due
 from gov_pipelines.policy.kinds import DataAccess
 
 if TYPE_CHECKING:
@@ -35,11 +36,9 @@ if TYPE_CHECKING:
 @click.option(
     "--compare", is_flag=True, help="Print what is permitted, declared, granted and read, and what lies outside."
 )
-@click.option(
-    "--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day of the reads compared; default: the last."
-)
+@click.option("--date", "day", type=PARTITION, help="The day of the reads compared; default: the last.")
 @click.option("--json", "as_json", is_flag=True, help="Print the statements, or the comparison, as JSON.")
-def grants_command(system: str, view: str | None, compare: bool, day: datetime | None, as_json: bool) -> int:
+def grants_command(system: str, view: str | None, compare: bool, day: date | None, as_json: bool) -> int:
     """Print SQL for PostgreSQL that lets a system's role read what is declared and permitted, and nothing else.
 
     Run it as the tables' owner. It takes every privilege on the tables of the declared schemas from the role and from
@@ -52,7 +51,7 @@ def grants_command(system: str, view: str | None, compare: bool, day: datetime |
     """
     place = workplace()
     declaration = place.system(system)
-    on = day.date() if day else _last_day(declaration, place.now)
+    on = day or newest_due(declaration, place.now)
     bound = controls_in_force(place.policies, declaration, on)
     controls = {each.key: each.control for each in bound if isinstance(each.control, DataAccess)}
     if compare:
@@ -67,11 +66,6 @@ def grants_command(system: str, view: str | None, compare: bool, day: datetime |
         )
         click.echo("\n".join(["BEGIN;", *(f"{statement};" for statement in statements), "COMMIT;"]))
     return 0
-
-
-def _last_day(declaration: SystemDeclaration, now: datetime) -> date:
-    today = now.astimezone(ZoneInfo(declaration.zone)).date()
-    return min(today, declaration.ends or today) - timedelta(days=1)
 
 
 def _compare(

@@ -12,7 +12,7 @@ import click
 import polars as pl
 
 from gov_pipelines.cli.app import print_json
-from gov_pipelines.cli.desk import DAY, WithDefault, by_hand, day_of, printable, table
+from gov_pipelines.cli.desk import PARTITION, WithDefault, by_hand, printable, table
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.evidence import canonical, load_signer
@@ -24,7 +24,9 @@ from gov_pipelines.policy import BoundClause, SystemDeclaration, did_you_mean, p
 from gov_pipelines.policy.kinds import HumanReview
 from gov_pipelines.store import Opening, note_opening, opened_at, read_frame
 
-_ON = click.option("--date", "on", type=DAY, help="The day of the decision; needed only where it stands on several.")
+_ON = click.option(
+    "--date", "on", type=PARTITION, help="The day of the decision; needed only where it stands on several."
+)
 _CONTROL = click.option("--control", help="Only as to this control, `<policy>/<clause>`; default: all you may review.")
 
 
@@ -46,9 +48,9 @@ def review_command() -> None:
 
 @review_command.command("list")
 @click.argument("system")
-@click.option("--date", "on", type=DAY, help="Only this day.")
+@click.option("--date", "on", type=PARTITION, help="Only this day.")
 @click.option("--json", "as_json", is_flag=True, help="Print what waits as JSON.")
-def waiting(system: str, on: datetime | None, as_json: bool) -> None:
+def waiting(system: str, on: date | None, as_json: bool) -> None:
     """List what waits: decision, clause, since when, due when, and whose signature lets it pass.
 
     \b
@@ -56,7 +58,7 @@ def waiting(system: str, on: datetime | None, as_json: bool) -> None:
       gov review list mortgage_underwriting --date 2026-09-30
     """
     place = workplace()
-    files = _days(place, place.system(system), day_of(on), HELD)
+    files = _days(place, place.system(system), on, HELD)
     held = [read_frame(file).with_columns(day=pl.lit(partition_key(day))) for day, file in files.items()]
     rows = pl.concat(held).to_dicts() if held else []
     single = [row for row in rows if row["on_fail"] == "hold_decision"]
@@ -83,8 +85,8 @@ def waiting(system: str, on: datetime | None, as_json: bool) -> None:
 
 @review_command.command("clear")
 @click.argument("system")
-@click.option("--date", "on", type=DAY, help="Only this day; default: every audited one.")
-def clear_again(system: str, on: datetime | None) -> None:
+@click.option("--date", "on", type=PARTITION, help="Only this day; default: every audited one.")
+def clear_again(system: str, on: date | None) -> None:
     """Work out anew what may go downstream, after something changed that is no review: the gate, a waiver, a key.
 
     Reviews and releases clear their own day at once, and an audit clears the day it audits.
@@ -95,7 +97,7 @@ def clear_again(system: str, on: datetime | None) -> None:
     """
     place = workplace()
     declaration = place.system(system)
-    for day in sorted(_days(place, declaration, day_of(on), HELD)):
+    for day in sorted(_days(place, declaration, on, HELD)):
         found = clear(place.night(declaration, day)).metadata
         click.echo(f"{day}  {found['cleared']:,} cleared, {found['held']:,} held")
 
@@ -106,7 +108,7 @@ def clear_again(system: str, on: datetime | None) -> None:
 @_ON
 @click.option("--key", "folder", type=click.Path(path_type=Path), help="Folder of your key: notes when you opened it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
-def show(system: str, decision: str, on: datetime | None, folder: Path | None, as_json: bool) -> None:
+def show(system: str, decision: str, on: date | None, folder: Path | None, as_json: bool) -> None:
     """Show what is known of one decision, without protected attributes, and what holds it.
 
     With --key it is noted when you opened it first, and your review carries that: time per case is measured by it.
@@ -116,7 +118,7 @@ def show(system: str, decision: str, on: datetime | None, folder: Path | None, a
       gov review show mortgage_underwriting BF-0224 --key keys/ann
     """
     place = workplace()
-    night, day, statement = _opened(place, system, decision, day_of(on))
+    night, day, statement = _opened(place, system, decision, on)
     if folder is not None:
         key_id, revision = load_signer(folder).public.keyid, statement.snapshot.revision
         opening = Opening(key_id=key_id, system=system, decision_id=decision, revision=revision, opened_at=place.now)
@@ -153,14 +155,14 @@ def show(system: str, decision: str, on: datetime | None, folder: Path | None, a
 @_ON
 @_CONTROL
 @by_hand
-def approve(system: str, decision: str, on: datetime | None, control: str | None, person: str, folder: Path) -> None:
+def approve(system: str, decision: str, on: date | None, control: str | None, person: str, folder: Path) -> None:
     """Let a decision pass as it was decided.
 
     \b
     Example:
       gov review approve mortgage_underwriting BF-0224 --as ann --key keys/ann
     """
-    _review(system, decision, day_of(on), control, person, folder, {"outcome": "approve"})
+    _review(system, decision, on, control, person, folder, {"outcome": "approve"})
 
 
 @review_command.command("override")
@@ -178,7 +180,7 @@ def override(
     instead: str,
     reason_code: str,
     reason: str | None,
-    on: datetime | None,
+    on: date | None,
     control: str | None,
     person: str,
     folder: Path,
@@ -190,15 +192,15 @@ def override(
       gov review override mortgage_underwriting BF-0224 --decision approved --reason-code R7 --as ann --key keys/ann
     """
     said = {"outcome": "override", "decision": instead, "reason_code": reason_code, "reason": reason}
-    _review(system, decision, day_of(on), control, person, folder, said)
+    _review(system, decision, on, control, person, folder, said)
 
 
 @review_command.command("release")
 @click.argument("system")
 @click.argument("control")
-@click.option("--date", "on", type=DAY, required=True, help="The day to release.")
+@click.option("--date", "on", type=PARTITION, required=True, help="The day to release.")
 @by_hand
-def release(system: str, control: str, on: datetime, person: str, folder: Path) -> None:
+def release(system: str, control: str, on: date, person: str, folder: Path) -> None:
     """Release a day that a control with `on_fail: hold_all` holds, as that control's approver.
 
     \b
@@ -206,7 +208,7 @@ def release(system: str, control: str, on: datetime, person: str, folder: Path) 
       gov review release mortgage_underwriting house-fair-lending/FL-6 --date 2026-09-30 --as eve --key keys/eve
     """
     place = workplace()
-    night = place.night(place.system(system), on.date())
+    night = place.night(place.system(system), on)
     statement = _signed(open_day(night))
     holding = {each.key: each for each in night.bound if each.on_fail == "hold_all"}
     if control not in holding:

@@ -32,10 +32,10 @@ def selftest_command(system: str | None, as_json: bool) -> int:
     named, mistakes = ({system: place.system(system)}, []) if system else place.systems
     for mistake in mistakes:
         click.echo(f"not tested: {mistake}", err=True)
-    today = place.now.date()
     findings = []
     for declaration in named.values():
-        day = max(newest_due(declaration, today), declaration.starts)
+        day = declaration.calendar.newest(place.now) or declaration.calendar.first
+        assert day is not None  # a calendar without any partition is refused when the declaration is read
         seen = selftest.values_seen(place.home, declaration)
         for each in selftest.selftest(place.policies, declaration, day, seen):
             findings.append(each)

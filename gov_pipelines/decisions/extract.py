@@ -51,6 +51,12 @@ class RowAccounting:
         both = {name: count + two[name] for name, count in one.items()}
         return RowAccounting(**{**both, "undated": max(self.undated, other.undated)})
 
+    def __add__(self, other: RowAccounting) -> RowAccounting:
+        """Of both partitions; each finds the same undated rows."""
+        one, two = asdict(self), asdict(other)
+        both = {name: count + two[name] for name, count in one.items()}
+        return RowAccounting(**{**both, "undated": max(self.undated, other.undated)})
+
     def to_dict(self) -> dict[str, int]:
         """The five counts by name."""
         return asdict(self)

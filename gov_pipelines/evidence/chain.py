@@ -13,7 +13,7 @@ from gov_pipelines.evidence.durable import UNFINISHED
 from gov_pipelines.evidence.examine import Snapshot
 from gov_pipelines.evidence.verification import Checklist, shown
 
-PARTITION = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+PARTITION = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}Z)?\Z")
 REVISION = re.compile(r"r[1-9]\d*\Z")
 
 

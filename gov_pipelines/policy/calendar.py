@@ -7,7 +7,7 @@ local day on which clocks change has 23 or 25 of them and none comes twice.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -98,6 +98,10 @@ class Calendar:
             start_day = max(self.starts, first)
             every = (start_day + _DAY * each for each in range((last - start_day).days + 1))
         return [partition for partition in every if self.has(partition)]
+
+    def named(self, start: date, until: date) -> list[Partition]:
+        """The partitions of days that somebody names, `until` exclusive, whether the system had begun or not."""
+        return replace(self, starts=start, ends=until).between(start, until - _DAY)
 
     @property
     def first(self) -> Partition | None:

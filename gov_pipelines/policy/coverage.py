@@ -13,6 +13,7 @@ from itertools import takewhile
 from types import MappingProxyType
 from typing import Literal, Protocol
 
+from gov_pipelines.policy.calendar import Partition
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Clause, Level, Obligation, Policy
 from gov_pipelines.policy.kinds import Acts
@@ -49,7 +50,8 @@ GAPS: Mapping[State, str] = {state: gap for state, (_, gap) in _STATES.items() i
 RED = frozenset({"fail", "missing"})
 STALE_AFTER_DAYS = 2
 LONG_INSUFFICIENT = 30
-_LONGEST_DAY = timedelta(hours=25)
+_LONGEST = {False: timedelta(hours=25), True: timedelta(hours=1)}
+"""The longest partition, by whether it is an hour."""
 _OF_SEVERITY: Mapping[str, int] = {"critical": 4, "warning": 2, "info": 1}
 _OF_LEVEL: Mapping[Level, int] = {"intake": 3, "output": 3, "runtime": 2, "people": 1}
 _OF_SYSTEM: Mapping[str, int] = {"high": 3, "limited": 2, "minimal": 1}
@@ -188,7 +190,11 @@ def last_verdict(history: Sequence[RecordedVerdict]) -> LastVerdict | None:
     changed = next(
         (place for place, row in enumerate(newest_first) if row.verdict != newest.verdict), len(newest_first)
     )
-    counted = newest_first if newest.window_end - newest.window_start <= _LONGEST_DAY else newest_first[:1]
+    counted = (
+        newest_first
+        if newest.window_end - newest.window_start <= _LONGEST[isinstance(newest.partition, datetime)]
+        else newest_first[:1]
+    )
     breached = [row for row in counted if row.breaches]
     cases = [row for row in newest_first if row.verdict != "not_applicable"]
     untold = [*takewhile(lambda row: row.verdict == "insufficient", cases)]
@@ -223,7 +229,7 @@ def coverage_matrix(
         policies: all versions.
         declarations: the systems.
         last: the last verdict by system and control key.
-        today: the current local date; yesterday is the newest partition due, or the last before `ends`.
+        today: as for `newest_due`.
         waivers: those that hold today, by system and control key.
 
     Returns:
@@ -234,17 +240,23 @@ def coverage_matrix(
     for declaration in declarations:
         due = newest_due(declaration, today)
         for name in declaration.policies:
-            policy = in_force(known, name, due)
+            policy = in_force(known, name, declaration.calendar.day(due))
             versions = [each for each in known if each.policy == name]
             for shown in [policy] if policy else sorted(versions, key=lambda each: each.version)[-1:]:
                 cells += _cells(declaration, shown, last, waivers, due=due)
     return cells
 
 
-def newest_due(declaration: SystemDeclaration, today: date) -> date:
-    """The newest partition that should have been audited: yesterday, or the last before `ends`."""
-    yesterday = today - timedelta(days=1)
-    return yesterday if declaration.ends is None else min(yesterday, declaration.ends - timedelta(days=1))
+def newest_due(declaration: SystemDeclaration, today: date) -> Partition:
+    """The newest partition that should have been audited; before the first one, the day or hour that ended last.
+
+    Args:
+        declaration: the system.
+        today: an instant; or the current local date, which stands for its first one.
+    """
+    calendar = declaration.calendar
+    now = calendar.span(today)[0]
+    return calendar.newest(now) or calendar.just_over(now)
 
 
 def risk_of(state: State, clause: Clause, declaration: SystemDeclaration) -> int:
@@ -264,13 +276,13 @@ def _cells(
     last: Mapping[tuple[str, str], LastVerdict],
     waivers: Mapping[tuple[str, str], StandingWaiver],
     *,
-    due: date,
+    due: Partition,
 ) -> Iterator[CoverageCell]:
     system = declaration.system
     for clause in policy.clauses:
         key = (system, control_key(policy, clause))
         verdict = last.get(key) if clause.control else None
-        age = (due - verdict.partition).days if verdict else None
+        age = _age(declaration, verdict, due) if verdict else None
         state, why = next(_standings(policy, clause, declaration, verdict, due))
         waiver = waiver_words(waivers[key]) if key in waivers else None
         if waiver:
@@ -298,15 +310,23 @@ def _cells(
         )
 
 
+def _age(declaration: SystemDeclaration, last: LastVerdict, due: Partition) -> int:
+    """Days from the partition last judged to the one due; only those that are partitions count."""
+    calendar = declaration.calendar
+    if calendar.only_on:
+        return len(calendar.between(last.partition, due)) - 1
+    return (calendar.day(due) - calendar.day(last.partition)).days
+
+
 def _standings(
-    policy: Policy, clause: Clause, declaration: SystemDeclaration, last: LastVerdict | None, due: date
+    policy: Policy, clause: Clause, declaration: SystemDeclaration, last: LastVerdict | None, due: Partition
 ) -> Iterator[tuple[State, str]]:
     """The states that apply, waivers apart, each with why, to follow in a sentence; the first is the clause's."""
     control = clause.control
-    if not policy.in_force.covers(due):
+    if not policy.in_force.covers(day := declaration.calendar.day(due)):
         ended = policy.in_force.until
-        over = f"; version {policy.version} ended with {ended - timedelta(days=1)}" if ended and ended <= due else ""
-        yield "stale", f"no version of {policy.policy} is in force on {due}{over}"
+        over = f"; version {policy.version} ended with {ended - timedelta(days=1)}" if ended and ended <= day else ""
+        yield "stale", f"no version of {policy.policy} is in force on {day}{over}"
     if control is None:
         if clause.obligation is None:
             yield "none", "nothing stands behind it but the policy itself"
@@ -315,7 +335,7 @@ def _standings(
             yield "human_only", f"rests on people alone ({owed}); nothing in the system enforces it"
         return
     named, acts = f"its control ({control.kind})", acts_of(control, declaration)
-    age = (due - last.partition).days if last else 0
+    age = _age(declaration, last, due) if last else 0
     behind = last and f"last judged for {last.partition}, {age} days before the newest partition due"
     said = last and f"{control.kind} {acts}; {last.verdict} since {last.since}"
     if last and last.verdict in RED:

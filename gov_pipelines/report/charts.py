@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import groupby
@@ -18,6 +18,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from gov_pipelines.policy import partition_key
 from gov_pipelines.report import words
 
 if TYPE_CHECKING:
@@ -149,7 +150,9 @@ def verdict_strip(
     said = {(name, past.partition): past.verdict for name, line in history.items() for past in line}
     said |= {(name, day): "missing" for name in history for day in missed}
     cells = [
-        {"control": name, "day": day.isoformat(), "verdict": said.get((name, day))} for name in history for day in shown
+        {"control": name, "day": partition_key(day), "verdict": said.get((name, day))}
+        for name in history
+        for day in shown
     ]
     verdicts, (grounds, inks) = list(_VERDICT_COLOURS), zip(*_VERDICT_COLOURS.values(), strict=True)
 
@@ -157,7 +160,8 @@ def verdict_strip(
         return {"field": "verdict", "type": "nominal", "legend": None, "scale": alt.Scale(domain=verdicts, range=of)}
 
     axis = {"title": None, "domain": False, "ticks": False}
-    weekly = [day.isoformat() for day in shown if (shown[-1] - day).days % 7 == 0]
+    step = 12 if shown and isinstance(shown[-1], datetime) else 7
+    weekly = [partition_key(each) for each in shown[::-step]]
     top = alt.Axis(
         **axis, values=weekly, labelExpr="slice(datum.label, 5)", orient="top", labelAngle=0, labelOverlap=False
     )

@@ -37,6 +37,7 @@ from gov_pipelines.report.model import RED, Cleared, ControlView, PastVerdict, R
 from gov_pipelines.store import Connection, Home, VerdictRow, all_snapshots, read_frame, verdict_history
 
 _T = TypeVar("_T", RowAccounting, Cleared)
+_T = TypeVar("_T", RowAccounting, Cleared)
 _ACCESS_LOG = "access log"
 # Columns that a kind of control looks at without naming them.
 _LOOKED_AT: Mapping[str, tuple[str, ...]] = {
@@ -100,7 +101,7 @@ def _system(
     snapshots = all_snapshots(connection, system)
     signed = sorted({row.partition for row in snapshots})
     rows = {each: _rows(home.partition_dir(system, each)) for each in signed}
-    cleared = [went for each in signed if (went := _cleared(home.partition_dir(system, each), each))]
+    cleared = [went for each in signed if (went := _cleared(home.partition_dir(system, each), calendar.day(each)))]
     measured = cache(lambda day: measurements_in(home.partition_dir(system, day)))
     views = (
         _control(cell, declaration, policies, due, histories.get(f"{cell.policy}/{cell.clause}", []), measured)
@@ -117,7 +118,7 @@ def _system(
         snapshots=tuple(snapshots),
         key_names={roster.authority.keyid: roster.authority.name},
         findings=tuple(known_findings(connection, roster, system).values()),
-        cleared=tuple(_added((calendar.day(each.partition), each) for each in cleared).values()),
+        cleared=tuple(_added((each.partition, each) for each in cleared).values()),
         reviewing=tuple(_reviewing(connection, home, declaration, roster)),
     )
 
@@ -233,6 +234,14 @@ def _cleared(folder: Path, day: date) -> Cleared | None:
     held = read_frame(waits)
     by = Counter(held.select(pl.coalesce("control", "on_fail").sort()).to_series().to_list())
     return Cleared(day, read_frame(went).height, held["decision_id"].n_unique(), by)
+
+
+def _added(rows: Iterable[tuple[Partition, _T]]) -> dict[Partition, _T]:
+    """What belongs to one partition, summed."""
+    found: dict[Partition, _T] = {}
+    for partition, row in rows:
+        found[partition] = found[partition] + row if partition in found else row
+    return found
 
 
 def _added(rows: Iterable[tuple[Partition, _T]]) -> dict[Partition, _T]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from datetime import date, datetime
+from functools import reduce
+from operator import add
 from typing import Literal
 
 from gov_pipelines.decisions import RowAccounting
@@ -29,12 +32,18 @@ class PastVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """How many decisions of a partition went on and how many wait; `by` says how many each control holds."""
+    """How many decisions of a day went on and how many wait; `by` says how many each control holds."""
 
     partition: date
     cleared: int
     held: int
     by: Mapping[str, int]
+
+    def __add__(self, other: Cleared) -> Cleared:
+        """Of both."""
+        return Cleared(
+            self.partition, self.cleared + other.cleared, self.held + other.held, Counter(self.by) + Counter(other.by)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +147,8 @@ class SystemPage:
 
     @property
     def totals(self) -> RowAccounting:
-        """Row accounting summed over all partitions; every day finds the same undated rows."""
-        source, accepted, quarantined, duplicate, undated = zip(*map(astuple, self.rows.values()), strict=True)
-        return RowAccounting(sum(source), sum(accepted), sum(quarantined), sum(duplicate), max(undated))
+        """Row accounting summed over all partitions."""
+        return reduce(add, self.rows.values())
 
     @property
     def paired_findings(self) -> tuple[tuple[SystemPage, Finding], ...]:

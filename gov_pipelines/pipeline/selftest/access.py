@@ -83,7 +83,7 @@ def days_between(start: date, until: date, setting: Setting) -> list[date]:
     Raises:
         CannotFail: not all of them can.
     """
-    days = [start + timedelta(days=number) for number in range((until - start).days)]
+    days = setting.declaration.calendar.named(start, until)
     there = [day for day in days if setting.declaration.starts <= day <= setting.partition]
     if len(there) < len(days):
         raise CannotFail(

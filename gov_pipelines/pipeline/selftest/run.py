@@ -16,6 +16,7 @@ from gov_pipelines.pipeline.selftest.planted import audited, quarantine_reasons
 from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, MadeUp, Plant, Setting
 from gov_pipelines.pipeline.verdicts import judge_controls
 from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration, controls_in_force, in_force
+from gov_pipelines.policy.declaration import AuditSchedule
 from gov_pipelines.policy.kinds import Freshness
 from gov_pipelines.policy.vacuous import lacking, limited
 from gov_pipelines.store import Home
@@ -84,13 +85,20 @@ def selftest(
     Yields:
         One finding a control, in the order of the declaration and of its policies.
     """
-    known = list(policies)
+    known, partition = list(policies), declaration.calendar.day(partition)
+    declaration = _as_days(declaration)
     for bound in controls_in_force(known, declaration, partition):
         setting = Setting(bound, declaration, partition, seen or {})
         if isinstance(bound.control, Freshness):
             setting = replace(setting, partition=quality.longest_day(setting))
         outcome, why = _tested(setting, known)
         yield Finding(declaration.system, bound.key, bound.control.kind, outcome, why)
+
+
+def _as_days(declaration: SystemDeclaration) -> SystemDeclaration:
+    """The same system with days for hours: what a control finds in a day it would find in an hour."""
+    usual = {"partitions": "daily", "schedule": AuditSchedule()}
+    return declaration.model_copy(update=usual) if declaration.calendar.hourly else declaration
 
 
 def values_seen(home: Home, declaration: SystemDeclaration) -> dict[str, frozenset[str]]:
