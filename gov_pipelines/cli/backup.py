@@ -1,0 +1,184 @@
+"""`gov backup` and `gov restore`: one consistent copy of a home, checked when it is written and before it is used."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gov_pipelines import __version__
+from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.place import workplace
+from gov_pipelines.errors import EvidenceError, WrongUse
+from gov_pipelines.evidence import read_package
+from gov_pipelines.evidence.verify import verify
+from gov_pipelines.store import Home
+from gov_pipelines.store.backup import dump_store, dumped, load_store
+
+_STORE, _MANIFEST = "store.jsonl", "backup.json"
+_PRIVATE_KEY = "keys/signing.pem"
+
+
+@click.command("backup")
+@click.argument("dest", type=click.Path(path_type=Path))
+@click.option(
+    "--with-keys", is_flag=True, help="Copy the private key too. Whoever holds the copy can then sign in your name."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
+def backup_command(dest: Path, with_keys: bool, as_json: bool) -> int:
+    """Copy the home into a new folder: store, evidence, artifacts and the public key; then read the copy back.
+
+    Nights may run meanwhile. The private key is left out unless asked for: it belongs somewhere else than what it
+    signs, for who has both can sign another past. Dagster's runs and the report are not copied.
+
+    \b
+    Example:
+      gov backup /backups/gov-2026-11-23
+    """
+    place = workplace()
+    engine, root = place.engine, place.home.root
+    _make_empty(dest)
+    # The store first: a package is written before its ledger row, and never changes after. So all that this copy of the
+    # ledger names is there by now, and what was signed since is left to the next backup.
+    dump_store(engine, dest / _STORE)
+    engine.dispose()
+    copied = {name: _copy(root / name, dest / name) for name in _files(root, dest / _STORE, with_keys=with_keys)}
+    files = {_STORE: _digest(dest / _STORE)} | {name: digest for name, digest in copied.items() if digest}
+    written = {file.parent for file in (root / "artifacts").rglob("*") if _changed(file, place.now)}
+    said = {
+        "made": place.now.isoformat(), "gov_pipelines": __version__, "with_keys": _PRIVATE_KEY in files,
+        "audited_meanwhile": sorted("/".join(folder.parts[-2:]) for folder in written), "files": files,
+    }  # fmt: skip
+    (dest / _MANIFEST).write_text(json.dumps(said, indent=1) + "\n")  # last: a folder without it is no backup
+    manifest, snapshots = _checked(dest)
+    if as_json:
+        print_json(manifest)
+        return 0
+    click.echo(f"{len(files):,} files with {snapshots:,} snapshots are in {dest}, read back and verified.")
+    for partition in manifest["audited_meanwhile"]:
+        click.echo(f"{partition} was written meanwhile: once restored, audit that day again.")
+    click.echo(f"SHA-256 of {_MANIFEST}: {_digest(dest / _MANIFEST)}. Note it elsewhere.")
+    return 0
+
+
+@click.command("restore")
+@click.argument("src", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--to", required=True, type=click.Path(path_type=Path), help="The home to make; it must be empty.")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
+def restore_command(src: Path, to: Path, as_json: bool) -> int:
+    """Make a home of a backup: every file as its manifest says, the evidence verified, the store opened.
+
+    The store goes where GOV_STORE_URL says, else into the home; a backup of one database may be restored into the
+    other. Exit code 1 if the backup was changed.
+
+    \b
+    Example:
+      gov restore /backups/gov-2026-11-23 --to /var/lib/gov
+    """
+    manifest, snapshots = _checked(src)
+    _make_empty(to)
+    with tempfile.TemporaryDirectory(prefix=f".{to.name}-", dir=to.parent) as folder:
+        work = Home(Path(folder) / "home")
+        for name, digest in manifest["files"].items():
+            if _copy(src / name, work.root / name) != digest:
+                raise EvidenceError(f"{src / name} changed while it was read; check the disk, and restore again")
+        load_store(work.root / _STORE, os.environ.get("GOV_STORE_URL") or work.store_url).dispose()
+        (work.root / _STORE).unlink()
+        work.root.chmod(0o700)
+        work.root.replace(to)
+    if as_json:
+        print_json(manifest)
+        return 0
+    click.echo(f"{to} is as {src} has it: {snapshots:,} snapshots, verified. Use it with GOV_HOME={to}.")
+    if not manifest["with_keys"]:
+        click.echo(
+            f"The backup holds no private key: put yours at {to / _PRIVATE_KEY}, mode 600, before the next night."
+        )
+    for partition in manifest["audited_meanwhile"]:
+        click.echo(f"{partition} was being written: audit that day again.")
+    return 0
+
+
+def _make_empty(folder: Path) -> None:
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise WrongUse(f"{folder} holds something already; name a new or empty folder")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _files(root: Path, store: Path, *, with_keys: bool) -> Iterator[str]:
+    """Name what is copied, by its path in the home: packages that the copied ledger knows, artifacts, keys."""
+    folders = [root / row["path"] for row in _ledger(store)] + [root / "artifacts"]
+    for folder in folders:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and not file.name.startswith("."):  # what a writer has not finished
+                yield str(file.relative_to(root))
+    yield from ("keys/signing.pub.json", *[_PRIVATE_KEY] * with_keys)
+
+
+def _ledger(store: Path) -> Iterator[Mapping[str, Any]]:
+    return (row for table, row in dumped(store) if table == "snapshots")
+
+
+def _copy(source: Path, target: Path) -> str | None:
+    """Copy a file and its mode.
+
+    Returns:
+        SHA-256 of what was read; None where the file went away meanwhile.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copy(source, target)
+    except FileNotFoundError:
+        return None
+    return _digest(target)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def _changed(file: Path, since: datetime) -> bool:
+    return file.is_file() and datetime.fromtimestamp(file.stat().st_mtime, UTC) > since
+
+
+def _checked(folder: Path) -> tuple[dict[str, Any], int]:
+    """Check a backup: every file as it was written, the ledger and the evidence of one mind, every signature.
+
+    Returns:
+        Its manifest, and how many snapshots it holds.
+
+    Raises:
+        WrongUse: there is no backup.
+        EvidenceError: it is not as it was made.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        raise WrongUse(f"{folder} holds no {_MANIFEST}, so it is no backup, or one that was never finished") from error
+    stated = manifest["files"] | {_MANIFEST: _digest(folder / _MANIFEST)}
+    there = {str(file.relative_to(folder)): file for file in folder.rglob("*") if not file.is_dir()}
+    found = {name: "a link" if file.is_symlink() else _digest(file) for name, file in there.items()}
+    if wrong := sorted(name for name in stated.keys() | found.keys() if stated.get(name) != found.get(name)):
+        raise EvidenceError(
+            f"{folder} is not as it was made: {', '.join(wrong[:5])} ({len(wrong)} in all). Use another backup"
+        )
+    ledger = {row["path"]: row["payload_sha256"] for row in _ledger(folder / _STORE)}
+    packages = {name.rpartition("/")[0] for name in stated if name.startswith("evidence/")}
+    signed = {path: read_package(folder / path).payload_sha256 for path in packages & ledger.keys()}
+    if packages != ledger.keys() or signed != ledger:
+        other = sorted(path for path in packages | ledger.keys() if signed.get(path) != ledger.get(path))
+        raise EvidenceError(f"{folder}: evidence and ledger disagree on {', '.join(other[:5])}. Use another backup")
+    evidence = verify(folder / "evidence") if ledger else None
+    if evidence is not None and not evidence.ok:
+        first = evidence.failures[0]
+        raise EvidenceError(f"{folder}/evidence: {first.file}: {first.rule}: got {first.got}. Use another backup")
+    return manifest, len(ledger)
