@@ -57,7 +57,6 @@ def audit_command(
       gov audit mortgage_underwriting --date 2026-09-30
       gov audit mortgage_underwriting --from 2026-09-01 --to 2026-09-10
       gov audit card_limits --date 2026-09-01T14Z
-      gov audit card_limits --date 2026-09-01T14Z
       gov audit --all
     """
     place = workplace()

@@ -9,7 +9,6 @@ import click
 
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.place import workplace
-from gov_pipelines.policy import newest_due
 
 
 @click.command("selftest")

@@ -37,7 +37,6 @@ from gov_pipelines.report.model import RED, Cleared, ControlView, PastVerdict, R
 from gov_pipelines.store import Connection, Home, VerdictRow, all_snapshots, read_frame, verdict_history
 
 _T = TypeVar("_T", RowAccounting, Cleared)
-_T = TypeVar("_T", RowAccounting, Cleared)
 _ACCESS_LOG = "access log"
 # Columns that a kind of control looks at without naming them.
 _LOOKED_AT: Mapping[str, tuple[str, ...]] = {
@@ -234,14 +233,6 @@ def _cleared(folder: Path, day: date) -> Cleared | None:
     held = read_frame(waits)
     by = Counter(held.select(pl.coalesce("control", "on_fail").sort()).to_series().to_list())
     return Cleared(day, read_frame(went).height, held["decision_id"].n_unique(), by)
-
-
-def _added(rows: Iterable[tuple[Partition, _T]]) -> dict[Partition, _T]:
-    """What belongs to one partition, summed."""
-    found: dict[Partition, _T] = {}
-    for partition, row in rows:
-        found[partition] = found[partition] + row if partition in found else row
-    return found
 
 
 def _added(rows: Iterable[tuple[Partition, _T]]) -> dict[Partition, _T]:
