@@ -76,7 +76,8 @@ def tables_of(declaration: SystemDeclaration) -> list[str]:
 
 
 def _joined(declaration: SystemDeclaration) -> list[Joined]:
-    return [*declaration.protected_attributes.values(), *([declaration.reviews] if declaration.reviews else [])]
+    joined = [*declaration.protected_attributes.values(), *([declaration.reviews] if declaration.reviews else [])]
+    return [one for one in joined if one.url_env in {None, declaration.source.url_env}]  # not of another database
 
 
 def _canonical(declaration: SystemDeclaration) -> set[str]:

@@ -37,7 +37,7 @@ def reviewers_command(system: str, start: str | None, end: str | None, as_json: 
     place = workplace()
     declaration = place.system(system)
     reviews = _reviews(place, declaration, _day(start), _day(end))
-    measured = review_measurements(reviews, tuple(declaration.protected_attributes))
+    measured = review_measurements(reviews, tuple(declaration.attributes_in_log))
     people = reviewers(reviews)
     if as_json:
         print_json(
@@ -65,7 +65,7 @@ def _reviews(place: Workplace, declaration: SystemDeclaration, start: date | Non
     with reading(place.engine) as connection:
         signed = acts_of(connection, place.roster(connection), "review", declaration.system)
     log = pl.concat([read_frame(file) for file in days], how="diagonal")
-    return review_rows(log, signed, tuple(declaration.protected_attributes))
+    return review_rows(log, signed, tuple(declaration.attributes_in_log))
 
 
 def _day(text: str | None) -> date | None:

@@ -18,8 +18,8 @@ def scored_tally(tally: Tally, log: pl.DataFrame) -> Tally:
     Rows without a score count as undecided.
 
     Args:
-        tally: of the window; its dimensions are kept.
-        log: the accepted rows of the same window, with the tally's dimensions and `score`.
+        tally: of the window; those of its dimensions are kept that the log has.
+        log: the accepted rows of the same window, with `score`.
 
     Source: 6 RCNY 5-300, "scoring rate".
     """
@@ -27,6 +27,7 @@ def scored_tally(tally: Tally, log: pl.DataFrame) -> Tally:
         pl.when(pl.col("score") > pl.col("score").median()).then(pl.lit("favorable")).otherwise(pl.lit("unfavorable"))
     )
     outcome = pl.when(pl.col("score").is_null()).then(pl.lit("undecided")).otherwise(above)
-    dimensions = [pl.col(name).cast(pl.String) for name in tally.dimensions]
-    counted = log.select(*dimensions, outcome=outcome).group_by([*tally.dimensions, "outcome"]).agg(n=pl.len())
-    return replace(tally, cells=counted.cast(cell_schema(tally.dimensions)).sort(pl.all().exclude("n")))  # type: ignore[arg-type]
+    names = [name for name in tally.dimensions if name in log.columns]
+    dimensions = [pl.col(name).cast(pl.String) for name in names]
+    counted = log.select(*dimensions, outcome=outcome).group_by([*names, "outcome"]).agg(n=pl.len())
+    return replace(tally, cells=counted.cast(cell_schema(names)).sort(pl.all().exclude("n")))  # type: ignore[arg-type]

@@ -93,6 +93,10 @@ def _unmet(clause: Clause, declaration: SystemDeclaration, known: Mapping[str, f
             if name in compared:
                 remedy = "Name in `by` what is compared, and in `over` what else differs."
                 yield ("control", "over", position), f"`{name}` is compared, so no stratum of it has two groups", remedy
+        apart = compared.intersection(declaration.attributes_apart)
+        if apart and clause.control.metric.startswith("scoring"):
+            problem = f"scores are ranked over the rows of a window, which do not have {', '.join(sorted(apart))}"
+            yield ("control", "by"), problem, "Declare `in_log: true` for it, or compare by something else."
         numbers = {name for name, dtype in log_schema(declaration).items() if dtype == NUMBER}
         if (number := clause.control.of) is not None and number not in numbers:
             yield ("control", "of"), f"`{number}` is not a column of numbers", did_you_mean(number, numbers)
@@ -102,7 +106,7 @@ def _categories(control: Control | None, declaration: SystemDeclaration) -> _Fou
     if not isinstance(control, OperatingRange):
         return
     schema = log_schema(declaration)
-    counted = {name for name in counted_columns(declaration) if schema[name] == TEXT}
+    counted = {name for name in counted_columns(declaration) if schema.get(name, TEXT) == TEXT}
     for field, fitting in (("usual", {"volume", "hours", *counted}), ("new", counted)):
         for position, name in enumerate(getattr(control, field)):
             if name not in fitting:

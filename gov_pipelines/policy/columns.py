@@ -69,10 +69,10 @@ CANONICAL: dict[str, Column] = {column.name: column for column in _COLUMNS}
 def log_schema(declaration: SystemDeclaration) -> dict[str, pl.DataType]:
     """The columns of a system's decision log, in order, with their types.
 
-    Canonical columns first, then protected attributes and strata (text), then the declared fields (`number` is
+    Canonical columns first, then the protected attributes that it keeps and strata (text), then the declared fields (`number` is
     Float64, `category` is text). A column of the schema that the source lacks is null throughout.
     """
-    declared: dict[str, pl.DataType] = dict.fromkeys((*declaration.protected_attributes, *declaration.strata), TEXT)
+    declared: dict[str, pl.DataType] = dict.fromkeys((*declaration.attributes_in_log, *declaration.strata), TEXT)
     declared |= {name: NUMBER if field.type == "number" else TEXT for name, field in declaration.fields.items()}
     return {name: column.dtype for name, column in CANONICAL.items()} | {
         name: dtype for name, dtype in declared.items() if name not in CANONICAL

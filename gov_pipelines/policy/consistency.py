@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from gov_pipelines.errors import Mistake
@@ -87,7 +88,11 @@ def mistakes_in_rule(
     try:
         rule = parse_predicate(text, log_schema(declaration), zone=declaration.zone)
     except PredicateError as error:
-        yield error.problem, error.remedy
+        if named := [name for name in declaration.attributes_apart if re.search(rf"\b{name}\b", text)]:
+            problem = f"`{named[0]}` comes from another source and is not in the log, which is all that rules read"
+            yield problem, "Declare `in_log: true` for it, or leave it out."
+        else:
+            yield error.problem, error.remedy
         return
     for column, values in sorted(rule.compared.items()):
         for value in sorted(values - known.get(column, values)):

@@ -133,11 +133,20 @@ class Joined(Strict):
 class ProtectedAttribute(Joined):
     """A protected attribute: joined by `key`, or a column of the decisions where no table is named.
 
-    `column` defaults to the attribute's name. `unknown` lists the values that mean nobody knows.
+    `column` defaults to the attribute's name. `unknown` lists the values that mean nobody knows. `in_log` says whether the
+    log keeps it; if not, it is joined when groups are counted and stored in no row. Absent: it is kept where it comes
+    from the decisions' own database, or files beside files.
     """
 
     column: str | None = None
     unknown: list[str] = []
+    in_log: bool | None = None
+
+    @model_validator(mode="after")
+    def _joined_if_not_kept(self) -> ProtectedAttribute:
+        if self.in_log is False and not (self.table or self.path):
+            raise ValueError("`in_log: false` is of an attribute beside the decisions; name its `table` or `path`")
+        return self
 
 
 class Reviews(Joined):
@@ -352,6 +361,21 @@ class SystemDeclaration(Strict):
         if self.calendar.first is None:
             raise ValueError("no day of `only_on` lies between `starts` and `ends`; write one that does")
         return self
+
+    @property
+    def attributes_in_log(self) -> list[str]:
+        """The protected attributes that rows of the log have."""
+        return [name for name in self.protected_attributes if name not in self.attributes_apart]
+
+    @property
+    def attributes_apart(self) -> list[str]:
+        """Those that are joined when groups are counted, and stored in no row."""
+        source, apart = self.source, []
+        for name, each in self.protected_attributes.items():
+            other = each.url_env not in {None, source.url_env} or bool(each.path and source.table)
+            if other if each.in_log is None else not each.in_log:
+                apart.append(name)
+        return apart
 
     @property
     def calendar(self) -> Calendar:

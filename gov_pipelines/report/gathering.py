@@ -245,7 +245,7 @@ def _added(rows: Iterable[tuple[Partition, _T]]) -> dict[Partition, _T]:
 
 def _reviewing(connection: Connection, home: Home, declaration: SystemDeclaration, roster: Roster) -> list[Measurement]:
     """How people review, of all and by group, without their names; empty where nobody has."""
-    attributes = tuple(declaration.protected_attributes)
+    attributes = tuple(declaration.attributes_in_log)
     logs = [read_frame(file) for file in home.audited(declaration.system, "decision_log.parquet").values()]
     if not logs:
         return []

@@ -97,7 +97,7 @@ def _written(setting: Setting, made: MadeUp, read: Sequence[date], folder: Path)
     declared = setting.declaration
     access = declared.access_log
     attributes = {
-        name: each.model_copy(update={"table": None, "path": None, "key": None, "column": f"{name}, joined"})
+        name: each.model_copy(update={"url_env": None, "table": None, "path": None, "key": None, "column": f"{name}, joined"})
         if each.table or each.path
         else each
         for name, each in declared.protected_attributes.items()
@@ -107,7 +107,7 @@ def _written(setting: Setting, made: MadeUp, read: Sequence[date], folder: Path)
         "source": Source(path="decisions.parquet", zone=declared.source.zone),
         "protected_attributes": attributes,
         "reviews": None,
-        "access_log": access and access.model_copy(update={"table": None, "path": "reads.parquet"}),
+        "access_log": access and access.model_copy(update={"url_env": None, "table": None, "path": "reads.parquet"}),
         "starts": setting.starts,
         "intake": at_night.intake.model_copy(update={"database_url_env": None}),  # no real database is asked
     }

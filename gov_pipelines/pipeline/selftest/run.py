@@ -96,9 +96,11 @@ def selftest(
 
 
 def _as_days(declaration: SystemDeclaration) -> SystemDeclaration:
-    """The same system with days for hours: what a control finds in a day it would find in an hour."""
-    usual = {"partitions": "daily", "schedule": AuditSchedule()}
-    return declaration.model_copy(update=usual) if declaration.calendar.hourly else declaration
+    """The same system with days for hours: what a control finds in a day it would find in an hour. Made-up rows have
+    every attribute beside them."""
+    attributes = {name: each.model_copy(update={"in_log": True}) for name, each in declaration.protected_attributes.items()}
+    usual = {"partitions": "daily", "schedule": AuditSchedule()} if declaration.calendar.hourly else {}
+    return declaration.model_copy(update=usual | {"protected_attributes": attributes})
 
 
 def values_seen(home: Home, declaration: SystemDeclaration) -> dict[str, frozenset[str]]:
