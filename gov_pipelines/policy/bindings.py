@@ -87,19 +87,23 @@ def _unmet(clause: Clause, declaration: SystemDeclaration, known: Mapping[str, f
     if isinstance(clause.control, DataAccess):
         yield from _reads(clause.control, declaration)
     if isinstance(clause.control, Fairness):
-        yield from _unknown_groups(clause.control, vocabulary(declaration))
-        compared = {name for entry in clause.control.by or declaration.protected_attributes for name in _names(entry)}
-        for position, name in enumerate(clause.control.over or ()):
-            if name in compared:
-                remedy = "Name in `by` what is compared, and in `over` what else differs."
-                yield ("control", "over", position), f"`{name}` is compared, so no stratum of it has two groups", remedy
-        apart = compared.intersection(declaration.attributes_apart)
-        if apart and clause.control.metric.startswith("scoring"):
-            problem = f"scores are ranked over the rows of a window, which do not have {', '.join(sorted(apart))}"
-            yield ("control", "by"), problem, "Declare `in_log: true` for it, or compare by something else."
-        numbers = {name for name, dtype in log_schema(declaration).items() if dtype == NUMBER}
-        if (number := clause.control.of) is not None and number not in numbers:
-            yield ("control", "of"), f"`{number}` is not a column of numbers", did_you_mean(number, numbers)
+        yield from _compared(clause.control, declaration)
+
+
+def _compared(control: Fairness, declaration: SystemDeclaration) -> _Found:
+    yield from _unknown_groups(control, vocabulary(declaration))
+    compared = {name for entry in control.by or declaration.protected_attributes for name in _names(entry)}
+    for position, name in enumerate(control.over or ()):
+        if name in compared:
+            remedy = "Name in `by` what is compared, and in `over` what else differs."
+            yield ("control", "over", position), f"`{name}` is compared, so no stratum of it has two groups", remedy
+    apart = compared.intersection(declaration.attributes_apart)
+    if apart and control.metric.startswith("scoring"):
+        problem = f"scores are ranked over the rows of a window, which do not have {', '.join(sorted(apart))}"
+        yield ("control", "by"), problem, "Declare `in_log: true` for it, or compare by something else."
+    numbers = {name for name, dtype in log_schema(declaration).items() if dtype == NUMBER}
+    if (number := control.of) is not None and number not in numbers:
+        yield ("control", "of"), f"`{number}` is not a column of numbers", did_you_mean(number, numbers)
 
 
 def _categories(control: Control | None, declaration: SystemDeclaration) -> _Found:

@@ -7,13 +7,12 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from gov_pipelines.errors import ConfigurationError
 from gov_pipelines.evidence import generate
 from gov_pipelines.measure import tally_from_json
 from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline import signing, verdicts
 from gov_pipelines.pipeline.night import Night
-from gov_pipelines.policy import SystemDeclaration, lint, load_declaration, load_policies, log_schema
+from gov_pipelines.policy import lint, load_declaration, load_policies, log_schema
 from gov_pipelines.store import Home
 
 DEFS = """\
@@ -109,7 +108,7 @@ def test_groups_of_another_database_are_counted_and_never_stored_with_a_decision
     ratio = next(
         row["value"] for row in measured["house/F"] if row["metric"] == "impact_ratio" and row["group"] is None
     )
-    assert ratio == pytest.approx((cells.filter(pl.col("creed") == PLANTED[1], outcome="favorable")["n"].sum() / 195))
+    assert ratio == pytest.approx(cells.filter(pl.col("creed") == PLANTED[1], outcome="favorable")["n"].sum() / 195)
     opinion = json.loads((one.folder / "second_opinion.json").read_text())
     assert (opinion["rows"], opinion["agrees"]) == ("tally cells", True)
     with_groups = 0
