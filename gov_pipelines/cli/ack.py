@@ -48,24 +48,24 @@ def ack_command(
         raise WrongUse("The reason is empty; write a sentence.")
     place = workplace()
     with place.engine.begin() as connection:
-        known = open_pages(connection)
-        mine = [
+        known = {page.alert.key: page for page in open_pages(connection)}
+        mine = [known[alert]] if alert in known else []
+        mine += [
             page
-            for page in known
-            if page.alert.key == alert or (page.alert.system == system and control in {None, page.alert.control})
+            for page in known.values()
+            if (page.alert.system, control or page.alert.control) == (system, page.alert.control)
         ]
         if not mine:
-            hint = did_you_mean(alert, [page.alert.key for page in known]) if alert else ""
-            raise WrongUse(f"No open page is meant. {hint} `gov alerts` shows those there are.".replace("  ", " "))
-        act = None
+            hint = did_you_mean(alert or "", known)
+            raise WrongUse(f"No open page is meant; `gov alerts` shows those there are. {hint}".rstrip())
+        keys, act = [page.alert.key for page in mine], None
         if folder:
-            hand = place.hand(connection, person, folder)
-            said = {"alerts": [page.alert.key for page in mine], "why": why.strip()}
-            about = {page.alert.system for page in mine}
-            act = hand.sign(connection, "acknowledge", hand.role("acknowledge"), about.pop(), said, place.now)
+            hand, said = place.hand(connection, person, folder), {"alerts": keys, "why": why.strip()}
+            role = hand.role("acknowledge an alert")
+            act = hand.sign(connection, "acknowledge", role, mine[0].alert.system, said, place.now)
         acknowledge(connection, mine, person, why.strip(), place.now, act)
     if as_json:
-        print_json({"acknowledged": [page.alert.key for page in mine], "signed": act is not None})
+        print_json({"acknowledged": keys, "signed": act is not None})
         return
     for page in mine:
         click.echo(f"{page.alert.title}: acknowledged by {person}, {'signed' if act else 'not signed'}.")

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gov_pipelines.cli.app import here, print_json
+from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.desk import WithDefault, table
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
@@ -21,10 +21,10 @@ from gov_pipelines.notify import (
     open_pages,
     routes_from,
     try_receivers,
-    waits_for,
+    where_waiting,
 )
 from gov_pipelines.people import acts_of
-from gov_pipelines.store import Connection, pending, reading, stopped_receivers
+from gov_pipelines.store import Connection, reading
 
 
 @click.group("alerts", cls=WithDefault)
@@ -51,22 +51,20 @@ def list_alerts(as_json: bool) -> None:
       gov alerts list --json
     """
     place = workplace()
-    settings, routes = load_settings(place.project.root), routes_from(os.environ)
+    settings = load_settings(place.project.root)
     with reading(place.engine) as connection:
-        rows, stopped, pages = pending(connection), stopped_receivers(connection), open_pages(connection)
+        pages, waiting = open_pages(connection), where_waiting(connection, routes_from(os.environ), settings, place.now)
         signed = _signed(place, connection, pages)
-    waiting = {row.alert.key: waits_for(row, routes, settings, stopped, place.now) for row in rows}
     said = [_told(page, settings, signed, waiting.pop(page.alert.key, {}), place.now) for page in pages]
-    others = {key: where for key, where in waiting.items() if where}
     if as_json:
-        print_json({"pages": said, "waiting": [{"key": key, "where": where} for key, where in others.items()]})
+        print_json({"pages": said, "waiting": [{"key": key, "where": where} for key, where in waiting.items()]})
         return
     for each in said:
-        click.echo("\n".join([f"{each['title']}", *(f"  {line}" for line in _lines(each))]))
-    click.echo(f"{len(said)} open pages. {len(others)} other alerts wait.")
-    if others:
-        reasons = sorted({(receiver, why) for where in others.values() for receiver, why in where.items()})
-        click.echo(table([["", receiver, why] for receiver, why in reasons]))
+        click.echo("\n  ".join([each["title"], *_lines(each)]))
+    click.echo(f"{len(said)} open pages. {len(waiting)} other alerts wait.")
+    if waiting:
+        reasons = {("", receiver, why) for where in waiting.values() for receiver, why in where.items()}
+        click.echo(table(sorted(reasons)))
 
 
 @alerts_command.command("test")
@@ -82,17 +80,16 @@ def test_alerts(route: str | None, as_json: bool) -> int:
       gov alerts test
       gov alerts test --route credit-risk-oncall
     """
-    project, routes = here(), routes_from(os.environ)
-    place = workplace()
-    settings = load_settings(project.root)
-    names = [route] if route else sorted({DEFAULT_ROUTE, *settings.routes, *routes})
+    place, routes = workplace(), routes_from(os.environ)
     if not routes:
         raise WrongUse("No receiver is declared. Set GOV_ALERT_URLS to an address (docs/alerts.md).")
-    found = try_receivers(place.store, routes, names, place.now)
+    named = {DEFAULT_ROUTE, *load_settings(place.project.root).routes, *routes}
+    said = try_receivers(place.store, routes, [route] if route else sorted(named), place.now)
+    found = {name: refusal.words if refusal else None for name, refusal in said.items()}
     if as_json:
-        print_json({name: refusal.words if refusal else None for name, refusal in found.items()})
+        print_json(found)
     else:
-        click.echo(table([[name, refusal.words if refusal else "took it"] for name, refusal in found.items()]))
+        click.echo(table([[name, words or "took it"] for name, words in found.items()]))
     return 3 if any(found.values()) else 0
 
 
@@ -106,24 +103,13 @@ def _signed(place: Workplace, connection: Connection, pages: Collection[Page]) -
 def _told(
     page: Page, settings: AlertSettings, signed: Collection[str], waiting: dict[str, str], now: datetime
 ) -> dict[str, Any]:
-    alert, ack = page.alert, page.ack
-    steps = [] if ack else settings.escalations(alert)
-    coming = next((step for step in steps if step.at > now), None)
-    return {
-        "key": alert.key,
-        "title": alert.title,
-        "system": alert.system,
-        "control": alert.control,
-        "since": str(alert.partition),
-        "severity": alert.severity,
-        "told": alert.raised_at.isoformat(),
-        "routes": settings.routes_of(alert),
-        "acknowledged": ack
-        and {"by": ack.person, "at": ack.at.isoformat(), "why": ack.why, "signed": ack.act in signed},
-        "escalated": [step.route for step in steps if step.at <= now],
-        "next": coming and {"route": coming.route, "at": coming.at.isoformat()},
-        "waiting": waiting,
-    }
+    ack, steps = page.ack, [] if page.ack else settings.escalations(page.alert)
+    said = {name: getattr(page.alert, name) for name in ("key", "title", "system", "control", "severity")}
+    seen = ack and {"by": ack.person, "at": ack.at.isoformat(), "why": ack.why, "signed": ack.act in signed}
+    coming = next(({"route": step.route, "at": step.at.isoformat()} for step in steps if step.at > now), None)
+    told = {"since": str(page.alert.partition), "told": page.alert.raised_at.isoformat(), "acknowledged": seen}
+    to = {"routes": settings.routes_of(page.alert), "escalated": [step.route for step in steps if step.at <= now]}
+    return said | told | to | {"next": coming, "waiting": waiting}
 
 
 def _lines(page: dict[str, Any]) -> list[str]:

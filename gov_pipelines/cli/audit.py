@@ -193,7 +193,7 @@ def _afterwards(place: Workplace, results: Sequence[dict[str, Any]]) -> str:
         waiting = pending_count(connection)
     lines = [f"Failing or missing: {', '.join(failing)}."] if failing else []
     if waiting:
-        why = "their receivers did not answer" if routes_from(os.environ) else "GOV_ALERT_URLS names no receiver"
+        why = "`gov alerts` says for what" if routes_from(os.environ) else "GOV_ALERT_URLS names no receiver"
         lines.append(f"{waiting} alerts wait: {why} (docs/alerts.md). The next audit or the daemon sends them.")
     return "\n".join([*lines, f"Pages: {place.home.report_dir / 'index.html'}"])
 

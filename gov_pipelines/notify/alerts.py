@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from gov_pipelines.notify import wording
 from gov_pipelines.notify.turns import PAGED, Judged, news
-from gov_pipelines.store import Alert, Transition, VerdictRow
+from gov_pipelines.store import Alert, VerdictRow
 
 
 def alerts_for(
@@ -33,55 +34,27 @@ def alerts_for(
         note: what the reader must know of the data, such as which of it is synthetic.
     """
     alerts = []
-    for row in current:
-        if row.control not in texts:
-            continue
+    for row in (each for each in current if each.control in texts):
         before = history.get(row.control, ())
         known = [each for each in before if each[1] not in {None, "insufficient"} and each[0] <= row.partition]
         failed = [each for each in known if each[1] in PAGED]
         for happened in news(before, row.partition, row.verdict, clean(row)):
-            key = f"{row.system}|{row.control}|{row.partition}|{row.revision}|{happened}"
             last = failed if happened == "recovered" else known
-            link = (links or {}).get(row.control)
-            alerts.append(
-                Alert(
-                    key=key,
-                    system=row.system,
-                    control=row.control,
-                    partition=row.partition,
-                    transition=happened,
-                    severity=row.severity,
-                    notify=tuple(notify.get(row.control, ())),
-                    title=wording.title(row, happened),
-                    body=wording.body(row, happened, last[-1] if last else None, texts[row.control], link, note, key),
-                    raised_at=row.recorded_at,
-                )
-            )
-    return [*_audited_after_all(history, current, notify), *alerts]
-
-
-def _audited_after_all(
-    history: Mapping[str, Sequence[Judged]], current: Sequence[VerdictRow], notify: Mapping[str, Sequence[str]]
-) -> list[Alert]:
+            facts = {"Clause": texts[row.control], **wording.facts(row, happened, last[-1] if last else None)}
+            facts |= {"Page": (links or {}).get(row.control), "About the data": note}
+            key = f"{row.system}|{row.control}|{row.partition}|{row.revision}|{happened}"
+            fields = {"control": row.control, "severity": row.severity, "notify": tuple(notify.get(row.control, ()))}
+            title = wording.title(row, happened)
+            alerts.append(told(key, title, facts, transition=happened, **_of(row), **fields))
     if not any((row.partition, None) in history.get(row.control, ()) for row in current):
-        return []
-    row, routes = current[0], sorted({name for names in notify.values() for name in names})
+        return alerts
+    row, routes = current[0], tuple(sorted({name for names in notify.values() for name in names}))
+    title, key = f"{row.system}: {row.partition} was audited after all", f"{row.system}||{row.partition}|{row.revision}"
     facts = {
-        "Verdict": wording.counted(each.verdict for each in current),
-        "What to do": "nothing for the missed window",
+        "Verdict": wording.counted(sorted(each.verdict for each in current)),
+        "What to do": "nothing more for this",
     }
-    return [
-        told(
-            f"{row.system}||{row.partition}|{row.revision}|audited",
-            f"{row.system}: {row.partition} was audited after all",
-            facts,
-            system=row.system,
-            partition=row.partition,
-            transition="audited",
-            notify=routes,
-            raised_at=row.recorded_at,
-        )
-    ]
+    return [told(f"{key}|audited", title, facts, transition="audited", notify=routes, **_of(row)), *alerts]
 
 
 def missed_window(
@@ -103,54 +76,24 @@ def missed_window(
         "What to do": f"make the source answer again, then run `gov audit {system} --date {partition}`",
         "About the data": note,
     }
-    return told(
-        f"{system}||{partition}|0|missed_window",
-        f"{system}: {partition} was not audited",
-        facts,
-        system=system,
-        partition=partition,
-        transition="missed_window",
-        notify=notify,
-        raised_at=raised_at,
-    )
+    where = {"system": system, "partition": partition, "notify": tuple(notify), "raised_at": raised_at}
+    title = f"{system}: {partition} was not audited"
+    return told(f"{system}||{partition}|0|missed_window", title, facts, transition="missed_window", **where)
 
 
-def told(
-    key: str,
-    title: str,
-    facts: Mapping[str, str | None],
-    *,
-    system: str,
-    partition: date,
-    raised_at: datetime,
-    control: str | None = None,
-    transition: Transition = "due",
-    severity: str = "critical",
-    notify: Sequence[str] = (),
-) -> Alert:
+def told(key: str, title: str, facts: Mapping[str, str | None], **fields: Any) -> Alert:
     """Make an alert of facts, one a line; a fact that is not known has no line.
 
     Args:
         key: told once under it.
         title: one line.
         facts: name to fact, in the words of docs/alerts.md. Nothing personal.
-        system: the audited system.
-        partition: the local day, or the hour.
-        raised_at: when it was found.
-        control: the control or clause it is about.
-        transition: what happened; `due` for something that was owed.
-        severity: critical, warning or info.
-        notify: names of routes; empty for what alerts.yaml says.
+        fields: the others of `Alert`: `system`, `partition` and `raised_at` at least. Unless said otherwise it is `due`,
+            of no control, critical, and for the routes that alerts.yaml says.
     """
-    return Alert(
-        key=key,
-        system=system,
-        control=control,
-        partition=partition,
-        transition=transition,
-        severity=severity,
-        notify=tuple(notify),
-        title=title,
-        body=wording.lines({**facts, "Alert key": key}),
-        raised_at=raised_at,
-    )
+    usual: dict[str, Any] = {"control": None, "transition": "due", "severity": "critical", "notify": ()}
+    return Alert(**usual | fields, key=key, title=title, body=wording.lines({**facts, "Alert key": key}))
+
+
+def _of(row: VerdictRow) -> dict[str, Any]:
+    return {"system": row.system, "partition": row.partition, "raised_at": row.recorded_at}

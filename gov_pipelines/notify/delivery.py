@@ -14,6 +14,7 @@ from gov_pipelines.notify.pages import escalated
 from gov_pipelines.notify.routes import Receiver, receivers_of
 from gov_pipelines.notify.settings import AlertSettings
 from gov_pipelines.store import (
+    Connection,
     Engine,
     OutboxRow,
     claim,
@@ -28,6 +29,7 @@ from gov_pipelines.store import (
 ROUND_SECONDS = 30
 """After so long no further message is sent to a receiver in one round."""
 
+GONE = "it said that it is gone; nothing is sent there"
 _SIDE_BY_SIDE = 8
 
 
@@ -47,15 +49,6 @@ class Delivery:
     failed: int
     waiting: int
     problems: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Addressed:
-    """An alert and who is to have it, each from when on."""
-
-    row: OutboxRow
-    due: Mapping[str, datetime]
-    nowhere: Sequence[str]
 
 
 def back_off(attempts: int) -> timedelta:
@@ -84,21 +77,66 @@ def deliver(
         escalated(connection, settings, now)
     with reading(engine) as connection:
         rows, stopped = pending(connection), stopped_receivers(connection)
-    addressed, receivers = _addressed(rows, routes, settings)
-    problems = dict.fromkeys(each for one in addressed for each in one.nowhere)
-    problems |= {
-        f"{receivers[each].name}: it said that it is gone; nothing is sent there": None
-        for each in receivers.keys() & stopped
-    }
+    for_whom = [_addressed(row, routes, settings) for row in rows]
+    receivers = {each for one in for_whom for each in one.left}
+    problems = [words for one in for_whom for words in one.nowhere]
+    problems += [f"{each.name}: {GONE}" for each in receivers if each.fingerprint in stopped]
     with unheard(), ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-        serving = [
-            pool.submit(_serve, engine, receiver, addressed, now)
-            for fingerprint, receiver in receivers.items()
-            if fingerprint not in stopped
-        ]
-        answers = [each.result() for each in serving]
-    problems |= {words: None for said, _ in answers for words in said}
-    return _finished(engine, addressed, {each for _, refused in answers for each in refused}, tuple(problems), now)
+        served = [each for each in receivers if each.fingerprint not in stopped]
+        answers = list(pool.map(lambda receiver: _serve(engine, receiver, for_whom, now), served))
+    refused = {each for _, ids in answers for each in ids}
+    with engine.begin() as connection:
+        open_now = [_addressed(row, routes, settings) for row in pending(connection)]
+        done = {each.row.id for each in open_now if not each.left and not each.nowhere}
+        finish(connection, done, now)
+    problems += [words for said, _ in answers for words in said]
+    failed = len(refused - done)
+    return Delivery(len(done), failed, len(open_now) - len(done) - failed, tuple(dict.fromkeys(problems)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Addressed:
+    """An alert, who has not taken it and may from when on, and what to do for routes that lead nowhere."""
+
+    row: OutboxRow
+    left: Mapping[Receiver, datetime]
+    nowhere: Sequence[str]
+
+
+def _addressed(row: OutboxRow, routes: Mapping[str, Sequence[str]], settings: AlertSettings) -> _Addressed:
+    due: dict[Receiver, datetime] = {}
+    nowhere: list[str] = []
+    for name in settings.routes_of(row.alert):
+        receivers, missing = receivers_of((name,), routes)
+        at = settings.due(row.alert, name)
+        due |= {each: min(at, due.get(each, at)) for each in receivers.values()}
+        nowhere += missing
+    taken = {each for each, fares in row.deliveries.items() if fares.taken_at is not None}
+    return _Addressed(row, {each: at for each, at in due.items() if each.fingerprint not in taken}, nowhere)
+
+
+def where_waiting(
+    connection: Connection, routes: Mapping[str, Sequence[str]], settings: AlertSettings, now: datetime
+) -> dict[str, dict[str, str]]:
+    """Say of each alert that is not delivered where it is still to go, and why it has not, without addresses.
+
+    Returns:
+        By the alert's key: receiver, or route that leads nowhere, to the reason.
+    """
+    stopped, found = stopped_receivers(connection), dict[str, dict[str, str]]()
+    for row in pending(connection):
+        waits = _addressed(row, routes, settings)
+        where = found[row.alert.key] = {f"route {words.split()[1]}": words for words in waits.nowhere}
+        for each, due in waits.left.items():
+            fares, why = row.deliveries.get(each.fingerprint), "not sent yet, or behind an earlier one"
+            if each.fingerprint in stopped:
+                why = GONE
+            elif due > now:
+                why = f"for its hour: {due:%Y-%m-%d %H:%M} UTC"
+            elif fares and fares.last_error:
+                why = f"{fares.last_error}; tried again after {fares.next_attempt_at:%Y-%m-%d %H:%M} UTC"
+            where[each.name] = why
+    return {key: where for key, where in found.items() if where}
 
 
 def try_receivers(
@@ -109,9 +147,8 @@ def try_receivers(
     Returns:
         By the receiver's name, None where it took the message; a route that leads nowhere by its own name.
     """
-    message = Message(
-        "test", "Test: gov_pipelines can reach you", f"Nothing happened. Sent at {now:%Y-%m-%d %H:%M} UTC."
-    )
+    body = f"Nothing happened. Sent at {now:%Y-%m-%d %H:%M} UTC."
+    message = Message("test", "Test: gov_pipelines can reach you", body)
     found: dict[str, Refusal | None] = {}
     with unheard():
         for name in names:
@@ -125,25 +162,8 @@ def try_receivers(
     return found
 
 
-def _addressed(
-    rows: Iterable[OutboxRow], routes: Mapping[str, Sequence[str]], settings: AlertSettings
-) -> tuple[list[_Addressed], dict[str, Receiver]]:
-    found, known = [], dict[str, Receiver]()
-    for row in rows:
-        due: dict[str, datetime] = {}
-        nowhere = []
-        for name in settings.routes_of(row.alert):
-            receivers, missing = receivers_of((name,), routes)
-            at = settings.due(row.alert, name)
-            due |= {each: min(at, due.get(each, at)) for each in receivers}
-            nowhere += missing
-            known |= {each: receivers[each] for each in receivers.keys() - known.keys()}
-        found.append(_Addressed(row, due, nowhere))
-    return found, known
-
-
 def _serve(
-    engine: Engine, receiver: Receiver, addressed: Sequence[_Addressed], now: datetime
+    engine: Engine, receiver: Receiver, for_whom: Sequence[_Addressed], now: datetime
 ) -> tuple[list[str], set[int]]:
     """Send a receiver what it may have now, until it does not answer.
 
@@ -151,14 +171,16 @@ def _serve(
         What it answered where it took nothing, and the alerts that it did not take.
     """
     me, ends = receiver.fingerprint, time.monotonic() + ROUND_SECONDS
-    mine = [(each.row, each.due[me]) for each in addressed if me in each.due and not _taken(each.row, me)]
+    mine = [(each.row, each.left[receiver]) for each in for_whom if receiver in each.left]
     tried = {row.id: row.deliveries[me].attempts for row, _ in mine if me in row.deliveries}
     said, refused, behind = list[str](), set[int](), set[object]()
     for message in messages(mine, me, now):
         if time.monotonic() > ends:
             break
         until = {each: now + back_off(tried.get(each, 0) + 1) for each in message.ids}
-        if message.threads & behind or not _claimed(engine, until, me, message, now):
+        with engine.begin() as connection:
+            claimed = not message.threads & behind and claim(connection, until, me, message.id, now)
+        if not claimed:
             behind |= message.threads
             continue
         refusal = send(receiver, message, now)
@@ -173,32 +195,3 @@ def _serve(
         if refusal and not refusal.alone:
             break
     return said, refused
-
-
-def _claimed(engine: Engine, until: Mapping[int, datetime], me: str, message: Message, now: datetime) -> bool:
-    with engine.connect() as connection, connection.begin() as transaction:
-        if claim(connection, until, me, message.id, now):
-            return True
-        transaction.rollback()
-    return False
-
-
-def _finished(
-    engine: Engine, addressed: Sequence[_Addressed], refused: set[int], problems: tuple[str, ...], now: datetime
-) -> Delivery:
-    """Write down which alerts every receiver has, and count the others."""
-    with engine.begin() as connection:
-        rows = {row.id: row for row in pending(connection)}
-        open_now = [each for each in addressed if each.row.id in rows]
-        done = {
-            each.row.id
-            for each in open_now
-            if each.due and not each.nowhere and all(_taken(rows[each.row.id], one) for one in each.due)
-        }
-        finish(connection, done, now)
-    failed = len(refused - done)
-    return Delivery(len(done), failed, len(open_now) - len(done) - failed, problems)
-
-
-def _taken(row: OutboxRow, receiver: str) -> bool:
-    return receiver in row.deliveries and row.deliveries[receiver].taken_at is not None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
 from gov_pipelines.notify.settings import DIGESTED, AlertSettings
-from gov_pipelines.notify.wording import facts_in
+from gov_pipelines.notify.wording import counted, facts_in
 from gov_pipelines.store import Alert, OutboxRow
 
 VERSION = 1
@@ -27,6 +27,9 @@ _TOLD = {
     "recovered": "recovered",
     "audited": "audited after all",
     "due": "due",
+    "warning": "warn",
+    "undecided": "cannot be decided",
+    "settled": "well again",
 }
 
 
@@ -70,18 +73,10 @@ class Message:
 
     def payload(self, now: datetime) -> dict[str, Any]:
         """What a signed webhook is sent: plain JSON, described in docs/alerts.md."""
+        unsaid = {"notify", "body", "raised_at", "partition"}
         alerts = [
-            {
-                "key": each.key,
-                "system": each.system,
-                "control": each.control,
-                "partition": str(each.partition),
-                "transition": each.transition,
-                "severity": each.severity,
-                "escalates": each.escalates,
-                "title": each.title,
-                "facts": facts_in(each.body),
-            }
+            {name: value for name, value in asdict(each).items() if name not in unsaid}
+            | {"partition": str(each.partition), "facts": facts_in(each.body)}
             for each in self.alerts
         ]
         said = {"type": f"gov_pipelines.{self.kind}", "version": VERSION, "timestamp": now.isoformat()}
@@ -110,15 +105,10 @@ def messages(rows: Iterable[tuple[OutboxRow, datetime]], receiver: str, now: dat
     # Of a system, what was raised in one go stands together; a later run of a partition that others came between is
     # another message, or a control's alerts would overtake each other.
     for _, of_one in groupby(sorted(ready, key=lambda row: _run(row)[:2]), key=_run):
-        batch: list[OutboxRow] = []
-        for row in of_one:
-            fares = row.deliveries.get(receiver)
-            if fares is not None and fares.alone:
-                found.append((row.id, _message([row])))
-            else:
-                batch.append(row)
-        if batch:
-            found.append((batch[0].id, _message(batch)))
+        some = list(of_one)
+        alone = [row for row in some if receiver in row.deliveries and row.deliveries[receiver].alone]
+        batch = [row for row in some if row not in alone]
+        found += [(rows[0].id, _message(rows)) for rows in (*([row] for row in alone), batch) if rows]
     return [message for _, message in sorted(found, key=lambda each: each[0])]
 
 
@@ -162,7 +152,7 @@ def _message(rows: Sequence[OutboxRow]) -> Message:
         return _digest(alerts, ids)
     if len(alerts) == 1:
         return Message("alerts", first.title, first.body, alerts, ids)
-    said = ", ".join(f"{count} {_TOLD[word]}" for word, count in Counter(each.transition for each in alerts).items())
+    said = counted(_TOLD[each.transition] for each in alerts)
     worst = min((each.severity for each in alerts), key=["critical", "warning", "info"].index)
     body = "\n\n".join([*(f"- {each.title}" for each in alerts), *(f"{each.title}\n{each.body}" for each in alerts)])
     return Message("alerts", f"{first.system} {first.partition}: {said} ({worst})", body, alerts, ids)
@@ -176,9 +166,9 @@ def _digest(alerts: tuple[Alert, ...], ids: Collection[int]) -> Message:
         facts = facts_in(each.body)
         said = (f"  {name}: {facts[name]}" for name in ("Verdict", "Measured", "Interval", "Page") if name in facts)
         lines.append("\n".join([each.title, *said]))
-    words = {"warning": "warn", "undecided": "cannot be decided", "settled": "well again"}
-    counted = ", ".join(f"{n} {words[word]}" for word, n in Counter(each.transition for each in last.values()).items())
     systems = len({each.system for each in alerts})
-    title = f"Digest: {counted} ({systems} system{'s' * (systems != 1)})"
+    title = (
+        f"Digest: {counted(_TOLD[each.transition] for each in last.values())} ({systems} system{'s' * (systems != 1)})"
+    )
     keys = "Alert keys: " + " ".join(each.key for each in alerts)
     return Message("digest", title, "\n\n".join([*lines, keys]), alerts, tuple(ids))

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gov_pipelines.notify.routes import receivers_of
 from gov_pipelines.notify.settings import AlertSettings
-from gov_pipelines.store import (
-    Ack,
-    Alert,
-    Connection,
-    DeliveryRow,
-    OutboxRow,
-    acks,
-    enqueue,
-    finish,
-    pending,
-    put_ack,
-    told,
-)
+from gov_pipelines.store import Ack, Alert, Connection, acks, enqueue, finish, pending, put_ack, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,33 +91,3 @@ def acknowledge(
     """
     for page in pages:
         put_ack(connection, Ack(alert=page.alert.key, at=now, person=person, why=why, act=act))
-
-
-def waits_for(
-    row: OutboxRow,
-    routes: Mapping[str, Sequence[str]],
-    settings: AlertSettings,
-    stopped: Collection[str],
-    now: datetime,
-) -> dict[str, str]:
-    """Say where an alert is still to go, and why it has not, without addresses. Pure.
-
-    Returns:
-        Receiver, or route that leads nowhere, to the reason.
-    """
-    found: dict[str, str] = {}
-    for name in settings.routes_of(row.alert):
-        receivers, nowhere = receivers_of((name,), routes)
-        found |= {f"route {name}": words for words in nowhere}
-        due = settings.due(row.alert, name)
-        for fingerprint, receiver in receivers.items():
-            fares = row.deliveries.get(fingerprint, DeliveryRow(outbox_id=row.id, receiver=fingerprint))
-            if fares.taken_at is not None:
-                continue
-            why = "not sent yet, or behind an earlier one"
-            if due > now:
-                why = f"for its hour: {due:%Y-%m-%d %H:%M} UTC"
-            elif fares.last_error and fares.next_attempt_at:
-                why = f"{fares.last_error}; tried again after {fares.next_attempt_at:%Y-%m-%d %H:%M} UTC"
-            found[receiver.name] = "it said that it is gone" if fingerprint in stopped else why
-    return found

@@ -21,9 +21,9 @@ class Receiver:
         url: Apprise URL, or `webhook+https://...#whsec_...`. It holds tokens, and is never shown, logged or stored.
     """
 
-    name: str
+    name: str = field(compare=False)
     fingerprint: str
-    url: str = field(repr=False)
+    url: str = field(repr=False, compare=False)
 
 
 def routes_from(environ: Mapping[str, str]) -> dict[str, list[str]]:

@@ -24,34 +24,20 @@ def title(row: VerdictRow, happened: Transition) -> str:
     return f"{row.system} {row.partition}: {headline} ({row.severity})"
 
 
-def body(
-    row: VerdictRow,
-    happened: Transition,
-    before: Judged | None,
-    text: str,
-    link: str | None,
-    note: str | None,
-    key: str,
-) -> str:
-    """Say what a person needs in order to act, one fact a line; a fact that is not known has no line."""
-    return lines(
-        {
-            "Clause": text,
-            "Verdict": f"{row.verdict}. {row.reason}",
-            "Measured": _measured(row),
-            "Limit": row.threshold,
-            "Interval": _interval(row),
-            "Rows": None if row.n is None else f"n = {row.n:,}",
-            "Breaches": f"{row.breaches:,} decision{'s' * (row.breaches != 1)} outside" if row.breaches else None,
-            "Window": f"{row.window_start:%Y-%m-%d %H:%M} to {row.window_end:%Y-%m-%d %H:%M} UTC",
-            "Since": _since(row, happened, before),
-            "The control": f"{row.acts} ({row.kind}, {row.level})",
-            "What to do": _remedy(row, happened),
-            "Page": link,
-            "About the data": note,
-            "Alert key": key,
-        }
-    )
+def facts(row: VerdictRow, happened: Transition, before: Judged | None) -> dict[str, str | None]:
+    """Say what a person needs in order to act; a fact that is not known is None."""
+    return {
+        "Verdict": f"{row.verdict}. {row.reason}",
+        "Measured": _measured(row),
+        "Limit": row.threshold,
+        "Interval": _interval(row),
+        "Rows": None if row.n is None else f"n = {row.n:,}",
+        "Breaches": f"{row.breaches:,} decision{'s' * (row.breaches != 1)} outside" if row.breaches else None,
+        "Window": f"{row.window_start:%Y-%m-%d %H:%M} to {row.window_end:%Y-%m-%d %H:%M} UTC",
+        "Since": _since(row, happened, before),
+        "The control": f"{row.acts} ({row.kind}, {row.level})",
+        "What to do": _remedy(row, happened),
+    }
 
 
 def lines(facts: Mapping[str, str | None]) -> str:
@@ -65,8 +51,8 @@ def facts_in(body: str) -> dict[str, str]:
 
 
 def counted(words: Iterable[str]) -> str:
-    """Count words, such as verdicts: `3 pass, 1 warn`."""
-    return ", ".join(f"{count} {word}" for word, count in sorted(Counter(words).items()))
+    """Count words, such as verdicts, as they come: `3 pass, 1 warn`."""
+    return ", ".join(f"{count} {word}" for word, count in Counter(words).items())
 
 
 def _measured(row: VerdictRow) -> str | None:

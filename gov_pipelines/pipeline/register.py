@@ -180,14 +180,5 @@ def _alert(
     facts: Mapping[str, str],
     now: datetime,
 ) -> Alert:
-    return told(
-        f"{system}|{about}",
-        title,
-        facts,
-        system=system,
-        control=control,
-        partition=day,
-        severity=severity,
-        notify=notify,
-        raised_at=now,
-    )
+    where = {"system": system, "control": control, "partition": day, "severity": severity, "notify": notify}
+    return told(f"{system}|{about}", title, facts, raised_at=now, **where)

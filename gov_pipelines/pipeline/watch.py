@@ -183,7 +183,8 @@ def _outbox() -> dg.SensorDefinition:
     )
     def outbox(audit: AuditHome) -> dg.SkipReason:
         sent = audit.deliver(datetime.now(UTC))
-        return dg.SkipReason(f"{sent.delivered} delivered, {sent.failed} failed, {sent.waiting} waiting.")
+        counted = f"{sent.delivered} delivered, {sent.failed} failed, {sent.waiting} waiting."
+        return dg.SkipReason(" ".join([counted, *sent.problems]))
 
     return outbox
 
@@ -207,15 +208,8 @@ def _alerts(
             "Verdict": f"none: it was planned, and {left.reason or 'nothing says why it gave no result'}",
             "What to do": again,
         }
-        yield told(
-            f"{system}|{name}|{day}|{run.run_id}|missing",
-            f"{system}: {kind} {name} of {day} gave no result",
-            facts,
-            system=system,
-            partition=day,
-            control=name,
-            raised_at=now,
-        )
+        about, title = f"{system}|{name}|{day}|{run.run_id}|missing", f"{system}: {kind} {name} of {day} gave no result"
+        yield told(about, title, facts, system=system, partition=day, control=name, raised_at=now)
 
 
 def _told(failure: StepFailureData) -> str:

@@ -164,7 +164,7 @@ def claim(connection: Connection, until: Mapping[int, datetime], receiver: str, 
     The back-off is written before the message is sent: a process that dies in between leaves alerts that are tried again.
 
     Returns:
-        False where another process has one of them, or has sent it: roll back.
+        False where another process has one of them, or has sent it; those taken before that one wait for their instant.
     """
     for each, instant in sorted(until.items()):
         insert_if_absent(connection, _deliveries, asdict(DeliveryRow(outbox_id=each, receiver=receiver)))
@@ -173,8 +173,10 @@ def claim(connection: Connection, until: Mapping[int, datetime], receiver: str, 
             _deliveries.c.taken_at.is_(None),
             sa.or_(_deliveries.c.next_attempt_at.is_(None), _deliveries.c.next_attempt_at <= now),
         )
-        values = {"attempts": _deliveries.c.attempts + 1, "next_attempt_at": instant, "message": message}
-        if not connection.execute(sa.update(_deliveries).where(free).values(**values)).rowcount:
+        tried = sa.update(_deliveries).values(
+            attempts=_deliveries.c.attempts + 1, next_attempt_at=instant, message=message
+        )
+        if not connection.execute(tried.where(free)).rowcount:
             return False
     return True
 

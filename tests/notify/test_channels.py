@@ -8,11 +8,12 @@ import hmac
 import json
 import socket
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
 
-from gov_pipelines.notify import deliver, routes_from, try_receivers
+from gov_pipelines.notify import deliver, lint_alerts, load_settings, routes_from, try_receivers
 from gov_pipelines.notify.channels import signature
 from gov_pipelines.store import pending, reading
 
@@ -179,3 +180,31 @@ def test_a_mail_server_that_refuses_is_tried_again_and_gets_it_once(engine, rece
     assert mail.rcpt_tos == ["oncall@example.org"]
     assert "house/FL-1 fails" in text
     assert len(receiver.bodies) == 1
+
+
+DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "alerts.md").read_text()
+
+
+def block(language):
+    return DOCUMENT.partition(f"```{language}\n")[2].partition("```")[0]
+
+
+def test_the_recipe_of_the_document_verifies_what_is_sent(receiver, engine, raised):
+    recipe = {}
+    exec(block("python"), recipe)
+    raised("a")
+    now = datetime.now(UTC)
+    deliver(engine, {"default": [receiver.webhook]}, now)
+    headers, body = {name.lower(): value for name, value in receiver.headers[0].items()}, receiver.bodies[0]
+    assert recipe["genuine"](SECRET, headers, body)
+    assert not recipe["genuine"](SECRET, headers, body + b" ")
+    assert not recipe["genuine"]("whsec_" + base64.b64encode(b"another").decode(), headers, body)
+
+
+def test_the_example_of_the_document_is_read(tmp_path):
+    (tmp_path / "expectations").mkdir()
+    (tmp_path / "alerts.yaml").write_text(block("yaml"))
+    assert lint_alerts(tmp_path, []) == []
+    said = load_settings(tmp_path)
+    assert said.clean("any", "house-fair-lending/FL-9", "critical") == 7
+    assert list(said.chain("credit-risk-oncall")) == ["credit-risk-oncall", "head-of-credit", "board"]

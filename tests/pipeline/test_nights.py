@@ -168,8 +168,8 @@ def test_a_check_that_dies_is_told_and_the_snapshot_stands(run, plan, home):
     assert done.signed
     assert not done.done
     assert {(each.transition, each.control) for each in alerts(home)} == {
-        ("missing", "house__H_1"),
-        ("missing", "house__H_2"),
+        ("due", "house__H_1"),
+        ("due", "house__H_2"),
     }
     assert plan.missed == []
 
@@ -180,8 +180,8 @@ def test_an_extension_that_fails_is_told_and_the_night_stands(project, home, ins
     (done,) = audit("hiring", DAYS[:1], instance, definitions=load(project, {}, home), home=home)
     assert (done.signed, done.done) == (True, False)
     assert {(each.transition, each.control) for each in alerts(home)} == {
-        ("missing", "scores"),
-        ("missing", "mean_is_low"),
+        ("due", "scores"),
+        ("due", "mean_is_low"),
     }
     assert "hiring__scores: ZeroDivisionError" in alerts(home)[0].body
 
