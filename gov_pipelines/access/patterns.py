@@ -68,9 +68,9 @@ def pattern_measurements(
     ]
     ratio = (log.height / len(days)) / (baseline.reads.height / len(baseline.days))
     method = f"mean reads a day over that of {len(baseline.days)} reference days"
-    alike = [day for day, weekday in baseline.days.items() if weekday in days.values()]
-    silent = log.is_empty() and alike and not {*alike} - {*baseline.reads["day"]}
-    note = f"each of the {len(alike)} reference days of the same weekday holds some" if silent else None
+    alike = [day for day, weekday in baseline.days.items() if weekday in days.values()] or [*baseline.days]
+    silent = log.is_empty() and not {*alike} - {*baseline.reads["day"]}
+    note = f"each of {len(alike)} such days of the reference holds some" if silent else None
     measured.append(Measurement("reads_ratio", value=ratio, n=baseline.reads.height, method=method, note=note))
     if control.usual:
         every = {**baseline.days, **days}

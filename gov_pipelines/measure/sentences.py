@@ -17,6 +17,7 @@ _NAMES = {
     "reads_ratio": "number of reads a day, in units of the reference's,",
     "volume_to_usual": "number of decisions a day",
     "share_to_usual": "number of decisions",
+    "new_values": "number of new values",
     "reads_to_usual": "number of reads a day",
     "rows_to_usual": "number of rows read a day",
     **{f"new_{column}s": f"number of new {column}s" for column in get_args(Watched)},

@@ -231,10 +231,11 @@ def _departure(one: Series, classes: NDArray[np.int64], tonight: NDArray[np.bool
         if least < LEAST_DAYS - min(left_out, 1) or freedom < 2:
             return f"{LEAST_DAYS} reference days of each weekday are needed, and one has {least}"
         # Counts scatter as mean + phi mean^2; phi comes from the days kept, by moments.
-        mean, spare = (np.bincount(classes[kept], x[kept], len(days)) / np.maximum(days, 1))[classes], kept.copy()
-        spare = np.where(
-            kept, 1 - 1 / np.maximum(days, 1)[classes], 0.0
-        )  # of a squared distance from a mean of so many
+        alike = np.maximum(days, 1)[classes]
+        mean, spare = (
+            np.bincount(classes[kept], x[kept], len(days))[classes] / alike,
+            np.where(kept, 1 - 1 / alike, 0.0),
+        )
         excess = np.sum(np.where(kept, (x - mean) ** 2, 0.0) - mean / exposure * spare)
         phi = max(float(excess / max(np.sum(mean**2 * spare), 1e-9)), 1e-9)
         y, v, back = scale(x, mean + 0.375, exposure, phi)
@@ -243,7 +244,8 @@ def _departure(one: Series, classes: NDArray[np.int64], tonight: NDArray[np.bool
         weight = np.where(total > 0, total, 1.0)
         rest = y - (np.bincount(classes, weights * y) / weight)[classes]
         squares = weights * rest**2
-        scatter = max(1.0, float(np.sum(squares)) / freedom)
+        chance = float(np.mean(1 / (1 + phi * (mean * exposure)[kept])))  # of the scatter, what no count is without
+        scatter = max(chance, float(np.sum(squares)) / freedom)
         furthest = _unlike(squares, 1 - weights / weight[classes], scatter, freedom)
         if furthest is None or left_out >= _MOST_LEFT_OUT * np.count_nonzero(there):
             break

@@ -70,21 +70,22 @@ def freshness_of_reads(night: Night, bound: BoundClause, control: Freshness) -> 
 
 
 def _reference(night: Night, past: Past, judged_from: Partition) -> list[Partition]:
+    """The partitions of the reference; of one that moves, those since the system's first day."""
     calendar = night.declaration.calendar
-    return calendar.between(*past.days(calendar.day(judged_from)))
+    days = calendar.named(*past.days(calendar.day(judged_from)))
+    return [day for day in days if past.weeks is None or calendar.has(day)]
 
 
 def _unusable(night: Night, past: Past, judged_from: Partition, present: int, expected: int) -> str | None:
     """Why the reference days are none."""
     calendar = night.declaration.calendar
-    first, last = past.days(calendar.day(judged_from))
-    if last >= calendar.day(judged_from):
+    judged_day = calendar.day(judged_from)
+    start, until = past.days(judged_day)
+    if until > judged_day:
         return "the reference days are not all before the days they are compared with"
     if past.weeks is None:
-        if first < calendar.starts:
-            return f"the reference begins before {calendar.starts}, the system's first day"
         return None if present == expected else f"the reference has {present} of its {expected} days"
-    days = (calendar.day(judged_from) - max(first, calendar.starts)).days
-    if days < LEAST_DAYS * 7:
-        return f"{LEAST_DAYS} weeks before these days are needed, and there are {days // 7}"
+    weeks = (judged_day - max(start, calendar.starts)).days // 7
+    if weeks < LEAST_DAYS:
+        return f"{LEAST_DAYS} weeks before these days are needed, and there are {weeks}"
     return None if present * 2 > expected else f"{present} of the {expected} partitions before these days were audited"

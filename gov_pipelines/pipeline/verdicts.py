@@ -9,7 +9,7 @@ from gov_pipelines.measure import Judgement
 from gov_pipelines.pipeline.night import Night, StepResult, may_be_empty, measurements_of, presence_of
 from gov_pipelines.policy import BoundClause, Policy, control_keys, controls_in_force, in_force
 from gov_pipelines.policy.declaration import rows_range
-from gov_pipelines.policy.kinds import AccessPattern, Expectation, Freshness
+from gov_pipelines.policy.kinds import AccessPattern, Expectation, Freshness, OperatingRange
 from gov_pipelines.store import VerdictRow, put_verdicts, reading, snapshot_of
 from gov_pipelines.validate import compile_suites, run_suite
 
@@ -128,24 +128,35 @@ _LIMITS = {
     "decision_scope": "no decision outside",
     "approved_model": "no decision outside",
     "data_access": "no field declared, granted or read outside",
-    "operating_range": "within the declared ranges",
 }
 
 
 def limit_in_words(bound: BoundClause) -> str:
     """The limit of a control as a person would say it; empty where there is none."""
     control = bound.control
-    if isinstance(control, Freshness) and control.of is not None:
-        return f"{control.of} at most {control.within} old"
+    if isinstance(control, Freshness) and control.document is not None:
+        return f"{control.document} at most {control.within} old"
     if isinstance(control, Freshness):
-        return f"newest decision at most {control.within} before the day's end"
+        return f"newest {'read' if control.of else 'decision'} at most {control.within} before the day's end"
     if isinstance(control, Expectation):
         return control.expect
     if isinstance(control, AccessPattern):
         most = f"at most {control.at_most_new} new {', '.join(f'{column}s' for column in control.watch)}"
         ends = control.reads or (None, None)
         told = [f"{side} {end:g}" for side, end in zip(("at least", "at most"), ends, strict=True) if end is not None]
-        return f"{most}; reads {' and '.join(told)} times the reference's" if told else most
+        most += f"; reads {' and '.join(told)} times the reference's" if told else ""
+        return f"{most}; {_usual_in_words(control)}" if control.usual else most
+    if isinstance(control, OperatingRange):
+        said = [] if control.own and not control.ranges else ["within the declared ranges"]
+        said += [_usual_in_words(control)] if control.usual else []
+        return "; ".join(said + ([f"no new {', '.join(control.new)}"] if control.new else []))
     limits = {"at least": getattr(control, "at_least", None), "at most": getattr(control, "at_most", None)}
     words = " and ".join(f"{side} {limit:g}" for side, limit in limits.items() if limit is not None)
     return _LIMITS.get(control.kind, words)
+
+
+def _usual_in_words(control: AccessPattern | OperatingRange) -> str:
+    weeks = control.reference.weeks
+    since = f"the {weeks} weeks before" if weeks else f"{control.reference.from_} until {control.reference.until}"
+    rare = f"one false alarm in {control.one_false_alarm_in:,} nights"
+    return f"{', '.join(control.usual)} as on the same weekdays of {since} ({rare})"

@@ -67,7 +67,10 @@ def test_every_metric_of_fairness(more):
         ("decision_scope", {"may_decide": {"products": ["it's"]}}, {}),
         ("data_access", {"may_read": ["years", "grade"], "never": None}, {}),
         ("access_pattern", {"watch": ["table"], "at_most_new": 3, "window": "3 days", "reads": None}, {}),
+        ("access_pattern", {"usual": ["reads", "rows"], "reference": {"weeks": 4}}, {}),
         ("freshness", {"of": "bias_audit", "within": "1 year"}, {}),
+        ("freshness", {"of": "access_log", "within": "24 hours"}, {}),
+        ("operating_range", {"ranges": None, "usual": ["volume", "hours", "decision", "sex"], "new": ["product", "grade"]}, {}),
         ("freshness", {"within": "24 hours"}, {}),  # only on the day on which clocks are set back
         ("freshness", {"within": "36 hours", "window": "3 days"}, {"operating_range": {"rows_per_day": [0, 9]}}),
         ("operating_range", {"ranges": None}, {}),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 from gov_pipelines.access import Grant, Privileges
+from gov_pipelines.measure import Verdict
 from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, Happened, MadeUp, Plant, Row, Setting
 from gov_pipelines.policy import SystemDeclaration, log_schema
-from gov_pipelines.policy.kinds import AccessPattern, DataAccess
+from gov_pipelines.policy.kinds import AccessPattern, DataAccess, Past
 
 UNDECLARED = "a_field_nobody_declared"
 _USUAL_READS = 4
 _MOST_NEW = 10_000
 _OTHER_HOURS = 23
+_UNUSUAL = 200
 
 
 def data_access(setting: Setting, control: DataAccess) -> Plant:
@@ -51,12 +53,11 @@ def data_access(setting: Setting, control: DataAccess) -> Plant:
 
 def access_pattern(setting: Setting, control: AccessPattern) -> Plant:
     """For each watched column, one value more that is new than may be; and fewer and more reads than may be."""
-    reference = days_between(control.reference.from_, control.reference.until, setting)
-    if reference[-1] >= setting.window[0]:
-        raise CannotFail(f"the reference days are not all before {setting.window[0]}, the first they are compared with")
+    reference = days_before(control.reference, setting)
     ordinary = _read(setting.declaration, field="decision_id", table="decisions", purpose="decide")
     usual = Happened((({}, 1),), (ordinary,) * _USUAL_READS)
     days = dict.fromkeys([*reference, *setting.days], usual)
+    begun = {"starts": min(days)} if control.reference.weeks else {}
     parts: list[Breach | str] = []
     for column in control.watch:
         most = _OTHER_HOURS if column == "hour" else _MOST_NEW
@@ -64,7 +65,7 @@ def access_pattern(setting: Setting, control: AccessPattern) -> Plant:
             parts.append(f"{column}: no day is believed to have more than {most} new ones")
             continue
         new = tuple(_new(setting, column, ordinary, number) for number in range(control.at_most_new + 1))
-        night = MadeUp({**days, setting.partition: Happened(usual.decisions, (*usual.reads, *new))})
+        night = MadeUp({**days, setting.partition: Happened(usual.decisions, (*usual.reads, *new))}, declared=begun)
         parts.append(Breach(f"{control.at_most_new + 1} new by {column}", [night], metric=f"new_{column}s"))
     low, high = control.reads or (None, None)
     for limit, count in ((low, 0), (high, int(((high or 0) + 1) * _USUAL_READS))):
@@ -73,8 +74,31 @@ def access_pattern(setting: Setting, control: AccessPattern) -> Plant:
         elif limit:
             changed = dict.fromkeys(setting.days, Happened(usual.decisions, (ordinary,) * count))
             what = f"{count} reads a day instead of {_USUAL_READS}"
-            parts.append(Breach(what, [MadeUp(days | changed)], metric="reads_ratio"))
-    return Plant(parts, MadeUp(days))
+            verdict: Verdict = "fail" if count else "missing"
+            parts.append(Breach(what, [MadeUp(days | changed, declared=begun)], metric="reads_ratio", verdict=verdict))
+    for counted in control.usual:
+        more = (ordinary,) * _UNUSUAL if counted == "reads" else ({**ordinary, "rows": _UNUSUAL},) * _USUAL_READS
+        changed = dict.fromkeys(setting.days, Happened(usual.decisions, more))
+        what = f"{_UNUSUAL} {counted} by one reader"
+        parts.append(
+            Breach(what, [MadeUp(days | changed, declared=begun)], metric=f"{counted}_to_usual", certain=False)
+        )
+    return Plant(parts, MadeUp(days, declared=begun))
+
+
+def days_before(past: Past, setting: Setting) -> list[date]:
+    """The days of a reference, those of one that moves as if the system had run for all of them.
+
+    Raises:
+        CannotFail: not all of them can have been audited, or not all come before the window.
+    """
+    start, until = past.days(setting.window[0])
+    if past.weeks is not None:
+        return setting.declaration.calendar.named(start, until)
+    reference = days_between(start, until, setting)
+    if reference[-1] >= setting.window[0]:
+        raise CannotFail(f"the reference days are not all before {setting.window[0]}, the first they are compared with")
+    return reference
 
 
 def days_between(start: date, until: date, setting: Setting) -> list[date]:

@@ -27,7 +27,7 @@ def drift(setting: Setting, control: Drift) -> Plant:
     largest = _index(*(len(days) * most for span in (window, reference) for days in (span & changed, span - changed)))
     if largest <= control.at_most:
         raise CannotFail(f"no psi is above {control.at_most:g}: {setting.holds}, with which it reaches {largest:.3g}")
-    values = {column: _two_values(setting, column) for column in control.of}
+    values = {column: two_values(setting, column) for column in control.of}
     breaches = []
     for column, (then, now) in values.items():
         nights = [
@@ -42,7 +42,8 @@ def drift(setting: Setting, control: Drift) -> Plant:
     return Plant(breaches, MadeUp(dict.fromkeys(reference | window, Happened(((same, sizes[0]),)))))
 
 
-def _two_values(setting: Setting, column: str) -> tuple[object, object]:
+def two_values(setting: Setting, column: str) -> tuple[object, object]:
+    """Two values that a column may have, the second missing where it may have one only."""
     if column == "decision":
         outcomes = setting.declaration.outcomes
         return outcomes.favorable[0], outcomes.unfavorable[0]

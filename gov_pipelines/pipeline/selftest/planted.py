@@ -108,7 +108,7 @@ def _written(setting: Setting, made: MadeUp, read: Sequence[date], folder: Path)
         "protected_attributes": attributes,
         "reviews": None,
         "access_log": access and access.model_copy(update={"url_env": None, "table": None, "path": "reads.parquet"}),
-        "starts": setting.starts,
+        "starts": made.declared.get("starts", setting.starts),
         "intake": at_night.intake.model_copy(update={"database_url_env": None}),  # no real database is asked
     }
     there = at_night.model_copy(update=changed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, Happened, MadeUp, Plant, Row, Setting, longest
+from gov_pipelines.pipeline.selftest.usual import usual_days
 from gov_pipelines.policy.declaration import ROWS, Range, rows_range
 from gov_pipelines.policy.kinds import Freshness, LogQuality, OperatingRange
 
@@ -38,7 +39,7 @@ def log_quality(setting: Setting, control: LogQuality) -> Plant:
 
 def operating_range(setting: Setting, control: OperatingRange) -> Plant:
     """For each range, a row or a day outside it."""
-    ranges = control.ranges or setting.declaration.operating_range
+    ranges = control.ranges_of(setting.declaration.operating_range)
     columns = {column: limits for column, limits in ranges.items() if column not in ROWS}
     for column in columns:
         setting.dtype(column)
@@ -56,14 +57,20 @@ def operating_range(setting: Setting, control: OperatingRange) -> Plant:
             parts.append(Breach(what, [setting.every_day((row, count))], attribute=(column,)))
         except CannotFail as reason:
             parts.append(f"{column}: {reason}")
-    return Plant(parts, setting.every_day((inside, usual)))
+    if not control.usual and not control.new:
+        return Plant(parts, setting.every_day((inside, usual)))
+    return usual_days(setting, control, parts, inside, usual)
 
 
 def freshness(setting: Setting, control: Freshness) -> Plant:
     """The newest decision, or the document, as old as it can be."""
-    if control.of is not None:
+    if control.document is not None:
         return _document(setting, control)
     days = setting.days
+    if control.of:
+        read = Happened((({}, 1),), ({"principal": "reader", "read_at": setting.at(23)},))
+        stopped = dict.fromkeys(days, Happened((({}, 1),)))
+        return Plant([Breach("no read", [MadeUp(stopped)], verdict="missing")], MadeUp(dict.fromkeys(days, read)))
     empty_days = rows_range(setting.declaration.operating_range)[0] == 0
     start, end = setting.declaration.calendar.span(setting.partition)
     oldest = setting.declaration.calendar.span(days[0])[0] if empty_days else start

@@ -154,7 +154,7 @@ def _missed(setting: Setting, breach: Breach) -> tuple[Outcome, str] | None:
         decisive = judgement.decisive
         counted = judgement.breaches or (int(decisive.value or 0) if decisive else 0)
         why: str = judgement.verdict
-        if judgement.verdict != "fail":
+        if judgement.verdict != breach.verdict:
             continue
         if not _about(breach, decisive):
             why = "it failed for another reason"

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from gov_pipelines.measure import Verdict
 from gov_pipelines.policy import BoundClause, Duration, SystemDeclaration, log_schema
 from gov_pipelines.policy.declaration import Range, rows_range
 from gov_pipelines.policy.demands import Demand, demand_of
@@ -83,6 +84,7 @@ class Breach:
         metric: its name; None where the control has one only.
         count: how many breaches must be counted; None where they are not.
         certain: whether the clause is surely broken, and not only as far as it can be.
+        verdict: what it must lead to.
     """
 
     what: str
@@ -91,6 +93,7 @@ class Breach:
     metric: str | None = None
     count: int | None = None
     certain: bool = True
+    verdict: Verdict = "fail"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,17 +92,16 @@ class Past(Strict):
         return self
 
     def days(self, first: date) -> tuple[date, date]:
-        """The first and the last day, for days compared from `first` on."""
-        day = timedelta(days=1)
+        """From (inclusive) until (exclusive), for days that are judged from `first` on."""
         if self.from_ and self.until:
-            return self.from_, self.until - day
-        return first - timedelta(weeks=self.weeks or 0), first - day
+            return self.from_, self.until
+        return first - timedelta(weeks=self.weeks or 0), first
 
     @property
     def holds_weeks(self) -> bool:
         """Whether it has four of each weekday."""
-        first, last = self.days(date.max)
-        return last - first >= timedelta(weeks=4) - timedelta(days=1)
+        start, until = self.days(date.max)
+        return until - start >= timedelta(weeks=4)
 
 
 Nights = Annotated[int, Field(ge=20, le=1_000_000, examples=["5000"])]
