@@ -23,8 +23,8 @@ def reading_rates(
     """Of `usual`: one measurement of everybody, and those of whoever reads unusually much, else of who comes nearest to it.
 
     A reader is compared with the days on which they read at all: a leave makes no day after it unusual. Those who have too
-    few such days of the same weekday are compared as one. An unusual one comes with the first read, the last and the
-    largest.
+    few such days of the same weekday are compared as one; whom the reference does not know at all is new, not unusual. An
+    unusual one comes with the first read, the last and the largest.
 
     Args:
         log: the reads of the days judged, with `day`, the key of the partition in whose log each stands.
@@ -38,9 +38,12 @@ def reading_rates(
     known, others = dict[str | None, NDArray[np.float64]](), dict[str | None, NDArray[np.float64]]()
     for name, counts in readers.items():
         active = counts[0] > 0
-        tonight = {*classes[active & judged]}
-        enough = all(np.sum(active & ~judged & (classes == each)) >= LEAST_DAYS for each in tonight)
-        (known if tonight and enough else others)[name] = counts
+        before, tonight = classes[active & ~judged], {*classes[active & judged]}
+        enough = [np.sum(before == each) >= LEAST_DAYS for each in tonight or {*classes[judged]}]
+        if tonight and all(enough):
+            known[name] = counts
+        elif len(before) and not (any(enough) and not tonight):
+            others[name] = counts
     strangers = [name for name, counts in others.items() if counts[0][judged].any()]
     series = []
     for counted in control.usual:

@@ -84,10 +84,15 @@ def test_an_export_at_night_is_found_the_same_night_with_first_last_and_example(
     assert office.judged(99, hour, export(office, 99, "ben", 1)).verdict == "pass"  # the service reads at that hour
 
 
-def test_an_export_by_somebody_with_too_few_days_is_found(office):
-    verdict = office.judged(99, control(watch=["purpose"]), export(office, 99, "newcomer", 50_000))
-    assert (verdict.verdict, verdict.decisive.group) == ("fail", {"principal": "newcomer"})
-    assert office.judged(99, control(watch=["purpose"]), export(office, 99, "newcomer", 100)).verdict == "pass"
+def test_an_export_by_somebody_with_too_few_days_or_none_is_found(office):
+    asked, seen = control(watch=["purpose"]), office.days[93]
+    assert office.judged(99, asked, export(office, 99, "rare", 50_000)).decisive.group is None  # new; of all, too much
+    office.days[93] = pl.concat([seen, pl.DataFrame(export(office, 93, "rare", 60), schema=seen.schema, orient="row")])
+    verdict = office.judged(99, asked, export(office, 99, "rare", 1) * 40)
+    assert (verdict.verdict, verdict.decisive.group) == ("fail", {"principal": "rare"})
+    assert verdict.reason.startswith("The number of reads a day (principal: rare) is 40, usually 0 to 1")
+    assert office.judged(99, asked, export(office, 99, "rare", 60)).verdict == "pass"
+    office.days[93] = seen
 
 
 def test_a_log_that_loses_most_of_its_reads_is_unusual_and_one_that_stops_is_missing(office):
