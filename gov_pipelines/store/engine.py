@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,15 @@ def reading(engine: Engine) -> Iterator[Connection]:
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with engine.connect().execution_options(**options) as connection:
         yield connection
+
+
+def server_clock(engine: Engine) -> datetime | None:
+    """The clock of the database's machine, UTC; None for SQLite, which has no other than ours."""
+    if engine.dialect.name == "sqlite":
+        return None
+    with reading(engine) as connection:
+        now: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        return now.astimezone(UTC)
 
 
 def insert_if_absent(connection: Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
