@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
@@ -15,17 +14,13 @@ from pydantic import Field, model_validator
 from gov_pipelines.errors import ConfigurationError, Mistake
 from gov_pipelines.notify.routes import DEFAULT_ROUTE
 from gov_pipelines.people.working_days import later
+from gov_pipelines.policy import Policy, did_you_mean, load_policies
 from gov_pipelines.policy.declaration import Zone
 from gov_pipelines.policy.durations import DurationField
 from gov_pipelines.policy.kinds.bound import Severity
-from gov_pipelines.policy.loading import load_policies
 from gov_pipelines.policy.strict import Strict
-from gov_pipelines.policy.suggest import did_you_mean
 from gov_pipelines.policy.yaml_file import read_yaml
-
-if TYPE_CHECKING:
-    from gov_pipelines.policy import Policy
-    from gov_pipelines.store import Alert
+from gov_pipelines.store import Alert
 
 FILE = "alerts.yaml"
 DIGESTED = frozenset({"warning", "undecided", "settled"})
@@ -92,11 +87,8 @@ class Rule(Strict):
 
     def speaks_of(self, system: str, control: str | None, severity: str) -> bool:
         """Whether an alert is meant."""
-        return (
-            self.system in {None, system}
-            and self.control in {None, control}
-            and (not self.severity or severity in self.severity)
-        )
+        named = self.system in {None, system} and self.control in {None, control}
+        return named and (not self.severity or severity in self.severity)
 
 
 class AlertSettings(Strict):
@@ -170,23 +162,23 @@ class Step:
     route: str
 
 
-def load_settings(root: Path) -> AlertSettings:
+def declared_settings(root: Path) -> AlertSettings:
     """Read the alerts.yaml of a project's folder; the usual settings where there is none.
 
     A file with mistakes is logged and counts as none, for a slip in it must not silence a page: `gov lint` names them.
     """
+    file = root / FILE
     try:
-        return _read(root)
+        return read_yaml(file, FILE).read_as(AlertSettings) if file.is_file() else AlertSettings()
     except ConfigurationError:
         logging.getLogger(__name__).warning("%s has mistakes and is not used; run `gov lint`", FILE)
         return AlertSettings()
 
 
-def _read(root: Path) -> AlertSettings:
-    file = root / FILE
-    settings = read_yaml(file, FILE).read_as(AlertSettings) if file.is_file() else AlertSettings()
-    spans = {route.escalate.after.unit for route in settings.routes.values() if route.escalate}
-    if "working days" not in spans:
+def load_settings(root: Path) -> AlertSettings:
+    """Read the alerts.yaml of a project's folder; where an escalation counts working days, with the policies' holidays."""
+    settings = declared_settings(root)
+    if all(route.escalate is None or route.escalate.after.unit != "working days" for route in settings.routes.values()):
         return settings
     days = {day for policy in load_policies(root / "expectations")[0] for day in policy.holidays}
     return settings.model_copy(update={"holidays": sorted(days.union(settings.holidays))})
@@ -197,7 +189,7 @@ def lint_alerts(root: Path, policies: Iterable[Policy]) -> list[Mistake]:
     if not (root / FILE).is_file():
         return []
     try:
-        settings = _read(root)
+        settings = read_yaml(root / FILE, FILE).read_as(AlertSettings)
     except ConfigurationError as error:
         return list(error.mistakes)
     known = {DEFAULT_ROUTE, *settings.routes}

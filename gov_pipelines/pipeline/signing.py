@@ -28,7 +28,7 @@ from gov_pipelines.evidence import (
 )
 from gov_pipelines.evidence.package import Package
 from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json
-from gov_pipelines.notify import alerts_for, load_settings, told
+from gov_pipelines.notify import alerts_for, declared_settings, told
 from gov_pipelines.pipeline.following import follow_findings
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.pipeline.night import Night, StepResult, measurement_record, measurements_of
@@ -193,7 +193,8 @@ def _reasons(night: Night, signed: SnapshotRow, predicate: Mapping[str, Any]) ->
         before = read_package(night.home.root / signed.path).predicate
     except GovError as error:
         return [f"unknown: revision {signed.revision} cannot be read: {error}"]
-    return revision_reasons(before, predicate)
+    changed = {} if predicate["missed"] else night.read_json("rows.json")["changed"]
+    return revision_reasons(before, predicate, changed)
 
 
 def _complete(night: Night, reached: list[VerdictRow]) -> list[VerdictRow]:
@@ -209,7 +210,7 @@ def _complete(night: Night, reached: list[VerdictRow]) -> list[VerdictRow]:
 
 def _alerts(connection: Connection, night: Night, verdicts: list[VerdictRow], texts: Mapping[str, str]) -> list[Alert]:
     base = night.environ.get("GOV_UI_URL")
-    declaration, settings = night.declaration, load_settings(night.project)
+    declaration, settings = night.declaration, declared_settings(night.project)
     notes = (declaration.about_data, declaration.synthetic.note if declaration.synthetic else None)
     return alerts_for(
         judged(connection, night.system, night.partition),

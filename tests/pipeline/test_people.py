@@ -169,6 +169,13 @@ def test_a_missed_window_opens_a_finding_until_it_is_audited(root, crew):
     assert found(crew).red == {FIRST: 0}
     audit(root, FIRST)
     assert found(crew).state == "closed"
+    with crew.engine.connect() as connection:
+        paged = [
+            row.alert for row in pending(connection) if row.alert.transition not in {"warning", "undecided", "settled"}
+        ]
+    assert [(each.transition, each.control, each.title) for each in paged] == [
+        ("audited", None, f"loans: {FIRST} was audited after all")
+    ]
 
 
 def test_an_escalation_is_told_once_though_the_register_runs_ten_times(root, crew, ann):
