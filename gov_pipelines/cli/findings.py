@@ -24,7 +24,7 @@ from gov_pipelines.people import (
     start_clock,
 )
 from gov_pipelines.people.findings import REPORT_WITHIN
-from gov_pipelines.policy import control_key, did_you_mean, partition_key
+from gov_pipelines.policy import control_key, did_you_mean, partition_key, unit_of
 from gov_pipelines.policy.kinds import Incident
 from gov_pipelines.store import Connection, reading
 
@@ -198,7 +198,8 @@ def _past_due(place: Workplace, finding: Finding) -> bool:
 
 def _line(place: Workplace, each: Finding) -> list[str]:
     due = f"due {each.due}{' PAST DUE' if _past_due(place, each) else ''}" if each.state == "open" else "-"
-    seen = f"seen on {each.occurrences} day{'s' * (each.occurrences != 1)}" if each.control else "said once"
+    on = f"{unit_of(each.partition)}{'s' * (each.occurrences != 1)}"
+    seen = f"seen on {each.occurrences} {on}" if each.control else "said once"
     again = f"reopened {len(each.reopened)} x" if each.reopened else ""
     clocks = ", ".join(_clock(place, each, clock) for clock in each.clocks)
     days = f"{each.days_open(place.now)} days"

@@ -111,7 +111,7 @@ def _days_outside(tally: Tally, column: str, limits: Range) -> Measurement:
     if days.height == 1 and not told:
         told = [f"{days['rows'][0]:,} rows"]
     return Measurement(
-        "days_outside_range",
+        f"{unit}s_outside_range",
         (column,),
         value=float(outside.height) if days.height else None,
         n=days.height,

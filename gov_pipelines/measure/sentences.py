@@ -14,6 +14,7 @@ _NAMES = {
     "hours_since_read": "time in hours since the newest read",
     "rows_outside_range": "number of rows outside the range",
     "days_outside_range": "number of days outside the range",
+    "hours_outside_range": "number of hours outside the range",
     "reads_ratio": "number of reads a day, in units of the reference's,",
     "volume_to_usual": "number of decisions a day",
     "share_to_usual": "number of decisions",

@@ -301,7 +301,14 @@ def _bare_limit(
     if control.kind == "log_quality":
         return (control.metric,), control.of, control.at_most, ".2%"
     if control.kind == "operating_range":
-        metrics = ("rows_outside_range", "days_outside_range", "volume_to_usual", "share_to_usual", "new_values")
+        metrics = (
+            "rows_outside_range",
+            "days_outside_range",
+            "hours_outside_range",
+            "volume_to_usual",
+            "share_to_usual",
+            "new_values",
+        )
         return metrics, {*control.ranges, *control.usual, *control.new}, 0.0, ",.0f"
     if control.document is not None:
         return ("days_past_due",), (control.document,), 0.0, ",.0f"

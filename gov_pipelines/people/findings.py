@@ -16,7 +16,7 @@ from typing import Any, Literal
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.people.acts import SignedAct
 from gov_pipelines.people.working_days import later
-from gov_pipelines.policy import Clause, Duration, SystemDeclaration, partition_key
+from gov_pipelines.policy import Clause, Duration, SystemDeclaration, partition_key, unit_of
 from gov_pipelines.policy.kinds import Incident, Judges
 from gov_pipelines.store import FindingEvent, VerdictRow
 
@@ -323,8 +323,8 @@ def _healed(finding: Finding, history: Sequence[VerdictRow]) -> str | None:
         row = latest.get(day)  # none where the control was gone when that day was audited again
         if row is None or (not finding.covers(row) and (row.verdict not in _CLEAN or row.breaches)):
             return None
-    days = len(finding.red)
-    return f"{'its one day was' if days == 1 else f'all its {days} days were'} audited again without a breach"
+    count, unit = len(finding.red), unit_of(finding.partition)
+    return f"{f'its one {unit} was' if count == 1 else f'all its {count} {unit}s were'} audited again without a breach"
 
 
 def due_date(severity: str, today: date, holidays: Collection[date]) -> str:

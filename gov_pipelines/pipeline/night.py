@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -403,7 +403,7 @@ def measure_shift(night: Night) -> StepResult:
     for bound in night.bound:
         if isinstance(control := bound.control, Drift):
             current, _ = night.tally_of(night.window(bound))
-            expected = _days(control.reference.from_, control.reference.until)
+            expected = night.declaration.calendar.named(control.reference.from_, control.reference.until)
             reference, present = night.tally_of(expected)
             if current is None:
                 continue
@@ -487,7 +487,3 @@ def measurement_record(measurement: Measurement) -> dict[str, Any]:
 
 def _records(measured: Mapping[str, Sequence[Measurement]]) -> dict[str, list[dict[str, Any]]]:
     return {key: [measurement_record(row) for row in rows] for key, rows in measured.items()}
-
-
-def _days(start: date, until: date) -> list[date]:
-    return [start + timedelta(days=offset) for offset in range((until - start).days)]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from gov_pipelines.measure import Judgement
 from gov_pipelines.pipeline.night import Night, StepResult, may_be_empty, measurements_of, presence_of
-from gov_pipelines.policy import BoundClause, Policy, control_keys, controls_in_force, in_force
+from gov_pipelines.policy import BoundClause, Policy, control_keys, controls_in_force, in_force, unit_of
 from gov_pipelines.policy.declaration import rows_range
 from gov_pipelines.policy.kinds import AccessPattern, Expectation, Freshness, OperatingRange
 from gov_pipelines.store import VerdictRow, put_verdicts, reading, snapshot_of
@@ -77,15 +77,9 @@ def _nothing_arrived(night: Night) -> str | None:
         return None
     if may_be_empty(night.declaration):
         return None
-    least, unit = (
-        rows_range(night.declaration.operating_range)[0],
-        "hour" if night.declaration.calendar.hourly else "day",
-    )
-    expected = (
-        f"at least {least:g} a{'n' * (unit == 'hour')} {unit}"
-        if least
-        else f"some: no rows_per_{unit} of 0 is declared"
-    )
+    least, unit = rows_range(night.declaration.operating_range)[0], unit_of(night.partition)
+    each = "an hour" if unit == "hour" else "a day"
+    expected = f"at least {least:g} {each}" if least else f"some: no rows_per_{unit} of 0 is declared"
     return f"No decision arrived for {night.partition}; expected {expected}."
 
 
@@ -107,7 +101,7 @@ def _row(night: Night, bound: BoundClause, judgement: Judgement, revision: int, 
         severity=control.severity,
         verdict=judgement.verdict,
         reason=judgement.reason,
-        threshold=limit_in_words(bound),
+        threshold=limit_in_words(bound, unit_of(night.partition)),
         breaches=judgement.breaches,
         window_start=start,
         window_end=end,
@@ -131,13 +125,13 @@ _LIMITS = {
 }
 
 
-def limit_in_words(bound: BoundClause) -> str:
+def limit_in_words(bound: BoundClause, unit: str = "day") -> str:
     """The limit of a control as a person would say it; empty where there is none."""
     control = bound.control
     if isinstance(control, Freshness) and control.document is not None:
         return f"{control.document} at most {control.within} old"
     if isinstance(control, Freshness):
-        return f"newest {'read' if control.of else 'decision'} at most {control.within} before the day's end"
+        return f"newest {'read' if control.of else 'decision'} at most {control.within} before the {unit}'s end"
     if isinstance(control, Expectation):
         return control.expect
     if isinstance(control, AccessPattern):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gov_pipelines.policy.calendar import Calendar, Partition, partition_key, partition_of
+from gov_pipelines.policy.calendar import Calendar, Partition, partition_key, partition_of, unit_of
 from gov_pipelines.policy.columns import CANONICAL, log_schema
 from gov_pipelines.policy.coverage import (
     GAPS,
@@ -40,5 +40,5 @@ __all__ = [
     "Predicate", "PredicateError", "StandingWaiver", "State", "SystemDeclaration", "Window", "bound_clauses", "control_key", "control_keys",
     "controls_in_force", "coverage_matrix", "declaration_digest", "did_you_mean", "differences", "digest_while", "examine", "in_force", "last_verdict", "lint",
     "load_declaration", "load_declarations", "load_policies", "load_policy", "log_schema", "newest_due", "orphans",
-    "parse_predicate", "partition_key", "partition_of", "policy_digest", "policy_text", "schema_files", "waiver_words",
+    "parse_predicate", "partition_key", "partition_of", "policy_digest", "policy_text", "schema_files", "unit_of", "waiver_words",
 ]  # fmt: skip

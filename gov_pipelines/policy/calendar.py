@@ -34,6 +34,11 @@ def partition_key(partition: Partition) -> str:
     return partition.astimezone(UTC).strftime(KEY_OF_HOUR) if isinstance(partition, datetime) else partition.isoformat()
 
 
+def unit_of(partition: Partition | None) -> str:
+    """`hour` or `day`, for sentences."""
+    return "hour" if isinstance(partition, datetime) else "day"
+
+
 def partition_of(key: str) -> Partition:
     """The partition of a key.
 

@@ -13,7 +13,7 @@ from itertools import takewhile
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-from gov_pipelines.policy.calendar import Partition
+from gov_pipelines.policy.calendar import Partition, unit_of
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Clause, Level, Obligation, Policy
 from gov_pipelines.policy.kinds import Acts
@@ -376,4 +376,4 @@ def _breaches(clause: Clause, verdict: LastVerdict | None) -> str:
         return f"{outside} in the window ({clause.control.window}) that ends with {verdict.partition}"
     if verdict.breach_days == 1:
         return f"{outside}, on {verdict.last_breach}"
-    return f"{outside} on {verdict.breach_days} days, the last on {verdict.last_breach}"
+    return f"{outside} on {verdict.breach_days} {unit_of(verdict.partition)}s, the last on {verdict.last_breach}"

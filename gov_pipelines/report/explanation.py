@@ -21,6 +21,7 @@ from gov_pipelines.policy import (
     in_force,
     partition_key,
     partition_of,
+    unit_of,
     waiver_words,
 )
 from gov_pipelines.store import Connection, Home, read_frame, snapshot_of, verdicts_of
@@ -98,7 +99,9 @@ class Explanation:
 
     def to_text(self) -> str:
         """The explanation for a terminal."""
-        lines = [f"Decision {self.decision} of {self.system}, made on {self.partition}."]
+        lines = [
+            f"Decision {self.decision} of {self.system}, made {'in' if unit_of(self.partition) == 'hour' else 'on'} {self.partition}."
+        ]
         for name, title in _SECTIONS.items():
             lines += ["", f"{title}:"] if self.clauses[name] else []
             for each in self.clauses[name]:

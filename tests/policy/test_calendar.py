@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gov_pipelines.policy import Calendar, partition_key, partition_of
@@ -35,6 +35,7 @@ def test_before_the_first_partition_there_is_no_window():
 
 
 @given(st.dates(date(2026, 1, 10), date(2030, 1, 1)), st.integers(1, 400))
+@settings(deadline=None)
 def test_windows_are_days_in_a_row(partition, days):
     found = DAYS.window(parse_window(f"{days} days"), partition)
     assert len(found) == min(days, (partition - STARTS).days + 1)
@@ -65,6 +66,7 @@ def test_where_clocks_skip_midnight_the_day_begins_at_the_skip():
 
 
 @given(st.integers(0, 30_000))
+@settings(deadline=None)
 def test_an_hour_is_a_utc_instant_that_prints_as_its_key(number):
     hour = HOURS.just_over(datetime(2026, 1, 10, 5, 59, tzinfo=UTC) + timedelta(hours=number))
     assert hour == datetime(2026, 1, 10, 4, tzinfo=UTC) + timedelta(hours=number)

@@ -86,19 +86,21 @@ def selftest(
         One finding a control, in the order of the declaration and of its policies.
     """
     known, partition = list(policies), declaration.calendar.day(partition)
-    declaration = _as_days(declaration)
-    for bound in controls_in_force(known, declaration, partition):
-        setting = Setting(bound, declaration, partition, seen or {})
+    as_days = _as_days(declaration)
+    for bound in controls_in_force(known, as_days, partition):
+        setting = Setting(bound, as_days, partition, seen or {})
         if isinstance(bound.control, Freshness):
             setting = replace(setting, partition=quality.longest_day(setting))
-        outcome, why = _tested(setting, known)
+        outcome, why = _tested(setting, known, lacking(bound.control, declaration))
         yield Finding(declaration.system, bound.key, bound.control.kind, outcome, why)
 
 
 def _as_days(declaration: SystemDeclaration) -> SystemDeclaration:
     """The same system with days for hours: what a control finds in a day it would find in an hour. Made-up rows have
     every attribute beside them."""
-    attributes = {name: each.model_copy(update={"in_log": True}) for name, each in declaration.protected_attributes.items()}
+    attributes = {
+        name: each.model_copy(update={"in_log": True}) for name, each in declaration.protected_attributes.items()
+    }
     usual = {"partitions": "daily", "schedule": AuditSchedule()} if declaration.calendar.hourly else {}
     return declaration.model_copy(update=usual | {"protected_attributes": attributes})
 
@@ -114,12 +116,12 @@ def values_seen(home: Home, declaration: SystemDeclaration) -> dict[str, frozens
     return {name: frozenset(found) for name, found in values.items()}
 
 
-def _tested(setting: Setting, policies: Sequence[Policy]) -> tuple[Outcome, str]:
+def _tested(setting: Setting, policies: Sequence[Policy], lacks: str | None) -> tuple[Outcome, str]:
     control = setting.bound.control
     if not limited(control):
         return "reports only", "it sets no limit: it reports."
-    if (why := lacking(control, setting.declaration)) is not None:
-        return "cannot fail", f"{why}."
+    if lacks is not None:
+        return "cannot fail", f"{lacks}."
     try:
         if control.kind == "expectation":
             return _tried(setting, policies)
