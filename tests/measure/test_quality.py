@@ -4,6 +4,7 @@ import pytest
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import freshness_measurement, judge, quality_measurements, range_measurements, tally, total
+from gov_pipelines.policy import partition_of
 from gov_pipelines.policy.kinds import Freshness, LogQuality, OperatingRange
 
 from .conftest import DAY, accounting
@@ -95,3 +96,21 @@ def test_hours_since_the_newest_decision(loans, of_groups, declaration):
     assert loans.newest == datetime(2026, 9, 1, 12, tzinfo=UTC)
     assert freshness_measurement(loans.newest, loans.rows, control, declaration, DAY).value == 16
     assert freshness_measurement(None, 0, control, declaration, DAY).value is None
+
+
+@pytest.mark.parametrize(
+    ("hours", "verdict", "words"),
+    [
+        (6, "pass", "The time in hours since the newest read is 6.0, at most 24.0."),
+        (25, "fail", "The time in hours since the newest read is 25.0, above 24.0."),
+        (None, "missing", "The time in hours since the newest read cannot be told: the access log holds no read in the window."),
+    ],
+)  # fmt: skip
+def test_a_log_of_reads_that_stops_is_missing(declare, hours, verdict, words):
+    hourly = declare(partitions="hourly", zone="UTC")
+    hour = partition_of("2026-09-03T14Z")
+    newest = None if hours is None else datetime(2026, 9, 3, 15, tzinfo=UTC) - timedelta(hours=hours)
+    control = Freshness(kind="freshness", of="access_log", within="24 hours", window="3 days")
+    row = freshness_measurement(newest, 9, control, hourly, hour)
+    judged = judge(control, [row], partitions_present=1, partitions_expected=1)
+    assert (judged.verdict, judged.reason) == (verdict, words)

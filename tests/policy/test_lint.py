@@ -71,6 +71,8 @@ def test_a_protected_attribute_may_not_be_read_under_its_columns_name_either(fil
         ("{kind: drift, of: [reviewer], reference: {from: 2026-09-01, until: 2026-09-02}}", "of[0]", "is not a counted column"),
         ("{kind: log_quality, metric: missing_share, of: [sxe]}", "of[0]", "`sxe` is not a column. Did you mean `sex`?"),
         ("{kind: operating_range, ranges: {grade: [0, 1]}}", "ranges", "`grade` is not a column of numbers"),
+        ("{kind: operating_range, usual: [volume, hours, decision, years]}", "usual[3]", "`years` is not a counted category"),
+        ("{kind: operating_range, new: [region, reviewer]}", "new[1]", "`reviewer` is not a counted category"),
         ("{kind: deadline, from: complete_at, to: notice_sent_at, within: 3 days}", "from", "Did you mean `completed_at`?"),
         ("{kind: deadline, from: completed_at, to: product, within: 3 days}", "to", "`product` is not a column of moments"),
         ("{kind: human_review, role: r, before: notice_sent}", "before", "Did you mean `notice_sent_at`?"),

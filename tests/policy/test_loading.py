@@ -143,6 +143,9 @@ def test_a_policys_mistakes_name_the_clause(files, old, new, field, words):
     [
         ("{kind: freshness, within: 3 working days}", "within", "`3 working days` has no fixed length. Write hours or days."),
         ("{kind: freshness, within: 1 month}", "within", "Write hours or days."),
+        ("{kind: freshness, of: access_log, within: 1 month}", "within", "Write hours or days."),
+        ("{kind: operating_range, usual: [volume], reference: {from: 2026-09-01, until: 2026-09-28}}", "reference", "fewer than four of each"),
+        ("{kind: access_pattern, usual: [rows], reference: {from: 2026-09-01, until: 2026-09-11}}", "reference", "Write four weeks or more."),
         ("{kind: expectation, expect: expect_x, arguments: {row_condition: 'metric == \"psi\"'}}", "arguments", "`row_condition` is a text"),
     ],
 )  # fmt: skip

@@ -46,10 +46,19 @@ def test_a_control_with_its_own_limit_leaves_the_declared_one_unused(project):
     assert "intake.needs_review" in found(project)
 
 
-def test_an_access_pattern_takes_the_access_log_alone(project):
-    project.control("{kind: access_pattern, reference: {from: 2026-09-01, until: 2026-09-11}}")
+@pytest.mark.parametrize(
+    "control",
+    ["{kind: freshness, of: access_log, within: 24 hours}", "{kind: access_pattern, reference: {weeks: 8}}"],
+)
+def test_what_watches_reads_takes_the_access_log_alone(project, control):
+    project.control(control)
     assert "access_log" not in found(project)
     assert "intake.may_read" in found(project)
+
+
+def test_an_operating_range_that_asks_for_what_is_usual_leaves_the_declared_ranges_unused(project):
+    project.control("{kind: operating_range, usual: [volume]}")
+    assert "operating_range" in found(project)
 
 
 def test_a_policy_no_longer_in_force_takes_nothing(project):

@@ -97,6 +97,15 @@ CANNOT_FAIL = {
     "a range as wide as the casts allow": (
         control("operating_range", ranges={"years": [0, 60]}), {}, "quarantined",
     ),
+    "a volume so small that none is unusual": (
+        control("operating_range", ranges=None, usual=["volume"]), {"operating_range": {"rows_per_day": [1, 3]}}, "3 decisions a day",
+    ),
+    "a usual volume of days without an audit": (
+        control("operating_range", usual=["volume"], reference={"from": "2026-08-01", "until": "2026-09-01"}), {}, "have no audit",
+    ),
+    "the freshness of a log that nobody keeps": (
+        control("freshness", of="access_log"), {"access_log": None}, "no access log is declared",
+    ),
     "a day that may hold any number of rows": (
         control("operating_range", ranges={"rows_per_day": [0, None]}), {}, "allows any number of rows",
     ),
