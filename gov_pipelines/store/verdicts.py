@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from sqlalchemy import Connection
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.measure.measurement import Verdict
+from gov_pipelines.policy import partition_of
 from gov_pipelines.store.snapshots import snapshots
 from gov_pipelines.store.tables import columns_of, metadata
 
@@ -155,17 +157,17 @@ def judged(connection: Connection, system: str, partition: date) -> dict[str, li
     """
     known = sa.select(snapshots.c.partition).where(snapshots.c.system == system, snapshots.c.partition <= partition)
     first = connection.scalar(known.distinct().order_by(snapshots.c.partition.desc()).offset(_LOOK_BACK).limit(1))
-    columns = (control_verdicts.c[name] for name in ("control", "partition", "verdict", "reason"))
-    query = sa.select(*columns).join(snapshots, _same_revision(snapshots)).where(control_verdicts.c.system == system)
-    query = query if first is None else query.where(control_verdicts.c.partition > first)
-    found: dict[str, dict[date, Verdict | None]] = {}
-    for control, day, verdict, reason in connection.execute(
-        query.order_by(control_verdicts.c.partition, control_verdicts.c.revision)
-    ):
+    of = control_verdicts.c
+    key, missed = sa.type_coerce(of.partition, sa.String), of.reason.startswith(NOT_AUDITED)
+    query = sa.select(of.control, key, of.verdict, missed).join(snapshots, _same_revision(snapshots))
+    query = query.where(of.system == system, of.partition > first if first else sa.true())
+    found: dict[str, dict[str, Verdict | None]] = {}
+    for control, day, verdict, nothing in connection.execute(query.order_by(of.partition, of.revision)):
         days = found.setdefault(control, {})
         if verdict != "insufficient" or days.get(day) not in {"fail", "missing"}:
-            days[day] = None if reason.startswith(NOT_AUDITED) else verdict
-    return {control: list(days.items()) for control, days in found.items()}
+            days[day] = None if nothing else verdict
+    read = cache(partition_of)
+    return {control: [(read(day), said) for day, said in days.items()] for control, days in found.items()}
 
 
 def _latest_signed(query: sa.Select[Any]) -> sa.Select[Any]:
