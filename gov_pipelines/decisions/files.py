@@ -1,14 +1,17 @@
-"""CSV and Parquet files as a source."""
+"""CSV, Parquet and JSON-lines files as a source, on disk or in a bucket of S3."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from glob import glob
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -18,12 +21,29 @@ from gov_pipelines.decisions.places import Columns, During, Keys, Place, Related
 from gov_pipelines.decisions.zones import day_from, naive
 from gov_pipelines.errors import SourceUnreachable, WrongUse
 
-_SCANS: dict[str, Callable[[Path], pl.LazyFrame]] = {
-    # Every value of a CSV is read as text and cast by the log's schema: no guess from the first rows decides a type.
-    ".csv": partial(pl.scan_csv, infer_schema=False, glob=False),
-    ".parquet": partial(pl.scan_parquet, glob=False),
-}
+_KINDS = {".csv": "CSV", ".parquet": "Parquet", ".jsonl": "JSON lines", ".ndjson": "JSON lines"}
+_NAMED = "Name files ending in .csv, .parquet, .jsonl or .ndjson."
 _NOT_UTF8 = "is not UTF-8; save it as UTF-8."
+_LINES = 1_000  # of JSON, whose fields are known without reading them all
+# What Polars' object store is told of the environment; the first name that is set counts.
+_CLOUD = {
+    "aws_access_key_id": ("AWS_ACCESS_KEY_ID",),
+    "aws_secret_access_key": ("AWS_SECRET_ACCESS_KEY",),
+    "aws_session_token": ("AWS_SESSION_TOKEN",),
+    "aws_region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+    "aws_endpoint_url": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+}
+_REFUSALS = {  # what a bucket's answer means: its code, and words
+    "NoSuchBucket": (WrongUse, "There is no such bucket. Check `path` in defs.yaml, and AWS_ENDPOINT_URL"),
+    "403 Forbidden|401 Unauthorized": (
+        SourceUnreachable,
+        "The bucket refuses the credentials. Check the AWS_* variables",
+    ),
+    "expanded paths were empty|404 Not Found": (
+        SourceUnreachable,
+        "No file matches. Check `path` in defs.yaml and that the files have arrived",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +57,8 @@ class _File:
 class Files:
     """Files by path or glob, in the order of their names."""
 
-    def __init__(self, project: Path, environ: Mapping[str, str]) -> None:
-        self._project, self._environ = project, environ
+    def __init__(self, project: Path, environ: Mapping[str, str], seconds: int) -> None:
+        self._project, self._cloud = project, _cloud(environ, seconds)
 
     def read(
         self, place: Place, columns: Columns, during: During | None, related: Related | None, ids: Keys | None
@@ -121,6 +141,11 @@ class Files:
         return pl.concat(frames)
 
     def _files(self, place: Place, columns: Columns) -> Iterator[_File]:
+        if place.name.startswith("s3://"):
+            called = f"`{place.name}`"
+            with _told(called):
+                yield _File(called, _scanned(place.name, Path(place.name).suffix, called, columns, self._cloud))
+            return
         # `root_dir` keeps brackets in the project's own path from acting as a pattern; Path.glob refuses absolute ones.
         found = glob(place.name, root_dir=self._project, recursive=True)  # noqa: PTH207  (a path may be absolute, which Path.glob refuses)
         if not found:
@@ -133,23 +158,43 @@ class Files:
                 raise SourceUnreachable(
                     f"{called} is a folder, a device or a link to nothing. Point `path` in defs.yaml at CSV or Parquet files."
                 )
-            if path.suffix not in _SCANS:
-                raise WrongUse(f"{called} is neither CSV nor Parquet. Name files ending in .csv or .parquet.")
             with _told(called):
-                yield _File(called, _scanned(path, called, columns))
+                yield _File(called, _scanned(path, path.suffix, called, columns))
 
 
-def _scanned(path: Path, called: str, columns: Columns) -> pl.LazyFrame:
+def _cloud(environ: Mapping[str, str], seconds: int) -> dict[str, Any]:
+    """How Polars reaches a bucket: each request is cut off, and asked again a few times."""
+    given = {option: next(filter(None, map(environ.get, names)), None) for option, names in _CLOUD.items()}
+    plain_http = (given["aws_endpoint_url"] or "").startswith("http://")
+    limits = {"timeout": f"{min(seconds, 60)}s", "connect_timeout": f"{min(seconds, 10)}s", "max_retries": 2}
+    return (
+        {name: value for name, value in given.items() if value} | limits | {"aws_allow_http": str(plain_http).lower()}
+    )
+
+
+def _scanned(
+    path: Path | str, suffix: str, called: str, columns: Columns, cloud: dict[str, Any] | None = None
+) -> pl.LazyFrame:
+    glob_too: dict[str, Any] = {"glob": cloud is not None, "storage_options": cloud}
     try:
-        scan = _SCANS[path.suffix](path)
+        match _KINDS.get(suffix):
+            case "CSV":
+                # Every value is read as text and cast by the log's schema: no guess from the first rows decides a type.
+                scan = pl.scan_csv(path, infer_schema=False, **glob_too)
+            case "Parquet":
+                scan = pl.scan_parquet(path, **glob_too)
+            case "JSON lines":
+                scan = _json_lines(path, columns, cloud)
+            case _:
+                raise WrongUse(f"{called} is neither CSV, Parquet nor JSON lines. {_NAMED}")
         schema = scan.collect_schema()
     except pl.exceptions.NoDataError:  # a CSV without even a header holds no rows
         return pl.LazyFrame(schema=dict.fromkeys([*columns.required, *columns.optional], pl.String))
     if any("\0" in name or "\ufffd" in name for name in schema):
         raise WrongUse(f"{called} {_NOT_UTF8}")
-    names = columns.found_in(schema.names(), Place(path=path.name))
+    names = columns.found_in(schema.names(), Place(path=Path(path).name))
     # Polars renames the second of two CSV columns with one name.
-    if path.suffix == ".csv" and (doubled := [name for name in names if f"{name}_duplicated_0" in schema]):
+    if suffix == ".csv" and (doubled := [name for name in names if f"{name}_duplicated_0" in schema]):
         raise WrongUse(
             f"{called} has more than one column `{doubled[0]}` (the second is read as `{doubled[0]}_duplicated_0`), and "
             "which is meant cannot be told. Rename all but that one."
@@ -157,20 +202,37 @@ def _scanned(path: Path, called: str, columns: Columns) -> pl.LazyFrame:
     return scan.select(plain(pl.col(name), schema[name]) for name in names)
 
 
+def _json_lines(path: Path | str, columns: Columns, cloud: dict[str, Any] | None) -> pl.LazyFrame:
+    """Lines of JSON objects, every value as text; the fields are those of the first lines, and those that are asked for."""
+    first = pl.scan_lines(path, glob=cloud is not None, storage_options=cloud).head(_LINES).collect().to_series()
+    known = dict.fromkeys(name for line in first if line.strip() for name in json.loads(line))
+    scan = partial(pl.scan_ndjson, path, storage_options=cloud)
+    if sought := [name for name in columns.required if name not in known]:
+        anywhere = scan(schema=dict.fromkeys(sought, pl.String)).select(pl.all().is_not_null().any()).collect()
+        known |= dict.fromkeys(name for name in sought if anywhere[name].item())
+    return scan(schema=dict.fromkeys(known, pl.String))
+
+
 @contextmanager
 def _told(called: str) -> Iterator[None]:
-    """What goes wrong with a file, in words."""
+    """What goes wrong with a file or bucket, in words of ours: an object store's own hold its address."""
     try:
         yield
-    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        if "invalid utf" in str(error):
+    except (pl.exceptions.PolarsError, ValueError, TypeError, OSError) as error:
+        for sign, (kind, words) in _REFUSALS.items():
+            if re.search(sign, str(error)):
+                raise kind(f"{called}: {words}.") from None
+        if isinstance(error, OSError):
+            remedy = (
+                "Check the AWS_* variables and the network" if "object-store" in str(error) else "Check its permissions"
+            )
+            raise SourceUnreachable(f"{called} cannot be opened: {type(error).__name__}. {remedy}.") from None
+        if "invalid utf" in str(error) or isinstance(error, UnicodeDecodeError):
             raise WrongUse(f"{called} {_NOT_UTF8}") from error
         raise WrongUse(
-            f"{called} cannot be read as {Path(called.split(' ', 1)[0]).suffix[1:]}: {type(error).__name__}. "
-            "Check that it is complete, with one header line and UTF-8 text."
+            f"{called} cannot be read as what its name says: {type(error).__name__}. "
+            "Check that it is complete, in UTF-8, a CSV with one header line, and all of a bucket's with the same columns."
         ) from error
-    except OSError as error:
-        raise SourceUnreachable(f"{called} cannot be opened: {type(error).__name__}. Check its permissions.") from error
 
 
 def _of(rows: pl.LazyFrame, ids: Keys | None) -> pl.LazyFrame:

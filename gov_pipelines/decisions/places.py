@@ -261,7 +261,7 @@ class Sources:
         if env is None:
             from gov_pipelines.decisions.files import Files  # noqa: PLC0415  (only what the place needs)
 
-            return Files(self._project, self._environ)
+            return Files(self._project, self._environ, self._source.timeout)
         from gov_pipelines.decisions.sql import opened  # noqa: PLC0415  (SQLAlchemy only for tables)
 
         return self._stack.enter_context(opened(env, self._project, self._environ, self._source.timeout))

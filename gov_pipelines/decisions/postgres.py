@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 from gov_pipelines.decisions.casts import plain
 from gov_pipelines.decisions.fingerprints import PART
-from gov_pipelines.decisions.places import During
+from gov_pipelines.decisions.places import During, Place
 from gov_pipelines.decisions.reflection import Tables, numbered
 from gov_pipelines.decisions.sql import within_exact
 
@@ -26,6 +26,10 @@ _SETTINGS = {
     "bytea_output": "hex",
     "lc_monetary": "C",
 }
+_DENIED = """
+SELECT attname FROM pg_attribute WHERE attrelid = CAST(:name AS regclass) AND attnum > 0 AND NOT attisdropped
+AND NOT has_column_privilege(attrelid, attnum, 'SELECT')
+"""
 _PLAIN = (sa.String, sa.Integer, sa.Float, sa.Boolean, sa.Date, sa.DateTime, sa.LargeBinary)
 
 
@@ -34,10 +38,18 @@ class Postgres:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-        self.table = Tables(connection).of
+        self._tables = Tables(connection)
         self.order = numbered
         for name, value in _SETTINGS.items():
             connection.exec_driver_sql(f"SET LOCAL {name} = '{value}'")
+
+    def table(self, place: Place) -> sa.Table:
+        """The table, `denied` in its info the columns that this login may not read."""
+        table = self._tables.of(place)
+        if "denied" not in table.info:
+            name = self._connection.dialect.identifier_preparer.format_table(table)
+            table.info["denied"] = set(self._connection.scalars(sa.text(_DENIED), {"name": name}))
+        return table
 
     def fetch(self, query: sa.Select[*tuple[Any, ...]]) -> Iterator[pl.DataFrame]:
         """Frames of some megabytes of text each."""

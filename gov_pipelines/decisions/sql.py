@@ -74,7 +74,7 @@ class SqlDatabase:
             WrongUse: no such table or column, or its moments are kept as text or numbers.
         """
         table = self._driver.table(place)
-        names = columns.found_in(table.c.keys(), place)
+        names = _found(table, place, columns)
         # Where no order of writing is kept: by time, then by content, the same at every reading.
         moment = [table.c[during.column]] if during is not None else []
         order = self._driver.order(table) or [*moment, *(table.c[name] for name in names)]
@@ -149,7 +149,7 @@ class SqlDatabase:
         return [counted.get(n, Digest.summed(0, ())) for n in range(len(spans))]
 
     def _fingerprint(self, table: sa.Table, place: Place, columns: Columns, id_column: str) -> sa.ColumnElement[str]:
-        names = {*columns.found_in(table.c.keys(), place), id_column}
+        names = {*_found(table, place, columns), id_column}
         return self._driver.fingerprint([table.c[name] for name in sorted(names)])
 
     def _fetched(self, query: sa.Select[*tuple[Any, ...]], table: sa.Table, ids: Keys | None) -> list[pl.DataFrame]:
@@ -186,6 +186,12 @@ class SqlDatabase:
                 "DATE column. Change the column's type, or export the table to CSV or Parquet and declare `source.path`."
             )
         return self._driver.within(column, during)
+
+
+def _found(table: sa.Table, place: Place, columns: Columns) -> list[str]:
+    """The columns to read; of the optional ones those that the login may read."""
+    permitted = [name for name in columns.optional if name not in table.info.get("denied", ())]
+    return Columns(columns.required, permitted).found_in(table.c.keys(), place)
 
 
 def _alike(one: sa.Column[Any], other: sa.Column[Any]) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:

@@ -111,8 +111,8 @@ def test_fingerprints_are_the_same_whatever_the_server_has_set(server, tmp_path)
 def test_only_declared_columns_are_asked_for(declare, server, tmp_path):
     server(
         *CLEAN, "DROP ROLE IF EXISTS auditor",
-        "CREATE TABLE log (id int, decided_on timestamptz, action text, sex text, secret text)",
-        "INSERT INTO log SELECT n, '2026-09-08 12:00+00', 'approved', 'f', 'hidden' FROM generate_series(1, 5) n",
+        "CREATE TABLE log (id int, decided_on timestamptz, action text, sex text, secret text, score float)",
+        "INSERT INTO log SELECT n, '2026-09-08 12:00+00', 'approved', 'f', 'hidden', 1 FROM generate_series(1, 5) n",
         "CREATE ROLE auditor LOGIN", "GRANT SELECT (id, decided_on, action) ON log TO auditor",
     )  # fmt: skip
     environ = server("SELECT count(id) FROM log", user="auditor")

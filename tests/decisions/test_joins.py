@@ -47,7 +47,7 @@ def test_attributes_come_by_key_from_another_table(declare, database, tmp_path):
 def test_attributes_come_from_a_file_beside_a_database(declare, database, tmp_path):
     environ = database(SCRIPT, decisions=DECISIONS)
     (tmp_path / "people.csv").write_text("person,race\n1.0,white\n2,Black\n")
-    protected = {"race": {"path": "people.csv", "key": "person"}}
+    protected = {"race": {"path": "people.csv", "key": "person", "in_log": True}}
     extract = read(declare(protected_attributes=protected), tmp_path, environ)
     assert extract.log["race"].to_list() == ["white", "Black", None, None, None]
 
