@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from gov_pipelines.decisions.joins import join_attributes, join_reviews, wanted
+from gov_pipelines.decisions.joins import attributes, join_attributes, join_reviews, wanted
 from gov_pipelines.decisions.log import Canonical, source_columns
 from gov_pipelines.decisions.merging import CHANGE_SCHEMA, KEY, Kept, among, apart, changes, hangs_together, keyed
 from gov_pipelines.decisions.places import During, open_sources
@@ -44,12 +44,6 @@ class RowAccounting:
     def complete(self) -> bool:
         """Whether the rows add up and none is undated: an undated row may belong to any day, this one too."""
         return self.adds_up and not self.undated
-
-    def __add__(self, other: RowAccounting) -> RowAccounting:
-        """Of both partitions; each finds the same undated rows."""
-        one, two = asdict(self), asdict(other)
-        both = {name: count + two[name] for name, count in one.items()}
-        return RowAccounting(**{**both, "undated": max(self.undated, other.undated)})
 
     def __add__(self, other: RowAccounting) -> RowAccounting:
         """Of both partitions; each finds the same undated rows."""
@@ -118,7 +112,7 @@ def read_partition(
         parts, undated, notes = _read(reading, as_of)
         main = next(iter(reading.seen.values()))
         if reading.kept and not hangs_together(parts, main):
-            reading = Reading(sources, declaration, during)
+            reading = Reading(sources, declaration, during, fetched=reading.fetched)
             parts, undated, notes = _read(reading, as_of)
         changed = pl.DataFrame(schema=CHANGE_SCHEMA) if kept is None else _changes(reading, kept, parts)
     return Extract(
@@ -141,9 +135,11 @@ def _during(declaration: SystemDeclaration, partition: Partition) -> During:
 
 def _read(reading: Reading, as_of: datetime | None) -> tuple[Canonical, int, tuple[str, ...]]:
     parts, undated = reading.decisions()
-    attributes = join_attributes(parts.log, reading)
-    reviews = join_reviews(attributes.log, reading, as_of=as_of)
-    return replace(parts, log=reviews.log), undated, (*attributes.notes, *reviews.notes)
+    joined = join_attributes(parts.log, reading)
+    reviews = join_reviews(joined.log, reading, as_of=as_of)
+    for each in attributes(reading.declaration, reading.declaration.attributes_apart):
+        reading.look_at(each)
+    return replace(parts, log=reviews.log), undated, (*joined.notes, *reviews.notes)
 
 
 def _changes(reading: Reading, kept: Kept, parts: Canonical) -> pl.DataFrame:
@@ -173,8 +169,9 @@ def digests_now(
     spans = [_during(declaration, each) for each in partitions]
     if not spans:
         return []
+    kept_out = attributes(declaration, declaration.attributes_apart)
     with open_sources(declaration.source, project=project, environ=environ) as sources:
-        places = Reading(sources, declaration, spans[0]).digests(wanted(declaration), spans)
+        places = Reading(sources, declaration, spans[0]).digests([*wanted(declaration), *kept_out], spans)
     return [[[each.rows, each.value] for each in one] for one in zip(*places, strict=True)]
 
 

@@ -126,10 +126,15 @@ class Reading:
         key = wanted.key or self.id_column
         known = self.kept.parts.log if self.kept else log
         new = keyed(log.join(known, on="decision_id", how="anti"), "decision_id").select(KEY)
-        related = Related(key, self._main[0], self.id_column, self.during)
-        rows, _, keys = self._fetch(wanted.place, wanted.reading(key), key, related=related, also=new, ordered=ordered)
+        columns, related = wanted.reading(key), self._related(key)
+        rows, _, keys = self._fetch(wanted.place, columns, key, related=related, also=new, ordered=ordered)
         typed = rows.with_columns(as_category(pl.col(key), rows.schema[key]).alias(KEY))
         return Belonging(typed.join(keyed(log, "decision_id"), on=KEY, how="semi"), keys)
+
+    def look_at(self, wanted: Wanted) -> None:
+        """Note what a place holds whose rows are read when they are counted; nothing of a single row is kept."""
+        key = wanted.key or self.id_column
+        self._look(wanted.place, wanted.reading(key), key, None, self._related(key))
 
     def anywhere(self, ids: pl.Series) -> pl.DataFrame:
         """The keys of the ids that the source has on any day or none."""
@@ -143,8 +148,7 @@ class Reading:
         found = [self.sources.digests(place, columns, spans, self.id_column)]
         for each in places:
             key = each.key or self.id_column
-            related = Related(key, place, self.id_column, self.during)
-            found.append(self.sources.digests(each.place, each.reading(key), spans, key, related))
+            found.append(self.sources.digests(each.place, each.reading(key), spans, key, self._related(key)))
         return found
 
     def kept_next_time(self) -> pl.DataFrame:
@@ -160,6 +164,17 @@ class Reading:
         )
         self.seen[name] = again.select("id", "fingerprint", again=pl.col("__again").fill_null(value=False))
 
+    def _related(self, key: str) -> Related:
+        return Related(key, self._main[0], self.id_column, self.during)
+
+    def _look(
+        self, place: Place, columns: Columns, id_column: str, during: During | None, related: Related | None
+    ) -> pl.DataFrame:
+        """The fingerprints that the source has now."""
+        now = self.sources.fingerprints(place, columns, during, id_column, related)
+        self.inputs.append(InputDigest(place.name, now.height, inputs_digest(now), Digest.of(now)))
+        return now
+
     def _fetch(
         self,
         place: Place,
@@ -172,7 +187,7 @@ class Reading:
         ordered: bool,
     ) -> tuple[pl.DataFrame, int, pl.DataFrame]:
         """The rows that are new or changed, how many have no moment, and the keys whose rows they are."""
-        now = self.sources.fingerprints(place, columns, during, id_column, related)
+        now = self._look(place, columns, id_column, during, related)
         name = f"{len(self.seen)} {place.name}"
         before = self.kept.of(name) if self.kept else pl.DataFrame(schema=SEEN_SCHEMA)
         keys = changed(before, now, ordered=ordered)
@@ -184,6 +199,5 @@ class Reading:
         else:
             read = self.sources.read(place, columns, during, related)
         self.seen[name] = now.with_columns(again=pl.lit(value=False))
-        self.inputs.append(InputDigest(place.name, now.height, inputs_digest(now), Digest.of(now)))
         self.fetched += read.frame.height
         return among(read.frame, keys, id_column) if self.kept else read.frame, read.undated, keys

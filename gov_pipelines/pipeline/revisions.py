@@ -8,14 +8,16 @@ from typing import Any
 Predicate = Mapping[str, Any]
 
 
-def revision_reasons(before: Predicate, after: Predicate) -> list[str]:
+def revision_reasons(before: Predicate, after: Predicate, changed: Mapping[str, int]) -> list[str]:
     """What changed between two statements about one day, one short sentence each; never empty.
 
     Args:
         before: the predicate that is replaced.
         after: the one about to be signed, as plain JSON data.
+        changed: how many decisions have changed since the one that is replaced, by what became of them.
     """
-    known = [*_policies(before, after), *_inputs(before, after)]
+    told = ", ".join(f"{count} {change}" for change, count in sorted(changed.items()))
+    known = [*([f"decisions: {told}"] if told else []), *_policies(before, after), *_inputs(before, after)]
     if before["declaration"] != after["declaration"]:
         known.append("declaration: changed")
     if before["asOf"] != after["asOf"]:

@@ -164,21 +164,25 @@ def test_a_revision_names_its_data_its_declaration_and_its_instant(project):
     defs.write_text(defs.read_text().replace("risk: high", "risk: minimal"))
     audit(project, as_of=datetime(2026, 9, 5, tzinfo=UTC))
     assert signed(project, FIRST)[1]["revisionReasons"] == [
+        "decisions: 1 late",
         "input loans.csv: 10 rows -> 11 rows",
         "declaration: changed",
         "as of: 2026-09-02T02:00:00Z -> 2026-09-05T00:00:00Z",
     ]
     write(project, [row(n, told="later") for n in range(31)] + [row(31, day=0)])
     audit(project, as_of=datetime(2026, 9, 6, tzinfo=UTC))
-    assert signed(project, FIRST)[1]["revisionReasons"][0] == "input loans.csv: other content in 11 rows"
+    assert signed(project, FIRST)[1]["revisionReasons"][:2] == [
+        "decisions: 10 corrected",
+        "input loans.csv: other content in 11 rows",
+    ]
 
 
 def test_a_revision_without_any_such_change_says_where_else_to_look(project):
     audit(project)
     predicate = signed(project, FIRST)[1]
-    (told,) = revision_reasons(predicate, predicate)
+    (told,) = revision_reasons(predicate, predicate, {})
     assert "other days of its windows" in told
-    (told,) = revision_reasons({**predicate, "missed": {"reason": "x"}}, predicate)
+    (told,) = revision_reasons({**predicate, "missed": {"reason": "x"}}, predicate, {})
     assert told == "audited: the day was missed before"
 
 
