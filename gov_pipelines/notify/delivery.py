@@ -14,6 +14,7 @@ from gov_pipelines.notify.pages import escalated
 from gov_pipelines.notify.routes import Receiver, receivers_of
 from gov_pipelines.notify.settings import AlertSettings
 from gov_pipelines.store import (
+    LONGEST_BACK_OFF,
     Connection,
     Engine,
     OutboxRow,
@@ -53,7 +54,7 @@ class Delivery:
 
 def back_off(attempts: int) -> timedelta:
     """Wait 1, 2, 4 ... minutes after so many attempts, one hour at most."""
-    return timedelta(minutes=min(2 ** min(attempts - 1, 10), 60))
+    return min(timedelta(minutes=2 ** min(attempts - 1, 10)), LONGEST_BACK_OFF)
 
 
 def deliver(

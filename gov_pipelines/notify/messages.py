@@ -21,8 +21,8 @@ Thread = tuple[str, str | None, bool]
 """System, control and whether it is for a digest: what is told in order."""
 
 _TOLD = {
-    "failing": "fails",
-    "missing": "left no result",
+    "failing": "failing",
+    "missing": "without result",
     "missed_window": "not audited",
     "recovered": "recovered",
     "audited": "audited after all",
@@ -96,8 +96,7 @@ def messages(rows: Iterable[tuple[OutboxRow, datetime]], receiver: str, now: dat
     for row, due in rows:
         fares = row.deliveries.get(receiver)
         later = due > max(now, row.alert.raised_at)  # a clock that was set back holds up nothing
-        waits = later or (fares is not None and fares.next_attempt_at is not None and fares.next_attempt_at > now)
-        if waits or _thread(row.alert) in behind:
+        if later or (fares is not None and fares.waits(now)) or _thread(row.alert) in behind:
             behind.add(_thread(row.alert))
         else:
             ready.append(row)

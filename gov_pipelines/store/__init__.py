@@ -8,6 +8,7 @@ from gov_pipelines.store.engine import Connection, Engine, open_store, reading
 from gov_pipelines.store.findings import FindingEvent, findings_recorded, record_findings
 from gov_pipelines.store.locking import lock
 from gov_pipelines.store.outbox import (
+    LONGEST_BACK_OFF,
     Ack,
     Alert,
     DeliveryRow,
@@ -38,7 +39,7 @@ from gov_pipelines.store.verdicts import (
 )
 
 __all__ = [
-    "NOT_AUDITED", "Ack", "ActRow", "Alert", "Connection", "DeliveryRow", "Engine", "FindingEvent", "Home", "Opening", "OutboxRow", "SnapshotRow",
+    "LONGEST_BACK_OFF", "NOT_AUDITED", "Ack", "ActRow", "Alert", "Connection", "DeliveryRow", "Engine", "FindingEvent", "Home", "Opening", "OutboxRow", "SnapshotRow",
     "Transition", "VerdictRow", "acks", "act_rows", "all_snapshots", "claim", "drop_verdicts", "edited_in_place", "enqueue", "findings_recorded",
     "finish", "judged", "last_snapshot", "lock", "note_delivery", "note_opening", "open_store", "opened_at", "pending", "pending_count", "put_ack",
     "put_act", "put_verdicts", "read_frame", "reading", "record_findings", "record_policy", "record_snapshot", "revive", "snapshot_of",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 
 from gov_pipelines.store.engine import insert_if_absent
 from gov_pipelines.store.tables import UtcDateTime, columns_of, metadata
+
+LONGEST_BACK_OFF = timedelta(hours=1)
 
 Transition = Literal[
     "failing", "missing", "missed_window", "recovered", "audited", "due", "warning", "undecided", "settled"
@@ -75,6 +77,10 @@ class DeliveryRow:
     stopped_at: datetime | None = None
     last_error: str | None = None
     alone: bool = False
+
+    def waits(self, now: datetime) -> bool:
+        """Whether its time has not come. One further off than any back-off was set by a clock that was set back since."""
+        return self.next_attempt_at is not None and now < self.next_attempt_at <= now + LONGEST_BACK_OFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,12 +172,13 @@ def claim(connection: Connection, until: Mapping[int, datetime], receiver: str, 
     Returns:
         False where another process has one of them, or has sent it; those taken before that one wait for their instant.
     """
+    at = _deliveries.c.next_attempt_at
     for each, instant in sorted(until.items()):
         insert_if_absent(connection, _deliveries, asdict(DeliveryRow(outbox_id=each, receiver=receiver)))
         free = sa.and_(
             _of(each, receiver),
             _deliveries.c.taken_at.is_(None),
-            sa.or_(_deliveries.c.next_attempt_at.is_(None), _deliveries.c.next_attempt_at <= now),
+            sa.or_(at.is_(None), at <= now, at > now + LONGEST_BACK_OFF),
         )
         tried = sa.update(_deliveries).values(
             attempts=_deliveries.c.attempts + 1, next_attempt_at=instant, message=message

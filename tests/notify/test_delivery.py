@@ -90,6 +90,14 @@ def test_a_refusal_is_tried_again_after_the_back_off_and_taken_once(engine, rece
     assert (len(receiver.taken), len(receiver.refused)) == (1, 2)
 
 
+def test_a_clock_that_was_set_back_holds_up_nothing(engine, receiver, raised):
+    receiver.answers = [500]
+    raised("a", raised_at=NOW)
+    routes = {"default": [receiver.url]}
+    deliver(engine, routes, NOW)
+    assert summary(deliver(engine, routes, NOW - 3 * DAY_LONG)) == (1, 0, 0)
+
+
 def test_the_back_off_doubles_up_to_an_hour():
     assert [back_off(n) / MINUTE for n in (1, 2, 3, 6, 7, 8, 5000)] == [1, 2, 4, 32, 60, 60, 60]
 
@@ -125,16 +133,16 @@ def test_an_alert_without_receiver_waits_and_is_counted(engine, receiver, raised
 
 
 def test_the_pages_of_one_run_are_one_message(engine, receiver, raised):
-    raised("lending 2026-11-04: house/FL-1 fails (critical)")
-    raised("lending 2026-11-04: house/FL-2 fails (warning)", control="house/FL-2", severity="warning")
+    raised("lending 2026-11-04: house/FL-1 failing (critical)")
+    raised("lending 2026-11-04: house/FL-2 failing (warning)", control="house/FL-2", severity="warning")
     raised(
         "lending 2026-11-04: house/FL-3 recovered (info)", control="house/FL-3", transition="recovered", severity="info"
     )
     raised("hiring", system="hiring")
     assert summary(deliver(engine, {"default": [receiver.url]}, NOW)) == (4, 0, 0)
-    assert receiver.titles == ["lending 2026-11-04: 2 fails, 1 recovered (critical)", "hiring"]
+    assert receiver.titles == ["lending 2026-11-04: 2 failing, 1 recovered (critical)", "hiring"]
     text = receiver.taken[0]["message"]
-    for control in ("house/FL-1 fails (critical)", "house/FL-2 fails (warning)", "house/FL-3 recovered (info)"):
+    for control in ("house/FL-1 failing (critical)", "house/FL-2 failing (warning)", "house/FL-3 recovered (info)"):
         assert text.count(f"lending 2026-11-04: {control}\n") >= 2, "in the list, and above its facts"
 
 
@@ -199,7 +207,7 @@ def test_a_receiver_that_is_down_for_a_day_gets_everything_once_in_order(engine,
     assert 20 < tried < 40, "an hour apart at most"
     back = {"default": [*down["default"], receiver.url]}
     deliver(engine, back, NOW + DAY_LONG)
-    assert receiver.titles == ["lending 2026-11-04: 2 fails (critical)", "a: recovered"]
+    assert receiver.titles == ["lending 2026-11-04: 2 failing (critical)", "a: recovered"]
 
 
 def test_a_dead_receiver_does_not_keep_later_alerts_from_a_living_one(engine, receiver, raised):
@@ -207,7 +215,7 @@ def test_a_dead_receiver_does_not_keep_later_alerts_from_a_living_one(engine, re
     raised("recovered", transition="recovered")
     routes = {"default": [f"json://127.0.0.1:{closed_port()}", receiver.url]}
     deliver(engine, routes, NOW)
-    assert [title.partition(":")[2] for title in receiver.titles] == [" 1 fails, 1 recovered (critical)"]
+    assert [title.partition(":")[2] for title in receiver.titles] == [" 1 failing, 1 recovered (critical)"]
     assert len(waiting(engine)) == 2
 
 

@@ -76,7 +76,7 @@ def test_messages_wait_for_the_morning_and_critical_ones_break_through(engine, r
     deliver(engine, routes, NIGHT, said)
     assert receiver.titles == ["critical"]
     deliver(engine, routes, NIGHT + 5 * HOUR, said)
-    assert receiver.titles[1:] == ["lending 2026-11-04: 1 fails, 1 recovered (critical)"]
+    assert receiver.titles[1:] == ["lending 2026-11-04: 1 failing, 1 recovered (critical)"]
 
 
 LADDER = settings(
