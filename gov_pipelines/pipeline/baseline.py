@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -11,7 +13,9 @@ from gov_pipelines.access import READ_SCHEMA, Baseline
 from gov_pipelines.measure import (
     LEAST_DAYS,
     Measurement,
+    Tally,
     freshness_measurement,
+    tally_from_json,
     unusable,
     usual_measurements,
     weekday_of,
@@ -23,6 +27,17 @@ from gov_pipelines.store import read_frame
 
 if TYPE_CHECKING:
     from gov_pipelines.pipeline.night import Night
+
+
+def read_tally(file: Path) -> Tally:
+    """The tally of a file; read once while it is the same file, for one night asks for the days of weeks many times."""
+    stat = file.stat()
+    return _read_tally(file, stat.st_ino, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _read_tally(file: Path, *_same: int) -> Tally:
+    return tally_from_json(file.read_bytes())
 
 
 def weekdays_of(night: Night, bound: BoundClause, days: Sequence[Partition]) -> dict[Partition, int]:

@@ -49,12 +49,11 @@ from gov_pipelines.measure import (
     range_measurements,
     scored_tally,
     tally_digest,
-    tally_from_json,
     tally_json,
     total,
 )
 from gov_pipelines.measure import tally as count
-from gov_pipelines.pipeline.baseline import baseline_of, freshness_of_reads, reads_of, usual_of, weekdays_of
+from gov_pipelines.pipeline.baseline import baseline_of, freshness_of_reads, read_tally, reads_of, usual_of, weekdays_of
 from gov_pipelines.pipeline.kept import keep_changes, kept_digest, last_reading
 from gov_pipelines.policy import (
     BoundClause,
@@ -176,7 +175,7 @@ class Night:
     def tallies(self, days: Iterable[Partition]) -> dict[Partition, Tally]:
         """The tallies of some days, of those that are there."""
         files = self.files("tally.json", days)
-        return {partition_of(file.parent.name): tally_from_json(file.read_bytes()) for file in files}
+        return {partition_of(file.parent.name): read_tally(file) for file in files}
 
     def read_json(self, name: str) -> Any:
         """One of this partition's JSON files."""
