@@ -156,19 +156,16 @@ def usual_measurements(
     judged = [day >= since for day in days]
     series = [one for name in control.usual for one in _series(name, [tallies[day] for day in days])]
     found = departures(series, [weekdays[day] for day in days], judged, control.one_false_alarm_in)
-    furthest = [
-        min((row for row in found if row.attribute == (name,)), key=lambda row: row.p_value or 1 + (row.value is None))
-        for name in control.usual
-    ]
+    found.sort(key=lambda row: 2.0 if row.p_value is None else row.p_value)
+    furthest = [next(row for row in found if row.attribute == (name,)) for name in control.usual]
     return furthest + [_new(name, tallies, since) for name in control.new]
 
 
 def unusable(control: OperatingRange, why: str) -> list[Measurement]:
     """What `usual` and `new` ask, undefined for want of reference days."""
-    asked = [("share_to_usual" if name != "volume" else "volume_to_usual", name) for name in control.usual]
-    return [
-        Measurement(metric, (name,), note=why) for metric, name in [*asked, *(("new_values", n) for n in control.new)]
-    ]
+    metrics = dict.fromkeys(control.usual, "share_to_usual") | {"volume": "volume_to_usual"}
+    asked = [(metrics[name], name) for name in control.usual] + [("new_values", name) for name in control.new]
+    return [Measurement(metric, (name,), note=why) for metric, name in asked]
 
 
 def _series(name: str, tallies: Sequence[Tally]) -> list[Series]:
@@ -232,10 +229,8 @@ def _departure(one: Series, classes: NDArray[np.int64], tonight: NDArray[np.bool
             return f"{LEAST_DAYS} reference days of each weekday are needed, and one has {least}"
         # Counts scatter as mean + phi mean^2; phi comes from the days kept, by moments.
         alike = np.maximum(days, 1)[classes]
-        mean, spare = (
-            np.bincount(classes[kept], x[kept], len(days))[classes] / alike,
-            np.where(kept, 1 - 1 / alike, 0.0),
-        )
+        mean = np.bincount(classes[kept], x[kept], len(days))[classes] / alike
+        spare = np.where(kept, 1 - 1 / alike, 0.0)  # what is left of a squared distance from the mean of so many
         excess = np.sum(np.where(kept, (x - mean) ** 2, 0.0) - mean / exposure * spare)
         phi = max(float(excess / max(np.sum(mean**2 * spare), 1e-9)), 1e-9)
         y, v, back = scale(x, mean + 0.375, exposure, phi)
