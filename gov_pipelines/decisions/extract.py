@@ -65,7 +65,8 @@ class Extract:
         quarantine: `source_row` (the original values as JSON), `reason`, `decision_id` (null where there is none).
         rows: the row accounting.
         inputs: what each table or path holds.
-        notes: what a reader of results should know of the joins; counts, nobody's values.
+        notes: what a reader of results should know; counts, nobody's values.
+        gaps: those of the notes that tell of numbers missing in `source_seq`.
         seen: fingerprints, to be kept for the next reading.
         changes: which decisions have changed since the reading before.
         fetched: rows that came from the source; those that are as they were before need not.
@@ -76,6 +77,7 @@ class Extract:
     rows: RowAccounting
     inputs: tuple[InputDigest, ...]
     notes: tuple[str, ...]
+    gaps: tuple[str, ...]
     seen: pl.DataFrame
     changes: pl.DataFrame
     fetched: int
@@ -111,6 +113,7 @@ def read_partition(
         reading = Reading(sources, declaration, during, kept if kept and kept.fits else None)
         parts, undated, notes = _read(reading, as_of)
         main = next(iter(reading.seen.values()))
+        counted, gaps = reading.reconciled()
         if reading.kept and not hangs_together(parts, main):
             reading = Reading(sources, declaration, during, fetched=reading.fetched)
             parts, undated, notes = _read(reading, as_of)
@@ -118,9 +121,10 @@ def read_partition(
     return Extract(
         log=parts.log,
         quarantine=parts.quarantine,
-        rows=RowAccounting(main.height, parts.log.height, parts.quarantine.height, parts.duplicate, undated),
+        rows=RowAccounting(counted, parts.log.height, parts.quarantine.height, parts.duplicate, undated),
         inputs=tuple(reading.inputs),
-        notes=notes,
+        notes=(*notes, *gaps),
+        gaps=gaps,
         seen=reading.kept_next_time(),
         changes=changed,
         fetched=reading.fetched,

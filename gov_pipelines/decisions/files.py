@@ -15,9 +15,9 @@ from typing import Any
 
 import polars as pl
 
-from gov_pipelines.decisions.casts import as_category, as_moment, as_number, plain, stacked
+from gov_pipelines.decisions.casts import as_category, as_integer, as_moment, as_number, plain, stacked
 from gov_pipelines.decisions.fingerprints import SCHEMA, Digest, fingerprint
-from gov_pipelines.decisions.places import Columns, During, Keys, Place, Related, Rows, Touched
+from gov_pipelines.decisions.places import WEEK, Columns, During, Gaps, Keys, Place, Related, Rows, Touched
 from gov_pipelines.decisions.zones import day_from, naive
 from gov_pipelines.errors import SourceUnreachable, WrongUse
 
@@ -120,6 +120,23 @@ class Files:
         at = as_moment(pl.col(during.column), rows.schema[during.column], during.zone).dt.truncate("1h").alias("at")
         rows = rows.select(at, value=value).filter(pl.lit(value=True) if low is None else pl.col("value") >= low)
         return Touched.of(rows["at"].unique(), rows["value"].max(), since, during.zone)
+
+    def gaps(self, place: Place, column: str, during: During) -> Gaps | None:
+        """As `Sources.gaps`; of rows more than a week away nothing is asked."""
+        near = replace(during, start=during.start - WEEK, end=during.end + WEEK)
+        rows = self.read(place, Columns([during.column], [column]), near, None, None).frame
+        if column not in rows.columns:
+            return None
+        moment = as_moment(pl.col(during.column), rows.schema[during.column], during.zone)
+        known = rows.select(at=moment, number=as_integer(pl.col(column), rows.schema[column])).drop_nulls()
+        number, at = pl.col("number"), pl.col("at")
+        mine = known.filter((at >= during.start) & (at < during.end))["number"]
+        earlier = known.filter(at < during.start)["number"].max()
+
+        def present(first: int, last: int) -> int:
+            return known.filter(number.is_between(first, last))["number"].n_unique()
+
+        return None if mine.is_empty() else Gaps.of(mine.min(), mine.max(), earlier, present)  # type: ignore[arg-type]  # whole numbers
 
     def _fingerprints(
         self, place: Place, columns: Columns, during: During | None, id_column: str, ids: Keys | None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -16,6 +16,12 @@ from gov_pipelines.decisions.fingerprints import Digest
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.policy import did_you_mean
 from gov_pipelines.policy.declaration import AccessLog, Joined, Source
+
+if TYPE_CHECKING:
+    from gov_pipelines.decisions.files import Files
+    from gov_pipelines.decisions.sql import SqlDatabase
+
+WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,35 +132,27 @@ class Touched:
         return cls(moments["at"].to_list(), since if written is None else str(written))
 
 
-class Reader(Protocol):
-    """One database or kind of file; what `Sources` offers, without looking at what other readers hold."""
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """How many whole numbers of a sequence no row of the source has.
 
-    def read(
-        self, place: Place, columns: Columns, during: During | None, related: Related | None, ids: Keys | None
-    ) -> Rows:
-        """As `Sources.read`."""
+    Attributes:
+        within: between the lowest and the highest of a window.
+        before: between the highest of the week before and the lowest of the window.
+    """
 
-    def count(self, place: Place, during: During) -> int:
-        """As `Sources.count`."""
+    within: int
+    before: int
 
-    def fingerprints(
-        self,
-        place: Place,
-        columns: Columns,
-        during: During | None,
-        id_column: str,
-        related: Related | None,
-        ids: Keys | None,
-    ) -> pl.DataFrame:
-        """As `Sources.fingerprints`."""
+    def __str__(self) -> str:
+        counts = (self.within, "within the partition"), (self.before, "just before it")
+        return " and ".join(f"{count} numbers {where}" for count, where in counts if count)
 
-    def digests(
-        self, place: Place, columns: Columns, spans: Sequence[During], id_column: str, related: Related | None
-    ) -> list[Digest]:
-        """As `Sources.digests`."""
-
-    def touched(self, place: Place, cursor: str, since: str | None, during: During, overlap: timedelta) -> Touched:
-        """As `Sources.touched`."""
+    @classmethod
+    def of(cls, low: int, high: int, earlier: int | None, present: Callable[[int, int], int]) -> Gaps:
+        """From the ends of a window, the highest number before it, and a count of the numbers that rows have in a range."""
+        first = low if earlier is None else min(low, earlier + 1)
+        return cls(high - low + 1 - present(low, high), low - first - (present(first, low - 1) if first < low else 0))
 
 
 class Sources:
@@ -166,7 +164,7 @@ class Sources:
 
     def __init__(self, stack: ExitStack, source: Source, project: Path, environ: Mapping[str, str]) -> None:
         self._stack, self._source, self._project, self._environ = stack, source, project, environ
-        self._readers: dict[str | None, Reader] = {}
+        self._readers: dict[str | None, Files | SqlDatabase] = {}
 
     def read(
         self,
@@ -232,6 +230,10 @@ class Sources:
         """
         return self._reader(place).touched(place, cursor, since, during, overlap)
 
+    def gaps(self, place: Place, column: str, during: During) -> Gaps | None:
+        """Which numbers of a rising column are missing in a window; None where it has none, or the source no such column."""
+        return self._reader(place).gaps(place, column, during)
+
     def _near(self, place: Place, related: Related | None, ids: Keys | None) -> tuple[Related | None, Keys | None]:
         """What a reader can join itself; the keys of what lies elsewhere are read from there first."""
         if related and place.table and related.place.table and self._env(place) == self._env(related.place):
@@ -246,7 +248,7 @@ class Sources:
     def _env(self, place: Place) -> str | None:
         return place.url_env or self._source.url_env
 
-    def _reader(self, place: Place) -> Reader:
+    def _reader(self, place: Place) -> Files | SqlDatabase:
         env = None if place.path else self._env(place)
         if env is None and place.table:
             raise WrongUse(
@@ -257,7 +259,7 @@ class Sources:
             self._readers[env] = self._opened(env)
         return self._readers[env]
 
-    def _opened(self, env: str | None) -> Reader:
+    def _opened(self, env: str | None) -> Files | SqlDatabase:
         if env is None:
             from gov_pipelines.decisions.files import Files  # noqa: PLC0415  (only what the place needs)
 

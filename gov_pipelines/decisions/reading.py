@@ -115,6 +115,12 @@ class Reading:
             parts = merged(self.kept.parts, self.kept.of(next(iter(self.seen))), touched, parts, joined)
         return parts, undated
 
+    def reconciled(self) -> tuple[int, tuple[str, ...]]:
+        """How many rows the source itself counts, and what is missing in its numbering of rows, in words."""
+        place, number = self._main[0], self.declaration.columns.get("source_seq", "source_seq")
+        gaps = str(self.sources.gaps(place, number, self.during) or "")
+        return self.sources.count(place, self.during), (f"{number} misses {gaps}",) if gaps else ()
+
     def belonging(self, log: pl.DataFrame, wanted: Wanted, *, ordered: bool = False) -> Belonging:
         """Fetch the rows of a place that belong to decisions of the log, unless they are as they were.
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from gov_pipelines.decisions.casts import stacked
 from gov_pipelines.decisions.connecting import connected, source_url
 from gov_pipelines.decisions.fingerprints import PART, PARTS, SCHEMA, Digest
-from gov_pipelines.decisions.places import Columns, During, Keys, Place, Related, Rows, Touched
+from gov_pipelines.decisions.places import WEEK, Columns, During, Gaps, Keys, Place, Related, Rows, Touched
 from gov_pipelines.decisions.zones import day_from, naive
 from gov_pipelines.errors import WrongUse
 
@@ -125,6 +125,25 @@ class SqlDatabase:
         found = stacked(list(driver.fetch(sa.select(hours).where(within, *newer).distinct())))["hour"]
         newest = stacked(list(driver.fetch(sa.select(sa.func.max(column)).where(*newer)))).item()
         return Touched.of(found, newest, since, during.zone)
+
+    def gaps(self, place: Place, column: str, during: During) -> Gaps | None:
+        """As `Sources.gaps`."""
+        table = self._driver.table(place)
+        if not _found(table, place, Columns([], [column])) or not isinstance(table.c[column].type, sa.Integer):
+            return None
+        number, within = table.c[column], self._within(table, place, during)[0]
+        before = self._within(table, place, replace(during, start=during.start - WEEK, end=during.start))[0]
+        (low, high), (_, earlier) = (self._ends(number, where) for where in (within, before))
+
+        def present(first: int, last: int) -> int:
+            distinct = sa.select(sa.func.count(number.distinct())).where(number.between(first, last))
+            return int(stacked(list(self._driver.fetch(distinct))).item())
+
+        return None if low is None else Gaps.of(low, high, earlier, present)
+
+    def _ends(self, number: sa.ColumnElement[Any], where: Clause) -> tuple[Any, Any]:
+        ends = sa.select(sa.func.min(number).label("low"), sa.func.max(number).label("high")).where(where)
+        return stacked(list(self._driver.fetch(ends))).row(0)
 
     def _digests(
         self, place: Place, columns: Columns, spans: Sequence[During], id_column: str, related: Related | None

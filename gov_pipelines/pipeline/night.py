@@ -231,15 +231,16 @@ def read_decisions(night: Night) -> StepResult:
     counts = {
         **extract.rows.to_dict(), "quarantine": reasons.to_dicts(), "fetched": extract.fetched, "changed": changed, **told
     }  # fmt: skip
-    return StepResult(counts, rows_answer(extract.rows, twice))
+    return StepResult(counts, rows_answer(extract.rows, twice, extract.gaps))
 
 
-def rows_answer(rows: RowAccounting, twice: Mapping[date, int]) -> Answer:
+def rows_answer(rows: RowAccounting, twice: Mapping[date, int], gaps: Sequence[str] = ()) -> Answer:
     """Whether every source row was accepted, quarantined or a duplicate, of this day and of no other."""
     counts = rows.to_dict()
     told = ", ".join(f"{name} {count}" for name, count in counts.items())
     if rows.undated:
         told += "; undated rows belong to no day, so no day is sure to be complete"
+    told = "; ".join([told, *gaps])  # a sequence may skip numbers, as those of databases do: told, not failed
     for day, ids in sorted(twice.items()):
         told += f"; {ids} also stand in the log of {day}: audit that day again"
     return Answer(rows.complete and not twice, told, counts)

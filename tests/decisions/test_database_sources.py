@@ -194,3 +194,27 @@ def test_what_was_written_since_is_found_wherever_it_is_dated(server, duck, data
             back = sources.touched(place, "updated_at", everything.newest, wide, timedelta(hours=2))
             assert {moment.day for moment in back.moments} == {3, 8}
             assert back.newest == later.newest == everything.newest
+
+
+def test_missing_numbers_of_a_sequence_are_counted(declare, server, duck, tmp_path):
+    # 1-4 the day before, 5 and 6 gone, 7-9 and 12 on the day, 10 gone, 11 decided the day after; 40 later
+    days = {1: 7, 2: 7, 3: 7, 4: 7, 7: 8, 8: 8, 9: 8, 12: 8, 11: 9, 40: 9}
+    rows = [(f"D{n}", f"2026-09-0{day} 12:00:00", "approved", "f", n) for n, day in days.items()]
+    make = "CREATE TABLE log (id text, decided_on timestamp, action text, sex text, seq bigint)"
+    values = f"INSERT INTO log VALUES {', '.join(map(str, rows))}"
+    pl.DataFrame(rows, schema=["id", "decided_on", "action", "sex", "seq"], orient="row").write_csv(
+        tmp_path / "log.csv"
+    )
+    columns = {"decision_id": "id", "decided_at": "decided_on", "decision": "action", "source_seq": "seq"}
+    environs = (server(*CLEAN, make, values), duck(make, values), {})
+    for environ in environs:
+        source = {"url_env": "LOG_URL", "table": "log"} if environ else {"path": "log.csv"}
+        declaration = declare(source=source, columns=columns)
+        found = read_partition(declaration, DAY, project=tmp_path, environ=environ)
+        assert found.gaps == ("seq misses 1 numbers within the partition and 2 numbers just before it",)
+        assert set(found.gaps) <= set(found.notes)
+        assert found.rows.adds_up
+        later = read_partition(declaration, date(2026, 9, 9), project=tmp_path, environ=environ)
+        assert later.gaps == ("seq misses 27 numbers within the partition",)
+        assert not read_partition(declaration, date(2026, 9, 7), project=tmp_path, environ=environ).gaps
+    assert not read_partition(declare(source=source), DAY, project=tmp_path, environ={}).gaps
