@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -30,7 +30,12 @@ VERDICTS = [
     verdict_row(control="house/FL-1", revision=2),
 ]
 SNAPSHOTS = [snapshot_row(1), snapshot_row(2, revision=2), snapshot_row(3, partition=DAY.replace(day=5))]
-ALERTS = [alert("one", notify=("on call",)), alert("two", control=None, transition="missed_window")]
+ALERTS = [
+    alert("one", notify=("on call",)),
+    alert("two", control=None, transition="missed_window"),
+    alert("lending|house/FL-1|2026-11-04|1|missing", transition="missing"),
+    alert("owed", control="house/FL-1", transition="missing"),  # by the register: no page any more
+]
 FINDING = FindingEvent(
     key="k", finding="F-1", event="opened", system="lending", partition=DAY, snapshot="a" * 64, at=NOW, said={"due": 3}
 )
@@ -71,7 +76,7 @@ def assert_intact(engine, version):
         assert connection.scalar(sa.text("SELECT count(*) FROM control_verdicts")) == len(VERDICTS)
         assert all_snapshots(connection, "lending") == SNAPSHOTS
         waiting = pending(connection)
-        assert [each.alert for each in waiting] == ALERTS
+        assert [each.alert for each in waiting] == [*ALERTS[:3], replace(ALERTS[3], transition="due")]
         taken = {"receiver": "0123abcd", "attempts": 1, "taken_at": NOW}
         assert [each.deliveries for each in waiting] == [
             {"0123abcd": DeliveryRow(outbox_id=each.id, **taken)} for each in waiting

@@ -204,9 +204,8 @@ def _version(connection: Connection) -> int:
 
 def columns_in(connection: Connection) -> set[str]:
     """Columns of those of our tables that are there."""
-    inspector = sa.inspect(connection)
-    tables = set(inspector.get_table_names()) & set(metadata.tables)
-    return {f"{name}.{column['name']}" for name in tables for column in inspector.get_columns(name)}
+    found = sa.inspect(connection).get_multi_columns(filter_names=[*metadata.tables])
+    return {f"{table}.{column['name']}" for (_, table), columns in found.items() for column in columns}
 
 
 def _layout(version: int) -> set[str]:

@@ -48,6 +48,9 @@ def upgrade() -> None:
                 known = op.f("ck_outbox_transition_known")
                 table.drop_constraint(known, type_="check")
                 table.create_check_constraint(known, sa.column("transition").in_(_TRANSITIONS))
+    # What people owe and what runs left undone was told as `missing`, which is now a page that stays open.
+    no_verdict = "key NOT LIKE '%|missing' OR control NOT LIKE '%/%'"
+    op.execute(f"UPDATE outbox SET transition = 'due' WHERE transition = 'missing' AND ({no_verdict})")  # noqa: S608  (no input)
 
 
 def _keep_who_was_reached() -> None:
