@@ -28,6 +28,9 @@ served: $(VENV)/.dev  ## slow: Dagster's server on an empty home, a backfill of 
 fuzz: $(VENV)/.dev  ## slow: ten thousand broken policies and declarations, each refused in words or read
 	$(BIN)/python -m pytest tests/policy/test_mutants.py -m fuzz
 
+faults: $(VENV)/.dev  ## slow: services killed, disks full, clocks set back; afterwards the ledger must be whole
+	$(BIN)/python -m pytest tests/faults tests/pipeline/test_late.py -m faults -s
+
 lint: $(VENV)/.dev  ## ruff, format, policies and declarations, stale suites
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -71,4 +74,4 @@ $(VENV)/.bench: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -c constraints.txt -e . --group bench
 	@touch $@
 
-.PHONY: help demo tour ui test served fuzz lint types imports bench constraints clean
+.PHONY: help demo tour ui test served fuzz faults lint types imports bench constraints clean

