@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ from stored import DAY
 
 from gov_pipelines.notify import deliver
 from gov_pipelines.notify.delivery import back_off
-from gov_pipelines.store import open_store, pending, pending_count, reading
+from gov_pipelines.store import pending, pending_count, reading
 
 # Apprise imports `imghdr` with its e-mail plugins; Python 3.11 warns that it goes, and Apprise has its own when it is gone.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -249,18 +249,32 @@ def test_a_crash_between_sending_and_noting_sends_the_same_key_again(engine, hom
     assert first["message"].endswith("Alert key: lending|house/FL-1|2026-11-04|1|failing")
 
 
-def test_two_deliverers_send_each_alert_once(engine, home, receiver, raised):
-    for number in range(6):
-        raised(f"{number}", system=f"system {number}")
-    routes = {"default": [receiver.url]}
-    other = open_store(home.store_url)
-    threads = [threading.Thread(target=deliver, args=(store, routes, NOW)) for store in (engine, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    other.dispose()
-    assert sorted(receiver.titles) == [f"{number}" for number in range(6)]
+OTHER = """
+import sys
+from datetime import datetime
+from gov_pipelines.notify import deliver
+from gov_pipelines.store import open_store
+engine = open_store(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+deliver(engine, {"default": [sys.argv[2]]}, datetime.fromisoformat(sys.argv[3]))
+"""
+
+
+def test_two_processes_send_each_alert_once_and_in_order(engine, home, receiver, raised):
+    receiver.seconds = 0.02
+    for number in range(12):
+        raised(f"{number}", partition=DAY + number * DAY_LONG, control=f"house/{number % 3}")
+    command = [sys.executable, "-c", OTHER, home.store_url, receiver.webhook, NOW.isoformat()]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        other.stdout.readline()
+        other.stdin.write("go\n")
+        other.stdin.flush()
+        deliver(engine, {"default": [receiver.webhook]}, NOW)
+    deliver(engine, {"default": [receiver.webhook]}, NOW)
+    got = [int(json.loads(body)["data"]["title"]) for body in receiver.bodies]
+    assert sorted(got) == list(range(12))
+    assert all(part == sorted(part) for part in ([each for each in got if each % 3 == rest] for rest in range(3)))
     assert waiting(engine) == []
 
 
