@@ -6,11 +6,11 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
+from glob import glob
 
 import click
 
@@ -34,7 +34,7 @@ _SECONDS = 30
 _CONNECT_SECONDS = 5
 _DRIFT = timedelta(seconds=5)
 _OVERDUE = timedelta(hours=1)
-_NIGHTS = (2, 30)  # free disk for fewer is bad, or worth a warning
+_NIGHTLY, _NIGHTS = ("artifacts", "evidence"), 30
 _SIGNS = {"ok": "ok", "warn": "WARN", "bad": "BAD", "unknown": "?"}
 
 
@@ -52,20 +52,15 @@ def doctor_command(as_json: bool) -> int:
       gov doctor --json
     """
     place = workplace()
-    systems = place.systems[0]
+    systems = list(place.systems[0].values())
     findings = _answers({"store": partial(_store, place)})  # the others use it
+    checks = {"keys": _keys, "clock": _clock, "disk": _disk, "Dagster": _dagster, "routes": _routes, "files": _files}
+    on_store = {"alerts": _alerts, "windows": _windows} if place.audited else {}
+    databases, files = _declared(systems)
     findings += _answers(
-        {
-            "keys": partial(_keys, place),
-            "clock": partial(_clock, place, systems),
-            "disk": partial(_disk, place.home.root),
-            "Dagster": partial(_dagster, place),
-            "alerts": partial(_alerts, place),
-            "routes": partial(_routes, place),
-            "files": partial(_files, place),
-        }
-        | {f"windows of {name}": partial(_windows, place, each) for name, each in systems.items() if place.audited}
-        | {f"sources of {name}": partial(_sources, place, each) for name, each in systems.items()}
+        {name: partial(check, place) for name, check in (checks | on_store).items()}
+        | {f"source {url_env}": partial(_database, place, url_env) for url_env in databases}
+        | {f"source {path}": partial(_path, place, path) for path in files}
     )
     bad = sum(each.state == "bad" for each in findings)
     if as_json:
@@ -81,9 +76,8 @@ def doctor_command(as_json: bool) -> int:
 
 def _answers(checks: Mapping[str, Callable[[], Iterable[Finding]]]) -> list[Finding]:
     """Make checks at the same time, and wait for none of them longer than it may take."""
-    answers = {
-        name: [Finding(name, "bad", f"no answer within {_SECONDS} s", "see what it waits for")] for name in checks
-    }
+    late = f"no answer within {_SECONDS} s"
+    answers = {name: [Finding(name, "bad", late, "see what it waits for")] for name in checks}
 
     def run(name: str, check: Callable[[], Iterable[Finding]]) -> None:
         try:
@@ -103,12 +97,10 @@ def _answers(checks: Mapping[str, Callable[[], Iterable[Finding]]]) -> list[Find
 
 
 def _store(place: Workplace) -> Iterator[Finding]:
-    if not place.audited:
-        yield Finding(
-            "store", "warn", "there is none yet: nothing was audited in this home", "gov audit SYSTEM --date DAY"
-        )
-        return
-    yield Finding("store", "ok", f"{place.engine.dialect.name}, its schema is this version's")
+    if place.audited:
+        yield Finding("store", "ok", f"{place.engine.dialect.name}, its schema is this version's")
+    else:
+        yield Finding("store", "warn", "nothing was audited in this home yet", "gov audit SYSTEM --date DAY")
 
 
 def _keys(place: Workplace) -> Iterator[Finding]:
@@ -121,33 +113,30 @@ def _keys(place: Workplace) -> Iterator[Finding]:
     yield Finding("keys", "bad" if on_postgresql else "warn", "the demo's key, which nobody should trust", remedy)
 
 
-def _clock(place: Workplace, systems: Iterable[str]) -> Iterator[Finding]:
-    if not place.audited:
-        return
-    with reading(place.engine) as connection:
-        signed = max((row.signed_at for name in systems if (row := last_snapshot(connection, name))), default=None)
+def _clock(place: Workplace) -> Iterator[Finding]:
+    """Whether the clock was set back behind what was signed, or is apart from the database's."""
+    signed = server = None
+    if place.audited:
+        server, here = server_clock(place.engine), datetime.now(UTC)
+        with reading(place.engine) as connection:
+            last = [last_snapshot(connection, system) for system in place.systems[0]]
+        signed = max((row.signed_at for row in last if row), default=None)
     if signed and signed > place.now:
-        yield Finding(
-            "clock", "bad", f"set back: a snapshot was signed at {signed:%Y-%m-%d %H:%M} UTC", "set the clock"
-        )
-        return
-    server = server_clock(place.engine)
-    apart = abs(server - datetime.now(UTC)) if server else timedelta()
-    found = f"{apart.total_seconds():.0f} s from the database's" if server else "after everything signed"
-    yield Finding("clock", "warn" if apart > _DRIFT else "ok", found, "set both by NTP" if apart > _DRIFT else "")
+        yield Finding("clock", "bad", f"set back: a snapshot was signed at {signed:%Y-%m-%d %H:%M} UTC", "set it")
+    elif server and abs(server - here) > _DRIFT:
+        yield Finding("clock", "warn", f"{abs(server - here).total_seconds():.0f} s from the database's", "use NTP")
+    else:
+        yield Finding("clock", "ok", "goes with the database's" if server else "after all that was signed")
 
 
-def _disk(root: Path) -> Iterator[Finding]:
+def _disk(place: Workplace) -> Iterator[Finding]:
+    root = place.home.root
+    newest = (max(each.glob("????-??-??*"), default=None) for kind in _NIGHTLY for each in root.glob(f"{kind}/*"))
+    night = sum(file.stat().st_size for folder in newest if folder for file in folder.rglob("*") if file.is_file())
     free = shutil.disk_usage(next(each for each in (root, *root.absolute().parents) if each.exists())).free
-    night = 0
-    for kind in ("artifacts", "evidence"):
-        for system in root.glob(f"{kind}/*"):
-            newest = max(system.glob("????-??-??*"), default=None)
-            night += sum(file.stat().st_size for file in newest.rglob("*") if file.is_file()) if newest else 0
     nights = free // max(night, 2**20)
-    state: State = "bad" if nights < _NIGHTS[0] else "warn" if nights < _NIGHTS[1] else "ok"
-    found = f"{free / 2**30:,.1f} GiB free, {nights:,} nights like the last"
-    yield Finding("disk", state, found, "" if state == "ok" else "make room, or move the home")
+    state: State = "ok" if nights >= _NIGHTS else "warn" if nights > 1 else "bad"
+    yield Finding("disk", state, f"{free / 2**30:,.1f} GiB free, {nights:,} nights like the last", "make room")
 
 
 def _dagster(place: Workplace) -> Iterator[Finding]:
@@ -158,69 +147,63 @@ def _dagster(place: Workplace) -> Iterator[Finding]:
         yield from instigators(instance, load(place.project, os.environ))
 
 
-def _windows(place: Workplace, declaration: SystemDeclaration) -> Iterator[Finding]:
-    yield windows(AuditHome.of(place.project), declaration, place.now)
+def _windows(place: Workplace) -> Iterator[Finding]:
+    return windows(AuditHome.of(place.project), place.systems[0].values(), place.now)
 
 
-def _sources(place: Workplace, declaration: SystemDeclaration) -> Iterator[Finding]:
-    """Whether each database of a system lets us in, and whether its files are there."""
-    own = declaration.source
-    declared = (own, declaration.reviews, declaration.access_log, *declaration.protected_attributes.values())
-    databases = {each.url_env or own.url_env for each in declared if each and each.table} - {None}
-    for url_env in sorted(filter(None, databases)):
-        check = f"source {url_env} of {declaration.system}"
-        try:
-            with opened(url_env, place.project.root, os.environ, own.timeout):
-                yield Finding(check, "ok", "answers")
-        except GovError as error:
-            yield Finding(check, "bad", str(error))
-    for path in sorted({str(each.path) for each in declared if each and each.path}):
-        check = f"source {path} of {declaration.system}"
-        if "://" in path:
-            yield Finding(check, "unknown", "a bucket, which only a night looks into")
-        elif any(Path(place.project.root, path).parent.glob(Path(path).name)):
-            yield Finding(check, "ok", "is there")
-        else:
-            yield Finding(check, "bad", "no such file", "see `path` in its defs.yaml")
+def _declared(systems: Sequence[SystemDeclaration]) -> tuple[set[str], set[str]]:
+    """The databases that systems are read from, by the variables that name them; and the files."""
+    databases, files = set[str](), set[str]()
+    for each in systems:
+        databases |= {each.intake.database_url_env or ""}
+        for lies in (each.source, each.reviews, each.access_log, *each.protected_attributes.values()):
+            if lies:
+                databases |= {(lies.url_env or each.source.url_env or "") if lies.table else ""}
+                files |= {str(lies.path or "")}
+    return databases - {""}, files - {""}
+
+
+def _database(place: Workplace, url_env: str) -> Iterator[Finding]:
+    with opened(url_env, place.project.root, os.environ, _SECONDS):
+        yield Finding(f"source {url_env}", "ok", "answers")
+
+
+def _path(place: Workplace, path: str) -> Iterator[Finding]:
+    if "://" in path:
+        yield Finding(f"source {path}", "unknown", "a bucket, which only a night looks into")
+    elif glob(str(place.project.root / path), recursive=True):  # noqa: PTH207  (a pattern that may be absolute)
+        yield Finding(f"source {path}", "ok", "is there")
+    else:
+        yield Finding(f"source {path}", "bad", "no such file", "see `path` in defs.yaml")
 
 
 def _routes(place: Workplace) -> Iterator[Finding]:
     """Whether every route that a policy names leads to a receiver, and whether each receiver's server answers."""
-    named = {
-        route
-        for policy in place.policies
-        for clause in policy.clauses
-        if clause.control
-        for route in clause.control.notify
-    }
+    controls = (clause.control for policy in place.policies for clause in policy.clauses if clause.control)
+    named = {route for control in controls for route in control.notify}
     names = sorted({DEFAULT_ROUTE, *named, *load_settings(place.project.root).routes})
     receivers, nowhere = receivers_of(names, routes_from(os.environ))
     for words in nowhere:
         yield Finding("routes", "bad", words, "docs/alerts.md")
     for receiver in receivers.values():
-        if (server := server_of(receiver)) is None:
+        if server := server_of(receiver):
+            problem = unanswered(server, _CONNECT_SECONDS)
+            yield Finding(receiver.name, "bad" if problem else "ok", problem or "its server answers")
+        else:
             yield Finding(receiver.name, "unknown", "its URL does not say where its server is", "gov alerts test")
-            continue
-        problem = unanswered(server, _CONNECT_SECONDS)
-        yield Finding(receiver.name, "bad" if problem else "ok", problem or "its server answers")
 
 
 def _alerts(place: Workplace) -> Iterator[Finding]:
-    if not place.audited:
-        return
     settings = load_settings(place.project.root)
     with reading(place.engine) as connection:
         waiting = where_waiting(connection, routes_from(os.environ), settings, place.now)
         old = {row.alert.key for row in pending(connection) if place.now - row.alert.raised_at > _OVERDUE}
-    late = {key: [why for why in waiting.get(key, {}).values() if not why.startswith("for its hour")] for key in old}
-    reasons = {why for each in late.values() for why in each}
-    count = sum(map(bool, late.values()))
-    yield Finding("alerts", "bad" if count else "ok", f"{count} wait for more than an hour", "; ".join(sorted(reasons)))
+    late = [why for key in old & waiting.keys() for why in waiting[key].values() if not why.startswith("for its hour")]
+    found = f"{len(late)} deliveries wait for more than an hour"
+    yield Finding("alerts", "bad" if late else "ok", found, "; ".join(sorted(set(late))))
 
 
 def _files(place: Workplace) -> Iterator[Finding]:
-    mistakes = [*lint(place.project.assets, place.project.expectations)]
-    if not mistakes:
-        mistakes = lint_alerts(place.project.root, place.policies)
-    many = f"{len(mistakes)} mistakes in declarations, policies and alerts.yaml"
-    yield Finding("files", "bad" if mistakes else "ok", many, "gov lint" if mistakes else "")
+    mistakes = lint(place.project.assets, place.project.expectations) or lint_alerts(place.project.root, place.policies)
+    found = f"{len(mistakes)} mistakes in declarations, policies and alerts.yaml"
+    yield Finding("files", "bad" if mistakes else "ok", found, "gov lint")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -86,15 +86,15 @@ def stuck_runs(instance: dg.DagsterInstance, now: datetime) -> Finding:
     )
 
 
-def windows(home: AuditHome, declaration: SystemDeclaration, now: datetime) -> Finding:
-    """Whether windows of a system are over and were not audited."""
-    system = declaration.system
-    graph = read_graph(home.place.declaration_file(system), home.place.expectations)
-    missing = owed(graph, home, now - SOON)[0] if declaration.schedule.enabled else []
-    check = f"windows of {system}"
-    if not missing:
-        return Finding(check, "ok", "none is owed")
-    first, last = partition_key(missing[0]), partition_key(missing[-1])
-    return Finding(
-        check, "bad", f"{len(missing)} not audited, {first} to {last}", f"gov audit {system} --from {first} --to {last}"
-    )
+def windows(home: AuditHome, systems: Iterable[SystemDeclaration], now: datetime) -> Iterator[Finding]:
+    """Which systems have windows that are over and were not audited."""
+    late = 0
+    for system in (each.system for each in systems if each.schedule.enabled):
+        graph = read_graph(home.place.declaration_file(system), home.place.expectations)
+        if missing := owed(graph, home, now - SOON)[0]:
+            late += 1
+            first, last = partition_key(missing[0]), partition_key(missing[-1])
+            remedy = f"gov audit {system} --from {first} --to {last}"
+            yield Finding(f"windows of {system}", "bad", f"{len(missing)} not audited, {first} to {last}", remedy)
+    if not late:
+        yield Finding("windows", "ok", "none is owed")
