@@ -74,10 +74,13 @@ def deliver(
         settings: of the project's alerts.yaml; None for the usual ones.
     """
     settings = settings or AlertSettings()
-    with engine.begin() as connection:
-        escalated(connection, settings, now)
+    if settings.routes:
+        with engine.begin() as connection:
+            escalated(connection, settings, now)
     with reading(engine) as connection:
         rows, stopped = pending(connection), stopped_receivers(connection)
+    if not rows:  # as most minutes are
+        return Delivery(0, 0, 0, ())
     for_whom = [_addressed(row, routes, settings) for row in rows]
     receivers = {each for one in for_whom for each in one.left}
     problems = [words for one in for_whom for words in one.nowhere]

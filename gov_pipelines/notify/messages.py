@@ -105,9 +105,8 @@ def messages(rows: Iterable[tuple[OutboxRow, datetime]], receiver: str, now: dat
     # another message, or a control's alerts would overtake each other.
     for _, of_one in groupby(sorted(ready, key=lambda row: _run(row)[:2]), key=_run):
         some = list(of_one)
-        alone = [row for row in some if receiver in row.deliveries and row.deliveries[receiver].alone]
-        batch = [row for row in some if row not in alone]
-        found += [(rows[0].id, _message(rows)) for rows in (*([row] for row in alone), batch) if rows]
+        alone = any(receiver in row.deliveries and row.deliveries[receiver].alone for row in some)
+        found += [(together[0].id, _message(together)) for together in ([[row] for row in some] if alone else [some])]
     return [message for _, message in sorted(found, key=lambda each: each[0])]
 
 
@@ -163,11 +162,10 @@ def _digest(alerts: tuple[Alert, ...], ids: Collection[int]) -> Message:
     lines = []
     for each in sorted(last.values(), key=lambda alert: (alert.system, alert.control or "")):
         facts = facts_in(each.body)
-        said = (f"  {name}: {facts[name]}" for name in ("Verdict", "Measured", "Interval", "Page") if name in facts)
-        lines.append("\n".join([each.title, *said]))
+        some = (f"  {name}: {facts[name]}" for name in ("Verdict", "Measured", "Interval", "Page") if name in facts)
+        lines.append("\n".join([each.title, *some]))
     systems = len({each.system for each in alerts})
-    title = (
-        f"Digest: {counted(_TOLD[each.transition] for each in last.values())} ({systems} system{'s' * (systems != 1)})"
-    )
+    said = counted(_TOLD[each.transition] for each in last.values())
+    title = f"Digest: {said} ({systems} system{'s' * (systems != 1)})"
     keys = "Alert keys: " + " ".join(each.key for each in alerts)
     return Message("digest", title, "\n\n".join([*lines, keys]), alerts, tuple(ids))

@@ -46,8 +46,6 @@ def still_open(alerts: Iterable[Alert]) -> list[Alert]:
 
 def escalated(connection: Connection, settings: AlertSettings, now: datetime) -> None:
     """Tell the next routes of pages that nobody acknowledged in time, and nobody any more of those that are seen or over."""
-    if not settings.routes:
-        return
     unseen = {page.alert.key: page.alert for page in open_pages(connection) if page.ack is None}
     enqueue(connection, (alert for page in unseen.values() for alert in escalations(page, settings, now)))
     late = (row for row in pending(connection) if row.alert.escalates is not None)
