@@ -117,7 +117,9 @@ def departures(
         high, reachable = more.at(more.reach(level / sides)), more.at(more.reach(level / sides, comparisons.POWER))
         low = 0.0 if one.only_more else less.at(-less.reach(level / sides))
         count, expected = more.at(more.distance), more.at(0) + 0.5
-        note = f"{count:,.0f}{f' of {one.of[tonight].mean():,.0f}' if one.of is not None else ''}, usually {low:,.0f} to {high:,.0f} on such days"
+        of = "" if one.of is None else f" of {one.of[tonight].mean():,.0f}"
+        usually = "at most" if one.only_more else f"{low:,.0f} to"
+        note = f"{count:,.0f}{of}, usually {usually} {high:,.0f} on such days"
         if more.left_out:
             note += f"; {more.left_out} reference days unlike the others left out"
         rows.append(

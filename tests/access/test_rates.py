@@ -90,7 +90,7 @@ def test_an_export_by_somebody_with_too_few_days_or_none_is_found(office):
     office.days[93] = pl.concat([seen, pl.DataFrame(export(office, 93, "rare", 60), schema=seen.schema, orient="row")])
     verdict = office.judged(99, asked, export(office, 99, "rare", 1) * 40)
     assert (verdict.verdict, verdict.decisive.group) == ("fail", {"principal": "rare"})
-    assert verdict.reason.startswith("The number of reads a day (principal: rare) is 40, usually 0 to 1")
+    assert verdict.reason.startswith("The number of reads a day (principal: rare) is 40, usually at most 1")
     assert office.judged(99, asked, export(office, 99, "rare", 60)).verdict == "pass"
     office.days[93] = seen
 
