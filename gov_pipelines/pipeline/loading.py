@@ -77,6 +77,7 @@ def _load(project: Project, name: str) -> dg.Definitions:
         # What Dagster itself does while it loads a project, and silences in its own entry: nothing of ours is under it.
         warnings.filterwarnings("ignore", "`parse_obj_as` is deprecated", category=DeprecationWarning)
         warnings.filterwarnings("ignore", "Class `(LocalFile)?CodeReference", category=dg.BetaWarning)
+        warnings.filterwarnings("ignore", "Parameter `owners` of initializer `SensorDef", category=dg.BetaWarning)
         return dg.ComponentTree.from_module(defs_module=module, project_root=project.root).build_defs()
 
 

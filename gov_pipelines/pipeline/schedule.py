@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from gov_pipelines.pipeline.arrivals import stands
 from gov_pipelines.pipeline.assets import AS_OF
 from gov_pipelines.pipeline.graph import SystemGraph
 from gov_pipelines.pipeline.home import AuditHome
@@ -48,11 +49,15 @@ def nightly(graph: SystemGraph, job: UnresolvedAssetJobDefinition) -> dg.Schedul
             )
             return
         key = partition_key(due)
-        yield dg.RunRequest(run_key=key, partition_key=key)
         moment = graph.as_of(due)
-        for day in audit.overdue(graph, before=due, as_of=moment):
-            tags = {AS_OF: moment.isoformat()}
-            yield dg.RunRequest(run_key=f"{day}@{key}", partition_key=partition_key(day), tags=tags)
+        tags = {AS_OF: moment.isoformat()}
+        again = audit.overdue(graph, before=due, as_of=moment)
+        asked = [dg.RunRequest(run_key=f"{day}@{key}", partition_key=partition_key(day), tags=tags) for day in again]
+        if not (graph.declaration.schedule.on_arrival and stands(graph, audit, due)):
+            asked.insert(0, dg.RunRequest(run_key=key, partition_key=key))
+        yield from asked
+        if not asked:
+            yield dg.SkipReason(f"{due} was audited when its rows arrived, and they are the same now.")
 
     return tick
 
