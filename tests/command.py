@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def gov(*arguments, home, cwd=ROOT, env=None, check=None):
+def gov(*arguments, home, cwd=ROOT, env=None, check=None, timeout=230):
     """Run the command as a person would; `check` is the exit code it must have."""
     done = subprocess.run(
         [sys.executable, "-c", "from gov_pipelines.cli import main; main()", *map(str, arguments)],
@@ -16,7 +16,7 @@ def gov(*arguments, home, cwd=ROOT, env=None, check=None):
         env={**os.environ, "GOV_HOME": str(home), **(env or {})},
         capture_output=True,
         text=True,
-        timeout=230,
+        timeout=timeout,
         check=False,
     )
     if check is not None:

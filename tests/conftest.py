@@ -36,7 +36,7 @@ def build_demo(shared: Path) -> Path:
     with (shared / "demo.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of one run share it; the first one builds it
         if not (home / "demo.json").is_file():
-            done = gov("demo", "--json", home=home, check=0)
+            done = gov("demo", "--json", home=home, check=0, timeout=900)
             (home / "demo.json").write_text(done.stdout)
     return home
 
@@ -51,7 +51,8 @@ def demo_home(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def demo_environment(demo_home) -> dict[str, str]:
     """What a run on the demo's home reads from the environment."""
-    return {"MORTGAGE_DECISIONS_URL": f"sqlite:///{demo_home}/demo/decisions.db"}
+    databases = {"MORTGAGE_DECISIONS_URL": "mortgage_underwriting", "RELEASE_DECISIONS_URL": "release_decisions"}
+    return {variable: f"sqlite:///{demo_home}/demo/{system}.db" for variable, system in databases.items()}
 
 
 @pytest.fixture

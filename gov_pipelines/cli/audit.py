@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from gov_pipelines.cli.app import print_json
-from gov_pipelines.cli.demo.loanapp import SYSTEM
+from gov_pipelines.cli.demo.show import SYSTEMS
 from gov_pipelines.cli.desk import PARTITION
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import GovError, SourceUnreachable, WrongUse
@@ -74,7 +74,7 @@ def audit_command(
             if not everything or asked:
                 raise
             click.echo(f"skipped: {error}", err=True)  # its days are past, or have not begun
-    if place.authority.name == DEMO_KEY_NAME and any(declaration.system != SYSTEM for declaration, _ in work):
+    if place.authority.name == DEMO_KEY_NAME and any(each.system not in SYSTEMS for each, _ in work):
         click.echo(
             f"Signing with the key `{DEMO_KEY_NAME}`: set GOV_HOME to a home of your own and make a key there.",
             err=True,
@@ -182,7 +182,7 @@ def _line(result: dict[str, Any], *, named: bool) -> str:
     system = f"{result['system']}  " if named else ""
     stands = "signed as missed:" if set(counts) == {"missing"} else "what was signed before stands:"
     state = "signed" if result["signed"] else f"NOT AUDITED; {stands}"
-    again = "  (again: a clock ran out, or another version governs it)" if result["again"] else ""
+    again = "  (again: its source changed, a clock ran out, or another version governs it)" if result["again"] else ""
     return f"{system}{result['partition']}  {state}  {told}{again}{problem}"
 
 

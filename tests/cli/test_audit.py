@@ -22,7 +22,7 @@ def home(demo_home, tmp_path):
 
 
 def audit(home, *arguments, url=None, check):
-    env = {"MORTGAGE_DECISIONS_URL": url or f"sqlite:///{home}/demo/decisions.db"}
+    env = {"MORTGAGE_DECISIONS_URL": url or f"sqlite:///{home}/demo/{SYSTEM}.db"}
     return gov("audit", SYSTEM, "--date", DAY, *arguments, home=home, env=env, check=check)
 
 
@@ -42,7 +42,7 @@ def test_a_failing_control_ends_with_1_and_the_same_findings_sign_nothing(home):
 
 
 def test_a_correction_in_the_source_is_a_new_revision_that_names_the_old(home):
-    with sqlite3.connect(home / "demo" / "decisions.db") as database:
+    with sqlite3.connect(home / "demo" / f"{SYSTEM}.db") as database:
         changed = database.execute(
             "UPDATE applications SET action = 'denied' WHERE application_id IN"
             " (SELECT application_id FROM applications WHERE decided_on LIKE '2026-09-30%' AND action = 'approved' LIMIT 1)"

@@ -48,7 +48,7 @@ def test_from_a_csv_to_a_failing_clause(applicants, tmp_path):
     assert runs[-1]["verdicts"]["baseline/B-1"] == "fail"
     at(applicants, tmp_path, "verify", tmp_path / "home" / "evidence", check=0)
     cells = json.loads(at(applicants, tmp_path, "gaps", "--json", check=0).stdout)
-    assert {"hiring", "mortgage_underwriting"} == {cell["system"] for cell in cells}
+    assert {"hiring", "mortgage_underwriting", "release_decisions"} == {cell["system"] for cell in cells}
     assert (tmp_path / "home" / "report" / "hiring.html").is_file()
 
 

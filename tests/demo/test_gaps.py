@@ -14,6 +14,8 @@ EXPECTED = {
     "FL-1": "detect_only", "FL-2": "working", "FL-3": "working", "FL-4": "working", "FL-5": "failing", "FL-6": "working",
     "FL-7": "waived", "FL-8": "unable_to_fail", "FL-9": "insufficient_long", "FL-10": "working", "FL-11": "working",
     "FL-12": "working", "FL-13": "not_applicable", "FL-14": "none", "FL-15": "human_only", "PL-1": "stale",
+    "PO-1": "working", "PO-2": "failing", "PO-3": "unable_to_fail", "PO-4": "working", "PO-5": "working", "PO-6": "unable_to_fail",
+    "PO-7": "working", "PO-8": "working", "PO-9": "none", "PO-10": "none", "PO-11": "human_only",
 }  # fmt: skip
 
 
@@ -35,7 +37,7 @@ def test_it_shows_each_state(cells):
 def test_the_riskiest_come_first(cells):
     risks = [cell["risk"] for cell in cells.values()]
     assert risks == sorted(risks, reverse=True)
-    assert list(cells)[:2] == ["FL-5", "FL-14"]
+    assert list(cells)[:3] == ["FL-5", "PO-2", "FL-14"]
     assert {clause for clause, cell in cells.items() if not cell["risk"]} == {
         clause for clause, state in EXPECTED.items() if state in {"working", "not_applicable"}
     }
@@ -52,7 +54,7 @@ def test_each_says_why(cells):
 
 def test_the_words_end_with_what_serves_no_clause(demo_home):
     text = gov("gaps", home=demo_home, check=0).stdout
-    assert "16 clauses: 1 red, 6 gaps, 1 waived." in text
+    assert "27 clauses: 2 red, 11 gaps, 1 waived." in text
     assert (
         text.split("Controls that serve no clause:")[1].strip().startswith("operating_range of mortgage_underwriting")
     )

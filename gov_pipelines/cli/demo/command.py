@@ -9,14 +9,15 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import click
 
 from gov_pipelines.cli.app import print_json
 from gov_pipelines.cli.audit import run_audits
-from gov_pipelines.cli.demo.loanapp import DAYS, FIRST_DAY, HELD, PLANTED, SYSTEM, build_database
+from gov_pipelines.cli.demo import arrests, loanapp
+from gov_pipelines.cli.demo.show import Show
 from gov_pipelines.cli.desk import clause_in_force
 from gov_pipelines.cli.gaps import coverage
 from gov_pipelines.cli.place import Workplace, workplace
@@ -26,12 +27,10 @@ from gov_pipelines.people import known_findings
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.store import VerdictRow, pending_count, read_frame, reading, verdict_history
 
+SHOWS = (loanapp.SHOW, arrests.SHOW)
 UI = "http://127.0.0.1:3000"
-URL_VARIABLE = "MORTGAGE_DECISIONS_URL"
 MOST_SHOWN = 10
 """Unexpected failures named on screen; the pages have the rest."""
-KNOWN_FAILURE = "house-fair-lending/FL-5"
-"""The clause that the real data break: approval rates by race."""
 
 
 @click.command("demo")
@@ -39,10 +38,10 @@ KNOWN_FAILURE = "house-fair-lending/FL-5"
 @click.option("--ui", is_flag=True, help="Serve Dagster on the demo's home.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def demo_command(tour: bool, ui: bool, as_json: bool) -> int:
-    """Audit 30 days of real mortgage decisions and print what was found.
+    """Audit 30 days of real mortgage decisions and six years of real release decisions, and print what was found.
 
-    Exit code 0 if it found exactly what it must: the clause that the real data break, each planted fault, no other; and if
-    exactly the decisions of planted faults wait.
+    Exit code 0 if it found exactly what it must: the clauses that the real data break, on the days they do, each planted
+    fault, no other; and if exactly the decisions of planted faults wait.
 
     \b
     Example:
@@ -60,43 +59,44 @@ def demo_command(tour: bool, ui: bool, as_json: bool) -> int:
     began = time.monotonic()
     if not as_json:
         click.echo(_INTRODUCTION)
-    days = [FIRST_DAY + timedelta(days=offset) for offset in range(DAYS)]
+    days = {show.system: _days(place, show) for show in SHOWS}
     from gov_pipelines.cli.demo.people import after_the_last_day, before_the_first_day  # noqa: PLC0415  (Dagster: as above)
     from gov_pipelines.pipeline.pages import write_pages  # noqa: PLC0415  (as above)
 
     before_the_first_day(place)
-    run_audits(place, [(place.system(SYSTEM), days)], quiet=as_json)
+    run_audits(place, [(place.system(system), its) for system, its in days.items()], quiet=as_json)
     place = workplace()  # the clock has moved on
-    after_the_last_day(place, days)
-    found = compare(place, days)
+    after_the_last_day(place, days[loanapp.SYSTEM])
+    found = {show.system: compare(place, show) for show in SHOWS}
+    exact = all(each.exact for each in found.values())
     pages = write_pages(place.project, place.engine, place.policies, place.now)
     if as_json:
         print_json(
-            {
-                "exact": found.exact,
-                "found": [_plain(row) for row in found.rows],
-                "missed": list(found.missed),
-                "unexpected": list(found.unexpected),
-                "cleared": found.cleared,
-                "held": found.held,
-                "report": str(pages[0]),
-            }
+            {"exact": exact, "systems": {system: each.to_dict() for system, each in found.items()}, "report": pages[0]}
         )
     else:
         click.echo(_told(place, found, pages[0], time.monotonic() - began))
-    return 0 if found.exact else 1
+    return 0 if exact else 1
+
+
+def _days(place: Workplace, show: Show) -> list[date]:
+    """The partitions of a system, whose days are past."""
+    calendar = place.system(show.system).calendar
+    assert calendar.ends is not None  # the demo's declarations name their last day
+    return [day for day in calendar.between(calendar.starts, calendar.ends) if day < calendar.ends]
 
 
 def prepare(place: Workplace) -> None:
-    """The demo's database and key in this home, and the environment a run reads.
+    """The demo's databases and key in this home, and the environment a run reads.
 
     Raises:
-        WrongUse: the home belongs to something else, or the project has no demo system.
+        WrongUse: the home belongs to something else, or the project lacks a demo system.
     """
-    if not place.project.declaration_file(SYSTEM).is_file():
-        raise WrongUse(
-            f"The demo audits assets/{SYSTEM}, which {place.project.root} does not have. Run it in a checkout."
-        )
+    for show in SHOWS:
+        if not place.project.declaration_file(show.system).is_file():
+            raise WrongUse(
+                f"The demo audits assets/{show.system}, which {place.project.root} does not have. Run it in a checkout."
+            )
     keys = place.home.keys_dir
     if not (keys / "signing.pem").is_file():
         generate(keys, name=DEMO_KEY_NAME, created=place.now)
@@ -104,10 +104,11 @@ def prepare(place: Workplace) -> None:
         raise WrongUse(
             f"{place.home.root} has a key of its own, so it is not a demo's home. Set GOV_HOME to another folder."
         )
-    database = place.home.root / "demo" / "decisions.db"
-    if not database.is_file():
-        build_database(database)
-    os.environ[URL_VARIABLE] = f"sqlite:///{database}"
+    for show in SHOWS:
+        database = place.home.root / "demo" / f"{show.system}.db"
+        if not database.is_file():
+            show.build(database)
+        os.environ[show.url_variable] = f"sqlite:///{database}"
     os.environ.setdefault("GOV_UI_URL", UI)
 
 
@@ -118,21 +119,22 @@ def serve(place: Workplace) -> None:
     open_instance(place.project).dispose()
     os.environ["GOV_HOME"] = str(place.home.root)
     os.chdir(place.project.root)
-    click.echo(f"The demo's schedule is off: its days are past. Open {UI}")
+    click.echo(f"The demo's schedules are off: their days are past. Open {UI}")
     command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", "3000"]
     os.execv(command[0], command)  # noqa: S606  (the interpreter we run in, fixed arguments)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the audit found, held against what it must find.
+    """What the audit of a system found, held against what it must find.
 
     Attributes:
-        rows: every failing or missing verdict of a day's own window, and the last of the known failure.
-        missed: planted faults that were not found.
+        rows: the last failure of each clause that the real data break, then of each planted fault.
+        missed: what must be found and was not.
         unexpected: failures that nobody planted, and decisions that went on or wait although they must not.
         cleared: how many decisions went on.
         held: how many wait.
+        counts: of the source rows: `source_count`, `accepted`, `quarantined`, `duplicate`.
     """
 
     rows: tuple[VerdictRow, ...]
@@ -140,74 +142,76 @@ class Found:
     unexpected: tuple[str, ...]
     cleared: int
     held: int
+    counts: dict[str, int]
 
     @property
     def exact(self) -> bool:
         """Whether it found exactly what it must."""
         return not self.missed and not self.unexpected
 
+    def to_dict(self) -> dict[str, object]:
+        """As plain data."""
+        names = ("control", "verdict", "reason", "breaches", "value", "lower", "upper", "n", "threshold")
+        rows = [
+            {"partition": row.partition.isoformat(), **{name: getattr(row, name) for name in names}}
+            for row in self.rows
+        ]
+        told = {"missed": self.missed, "unexpected": self.unexpected, "cleared": self.cleared, "held": self.held}
+        return {"found": rows, **told, "rows": self.counts}
 
-def compare(place: Workplace, days: Sequence[date]) -> Found:
-    """Hold the signed verdicts, and what was cleared and held, against the planted faults."""
+
+def compare(place: Workplace, show: Show) -> Found:
+    """Hold the signed verdicts, and what was cleared and held, against what must be found."""
     with reading(place.engine) as connection:
-        history = verdict_history(connection, SYSTEM)
-    bad = [row for row in history if row.verdict in {"fail", "missing"}]
-    planted = {(each.control, each.partition): each.breaches for each in PLANTED}
-    seen = {(row.control, row.partition): row.breaches for row in bad if row.control != KNOWN_FAILURE}
-    last = [row for row in history if row.control == KNOWN_FAILURE][-1:]
-    missed = [_where(key) for key, breaches in planted.items() if seen.get(key) != breaches]
-    if not last or last[0].verdict != "fail":
-        missed.append(f"{KNOWN_FAILURE} on the last day")
-    cleared, held = (_decisions(place, days, name) for name in ("cleared", "held"))
-    wrong = sorted(set(held) ^ HELD | (set(cleared) & HELD))
+        history = verdict_history(connection, show.system)
+    bad = {(row.control, row.partition): row for row in history if row.verdict in {"fail", "missing"}}
+    days = _days(place, show)
+    cleared, held = (_decisions(place, show.system, days, name) for name in ("cleared", "held"))
+    must_wait = held - cleared if show.held is None else set(show.held)
+    wrong = sorted(held ^ must_wait | (cleared & must_wait))
+    last = {row.control: row for (control, _), row in bad.items() if control in show.known}
+    counts = [json.loads((place.home.partition_dir(show.system, day) / "rows.json").read_bytes()) for day in days]
+    names = ("source_count", "accepted", "quarantined", "duplicate")
     return Found(
-        rows=(*last, *(row for row in bad if row.control != KNOWN_FAILURE)),
-        missed=tuple(missed),
+        rows=(*last.values(), *(row for (control, _), row in bad.items() if control not in show.known)),
+        missed=tuple(
+            _where(key) for key, breaches in show.expected.items() if key not in bad or bad[key].breaches != breaches
+        ),
         unexpected=(
-            *(_where(key) for key in seen if key not in planted),
+            *(_where(key) for key in bad if key not in show.expected),
             *(f"{each} {'waits' if each in held else 'went on'}" for each in wrong),
         ),
         cleared=len(cleared),
         held=len(held),
+        counts={name: sum(each[name] for each in counts) for name in names},
     )
 
 
-def _decisions(place: Workplace, days: Sequence[date], name: str) -> list[str]:
-    """Ids of the decisions that were cleared, or held, each once."""
-    files = [place.home.partition_dir(SYSTEM, day) / f"{name}_decisions.parquet" for day in days]
-    return sorted({each for file in files for each in read_frame(file)["decision_id"]})
+def _decisions(place: Workplace, system: str, days: Sequence[date], name: str) -> set[str]:
+    """Ids of the decisions that were cleared, or held."""
+    files = [place.home.partition_dir(system, day) / f"{name}_decisions.parquet" for day in days]
+    return {each for file in files for each in read_frame(file)["decision_id"]}
 
 
 _INTRODUCTION = f"""\
 gov_pipelines demo
 
-Real:      1,989 home-loan applications in Boston (Federal Reserve Bank of Boston study; Hunter and Walker 1996).
-           They are historical human decisions, standing in for the log of an AI system.
-By rule:   the data carry no dates; application i lies on day i mod {DAYS} of September 2026.
-Synthetic: products, model versions, reviews, notices and accesses are made up, with {len(PLANTED)} planted faults.
-           So are the people who sign, at made-up times, with keys of their own in this home.
+Real:      1,989 home-loan applications in Boston (Federal Reserve Bank of Boston study; Hunter and Walker 1996), and
+           5,226 decisions of the Toronto police whether to release after arrest, 1997 to 2002 (Toronto Star).
+           They are historical human decisions, standing in for the logs of AI systems.
+By rule:   the data carry no dates, or the year alone: application i lies on day i mod {loanapp.DAYS} of September 2026, arrest i
+           of a year on date i mod {arrests.DATES} of the {arrests.DATES} fifteenths that are its year's partitions.
+Synthetic: the lender's products, model versions, reviews, notices and accesses are made up, with {len(loanapp.PLANTED)} planted
+           faults. So are the people who sign, at made-up times, with keys of their own in this home.
 
-Auditing {DAYS} days, one signed snapshot each:"""
+One signed snapshot a day:"""
 
 
-def _told(place: Workplace, found: Found, report: Path, seconds: float) -> str:
+def _told(place: Workplace, found: dict[str, Found], report: Path, seconds: float) -> str:
     home = place.home.root
-    lines = ["", f"What was found in {DAYS} days ({seconds:.0f} seconds):", "", f"  {_rows(place)}", ""]
-    for row in (row for row in found.rows if row.control == KNOWN_FAILURE):
-        window = f"{row.window_start:%Y-%m-%d} to {row.partition}"
-        lines += [f"  FAILS  {row.control}: {clause_in_force(place, row.control)[1].text}", f"         {row.reason}"]
-        lines += [f"         Limit: {row.threshold}. Window: {window}. Real data.", ""]
-    what = {(each.control, each.partition): each.what for each in PLANTED}
-    lines.append(f"  Planted faults (synthetic), {len(PLANTED) - len(found.missed)} found of {len(PLANTED)}:")
-    lines += [
-        f"    {row.partition}  {row.clause:<6} {row.verdict}: {what[row.control, row.partition]}"
-        for row in found.rows
-        if (row.control, row.partition) in what
-    ]
-    lines += [f"  NOT FOUND: {each}" for each in found.missed]
-    lines += [f"  NOT EXPECTED: {each}" for each in found.unexpected[:MOST_SHOWN]]
-    more = len(found.unexpected) - MOST_SHOWN
-    lines.append(f"  and {more} more." if more > 0 else "" if found.unexpected else "  Nothing else failed.")
+    lines = ["", f"What was found ({seconds:.0f} seconds):"]
+    for show in SHOWS:
+        lines += ["", f"{show.system}", *_of_system(place, show, found[show.system])]
     cells = coverage(place)
     gaps, waived = [cell for cell in cells if cell.gap], [cell for cell in cells if cell.waiver]
     with reading(place.engine) as connection:
@@ -215,7 +219,6 @@ def _told(place: Workplace, found: Found, report: Path, seconds: float) -> str:
         known = known_findings(connection, place.roster(connection)).values()
     lines += [
         "",
-        f"  {found.cleared:,} decisions were cleared; {found.held} wait, each for a planted fault. See gov review {SYSTEM}.",
         f"  {sum(each.state == 'open' for each in known)} findings are open. See gov findings.",
         f"  {len(gaps)} of {len(cells)} clauses are gaps, {len(waived)} is waived. See gov gaps.",
         f"  {waiting} alerts wait: no channel is configured (GOV_ALERT_URLS; see docs/alerts.md).",
@@ -223,8 +226,9 @@ def _told(place: Workplace, found: Found, report: Path, seconds: float) -> str:
         "Look:",
         f"  pages           {report}",
     ]
-    for worst in found.rows[:1]:
-        lines.append(f"  failing check   make ui, then {check_url(UI, SYSTEM, worst.control, worst.partition)}")
+    for worst in found[loanapp.SYSTEM].rows[:1]:
+        url = check_url(UI, loanapp.SYSTEM, worst.control, worst.partition)
+        lines.append(f"  failing check   make ui, then {url}")
     lines += [
         "  schedule        off in the demo, whose days are past; `make ui` says so too",
         "",
@@ -236,24 +240,36 @@ def _told(place: Workplace, found: Found, report: Path, seconds: float) -> str:
     return "\n".join(lines)
 
 
+def _of_system(place: Workplace, show: Show, found: Found) -> list[str]:
+    told = "{source_count:,} in the source = {accepted:,} accepted + {quarantined} quarantined + {duplicate} duplicate"
+    lines = [f"  Rows: {told.format(**found.counts)} ({show.rows}).", ""]
+    for row in (row for row in found.rows if row.control in show.known):
+        lines += [f"  FAILS  {row.control}: {clause_in_force(place, row.control)[1].text}", f"         {row.reason}"]
+        window = f"{row.window_start:%Y-%m-%d} to {row.partition}"
+        lines.append(
+            f"         Limit: {row.threshold}. Window: {window}, the last of {len(show.known[row.control])} that fail. Real data."
+        )
+    what = {(each.control, each.partition): each.what for each in show.planted}
+    faults = [
+        f"    {row.partition}  {row.clause:<6} {row.verdict}: {what[row.control, row.partition]}"
+        for row in found.rows
+        if (row.control, row.partition) in what
+    ]
+    if what:
+        lines += ["", f"  Planted faults (synthetic), {len(faults)} found of {len(what)}:", *faults]
+    lines += ["", *(f"  NOT FOUND: {each}" for each in found.missed[:MOST_SHOWN])]
+    lines += [f"  NOT EXPECTED: {each}" for each in found.unexpected[:MOST_SHOWN]]
+    more = sum(max(0, len(each) - MOST_SHOWN) for each in (found.missed, found.unexpected))
+    lines.append(f"  and {more} more." if more else "  Nothing else failed." if found.exact else "")
+    if show.held is not None:
+        waits = f"{found.held} wait, each for a planted fault. See gov review {show.system}."
+        return [*lines, f"  {found.cleared:,} decisions were cleared; {waits}"]
+    return [*lines, "  Nothing was cleared: nobody signed the system off; it is history."]
+
+
 def _gov() -> str:
     """The command as the reader can type it here."""
     return "gov" if shutil.which("gov") else ".venv/bin/gov"
-
-
-def _rows(place: Workplace) -> str:
-    days = [FIRST_DAY + timedelta(days=offset) for offset in range(DAYS)]
-    rows = [json.loads((place.home.partition_dir(SYSTEM, day) / "rows.json").read_bytes()) for day in days]
-    total = {name: sum(row[name] for row in rows) for name in ("source_count", "accepted", "quarantined", "duplicate")}
-    return (
-        f"Rows: {total['source_count']:,} in the source = {total['accepted']:,} accepted + {total['quarantined']} quarantined "
-        f"(credit history 666 is out of its declared range) + {total['duplicate']} duplicate."
-    )
-
-
-def _plain(row: VerdictRow) -> dict[str, object]:
-    names = ("control", "verdict", "reason", "breaches", "value", "lower", "upper", "n", "threshold")
-    return {"partition": row.partition.isoformat(), **{name: getattr(row, name) for name in names}}
 
 
 def _where(key: tuple[str, date]) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 
 import polars as pl
 
+from gov_pipelines.cli.demo.show import Planted, Show
 from gov_pipelines.errors import WrongUse
 
 SYSTEM = "mortgage_underwriting"
@@ -26,23 +27,6 @@ FIRST_DAY = date(2026, 9, 1)
 DAYS = 30
 SEED = 1996
 REVIEW_ABOVE = 250_000
-
-
-@dataclass(frozen=True, slots=True)
-class Planted:
-    """One planted fault: where it lies and which control must find it.
-
-    Attributes:
-        control: the control's key.
-        partition: the day whose audit must report it.
-        breaches: decisions outside; 0 where the fault is no decision's.
-        what: the fault in words.
-    """
-
-    control: str
-    partition: date
-    breaches: int
-    what: str
 
 
 def _day(number: int) -> date:
@@ -217,3 +201,14 @@ def _insert(database: sqlite3.Connection, table: str, rows: Iterable[Sequence[An
     # SQLAlchemy's SQLite DATETIME reads and writes this form, with microseconds.
     plain = [tuple(v.isoformat(" ", "microseconds") if isinstance(v, datetime) else v for v in row) for row in rows]
     database.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(plain[0]))})", plain)  # noqa: S608  (our own table names)
+
+
+SHOW = Show(
+    system=SYSTEM,
+    url_variable="MORTGAGE_DECISIONS_URL",
+    build=build_database,
+    known={"house-fair-lending/FL-5": [_day(number) for number in range(5, DAYS + 1)]},
+    planted=PLANTED,
+    held=HELD,
+    rows="credit history 666 is out of its declared range",
+)
