@@ -19,6 +19,11 @@ URL_VARIABLE = "GOV_DAGSTER_URL"
 
 _HEADER = "# Written by gov from the project's dagster.yaml: change that one.\n"
 _SCHEME = "postgresql+psycopg2://"
+_KEPT_OPEN = {
+    "module": "gov_pipelines.pipeline.event_log",
+    "class": "OpenEventLog",
+    "config": {"base_dir": {"env": "DAGSTER_HOME"}},
+}
 _RUNS_AT_ONCE = {"sqlite": 1, "postgresql": 4}  # SQLite has one writer
 
 
@@ -61,6 +66,8 @@ def instance_settings(own: str, environ: Mapping[str, str]) -> bytes:
     back_end = "postgresql" if environ.get(URL_VARIABLE) else "sqlite"
     if back_end == "postgresql":
         settings.setdefault("storage", {"postgres": {"postgres_url": {"env": URL_VARIABLE}}})
+    elif "storage" not in settings:
+        settings.setdefault("event_log_storage", _KEPT_OPEN)
     runs = settings.setdefault("concurrency", {}).setdefault("runs", {})
     runs.setdefault("max_concurrent_runs", _RUNS_AT_ONCE[back_end])
     text.seek(0, 2)

@@ -5,10 +5,12 @@ import sys
 import pytest
 import yaml
 from bank import FIRST, Bank
+from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from gov_pipelines.definitions import load
 from gov_pipelines.errors import SourceUnreachable, WrongUse
 from gov_pipelines.pipeline import AuditHome, audit
+from gov_pipelines.pipeline.event_log import OpenEventLog
 from gov_pipelines.pipeline.instance import URL_VARIABLE, instance_settings, open_instance
 from gov_pipelines.project import Project
 
@@ -45,6 +47,35 @@ def test_what_the_project_says_stands():
     said = yaml.safe_load(instance_settings(own, {URL_VARIABLE: "postgresql://h/d"}))
     assert said["concurrency"] == {"runs": {"max_concurrent_runs": 9}, "pools": {"default_limit": 2}}
     assert said["storage"] == {"sqlite": {"base_dir": "/x"}}
+
+
+def test_a_run_is_recorded_in_the_files_that_dagster_itself_reads(bank, monkeypatch):
+    monkeypatch.delenv(URL_VARIABLE, raising=False)
+    monkeypatch.setenv("DAGSTER_HOME", "set, and set back, by this")
+    project = Project(bank.root, bank.root / ".gov")
+    home = AuditHome.of(project)
+    with open_instance(project) as instance:
+        (run,) = audit("loans", [FIRST], instance, definitions=load(project, {}, home), home=home, report=False)
+        written = [each.dagster_event_type for each in instance.all_logs(run.run_id)]
+    assert run.done
+    folder = bank.root / ".gov" / "dagster" / "history" / "runs"
+    assert {file.name for file in folder.iterdir()} == {
+        "index.db",
+        f"{run.run_id}.db",
+    }  # closed: no write-ahead log is left
+    own = SqliteEventLogStorage(str(folder))
+    assert [each.dagster_event_type for each in own.get_logs_for_run(run.run_id)] == written
+    assert len(own.all_asset_keys()) > 5
+
+
+def test_only_so_many_files_are_kept_open(tmp_path):
+    log = OpenEventLog(str(tmp_path))
+    for number in range(40):
+        assert log.get_logs_for_run(f"run-{number}") == []
+    kept = {file.name for file in tmp_path.glob("*.db-wal")}
+    assert len(kept) <= 16
+    log.dispose()
+    assert not list(tmp_path.glob("*.db-wal"))
 
 
 def test_a_run_is_recorded_on_postgresql(bank, postgres, monkeypatch):
