@@ -103,18 +103,8 @@ def simulate_command(
     total, seconds = sum(sum(each.values()) for each in counts.values()), time.monotonic() - began
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if as_json:
-        print_json(
-            {
-                "folder": folder,
-                "systems": systems,
-                "days": len(days),
-                "rows": total,
-                "faults": len(planted),
-                "seconds": round(seconds, 2),
-                "peak_memory_mb": round(memory),
-                "synthetic": NOTE,
-            }
-        )
+        said = {"folder": folder, "systems": systems, "days": len(days), "rows": total, "faults": len(planted)}
+        print_json(said | {"seconds": round(seconds, 2), "peak_memory_mb": round(memory), "synthetic": NOTE})
         return 0
     click.echo(f"{NOTE}\n{total:,} decisions of {systems} systems and {len(days)} days, {len(planted)} planted faults.")
     click.echo(f"{seconds:.1f} seconds, {total / seconds:,.0f} rows a second, {memory:,.0f} MB at most.")

@@ -10,20 +10,19 @@ from string import Template
 from typing import Any
 
 from gov_pipelines.cli.simulate.draws import ZONE
-from gov_pipelines.cli.simulate.world import KINDS, USUAL_RATIO, World
+from gov_pipelines.cli.simulate.world import HOLIDAYS, KINDS, USUAL_RATIO, World
 from gov_pipelines.policy import load_policies
 from gov_pipelines.store import write_atomic
 from gov_pipelines.validate import write_suites
 
 POLICY = "simulated-credit"
 NOTE = "Synthetic: every decision, person and read was drawn at random by gov simulate; faults were planted on purpose."
-_BASELINE = timedelta(days=28)
 
 
 def write_project(
     root: Path, world: World, systems: Iterable[str], first: date, last: date, variable: str | None
 ) -> None:
-    """Write assets/ and expectations/ with their compiled suite; the first four weeks are the baseline.
+    """Write assets/ and expectations/ with their compiled suite; the first weeks are the baseline.
 
     Args:
         root: the folder of the project.
@@ -33,14 +32,21 @@ def write_project(
         last: the last one.
         variable: names the database that holds the data; None where files of the project do.
     """
-    common = {"first": first, "until": first + _BASELINE, "ends": last + timedelta(days=1), "zone": ZONE, "note": NOTE}
+    years = range(first.year, last.year + 1)
+    days = {
+        "first": first,
+        "first_weeks": first + timedelta(weeks=4),
+        "until": first + timedelta(weeks=8),
+        "ends": last + timedelta(days=1),
+        "holidays": ", ".join(f"{day}" for day in sorted(date(each, *day) for each in years for day in HOLIDAYS)),
+    }
+    common = {**days, "zone": ZONE, "note": NOTE, "matures": world.matures}
     for system in systems:
         places = (f"path: data/{system}/*.parquet", f"path: data/{system}_reads/*.parquet")
         if variable:
             places = (f"url_env: {variable}, table: {system}, zone: UTC", f"table: {system}_reads, zone: UTC")
         own = {"system": system, "source": places[0], "reads": places[1]}
-        limits = {"matures": world.matures, "most": round(3 * world.rows)}
-        _write(root / "assets" / system / "defs.yaml", "system.yaml", **common, **own, **limits)
+        _write(root / "assets" / system / "defs.yaml", "system.yaml", **common, **own)
     folder = root / "expectations"
     _write(folder / f"{POLICY}.yaml", "policy.yaml", **common)
     write_suites(load_policies(folder)[0], folder / "suites")

@@ -100,9 +100,10 @@ def _postgres(url: str) -> Iterator[Put]:
 
 
 def _create(table: str, frame: pl.DataFrame, types: dict[type[pl.DataType], str]) -> str:
+    """A table like a frame, its first column the key unless that is its moment, with an index of the moments."""
     plain = {pl.Float64: "double precision", pl.Int64: "bigint"}
-    columns = ", ".join(f"{name} {(types | plain).get(type(dtype), 'text')}" for name, dtype in frame.schema.items())
-    moment = frame.columns[0] if "read_at" in frame.columns else "decided_on"
-    key = ", PRIMARY KEY (application_id)" if moment == "decided_on" else ""
+    columns = [f"{name} {(types | plain).get(type(dtype), 'text')}" for name, dtype in frame.schema.items()]
+    moment = frame.select(pl.selectors.datetime()).columns[0]
+    columns += [f"PRIMARY KEY ({frame.columns[0]})"] * (frame.columns[0] != moment)
     index = f"CREATE INDEX {table}_by_time ON {table} ({moment});"
-    return f"DROP TABLE IF EXISTS {table}; CREATE TABLE {table} ({columns}{key}); {index}"
+    return f"DROP TABLE IF EXISTS {table}; CREATE TABLE {table} ({', '.join(columns)}); {index}"

@@ -54,7 +54,7 @@ KINDS = {
     "protected_read": Kind(1, "S-4", "the model's role reads race"),
     "new_principal": Kind(1, "S-5", "the principal contractor-7, never seen before, reads each day"),
     "night_export": Kind(40, "S-5", "analyst-1 reads {value} days' rows at three in the night", once=True),
-    "slow_creep": Kind(0.02, "S-5", "analyst-2 reads a share of {value} more rows than the day before, every day"),
+    "slow_creep": Kind(0.02, "S-11", "analyst-2 reads a share of {value} more rows than the day before, every day"),
 }
 
 
