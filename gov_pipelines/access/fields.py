@@ -76,8 +76,8 @@ def tables_of(declaration: SystemDeclaration) -> list[str]:
 
 
 def _joined(declaration: SystemDeclaration) -> list[Joined]:
-    joined = [*declaration.protected_attributes.values(), *([declaration.reviews] if declaration.reviews else [])]
-    return [one for one in joined if one.url_env in {None, declaration.source.url_env}]  # not of another database
+    joined: list[Joined | None] = [*declaration.protected_attributes.values(), declaration.reviews, declaration.label]
+    return [one for one in joined if one and one.url_env in {None, declaration.source.url_env}]  # of no other database
 
 
 def _canonical(declaration: SystemDeclaration) -> set[str]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from gov_pipelines.decisions.apart import with_attributes_apart
 from gov_pipelines.decisions.casts import as_integer, as_moment, as_text
 from gov_pipelines.decisions.digest import frame_digest
-from gov_pipelines.decisions.extract import Extract, RowAccounting, digests_now, elsewhere, read_partition
+from gov_pipelines.decisions.extract import (
+    Extract,
+    RowAccounting,
+    digests_now,
+    elsewhere,
+    read_partition,
+    touched_since,
+)
 from gov_pipelines.decisions.judge import (
     Judged,
     decision_measurements,
@@ -21,5 +28,5 @@ from gov_pipelines.decisions.places import Columns, During, Place, open_sources
 __all__ = [
     "CHANGE_SCHEMA", "Canonical", "Columns", "During", "Extract", "Judged", "Kept", "Past", "Place", "RowAccounting",
     "as_integer", "as_moment", "as_text", "decision_measurements", "digests_now", "elsewhere", "frame_digest", "judge_decisions", "judged_controls",
-    "open_sources", "read_partition", "read_past", "verdicts_under", "with_attributes_apart",
+    "open_sources", "read_partition", "read_past", "touched_since", "verdicts_under", "with_attributes_apart",
 ]  # fmt: skip

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import polars as pl
 
-from gov_pipelines.decisions.joins import attributes, join_attributes, join_reviews, wanted
+from gov_pipelines.decisions.joins import attributes, join_attributes, join_later, wanted
 from gov_pipelines.decisions.log import Canonical, source_columns
 from gov_pipelines.decisions.merging import CHANGE_SCHEMA, KEY, Kept, among, apart, changes, hangs_together, keyed
-from gov_pipelines.decisions.places import During, open_sources
+from gov_pipelines.decisions.places import During, Place, Touched, open_sources
 from gov_pipelines.decisions.reading import InputDigest, Reading
 from gov_pipelines.policy import Partition, SystemDeclaration, partition_of
 
@@ -140,7 +140,7 @@ def _during(declaration: SystemDeclaration, partition: Partition) -> During:
 def _read(reading: Reading, as_of: datetime | None) -> tuple[Canonical, int, tuple[str, ...]]:
     parts, undated = reading.decisions()
     joined = join_attributes(parts.log, reading)
-    reviews = join_reviews(joined.log, reading, as_of=as_of)
+    reviews = join_later(joined.log, reading, as_of=as_of)
     for each in attributes(reading.declaration, reading.declaration.attributes_apart):
         reading.look_at(each)
     return replace(parts, log=reviews.log), undated, (*joined.notes, *reviews.notes)
@@ -177,6 +177,24 @@ def digests_now(
     with open_sources(declaration.source, project=project, environ=environ) as sources:
         places = Reading(sources, declaration, spans[0]).digests([*wanted(declaration), *kept_out], spans)
     return [[[each.rows, each.value] for each in one] for one in zip(*places, strict=True)]
+
+
+def touched_since(
+    declaration: SystemDeclaration, since: str | None, until: Partition, *, project: Path, environ: Mapping[str, str]
+) -> Touched:
+    """When decisions of the partitions before one were made that were written since a value of the declared cursor.
+
+    Raises:
+        WrongUse: as `read_partition`.
+        SourceUnreachable: as `read_partition`.
+    """
+    source, place = declaration.source, Place.of(declaration.source)
+    assert source.cursor is not None and place is not None  # noqa: PT018  (as the caller and the declaration see to)
+    first = datetime.combine(declaration.starts, time(), UTC) - timedelta(days=1)
+    during = replace(_during(declaration, until), start=first, end=declaration.calendar.span(until)[0])
+    overlap = timedelta(**{source.overlap.unit: source.overlap.count})
+    with open_sources(source, project=project, environ=environ) as sources:
+        return sources.touched(place, source.cursor, since, during, overlap)
 
 
 def elsewhere(home_logs: Iterable[Path], ids: pl.Series) -> dict[date, int]:

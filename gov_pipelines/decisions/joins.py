@@ -1,4 +1,4 @@
-"""Protected attributes and reviews, brought to their decisions from other tables or files."""
+"""Protected attributes, reviews and labels, brought to their decisions from other tables or files."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from gov_pipelines.decisions.places import Place
 from gov_pipelines.decisions.reading import Belonging, Reading, Wanted
 from gov_pipelines.policy import SystemDeclaration, log_schema
 
+_CATEGORIES = ("review_outcome", "label")
+
 
 @dataclass(frozen=True, slots=True)
 class Joined:
@@ -26,7 +28,8 @@ class Joined:
 
 def wanted(declaration: SystemDeclaration) -> list[Wanted]:
     """Everything that is joined to decisions, in the order in which it is."""
-    return [*attributes(declaration, declaration.attributes_in_log), *_reviews(declaration)]
+    kept = attributes(declaration, declaration.attributes_in_log)
+    return [*kept, *_reviews(declaration), *_labels(declaration)]
 
 
 def attributes(declaration: SystemDeclaration, names: Iterable[str]) -> list[Wanted]:
@@ -45,6 +48,14 @@ def _reviews(declaration: SystemDeclaration) -> list[Wanted]:
         return []
     optional = frozenset(REVIEW) - reviews.columns.keys() - {"reviewed_at"}
     return [Wanted(place, reviews.key, {name: reviews.columns.get(name, name) for name in REVIEW}, optional)]
+
+
+def _labels(declaration: SystemDeclaration) -> list[Wanted]:
+    label, place = declaration.label, Place.of(declaration.label)
+    if label is None or place is None:
+        return []
+    columns = {"label": label.column, "label_at": label.at or "label_at"}
+    return [Wanted(place, label.key, columns, frozenset() if label.at else frozenset({"label_at"}))]
 
 
 def join_attributes(log: pl.DataFrame, reading: Reading) -> Joined:
@@ -81,35 +92,40 @@ def values_of(wanted: Wanted, rows: pl.DataFrame, declaration: SystemDeclaration
     return single, notes
 
 
-def join_reviews(log: pl.DataFrame, reading: Reading, *, as_of: datetime | None = None) -> Joined:
-    """Bring the last review (by `reviewed_at`) to each decision; reviews after `as_of` have not happened yet."""
+def join_later(log: pl.DataFrame, reading: Reading, *, as_of: datetime | None = None) -> Joined:
+    """Bring to each decision its last review (by `reviewed_at`) and label (by `label_at`), if they lie elsewhere.
+
+    What is dated after `as_of` has not happened yet.
+    """
     joined = Joined(log)
-    for each in _reviews(reading.declaration):
-        joined = _join_reviews(joined, each, reading, as_of)
+    for moment, places in (("reviewed_at", _reviews(reading.declaration)), ("label_at", _labels(reading.declaration))):
+        for each in places:
+            joined = _join_last(joined, each, reading, as_of, moment)
     return joined
 
 
-def _join_reviews(joined: Joined, wanted: Wanted, reading: Reading, as_of: datetime | None) -> Joined:
-    found, source = reading.belonging(joined.log, wanted), wanted.columns
-    rows, zone = found.rows, reading.during.zone
-    readers = {"reviewed_at": lambda value, dtype: as_moment(value, dtype, zone), "review_outcome": as_category}
-    typed = rows.select(
+def _join_last(joined: Joined, wanted: Wanted, reading: Reading, as_of: datetime | None, moment: str) -> Joined:
+    found, zone = reading.belonging(joined.log, wanted), reading.during.zone
+    there = {name: source for name, source in wanted.columns.items() if source in found.rows.columns}
+    readers = {moment: lambda value, dtype: as_moment(value, dtype, zone), **dict.fromkeys(_CATEGORIES, as_category)}
+    typed = found.rows.select(
         KEY,
         **{
-            name: readers.get(name, as_text)(pl.col(column), rows.schema[column])
-            for name, column in source.items()
-            if column in rows.columns
+            name: readers.get(name, as_text)(pl.col(source), found.rows.schema[source])
+            for name, source in there.items()
         },
     )
-    unreadable = rows[source["reviewed_at"]].is_not_null() & typed["reviewed_at"].is_null()
-    later = pl.lit(value=False) if as_of is None else pl.col("reviewed_at") > as_of
-    # A later audit sees more of them, though nothing has changed at the source.
-    reading.look_again(typed.filter(later.fill_null(value=False) | unreadable))
-    typed = typed.filter(~later.fill_null(value=False))
-    order = ["reviewed_at", *(name for name in typed.columns if name not in {KEY, "reviewed_at"})]
+    notes = []
+    if moment in there:
+        unreadable = found.rows[there[moment]].is_not_null() & typed[moment].is_null()
+        later = pl.lit(value=False) if as_of is None else (pl.col(moment) > as_of).fill_null(value=False)
+        # A later audit sees more of them, though nothing has changed at the source.
+        reading.look_again(typed.filter(later | unreadable))
+        typed = typed.filter(~later)
+        if count := unreadable.sum():
+            notes = [f"{count} rows of {wanted.place.name} have no readable `{there[moment]}`"]
+    order = sorted(typed.columns, key=lambda name: (name == KEY, name != moment))
     last = typed.sort(order, nulls_last=False).unique(KEY, keep="last", maintain_order=True)
-    count = unreadable.sum()
-    notes = [f"{count} reviews in {wanted.place.name} have no readable time"] if count else []
     return _with(joined, reading, found, last, notes)
 
 

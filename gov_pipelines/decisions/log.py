@@ -15,6 +15,7 @@ from gov_pipelines.policy import CANONICAL, SystemDeclaration, log_schema
 
 QUARANTINE_SCHEMA = {"source_row": pl.String(), "reason": pl.String(), "decision_id": pl.String()}
 REVIEW = ("reviewer", "reviewer_role", "reviewed_at", "review_outcome")
+LABEL = ("label", "label_at")
 _REQUIRED = ("decision_id", "decided_at", "decision")
 # Canonical texts with a small set of values, where 1, 1.0 and "1" mean the same.
 _CATEGORIES = frozenset({"decision", "proposed_decision", "review_outcome", "label"})
@@ -40,6 +41,8 @@ def source_columns(declaration: SystemDeclaration) -> list[SourceColumn]:
     elsewhere = {name for name, attribute in declaration.protected_attributes.items() if Place.of(attribute)}
     if Place.of(declaration.reviews):
         elsewhere |= set(REVIEW)
+    if Place.of(declaration.label):
+        elsewhere |= set(LABEL)
     return [
         SourceColumn(name, *_source_of(declaration, name)) for name in log_schema(declaration) if name not in elsewhere
     ]
@@ -51,6 +54,8 @@ def _source_of(declaration: SystemDeclaration, name: str) -> tuple[str, bool]:
         return attribute.column or declaration.columns.get(name, name), True
     if name == "label" and declaration.label is not None:
         return declaration.columns.get(name, declaration.label.column), True
+    if name == "label_at" and declaration.label is not None and declaration.label.at:
+        return declaration.label.at, True
     required = name in declaration.columns or name not in CANONICAL or name in _REQUIRED
     return declaration.columns.get(name, name), required
 

@@ -60,7 +60,10 @@ def _joined(declaration: SystemDeclaration) -> dict[str, str]:
     attributes = declaration.protected_attributes
     kept = {name: each.column or name for name, each in attributes.items() if Place.of(each)}
     reviews = declaration.reviews
-    return kept | ({name: reviews.columns.get(name, name) for name in REVIEW} if reviews and Place.of(reviews) else {})
+    if reviews and Place.of(reviews):
+        kept |= {name: reviews.columns.get(name, name) for name in REVIEW}
+    label = declaration.label
+    return kept | ({"label": label.column, "label_at": label.at or "label_at"} if label and Place.of(label) else {})
 
 
 def _within_file(declaration: SystemDeclaration, there: dict[str, str]) -> SystemDeclaration:
@@ -70,6 +73,8 @@ def _within_file(declaration: SystemDeclaration, there: dict[str, str]) -> Syste
         for name, each in declaration.protected_attributes.items()
     }
     changes: dict[str, object] = {"protected_attributes": attributes}
+    if "label" in there and declaration.label:
+        changes["label"] = declaration.label.model_copy(update={"url_env": None, "table": None, "path": None})
     if "reviewed_at" in there:
         reviews = {name: source for name, source in there.items() if name in REVIEW}
         changes |= {"reviews": None, "columns": {**declaration.columns, **reviews}}

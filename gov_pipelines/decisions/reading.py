@@ -118,6 +118,8 @@ class Reading:
     def reconciled(self) -> tuple[int, tuple[str, ...]]:
         """How many rows the source itself counts, and what is missing in its numbering of rows, in words."""
         place, number = self._main[0], self.declaration.columns.get("source_seq", "source_seq")
+        if cursor := self.declaration.source.cursor:  # a wrong one is told here: look-backs are silent
+            self.sources.read(place, Columns([cursor]), ids=Keys(self.id_column, pl.Series(dtype=pl.String)))
         gaps = str(self.sources.gaps(place, number, self.during) or "")
         return self.sources.count(place, self.during), (f"{number} misses {gaps}",) if gaps else ()
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from gov_pipelines.decisions import digests_now
+from gov_pipelines.decisions import digests_now, touched_since
 from gov_pipelines.errors import GovError
 from gov_pipelines.people import later
 from gov_pipelines.policy import Partition, SystemDeclaration
-from gov_pipelines.store import Home
+from gov_pipelines.store import Home, write_atomic
 
 
 def changed_since_audited(
@@ -19,21 +20,45 @@ def changed_since_audited(
 ) -> list[Partition]:
     """The audited partitions to compare with the source whose digests are others now, those that lost rows first.
 
-    Looked at are those of the declared look-back before a partition, and those whose labels matured within it. A source
+    Looked at are those of the declared look-back before a partition, those whose labels matured within it, and, where the
+    source has a cursor, any that it was written to since the last time. A source
     that does not answer says nothing: its own night tells that, and the next look-back looks at all of them again.
     """
     audited = home.audited(declaration.system, "rows.json")
-    mine = filter(declaration.calendar.has, audited)
-    partitions = [each for each in mine if each < before and _looked_at(declaration, each, before)]
+    known = [each for each in audited if declaration.calendar.has(each)]
+    mine = [each for each in known if each < before]
     try:
+        written = _written_to(home, declaration, known, before, project, environ)
+        partitions = [each for each in mine if each in written or _looked_at(declaration, each, before)]
         now = digests_now(declaration, partitions, project=project, environ=environ)
     except GovError:
         return []
     was = [json.loads(audited[each].read_bytes()).get("digests", []) for each in partitions]
-    rows = [[sum(count for count, _ in each) for each in side] for side in (was, now)]
+    rows = [[sum(int(count) for count, _ in each) for each in side] for side in (was, now)]
     grown = {each: after - before for each, before, after in zip(partitions, *rows, strict=True)}
     differ = [each for each, then, today in zip(partitions, was, now, strict=True) if then != today]
     return sorted(differ, key=grown.__getitem__)
+
+
+def _written_to(
+    home: Home,
+    declaration: SystemDeclaration,
+    partitions: Sequence[Partition],
+    before: Partition,
+    project: Path,
+    environ: Mapping[str, str],
+) -> set[Partition]:
+    """The partitions that hold rows written since the cursor of the last look-back, less the overlap."""
+    if declaration.source.cursor is None:
+        return set()
+    file = home.root / "artifacts" / declaration.system / "cursor.json"
+    since = json.loads(file.read_bytes()).get(declaration.source.cursor) if file.is_file() else None
+    touched = touched_since(declaration, since, before, project=project, environ=environ)
+    if before >= max(partitions, default=before):  # an older night does not look at what was written after it
+        write_atomic(file, json.dumps({declaration.source.cursor: touched.newest}).encode())
+    spans = {each: declaration.calendar.span(each) for each in partitions}
+    at = touched.moments
+    return {each for each, (start, end) in spans.items() if bisect_left(at, start) < bisect_left(at, end)}
 
 
 def _looked_at(declaration: SystemDeclaration, partition: Partition, before: Partition) -> bool:

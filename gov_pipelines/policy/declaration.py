@@ -93,6 +93,8 @@ class Source(Strict):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Source:
+        if self.overlap.unit not in {"hours", "days"}:
+            raise ValueError(f"`overlap` is {self.overlap}; write a count of hours or days")
         database, files = (self.url_env, self.table), self.path
         if files is None and None in database:
             raise ValueError(
@@ -249,10 +251,14 @@ class Intake(Strict):
     database_url_env: str | None = None
 
 
-class Label(Strict):
-    """The outcome that matures later."""
+class Label(Joined):
+    """The outcome that matures later: a column of the decisions, or joined by `key` where a table or path is named.
+
+    `at` is the column of the moment it became known; of several rows of one key the last one known by then counts.
+    """
 
     column: str = Field(examples=["repaid"])
+    at: str | None = None
     positive: bool | int | str = Field(examples=["true"])
     matures_after: DurationField = Field(examples=["540 days"])
 

@@ -218,3 +218,12 @@ def test_missing_numbers_of_a_sequence_are_counted(declare, server, duck, tmp_pa
         assert later.gaps == ("seq misses 27 numbers within the partition",)
         assert not read_partition(declaration, date(2026, 9, 7), project=tmp_path, environ=environ).gaps
     assert not read_partition(declare(source=source), DAY, project=tmp_path, environ={}).gaps
+
+
+def test_a_cursor_that_is_not_there_is_told_by_the_first_night(declare, server, tmp_path):
+    make = "CREATE TABLE log (id text, decided_on timestamp, action text, sex text, updated_at timestamp)"
+    environ = server(*CLEAN, make)
+    source = {"url_env": "LOG_URL", "table": "log", "cursor": "updated"}
+    with pytest.raises(WrongUse, match=r"`updated`: Did you mean `updated_at`\?"):
+        read_partition(declare(source=source), DAY, project=tmp_path, environ=environ)
+    assert read_partition(declare(source=source | {"cursor": "updated_at"}), DAY, project=tmp_path, environ=environ)

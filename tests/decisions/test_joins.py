@@ -74,7 +74,7 @@ def test_the_last_review_that_has_happened_counts(declare, database, tmp_path, a
     assert extract.log.height == 5
     assert extract.log.select("reviewer", "reviewer_role").row(0) == expected
     assert extract.log["reviewed_at"][1] is None
-    assert extract.notes[-1] == "1 reviews in reviews have no readable time"
+    assert extract.notes[-1] == "1 rows of reviews have no readable `at`"
 
 
 def test_ids_of_another_type_are_the_same_ids(declare, database, tmp_path):
@@ -93,3 +93,39 @@ def test_empty_files_beside_the_decisions_join_nothing(declare, tmp_path, header
     declaration = declare(source={"path": "a.csv"}, protected_attributes={"sex": people}, reviews=reviews)
     log = read_partition(declaration, date(2026, 9, 8), project=tmp_path, environ={}).log
     assert log.select("sex", "reviewer").rows() == [(None, None)]
+
+
+LABELS = {
+    "table": "outcomes",
+    "key": "id",
+    "column": "repaid",
+    "at": "known",
+    "positive": True,
+    "matures_after": "7 days",
+}
+
+
+def test_the_last_label_known_by_then_comes_from_another_database(declare, database, tmp_path):
+    environ = database(SCRIPT, decisions=DECISIONS) | {"OUTCOMES_URL": "sqlite:///outcomes.db"}
+    outcomes = [(1, "no", "2026-09-20 10:00:00"), (1, "yes", "2026-09-22 10:00:00"), (2, "no", None), (9, "no", None)]
+    database("CREATE TABLE outcomes (id TEXT, repaid TEXT, known DATETIME);", name="outcomes.db", outcomes=outcomes)
+    declaration = declare(protected_attributes={"sex": {"table": "people", "key": "id", "column": "gender"}},
+                          label=LABELS | {"url_env": "OUTCOMES_URL"})  # fmt: skip
+    for as_of, first in (
+        (datetime(2026, 9, 15, tzinfo=UTC), None),
+        (datetime(2026, 9, 21, tzinfo=UTC), "no"),
+        (None, "yes"),
+    ):
+        log = read(declaration, tmp_path, environ, as_of=as_of).log
+        assert log["label"].to_list() == [first, "no", None, None, None]
+        assert (log["label_at"][0] is None) == (first is None)
+
+
+def test_a_label_without_a_moment_is_a_column_of_another_table(declare, database, tmp_path):
+    script = SCRIPT + "CREATE TABLE outcomes (id INTEGER, repaid INTEGER);"
+    environ = database(script, decisions=DECISIONS, outcomes=[(1, 1), (2, 0)])
+    label = {name: value for name, value in LABELS.items() if name != "at"}
+    declaration = declare(
+        protected_attributes={"sex": {"table": "people", "key": "id", "column": "gender"}}, label=label
+    )
+    assert read(declaration, tmp_path, environ).log["label"].to_list() == ["1", "0", None, None, None]

@@ -384,3 +384,27 @@ def test_a_second_reading_that_is_killed_is_finished_by_the_next_night(
     lender.audit(0, lender.night(1).as_of)
     assert lender.ends() == expected
     assert lender.touched(1) == []
+
+
+def test_a_cursor_finds_what_was_written_beyond_the_look_back(lender):
+    file = lender.folder / "assets" / "loans" / "defs.yaml"
+    short = DEFS.replace("  policies:", "  look_back: 2 days\n  policies:").replace(
+        "  label: {column: repaid, positive: 1, matures_after: 7 days}\n", ""
+    )
+    file.write_text(short)
+    for number in range(6):
+        lender.decide(number)
+    lender.write("ALTER TABLE decisions ADD COLUMN written DATETIME; UPDATE decisions SET written = at")
+    for number in range(6):
+        lender.audit(number)
+    lender.write("UPDATE decisions SET amount = 7, written = '2026-09-06 12:00:00' WHERE id = 'L00-03'")
+    assert lender.touched(5) == []
+    file.write_text(short.replace("table: decisions}", "table: decisions, cursor: written}"))
+    assert lender.touched(5) == [0]  # without a cursor of before it looks at everything
+    lender.audit(0)
+    assert lender.touched(5) == []
+    lender.write("UPDATE decisions SET amount = 9, written = '2026-09-06 15:00:00' WHERE id = 'L01-03'")
+    assert lender.touched(2) == [1]  # an older night leaves the cursor to the newest
+    assert lender.touched(5) == [1]
+    lender.write("UPDATE decisions SET amount = 8 WHERE id = 'L02-03'")
+    assert lender.touched(5) == [1]  # what does not raise the cursor is found in the look-back alone
