@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo  ## audit the Boston Fed mortgage decisions and print what was found
+demo: $(VENV)/.demo  ## audit mortgage and release decisions, real ones, and print what was found
 	$(BIN)/gov demo
 
 tour: $(VENV)/.demo  ## walk from a clause to a proof, and tamper with it
@@ -48,6 +48,9 @@ bench: $(VENV)/.bench  ## twelve rules over ten million decisions, beside Great 
 	$(BIN)/python -m benchmarks.judging
 	$(BIN)/python -m benchmarks.many
 
+year: $(VENV)/.dev  ## slow: a simulated year of twenty systems: pages for nothing, nights until a planted fault
+	$(BIN)/python -W ignore -m benchmarks.year
+
 constraints: ## pin every dependency anew, without URLs
 	rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins
 	$(VENV)-pins/bin/python -m pip install --quiet --upgrade "pip>=25.1"
@@ -74,4 +77,4 @@ $(VENV)/.bench: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -c constraints.txt -e . --group bench
 	@touch $@
 
-.PHONY: help demo tour ui test served fuzz faults lint types imports bench constraints clean
+.PHONY: help demo tour ui test served fuzz faults lint types imports bench year constraints clean
