@@ -77,7 +77,7 @@ def test_findings_obligations_and_a_waiver(demo_home, store):
     policies = open_books(Project(ROOT, demo_home)).policies
     with reading(store) as connection:
         roster = roster_of(connection, authority)
-        found = {each.control: each for each in known_findings(connection, roster).values()}
+        found = {each.control: each for each in known_findings(connection, roster, SYSTEM).values()}
         owed = {each.person: each.state for each in known_obligations(connection, roster, policies, datetime.now(UTC))}
         waivers = known_waivers(connection, roster, policies)
         assert refused_acts(connection, roster) == []
