@@ -230,8 +230,9 @@ def _written(column: sa.Column[Any]) -> sa.ColumnElement[str]:
 
 
 def _one_of(column: sa.Column[Any], values: pl.Series) -> Clause:
-    if isinstance(column.type, sa.Integer):  # as numbers, so that an index serves; other texts are no such number
-        return column.in_(values.cast(pl.Int64, strict=False).drop_nulls().to_list())
+    numbers = values.cast(pl.Int64, strict=False)
+    if isinstance(column.type, sa.Integer) and not numbers.null_count():  # as numbers, so that an index serves
+        return column.in_(numbers.to_list())
     return (column if isinstance(column.type, sa.String) else sa.cast(column, sa.String)).in_(values.to_list())
 
 
