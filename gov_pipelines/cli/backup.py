@@ -20,8 +20,7 @@ from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import read_package
 from gov_pipelines.evidence.verify import verify
-from gov_pipelines.store import Home
-from gov_pipelines.store.backup import dump_store, dumped, load_store
+from gov_pipelines.store import Home, dump_store, dumped, load_store
 
 _STORE, _MANIFEST = "store.jsonl", "backup.json"
 _PRIVATE_KEY = "keys/signing.pem"

@@ -27,8 +27,7 @@ from gov_pipelines.pipeline import AuditHome
 from gov_pipelines.pipeline.health import Finding, State, daemons, instigators, stuck_runs, windows
 from gov_pipelines.pipeline.instance import open_instance
 from gov_pipelines.policy import SystemDeclaration, lint
-from gov_pipelines.store import last_snapshot, pending, reading
-from gov_pipelines.store.engine import server_clock
+from gov_pipelines.store import last_snapshot, pending, reading, server_clock
 
 _SECONDS = 30
 _CONNECT_SECONDS = 5

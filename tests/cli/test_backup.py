@@ -39,6 +39,19 @@ def run(*arguments):
     return ended.value.code or 0
 
 
+@pytest.fixture(scope="module")
+def good_backup(tmp_path_factory):
+    """A backup to copy and to break."""
+    folder = tmp_path_factory.mktemp("good")
+    bank = Bank(folder / "bank").audit()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(bank.root)
+        patch.setenv("GOV_HOME", str(bank.root / ".gov"))
+        patch.delenv("GOV_STORE_URL", raising=False)
+        assert run("backup", folder / "copy") == 0
+    return folder / "copy"
+
+
 @contextmanager
 def opened(url):
     engine = open_store(url)
@@ -137,8 +150,8 @@ def _sha(path):
         (lambda copy: (copy / "backup.json").unlink(), 2, "never finished"),
     ],
 )  # fmt: skip
-def test_a_backup_that_was_touched_is_refused(bank, tmp_path, capsys, change, code, words):
-    assert run("backup", tmp_path / "copy") == 0
+def test_a_backup_that_was_touched_is_refused(good_backup, tmp_path, capsys, change, code, words):
+    shutil.copytree(good_backup, tmp_path / "copy")
     change(tmp_path / "copy")
     assert run("restore", tmp_path / "copy", "--to", tmp_path / "home") == code
     assert words in capsys.readouterr().err

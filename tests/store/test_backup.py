@@ -10,8 +10,7 @@ from earlier import assert_intact, make_old, shape
 from stored import alert
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.store import enqueue, open_store, pending, reading
-from gov_pipelines.store.backup import dump_store, load_store
+from gov_pipelines.store import dump_store, enqueue, load_store, open_store, pending, reading
 from gov_pipelines.store.tables import SCHEMA_VERSION, metadata
 
 
