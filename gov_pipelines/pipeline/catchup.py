@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from gov_pipelines.errors import ConfigurationError, GovError
+from gov_pipelines.pipeline.assets import AS_OF
 from gov_pipelines.pipeline.graph import SystemGraph, read_graph
 from gov_pipelines.pipeline.home import AuditHome, audited_systems
 from gov_pipelines.pipeline.names import AUDITS
@@ -115,7 +116,7 @@ def catch_up(jobs: Iterable[Any]) -> dg.SensorDefinition:
         jobs=list(audits.values()) or None,
         minimum_interval_seconds=300,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Ends runs that died without a word, and asks for windows nobody audited: after an outage, oldest first.",
+        description="Ends runs that died without a word; asks for windows nobody audited, and for those their source has changed.",
     )
     def tick(context: dg.SensorEvaluationContext, audit: AuditHome) -> Iterator[dg.RunRequest | dg.SkipReason]:
         now = datetime.now(UTC)
@@ -131,6 +132,9 @@ def catch_up(jobs: Iterable[Any]) -> dg.SensorDefinition:
 
 
 def _requests(job: str, audit: AuditHome, now: datetime) -> Iterator[dg.RunRequest]:
+    from gov_pipelines.pipeline.lookback import noted  # noqa: PLC0415  (not needed to load definitions)
+    from gov_pipelines.store import Home  # noqa: PLC0415  (as above)
+
     system = job.removeprefix(AUDITS)
     try:
         graph = read_graph(audit.place.declaration_file(system), audit.place.expectations)
@@ -143,3 +147,7 @@ def _requests(job: str, audit: AuditHome, now: datetime) -> Iterator[dg.RunReque
         once = f"{now:%Y-%m-%d}" if answers else f"{now:%Y-%m-%dT%H}"
         key = partition_key(window)
         yield dg.RunRequest(run_key=f"{system}|{key}|{once}", job_name=job, partition_key=key)
+    for before, as_of, again in filter(None, [noted(Home(Path(audit.home)), system)]):
+        for key in map(partition_key, again):
+            name = f"{system}|{key}|changed before {partition_key(before)}"
+            yield dg.RunRequest(run_key=name, job_name=job, partition_key=key, tags={AS_OF: as_of.isoformat()})

@@ -20,6 +20,7 @@ from gov_pipelines.evidence import LEAVES, PublicKey, load_trust, read_package, 
 from gov_pipelines.evidence.keys import PUBLIC_KEY
 from gov_pipelines.people import Requirement, Snapshot, acts_of, gate, known_waivers, roster_of, signatures
 from gov_pipelines.pipeline.holds import Clearing, Day, People, Statement, clearing
+from gov_pipelines.pipeline.lookback import look_back
 from gov_pipelines.pipeline.night import Answer, Night, StepResult
 from gov_pipelines.pipeline.signing import decision_leaves
 from gov_pipelines.pipeline.verdicts import policies_in_force
@@ -49,7 +50,8 @@ def clear(night: Night) -> StepResult:
 
 
 def tell_held(night: Night) -> StepResult:
-    """`held_decisions`: what waits, as `cleared_decisions` left it."""
+    """`held_decisions`: what waits, as `cleared_decisions` left it. Last of a night's steps: what changed before is noted."""
+    look_back(night)
     return StepResult(_held(read_frame(night.folder / HELD)))
 
 

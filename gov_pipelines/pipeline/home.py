@@ -101,13 +101,21 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
         )
 
     def overdue(self, graph: SystemGraph, *, before: Partition, as_of: datetime) -> list[Partition]:
-        """The audited partitions before one that must be audited again; as `pipeline.overdue.overdue`."""
+        """The audited partitions before one that must be judged again; as `pipeline.overdue.overdue`. No source is asked."""
         from gov_pipelines.pipeline.overdue import overdue  # noqa: PLC0415  (as above)
         from gov_pipelines.store import Home  # noqa: PLC0415  (as above)
 
+        return list(overdue(Home(Path(self.home)), graph.declaration, graph.policies, before=before, as_of=as_of))
+
+    def changed(self, graph: SystemGraph, *, before: Partition) -> list[Partition]:
+        """The audited partitions before one that the source has changed: as its own run noted, or else as the source says."""
+        from gov_pipelines.pipeline.lookback import changed_since_audited, noted  # noqa: PLC0415  (as above)
+        from gov_pipelines.store import Home  # noqa: PLC0415  (as above)
+
         files, project = Home(Path(self.home)), Path(self.project)
-        declared = (files, graph.declaration, graph.policies)
-        return list(overdue(*declared, before=before, as_of=as_of, project=project, environ=os.environ))
+        if (note := noted(files, graph.system)) and note[0] == before:
+            return note[2]
+        return changed_since_audited(files, graph.declaration, before=before, project=project, environ=os.environ)
 
     def store(self) -> Engine:
         """The store: verdicts, snapshots, the outbox of alerts."""

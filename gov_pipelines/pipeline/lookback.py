@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gov_pipelines.decisions import digests_now, touched_since
 from gov_pipelines.errors import GovError
 from gov_pipelines.people import later
-from gov_pipelines.policy import Partition, SystemDeclaration
+from gov_pipelines.policy import Partition, SystemDeclaration, partition_key, partition_of
 from gov_pipelines.store import Home, write_atomic
+
+if TYPE_CHECKING:
+    from gov_pipelines.pipeline.night import Night
 
 
 def changed_since_audited(
@@ -66,3 +70,36 @@ def _looked_at(declaration: SystemDeclaration, partition: Partition, before: Par
     day, today = calendar.day(partition), calendar.day(before) + timedelta(days=1)
     first = today - timedelta(days=declaration.look_back.count)
     return first <= day or (label is not None and first <= later(day, label.matures_after) <= today)
+
+
+def look_back(night: Night) -> None:
+    """Leave a note of what must be audited again, where the night's partition is the newest and the last of its local day.
+
+    It is done in the run, which may take its time: a schedule or a sensor must answer within a minute.
+    """
+    calendar, partition = night.declaration.calendar, night.partition
+    ends_the_day = calendar.day(calendar.span(partition)[1]) != calendar.day(partition)
+    if partition == calendar.newest(datetime.now(UTC)) and ends_the_day:
+        again = changed_since_audited(
+            night.home, night.declaration, before=partition, project=night.project, environ=night.environ
+        )
+        note = {
+            "before": partition_key(partition),
+            "as_of": night.as_of.isoformat(),
+            "again": [*map(partition_key, again)],
+        }
+        write_atomic(_note(night.home, night.system), json.dumps(note).encode())
+
+
+def noted(home: Home, system: str) -> tuple[Partition, datetime, list[Partition]] | None:
+    """The newest look-back: before which partition, as of when, and what must be audited again; None before the first."""
+    file = _note(home, system)
+    if not file.is_file():
+        return None
+    note = json.loads(file.read_bytes())
+    again = [partition_of(key) for key in note["again"]]
+    return partition_of(note["before"]), datetime.fromisoformat(note["as_of"]), again
+
+
+def _note(home: Home, system: str) -> Path:
+    return home.root / "artifacts" / system / "look_back.json"

@@ -1,16 +1,15 @@
-"""Days to audit again, as a new revision: the source, the policies or the clock say something else of them now."""
+"""Days to audit again, as a new revision: other policies govern them now, a clock ran out, or a run ended before signing."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 
 from gov_pipelines.decisions import judge_decisions, judged_controls
-from gov_pipelines.pipeline.lookback import changed_since_audited
 from gov_pipelines.policy import Policy, SystemDeclaration, controls_in_force, in_force, partition_key
 from gov_pipelines.store import Home
 
@@ -18,38 +17,19 @@ _READ = ("accepted", "duplicate", "inputs", "log", "quarantined", "source_count"
 
 
 def overdue(
-    home: Home,
-    declaration: SystemDeclaration,
-    policies: Sequence[Policy],
-    *,
-    before: date,
-    as_of: datetime,
-    project: Path,
-    environ: Mapping[str, str],
+    home: Home, declaration: SystemDeclaration, policies: Sequence[Policy], *, before: date, as_of: datetime
 ) -> Iterator[date]:
     """Find the audited days before one day that must be judged again.
 
-    Those are days of the look-back of which the source says something else now; days that were read again and never
-    signed; days whose signed snapshot names other versions of policies than are in force on them now (a version that
+    Those are days that were read again and never signed; days whose signed snapshot names other versions of policies than are in force on them now (a version that
     begins in the past, a closed or removed one); and days that hold a decision pending then, whose clock has run out by
-    `as_of`. A version edited under its number is no such case: signing refuses it.
-
-    Args:
-        home: where results are.
-        declaration: the system's.
-        policies: every version of every policy.
-        before: the day; those from it on are left out.
-        as_of: the instant from which they would be judged.
-        project: folder that file sources are relative to.
-        environ: where named secrets are read.
+    `as_of`. What the source says of them now is for the look-back. A version edited under its number is no such case:
+    signing refuses it.
     """
-    changed = changed_since_audited(home, declaration, before=before, project=project, environ=environ)
-    yield from changed
     for day, log in home.audited(declaration.system, "decision_log.parquet").items():
         if (
             declaration.calendar.has(day)
             and day < before
-            and day not in changed
             and (
                 _never_signed(home, declaration, day)
                 or _governed_anew(home, declaration, policies, day)

@@ -102,7 +102,8 @@ def audit(
         newest = max(partitions)
         moment = as_of or graph.as_of(newest)
         stopped = {run.partition for run in runs if not run.done}  # asked a moment ago, and again in vain
-        for day in home.overdue(graph, before=newest, as_of=moment):
+        again = [*home.changed(graph, before=newest), *home.overdue(graph, before=newest, as_of=moment)]
+        for day in dict.fromkeys(again):
             if day not in stopped:
                 run_day(day, moment)
     if report and runs:

@@ -44,12 +44,7 @@ def signed(folder, day):
 
 def again(folder, **options):
     one = night(folder)
-    asked = {
-        "before": date(2026, 9, 4),
-        "as_of": datetime(2026, 9, 4, 2, tzinfo=UTC),
-        "project": folder,
-        "environ": {},
-    } | options
+    asked = {"before": date(2026, 9, 4), "as_of": datetime(2026, 9, 4, 2, tzinfo=UTC)} | options
     return list(overdue(one.home, one.declaration, one.policies, **asked))
 
 

@@ -8,18 +8,30 @@ from collections import Counter
 from contextlib import closing
 from copy import copy
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
+import dagster as dg
 import pytest
 
 from gov_pipelines.decisions.sqlite import Sqlite
+from gov_pipelines.definitions import load
 from gov_pipelines.evidence import generate, read_package, verify
 from gov_pipelines.people import finding_id, known_findings, roster_of
+from gov_pipelines.pipeline import audit as run_audit
 from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline import signing, verdicts
+from gov_pipelines.pipeline.assets import AS_OF
+from gov_pipelines.pipeline.home import AuditHome
+from gov_pipelines.pipeline.lookback import changed_since_audited
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.pipeline.overdue import overdue
 from gov_pipelines.policy import load_declaration, load_policies
+from gov_pipelines.project import Project
 from gov_pipelines.store import Home, pending, read_frame, reading, snapshot_of
+
+from .test_in_force import fresh_modules
+
+__all__ = ["fresh_modules"]  # the fixture
 
 DEFS = """\
 type: gov_pipelines.pipeline.AuditedSystem
@@ -124,11 +136,10 @@ class Lender:
 
     def touched(self, number):
         one = self.night(number)
-        found = overdue(
-            one.home, one.declaration, one.policies, before=one.partition, as_of=one.as_of, project=self.folder,
-            environ=one.environ,
-        )  # fmt: skip
-        return [(each - FIRST).days for each in found]
+        looked = {"before": one.partition, "project": self.folder, "environ": one.environ}
+        found = changed_since_audited(one.home, one.declaration, **looked)
+        found += overdue(one.home, one.declaration, one.policies, before=one.partition, as_of=one.as_of)
+        return [(each - FIRST).days for each in dict.fromkeys(found)]
 
     def sleep(self, number):
         """A whole night: yesterday, then what has changed; says which days were audited again, and how many rows fetched."""
@@ -408,3 +419,27 @@ def test_a_cursor_finds_what_was_written_beyond_the_look_back(lender):
     assert lender.touched(5) == [1]
     lender.write("UPDATE decisions SET amount = 8 WHERE id = 'L02-03'")
     assert lender.touched(5) == [1]  # what does not raise the cursor is found in the look-back alone
+
+
+@pytest.mark.usefixtures("fresh_modules")
+def test_the_run_of_the_newest_day_notes_what_changed_and_command_and_sensor_ask_for_it(lender, monkeypatch, instance):
+    monkeypatch.setenv("LOANS_URL", "sqlite:///loans.db")
+    defs = lender.folder / "assets" / "loans" / "defs.yaml"
+    defs.write_text(DEFS.replace("2026-09-01", "2026-09-01\n  ends: 2026-09-04"))
+    for number in range(3):
+        lender.decide(number)
+    home = AuditHome.of(Project(lender.folder, lender.home.root))
+    definitions = load(home.place, {}, home)
+    audit = partial(run_audit, "loans", instance=instance, definitions=definitions, home=home, report=False)
+    assert [run.partition for run in audit([day(number) for number in range(3)])] == [day(0), day(1), day(2)]
+    lender.write("UPDATE decisions SET amount = 7 WHERE id = ?", [("L01-05",)])
+    assert [run.partition for run in audit([day(2)])] == [day(2), day(1)]
+    assert lender.statement(1)["revisionReasons"][0] == "decisions: 1 corrected"
+    lender.write("UPDATE decisions SET amount = 8 WHERE id = ?", [("L00-05",)])
+    job = definitions.resolve_job_def("audit_loans")  # as the schedule has it run
+    assert job.execute_in_process(partition_key=str(day(2)), instance=instance).success
+    with dg.build_sensor_context(instance=instance, resources={"audit": home}, definitions=definitions) as context:
+        asked = definitions.resolve_sensor_def("catch_up").evaluate_tick(context).run_requests
+    (request,) = [each for each in asked if "changed" in each.run_key]
+    assert (request.partition_key, request.job_name) == (str(day(0)), "audit_loans")
+    assert request.tags[AS_OF] == lender.night(2).as_of.isoformat()

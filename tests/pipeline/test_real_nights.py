@@ -236,7 +236,7 @@ def test_pending_decisions_whose_clock_ran_out_name_their_day(project):
     audit(project)
     one = night(project)
     soon, late = datetime(2026, 9, 5, tzinfo=UTC), datetime(2026, 9, 20, tzinfo=UTC)
-    asked = {"before": date(2026, 9, 19), "project": project, "environ": {}}
+    asked = {"before": date(2026, 9, 19)}
     assert list(overdue(one.home, one.declaration, one.policies, as_of=soon, **asked)) == []
     assert list(overdue(one.home, one.declaration, one.policies, as_of=late, **asked)) == [FIRST]
     audit(project, as_of=late)
