@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gov_pipelines.policy import Calendar, partition_key, partition_of
+from gov_pipelines.policy import (
+    Calendar,
+    LastVerdict,
+    coverage_matrix,
+    load_declaration,
+    load_policies,
+    newest_due,
+    partition_key,
+    partition_of,
+)
 from gov_pipelines.policy.durations import parse_window
 
 STARTS = date(2026, 1, 10)
@@ -118,6 +127,35 @@ def test_some_days_of_the_year_alone_are_partitions():
     assert sparse.newest(datetime(2026, 1, 1, tzinfo=UTC)) == date(2002, 12, 1)
     assert [sparse.before(day) for day in (date(2001, 1, 15), date(1997, 1, 15))] == [date(2000, 12, 1), None]
     assert (sparse.has(date(2000, 2, 29)), sparse.has(date(2001, 2, 28))) == (True, False)
+
+
+def due(files, changed, today):
+    """What is due of the system with other lines for its zone, and how stale its newest verdict is."""
+    files.change(files.defs, "  zone: Europe/Berlin\n", changed)
+    declaration = load_declaration(files.defs)
+    policies, _ = load_policies(files.root / "expectations")
+    newest = newest_due(declaration, today)
+    told = declaration.calendar.before(newest)
+    cells = coverage_matrix(
+        policies, [declaration], {("hiring", "house-hiring/H-1"): LastVerdict("pass", told, told)}, today=today
+    )
+    return str(newest), cells[0].age_days, cells[0].state
+
+
+def test_what_is_due_and_stale_follows_the_calendar(files):
+    found = due(files, "  zone: Europe/Berlin\n  only_on: [09-15, 10-15]\n", date(2026, 12, 24))
+    assert found == ("2026-10-15", 1, "working"), "thirty days before the newest, but one partition"
+
+
+def test_of_an_hourly_system_the_last_hour_is_due(files):
+    files.change(files.defs, "rows_per_day", "rows_per_hour")
+    now = datetime(2026, 12, 24, 15, 30, tzinfo=UTC)
+    assert due(files, "  zone: Europe/Berlin\n  partitions: hourly\n", now) == ("2026-12-24T14Z", 0, "working")
+
+
+def test_an_hourly_system_names_its_rows_by_the_hour(files):
+    files.change(files.defs, "  zone: Europe/Berlin\n", "  zone: Europe/Berlin\n  partitions: hourly\n")
+    assert "rows_per_hour" in files.only_mistake()
 
 
 @pytest.mark.parametrize(
