@@ -29,7 +29,7 @@ from gov_pipelines.pipeline.instance import open_instance
 from gov_pipelines.policy import SystemDeclaration, lint
 from gov_pipelines.store import last_snapshot, pending, reading, server_clock
 
-_SECONDS = 30
+_SECONDS = 20
 _CONNECT_SECONDS = 5
 _DRIFT = timedelta(seconds=5)
 _OVERDUE = timedelta(hours=1)
@@ -66,9 +66,8 @@ def doctor_command(as_json: bool) -> int:
         print_json([asdict(each) for each in findings])
     else:
         click.echo(table([(_SIGNS[each.state], each.check, each.found) for each in findings]))
-        for each in findings:
-            if each.do and each.state != "ok":
-                click.echo(f"{each.check}: {each.do}")
+        for remedy in dict.fromkeys(each.do for each in findings if each.do and each.state != "ok"):
+            click.echo(f"{', '.join(dict.fromkeys(each.check for each in findings if each.do == remedy))}: {remedy}")
         click.echo(f"{bad} bad of {len(findings)} findings.")
     return 1 if bad else 0
 
