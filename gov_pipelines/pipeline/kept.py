@@ -24,15 +24,16 @@ def last_reading(night: Night) -> Kept | None:
         return None
     log, quarantine, seen = map(read_frame, frames.values())
     rows = night.read_json("rows.json")
-    written = (rows["log"], rows["kept"]) == (frame_digest(log), kept_digest(night, quarantine, seen))
+    written = (rows["log"], rows["kept"]) == (frame_digest(log), kept_digest(night))
     vanished = _changes_of(night, night.partition).filter(pl.col("change") == "vanished")["decision_id"]
     return Kept(Canonical(log, quarantine, rows["duplicate"]), seen, vanished, fits=written)
 
 
-def kept_digest(night: Night, quarantine: pl.DataFrame, seen: pl.DataFrame) -> str:
+def kept_digest(night: Night) -> str:
     """What ties the files of a reading together, and to what it was read by: none is built upon beside another's."""
+    files = [(night.folder / f"{name}.parquet").read_bytes() for name in ("quarantine", "fingerprints")]
     read_by = [__version__, declaration_digest(night.declaration)]
-    return sha256(json.dumps([*read_by, frame_digest(quarantine), frame_digest(seen)]).encode()).hexdigest()
+    return sha256(json.dumps([*read_by, *(sha256(each).hexdigest() for each in files)]).encode()).hexdigest()
 
 
 def _changes_of(night: Night, partition: Partition) -> pl.DataFrame:

@@ -215,7 +215,7 @@ def read_decisions(night: Night) -> StepResult:
             "notes": list(extract.notes),
             "inputs": [{"name": each.name, "rows": each.rows, "sha256": each.digest} for each in extract.inputs],
             "digests": [[each.sums.rows, each.sums.value] for each in extract.inputs],
-            "kept": kept_digest(night, extract.quarantine, extract.seen),
+            "kept": kept_digest(night),
             "fetched": extract.fetched,
             "changed": changed,
         },

@@ -3,8 +3,10 @@
 import sqlite3
 from datetime import UTC, date, datetime
 
+import duckdb
 import polars as pl
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -103,3 +105,48 @@ def test_reading_again_equals_reading_whole(loans, tmp_path, tables, edits, as_o
     assert third.changes.is_empty()
     at_source = digests_now(loans, [DAY], project=tmp_path, environ={"LOANS_URL": "sqlite:///source.db"})
     assert at_source == [[[each.sums.rows, each.sums.value] for each in whole.inputs]]
+
+
+@pytest.mark.parametrize("kind", ["uuid", "bigint", "numeric", "varchar", "duckdb bigint", "csv"])
+def test_only_new_and_changed_rows_are_fetched_whatever_ids_and_source_are(declare, tmp_path, postgres, kind):
+    ids = [f"00000000-0000-0000-0000-0000000000{n:02}" if kind == "uuid" else str(n) for n in range(10, 40)]
+    run, declaration, environ = source_of(kind, declare, tmp_path, postgres)
+    run([(each, f"2026-09-08 10:{n:02}:00", "denied", n / 3) for n, each in enumerate(ids)])
+    place = {"project": tmp_path, "environ": environ}
+    before = read_partition(declaration, DAY, **place)
+    assert (before.fetched, before.log.height) == (30, 30)
+    changed = [(each, f"2026-09-08 10:{n:02}:00", "denied", -n) for n, each in enumerate(ids[2:], 2)]
+    run([*changed[:2], *((each, at, what, n / 3) for n, (each, at, what, _) in enumerate(changed[2:], 4))])
+    again = read_partition(declaration, DAY, **place, kept=kept_of(before))
+    assert content(again) == content(read_partition(declaration, DAY, **place))
+    assert again.fetched == 2
+    assert sorted(again.changes["change"]) == ["corrected", "corrected", "vanished", "vanished"]
+    now = digests_now(declaration, [DAY], **place)
+    assert now == [[[each.sums.rows, each.sums.value] for each in again.inputs]]
+
+
+def source_of(kind, declare, folder, postgres):
+    """How to fill a source of a kind, its declaration, and the environment that names it."""
+    if kind == "csv":
+        fill_csv = lambda rows: pl.DataFrame(  # noqa: E731  (one of three ways)
+            rows, schema=["id", "decided_on", "action", "score"], orient="row", strict=False
+        ).write_csv(folder / "log.csv")
+        return fill_csv, declare(source={"path": "log.csv"}, protected_attributes={"sex": {"column": "action"}}), {}
+    url = "duckdb:///log.duckdb" if kind.startswith("duckdb") else postgres()
+    create = (
+        f"CREATE TABLE decisions (id {kind.split()[-1]}, decided_on TIMESTAMP, action VARCHAR, score DOUBLE PRECISION)"
+    )
+
+    def fill_table(rows):
+        values = ", ".join(f"('{each}', TIMESTAMP '{at}', '{what}', {score})" for each, at, what, score in rows)
+        script = f"DROP TABLE IF EXISTS decisions; {create}; INSERT INTO decisions VALUES {values}"
+        if kind.startswith("duckdb"):
+            with duckdb.connect(folder / "log.duckdb") as connection:
+                connection.execute(script)
+            return
+        engine = sa.create_engine(url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(script)
+        engine.dispose()
+
+    return fill_table, declare(protected_attributes={"sex": {"column": "action"}}), {"LOANS_URL": url}

@@ -24,7 +24,7 @@ MOMENTS = [
     *(
         (name, "before")
         for name in (
-            "salts.parquet", "rows.json", "decision_reasons.parquet", "decision_verdicts.parquet", "access_log.parquet",
+            "fingerprints.parquet", "salts.parquet", "rows.json", "decision_reasons.parquet", "decision_verdicts.parquet", "access_log.parquet",
             "access_patterns.json", "tally.json", "fairness_metrics.json", "second_opinion.json", "distribution_shift.json",
         )
     ),
