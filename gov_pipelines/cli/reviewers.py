@@ -57,7 +57,8 @@ def reviewers_command(system: str, start: str | None, end: str | None, as_json: 
 
 def _reviews(place: Workplace, declaration: SystemDeclaration, start: date | None, end: date | None) -> pl.DataFrame:
     logs = place.home.audited(declaration.system, "decision_log.parquet")
-    days = [file for day, file in logs.items() if (start or date.min) <= day <= (end or date.max)]
+    day = declaration.calendar.day
+    days = [file for each, file in logs.items() if (start or date.min) <= day(each) <= (end or date.max)]
     if not days:
         raise WrongUse(
             f"No day of {declaration.system} was audited in that time. Run `gov audit {declaration.system}`."
