@@ -173,9 +173,11 @@ def _checked(folder: Path) -> tuple[dict[str, Any], int]:
     ledger = {row["path"]: row["payload_sha256"] for row in _ledger(folder / _STORE)}
     packages = {name.rpartition("/")[0] for name in stated if name.startswith("evidence/")}
     signed = {path: read_package(folder / path).payload_sha256 for path in packages & ledger.keys()}
-    if packages != ledger.keys() or signed != ledger:
-        other = sorted(path for path in packages | ledger.keys() if signed.get(path) != ledger.get(path))
-        raise EvidenceError(f"{folder}: evidence and ledger disagree on {', '.join(other[:5])}. Use another backup")
+    other = packages ^ ledger.keys() | {path for path, payload in signed.items() if payload != ledger[path]}
+    if other:
+        raise EvidenceError(
+            f"{folder}: evidence and ledger disagree on {', '.join(sorted(other)[:5])}. Use another backup"
+        )
     evidence = verify(folder / "evidence") if ledger else None
     if evidence is not None and not evidence.ok:
         first = evidence.failures[0]

@@ -58,14 +58,13 @@ def daemons(instance: dg.DagsterInstance, now: datetime) -> Iterator[Finding]:
 def instigators(instance: dg.DagsterInstance, definitions: dg.Definitions) -> Iterator[Finding]:
     """Whether what a declaration has on is on: somebody may have turned it off by hand, and forgotten."""
     stored = {state.instigator_name: state.status for state in instance.all_instigator_state()}
-    repository, off, on = definitions.get_repository_def(), [], 0
-    for each in (*repository.schedule_defs, *repository.sensor_defs):
-        declared = each.default_status.value == "RUNNING"
-        said = stored.get(each.name, InstigatorStatus.DECLARED_IN_CODE)
-        if declared and said is InstigatorStatus.STOPPED:
-            off.append(each.name)
-        elif said is InstigatorStatus.RUNNING or declared:
-            on += 1
+    repository = definitions.get_repository_def()
+    declared = {each.name: each.default_status.value == "RUNNING" for each in repository.schedule_defs}
+    declared |= {each.name: each.default_status.value == "RUNNING" for each in repository.sensor_defs}
+    said = {name: stored.get(name, InstigatorStatus.DECLARED_IN_CODE) for name in declared}
+    off = [name for name in declared if declared[name] and said[name] is InstigatorStatus.STOPPED]
+    by_hand = sum(said[name] is InstigatorStatus.RUNNING and not declared[name] for name in declared)
+    on = sum(declared.values()) - len(off) + by_hand
     for name in off:
         yield Finding(f"schedule {name}", "bad", "turned off by hand", "turn it on in Dagster, under Automation")
     yield Finding("schedules and sensors", "ok" if on else "warn", f"{on} on, {len(off)} turned off")
