@@ -150,3 +150,23 @@ def source_of(kind, declare, folder, postgres):
         engine.dispose()
 
     return fill_table, declare(protected_attributes={"sex": {"column": "action"}}), {"LOANS_URL": url}
+
+
+def test_a_change_of_attributes_that_are_kept_out_of_the_log_is_seen_and_nothing_of_a_row_is_kept(
+    declare, database, tmp_path
+):
+    table = "CREATE TABLE IF NOT EXISTS people (id TEXT, creed TEXT);"
+    environ = database(SCRIPT, decisions=[("D1", "2026-09-08 10:00:00", "denied", 1.0, None)])
+    environ |= {"PEOPLE_URL": "sqlite:///people.db"}
+    creed = {"creed": {"url_env": "PEOPLE_URL", "table": "people", "key": "id"}}
+    declaration, place = declare(protected_attributes=creed), {"project": tmp_path, "environ": environ}
+    database(table, name="people.db", people=[("D1", "quaker"), ("D9", "shaker")])
+    before = read_partition(declaration, DAY, **place)
+    (was,) = digests_now(declaration, [DAY], **place)
+    assert was == [[each.sums.rows, each.sums.value] for each in before.inputs]
+    assert [(each.name, each.rows) for each in before.inputs] == [("decisions", 1), ("people", 1)]
+    assert set(before.seen["place"]) == {"0 decisions"}
+    database("UPDATE people SET creed = 'none' WHERE id = 'D9';", name="people.db")
+    assert digests_now(declaration, [DAY], **place) == [was]  # of no decision of the day
+    database("UPDATE people SET creed = 'none' WHERE id = 'D1';", name="people.db")
+    assert digests_now(declaration, [DAY], **place) != [was]

@@ -352,9 +352,13 @@ class Killed(BaseException):
 
 
 FILES = (
-    "changes.parquet", "fingerprints.parquet", "quarantine.parquet", "salts.parquet", "rows.json", "decision_log.parquet",
-    "decision_verdicts.parquet", "tally.json", "fairness_metrics.json",
-)  # fmt: skip
+    "changes.parquet",
+    "fingerprints.parquet",
+    "quarantine.parquet",
+    "rows.json",
+    "decision_log.parquet",
+    "tally.json",
+)
 
 
 @pytest.fixture(scope="module")
