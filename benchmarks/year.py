@@ -30,7 +30,7 @@ from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline import verdicts
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.policy import load_declaration, load_policies
-from gov_pipelines.store import Home, reading, verdict_history
+from gov_pipelines.store import Home, reading, verdicts_of
 
 FIRST = date(2025, 1, 1)
 PLANTED = ("new_principal", "night_export", "slow_creep", "ratio", "volume", "decision_mix", "protected_read")
@@ -75,9 +75,10 @@ def live(world: World, system: str, days: int) -> list[Told]:
             night = Night(Home(root / ".gov"), root, declaration, policies, day, as_of=as_of, environ={})
             for step in STEPS:
                 step(night)
-        with reading(night.store) as connection:
-            history = verdict_history(connection, system)
+        with reading(night.store) as connection:  # revision 1, for nothing was signed
+            history = [row for day in span for row in verdicts_of(connection, system, day, 1)]
         night.store.dispose()
+    assert {row.partition for row in history} == set(span)
     return list(_told(system, [(row.control, row.partition, row.verdict) for row in history]))
 
 
