@@ -96,8 +96,10 @@ def selftest(
 
 
 def _as_days(declaration: SystemDeclaration) -> SystemDeclaration:
-    """The same system with days for hours: what a control finds in a day it would find in an hour. Made-up rows have
-    every attribute beside them."""
+    """The same system with days for hours: what a control finds in a day it would find in an hour.
+
+    Made-up rows have every attribute beside them.
+    """
     attributes = {
         name: each.model_copy(update={"in_log": True}) for name, each in declaration.protected_attributes.items()
     }
