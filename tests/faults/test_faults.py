@@ -150,6 +150,7 @@ def test_two_schedulers_at_once(site, capsys):
         for process in same:
             told, _ = process.communicate(timeout=300)
             assert process.returncode in {0, 1}, told
+            assert f"{day(number)}  signed" in told, told
     other = [
         site.start("audit", "loans", "--date", day(number), now=site.morning(8)) for number in (5, 6, 7, 8)
     ]  # and four different days at once
