@@ -271,7 +271,12 @@ class Server:
     def start(self) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self._server.ensure_postgres_running()
+            for _ in range(20):  # until what was killed is gone from memory
+                try:
+                    return self._server.ensure_postgres_running()
+                except subprocess.CalledProcessError:
+                    time.sleep(1)
+        raise AssertionError("PostgreSQL does not start again")
 
     def stop(self) -> None:
         self._server.cleanup()

@@ -171,8 +171,7 @@ def test_the_clock_is_stepped_back(site, capsys):
     site.gov("audit", "loans", "--date", day(4), now=site.morning(4, "04:00:00"))
     engine = sa.create_engine(site.environ["LOANS_URL"])
     with engine.begin() as connection:  # a correction, so that there is something to sign while the clock is behind
-        connection.exec_driver_sql("UPDATE decisions SET d = 'yes' WHERE id = 'L0409'")
-        connection.exec_driver_sql("UPDATE decisions SET d = 'no' WHERE id = 'L0139'")
+        connection.exec_driver_sql("UPDATE decisions SET d = 'no' WHERE id = 'L0138'")
     engine.dispose()
     site.gov("audit", "loans", "--date", day(1), now=site.morning(4, "02:20:00"))
     store = open_store(Home(site.home).store_url)
