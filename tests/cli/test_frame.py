@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from command import ROOT, gov
+from command import ROOT, gov, told
 
 from gov_pipelines.cli.app import COMMANDS, main
 
@@ -69,7 +69,7 @@ def test_gaps_are_shown_before_anything_was_audited(tmp_path):
     ],
 )
 def test_wrong_use_says_what_to_do_and_ends_with_2(arguments, says, tmp_path):
-    done = gov(*arguments, home=tmp_path / "home", check=2)
+    done = told(*arguments, home=tmp_path / "home", check=2)
     assert says in done.stderr
     assert done.stdout == ""
 

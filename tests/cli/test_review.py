@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 from bank import DEFS, FIRST, FREE, Bank
-from command import ROOT, gov
+from command import ROOT, told
 
 from gov_pipelines.people import acts_of, roster_of
 from gov_pipelines.pipeline.clearing import CLEARED
@@ -23,7 +23,7 @@ def bank(tmp_path):
 
 def run(bank, *arguments, check=0):
     env = {"GOV_PIPELINES_PROJECT": str(bank.root)}
-    return gov(*arguments, home=bank.root / ".gov", cwd=bank.root, env=env, check=check)
+    return told(*arguments, home=bank.root / ".gov", cwd=bank.root, env=env, check=check)
 
 
 def by(bank, person):
