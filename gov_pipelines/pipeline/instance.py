@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from gov_pipelines.errors import SourceUnreachable, WrongUse
 from gov_pipelines.project import Project
-from gov_pipelines.store import Home, write_atomic
+from gov_pipelines.store import Home, lock, write_atomic
 
 URL_VARIABLE = "GOV_DAGSTER_URL"
 """Names the PostgreSQL database of Dagster's runs and events, `postgresql+psycopg2://...`; SQLite in the home without it."""
@@ -35,6 +35,7 @@ def open_instance(project: Project) -> dg.DagsterInstance:
     Raises:
         WrongUse: the URL is not for dagster-postgres, or that is not installed.
         SourceUnreachable: Dagster's database did not answer.
+        GovError: another process opened it for ten minutes.
     """
     folder = Home(project.home).dagster_dir
     settings, own = folder / "dagster.yaml", project.root / "dagster.yaml"
@@ -42,18 +43,19 @@ def open_instance(project: Project) -> dg.DagsterInstance:
     if not settings.is_file() or settings.read_bytes() != wanted:
         write_atomic(settings, wanted)
     os.environ["DAGSTER_HOME"] = str(folder)
-    if not (url := os.environ.get(URL_VARIABLE)):
-        return dg.DagsterInstance.from_config(str(folder))
-    if not url.startswith(_SCHEME):  # SQLAlchemy 2.1 would take psycopg 3, which refuses dagster-postgres's NOTIFY
+    url = os.environ.get(URL_VARIABLE)
+    if url and not url.startswith(
+        _SCHEME
+    ):  # SQLAlchemy 2.1 would take psycopg 3, which refuses dagster-postgres's NOTIFY
         raise WrongUse(f"{URL_VARIABLE} must begin with {_SCHEME}, the one driver that dagster-postgres can use")
-    if find_spec("dagster_postgres") is None:
+    if url and find_spec("dagster_postgres") is None:
         raise WrongUse(f"{URL_VARIABLE} is set without dagster-postgres: pip install 'gov-pipelines[postgres]'")
-    try:
-        return dg.DagsterInstance.from_config(str(folder))
-    except Exception as error:  # noqa: BLE001  (any of two drivers'; their text may hold the address and the login)
-        raise SourceUnreachable(
-            f"Dagster's database did not answer ({type(error).__name__}). Check that it runs, and {URL_VARIABLE}"
-        ) from None
+    with lock(Home(project.home), "dagster"):  # two processes that make Dagster's SQLite files at once break each other
+        try:
+            return dg.DagsterInstance.from_config(str(folder))
+        except Exception as error:  # noqa: BLE001  (any of three drivers'; their text may hold the address and the login)
+            remedy = f"Check that it runs, and {URL_VARIABLE}" if url else f"Check that the disk has room, and {folder}"
+            raise SourceUnreachable(f"Dagster's database did not answer ({type(error).__name__}). {remedy}") from None
 
 
 def instance_settings(own: str, environ: Mapping[str, str]) -> bytes:
