@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 
-from gov_pipelines.access.rates import in_words, listed, reading_rates
+from gov_pipelines.access.rates import NAMED, in_words, listed, reading_rates
 from gov_pipelines.measure import Measurement
 from gov_pipelines.policy.kinds import AccessPattern
 
@@ -62,9 +63,10 @@ def pattern_measurements(
     found = new_values(log, baseline, control, zone)
     method = f"values of {len(days)} days that none of {len(baseline.days)} reference days has"
     measured = [
-        Measurement(f"new_{column}s", value=float(rows.height), n=log.height, method=method, note=listed(rows["value"]))
+        Measurement(f"new_{column}s", value=float(rows.height), n=log.height, method=method, note=note)
         for column in control.watch
         for rows in [found.filter(pl.col("column") == column)]
+        for note in [listed(rows["value"]) if column in NAMED else None]
     ]
     ratio = (log.height / len(days)) / (baseline.reads.height / len(baseline.days))
     method = f"mean reads a day over that of {len(baseline.days)} reference days"
@@ -76,6 +78,15 @@ def pattern_measurements(
         every = {**baseline.days, **days}
         measured += reading_rates(log, baseline.reads, control, every, since=len(baseline.days))
     return measured
+
+
+def unnamed(rows: Sequence[Measurement]) -> tuple[list[Measurement], list[dict[str, Any]]]:
+    """Readers by number instead of by name, since they may be people; and beside each number the name."""
+    names = dict.fromkeys(row.group["principal"] for row in rows if row.group)
+    readers = {name: name and f"reader {number}" for number, name in enumerate(names, start=1)}
+    who = [{"reader": reader, "principal": name} for name, reader in readers.items()]
+    told = [replace(row, group={"principal": readers[row.group["principal"]]}) if row.group else row for row in rows]
+    return told, who
 
 
 def _new(column: str, log: pl.DataFrame, baseline: Baseline, zone: str) -> pl.DataFrame:

@@ -13,7 +13,10 @@ from gov_pipelines.measure import LEAST_DAYS, Measurement, Series, departures
 from gov_pipelines.policy.kinds import AccessPattern
 
 _COUNTED = ("reads", "rows")
-_SHOWN = ("principal", "role", "field", "table", "purpose")
+_PERSONAL = ("principal", "role", "purpose")
+_SHOWN = (*_PERSONAL, "field", "table")
+NAMED = frozenset({"field", "table", "hour"})
+"""Of what is watched, the columns whose values are told by name. The others may name people, and are only counted."""
 _NO_ROWS = Measurement("rows_to_usual", note="the access log does not say how many rows a read returned")
 
 
@@ -67,9 +70,9 @@ def reading_rates(
     return told + ([] if alarms else quiet[:1])
 
 
-def in_words(without: str) -> pl.Expr:
-    """A read in words, without what is said already."""
-    shown = [pl.format(f"{name} {{}}", pl.col(name).fill_null("unknown")) for name in _SHOWN if name != without]
+def in_words(*without: str) -> pl.Expr:
+    """A read in words, without what is said already, or may not be."""
+    shown = [pl.format(f"{name} {{}}", pl.col(name).fill_null("unknown")) for name in _SHOWN if name not in without]
     return pl.concat_str(shown, separator=", ")
 
 
@@ -99,7 +102,5 @@ def _with_reads(row: Measurement, log: pl.DataFrame, strangers: Sequence[str | N
         return row
     at = pl.col("read_at").dt.strftime("%Y-%m-%d %H:%M UTC")
     first, last = log.select(at.min().alias("first"), at.max().alias("last")).row(0)
-    example = log.sort("rows", descending=True, nulls_last=True).select(in_words("principal" if row.group else ""))[
-        0, 0
-    ]
+    example = log.sort("rows", descending=True, nulls_last=True).select(in_words(*_PERSONAL))[0, 0]
     return replace(row, note=f"{row.note}; first {first}, last {last}, for example {example}")

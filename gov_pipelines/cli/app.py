@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from gov_pipelines import __version__
-from gov_pipelines.errors import ConfigurationError, GovError
+from gov_pipelines.errors import ConfigurationError, GovError, unquoted
 from gov_pipelines.project import Project, find_project
 
 
@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, Place] = {
     "compile": Place("lint", "Audit", "write the Great Expectations suites of the policies"),
     "selftest": Place("selftest", "Audit", "plant a breach for every control and see it caught"),
     "grants": Place("grants", "Audit", "print least-privilege SQL for a system's role, or what it can read beyond"),
+    "access": Place("access", "Audit", "show who read what outside, newly or unusually, with names"),
     "export-intake": Place("export_intake", "Audit", "write what a system may read and decide, for the system to obey"),
     "gaps": Place("gaps", "Audit", "show which clauses no control enforces"),
     "bias-audit": Place(
@@ -132,6 +133,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         place = f"{error.filename}: " if error.filename else ""
         click.echo(f"{place}{error.strerror or error}. Check that the path exists and that you may use it.", err=True)
         sys.exit(2)
+    except Exception:  # noqa: BLE001  (a traceback is printed, without a text that may quote a row)
+        with unquoted():
+            raise
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -37,7 +37,7 @@ def connected(
     postgres = url.get_backend_name() == "postgresql"
     wait = {"connect_timeout": _CONNECT_SECONDS} if postgres and "connect_timeout" not in url.query else {}
     try:
-        engine = sa.create_engine(url, poolclass=NullPool, connect_args=wait)
+        engine = sa.create_engine(url, poolclass=NullPool, connect_args=wait, hide_parameters=True)
     except ImportError as error:
         raise driver_missing(url_env, str(error.name)) from None
     if postgres:

@@ -245,11 +245,11 @@ def _told(called: str) -> Iterator[None]:
             )
             raise SourceUnreachable(f"{called} cannot be opened: {type(error).__name__}. {remedy}.") from None
         if "invalid utf" in str(error) or isinstance(error, UnicodeDecodeError):
-            raise WrongUse(f"{called} {_NOT_UTF8}") from error
+            raise WrongUse(f"{called} {_NOT_UTF8}") from None
         raise WrongUse(
             f"{called} cannot be read as what its name says: {type(error).__name__}. "
             "Check that it is complete, in UTF-8, a CSV with one header line, and all of a bucket's with the same columns."
-        ) from error
+        ) from None
 
 
 def _of(rows: pl.LazyFrame, ids: Keys | None) -> pl.LazyFrame:

@@ -29,6 +29,7 @@ from gov_pipelines.policy.kinds import OperatingRange
 LEAST_DAYS = 4
 """Reference days of one weekday without which nothing is compared."""
 _UNLIKE = 0.001
+_NAMED_FROM = 5  # rows; as cells of a tally that may be published
 _MOST_LEFT_OUT = 0.1
 _METHOD = (
     "ratio of the count to what the same weekdays have, half added to both; t on a variance-stabilising scale (Anscombe), "
@@ -179,12 +180,18 @@ def _series(name: str, tallies: Sequence[Tally]) -> list[Series]:
     values = sorted({value for counts in by_day for value in counts}, key=str)
     return [
         Series(
-            Measurement("share_to_usual", (name,), {name: value}),
-            np.array([counts.get(value, 0) for counts in by_day], float),
+            Measurement("share_to_usual", (name,), {name: value and _shown(value, sum(counts))}),
+            np.array(counts, float),
             of,
         )
         for value in values
+        for counts in [[one.get(value, 0) for one in by_day]]
     ] or [Series(Measurement("share_to_usual", (name,)), of, of)]
+
+
+def _shown(value: str | None, rows: int) -> str:
+    """A value by name, where it is on enough rows to be a category; what stands on fewer may be a person's."""
+    return "unknown" if value is None else value if rows >= _NAMED_FROM else "a rare value"
 
 
 def _by_value(name: str, tally: Tally) -> dict[str | None, int]:
@@ -199,10 +206,11 @@ def _new(name: str, tallies: Mapping[Partition, Tally], since: Partition) -> Mea
     for day, one in sorted(tallies.items()):
         for value, count in _by_value(name, one).items() if day >= since else ():
             seen.setdefault(value, []).append((day, count))
+    new = {value: on for value, on in seen.items() if value not in known}
     told = [
-        f"{'unknown' if value is None else value}: {sum(n for _, n in on):,} rows, first {on[0][0]}, last {on[-1][0]}"
-        for value, on in seen.items()
-        if value not in known
+        f"{_shown(value, n)}: {n:,} rows, first {on[0][0]}, last {on[-1][0]}"
+        for value, on in new.items()
+        for n in [sum(count for _, count in on)]
     ]
     return Measurement(
         "new_values",

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from gov_pipelines.notify.turns import Judged
+from gov_pipelines.policy import partition_key
 from gov_pipelines.store import Transition, VerdictRow
 
 _HEADLINE: dict[Transition, str] = {
@@ -84,13 +85,15 @@ def _since(row: VerdictRow, happened: Transition, before: Judged | None) -> str:
 
 
 def _remedy(row: VerdictRow, happened: Transition) -> str:
-    audit = f"`gov audit {row.system} --date {row.partition}`"
+    of = f"{row.system} --date {partition_key(row.partition)}`"
     if happened == "missing":
-        return f"find in the run's log why the control left no result, then run {audit}; until then nothing is known"
+        return f"find in the run's log why the control left no result, then run `gov audit {of}; until then nothing is known"
     if happened in {"recovered", "settled"}:
         return "nothing at once; note what was changed where the failure is on record"
     if happened == "undecided":
         return "nothing at once; `gov gaps` shows what the data could not tell for long"
+    if row.kind in {"access_pattern", "data_access"}:
+        return f"`gov access {of} says who read what; decide who may"
     if row.breaches:
         return (
             "see on the control's page which decisions are outside, run `gov explain` on one; decide who corrects them"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from gov_pipelines.errors import GovError
+from gov_pipelines.errors import GovError, unquoted
 from gov_pipelines.pipeline.assets import AS_OF
 from gov_pipelines.pipeline.graph import SystemGraph
 from gov_pipelines.pipeline.home import AuditHome
@@ -50,7 +50,8 @@ def arrivals(graph: SystemGraph, job: UnresolvedAssetJobDefinition) -> dg.Sensor
         now = datetime.now(UTC)
         newest = list(_newest(graph, now))
         try:
-            states = dict(changed(graph, audit, newest))
+            with unquoted():
+                states = dict(changed(graph, audit, newest))
         except GovError as error:
             yield dg.SkipReason(f"The source does not answer: {error}")
             return

@@ -17,7 +17,7 @@ from typing import Any
 import dagster as dg
 
 from gov_pipelines import __version__
-from gov_pipelines.errors import SourceUnreachable
+from gov_pipelines.errors import SourceUnreachable, unquoted
 from gov_pipelines.pipeline.checks import partitioned_checks
 from gov_pipelines.pipeline.graph import SystemGraph
 from gov_pipelines.pipeline.home import AuditHome
@@ -147,9 +147,10 @@ def _asset(graph: SystemGraph, step: Step) -> dg.AssetsDefinition:
     def run(context: dg.AssetExecutionContext, audit: AuditHome) -> Iterator[Any]:
         at = context.run.tags.get(AS_OF)
         as_of = datetime.fromisoformat(at) if at else None
-        night = audit.night(graph, partition_of(context.partition_key), run_id=context.run.run_id, as_of=as_of)
         try:
-            result = resolve_name(f"{__package__}.{step.does}")(night)
+            with unquoted():
+                night = audit.night(graph, partition_of(context.partition_key), run_id=context.run.run_id, as_of=as_of)
+                result = resolve_name(f"{__package__}.{step.does}")(night)
         except SourceUnreachable as error:
             # Only a source that does not answer is worth asking again; a mistake stays a mistake.
             raise dg.RetryRequested(RETRIES, FIRST_WAIT * 2**context.retry_number) from error
@@ -194,7 +195,8 @@ def _report(graph: SystemGraph) -> dg.AssetsDefinition:
             # The report of another system was asked for in the same night, and has written the pages of all.
             return dg.MaterializeResult(metadata=shown({"pages": 0, "first page": first}))
         write = resolve_name(f"{__package__}.pages:write_pages")
-        pages = write(audit.place, audit.store(), graph.policies, datetime.now(UTC))
+        with unquoted():
+            pages = write(audit.place, audit.store(), graph.policies, datetime.now(UTC))
         return dg.MaterializeResult(metadata=shown({"pages": len(pages), "first page": pages[0]}))
 
     return run

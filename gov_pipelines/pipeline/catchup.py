@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from gov_pipelines.errors import ConfigurationError, GovError
+from gov_pipelines.errors import ConfigurationError, GovError, unquoted
 from gov_pipelines.pipeline.assets import AS_OF
 from gov_pipelines.pipeline.graph import SystemGraph, read_graph
 from gov_pipelines.pipeline.home import AuditHome, audited_systems
@@ -123,7 +123,8 @@ def catch_up(jobs: Iterable[Any]) -> dg.SensorDefinition:
         died = sweep(context.instance, audit, now)
         records = context.instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED))
         busy = {record.dagster_run.job_name for record in records}
-        asked = [one for name in sorted(audits.keys() - busy) for one in _requests(name, audit, now)]
+        with unquoted():
+            asked = [one for name in sorted(audits.keys() - busy) for one in _requests(name, audit, now)]
         yield from asked
         if not asked:
             yield dg.SkipReason(f"Nothing is owed; {len(died)} runs had died.")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from gov_pipelines.errors import unquoted
 from gov_pipelines.pipeline.graph import SystemGraph
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.metadata import markdown_table, shown
@@ -49,9 +50,10 @@ def control_checks(graph: SystemGraph) -> dg.AssetChecksDefinition | None:
         from gov_pipelines.pipeline.signing import verdict_rows  # noqa: PLC0415  (as above)
         from gov_pipelines.validate import outcome  # noqa: PLC0415  (as above)
 
-        night = audit.night(graph, partition_of(context.partition_key), run_id=context.run.run_id)
-        rows = {row.control: row for row in verdict_rows(night)}
-        measured = measurements_of(night) if rows else {}
+        with unquoted():
+            night = audit.night(graph, partition_of(context.partition_key), run_id=context.run.run_id)
+            rows = {row.control: row for row in verdict_rows(night)}
+            measured = measurements_of(night) if rows else {}
         bound = {each.key: each for each in night.bound}
         for name, control in graph.checks.items():
             row = rows.get(control)

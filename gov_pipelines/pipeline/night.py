@@ -26,6 +26,7 @@ from gov_pipelines.access import (
     new_values,
     pattern_measurements,
     read_access_log,
+    unnamed,
 )
 from gov_pipelines.decisions import (
     RowAccounting,
@@ -125,7 +126,7 @@ class Night:
     policies: Sequence[Policy]
     partition: date
     as_of: datetime
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     run_id: str = ""
 
     @property
@@ -284,7 +285,7 @@ def compare_access(night: Night) -> StepResult:
     log, grants = read_frame(night.folder / "access_log.parquet"), night.read_json("grants.json")
     privileges = None if grants is None else Privileges.from_dict(grants)
     measured: dict[str, list[Measurement]] = {}
-    found: dict[str, list[dict[str, Any]]] = {"outside": [], "declared": [], "granted": [], "new": []}
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ("outside", "declared", "granted", "new", "unusual")}
     for bound in night.bound:
         named, control = {"control": bound.key}, bound.control
         if isinstance(control, DataAccess):
@@ -301,7 +302,8 @@ def compare_access(night: Night) -> StepResult:
             days, zone = night.window(bound), night.declaration.zone
             reads, baseline = reads_of(night, days), baseline_of(night, bound, control)
             weekdays = {partition_key(day): weekday for day, weekday in weekdays_of(night, bound, days).items()}
-            rows = pattern_measurements(reads, baseline, control, zone, weekdays)
+            rows, who = unnamed(pattern_measurements(reads, baseline, control, zone, weekdays))
+            found["unusual"] += [named | each for each in who]
             found["new"] += [named | row for row in _plain(new_values(reads, baseline, control, zone))]
         elif isinstance(control, Freshness) and control.of == ACCESS_LOG:
             rows = [freshness_of_reads(night, bound, control)]
@@ -310,7 +312,9 @@ def compare_access(night: Night) -> StepResult:
         measured[bound.key] = _placed(night, bound, rows)
     notes = list(privileges.notes) if privileges else []
     night.write_json("access_patterns.json", {"measurements": _records(measured), "notes": notes, **found})
-    return StepResult({**found, "notes": "\n".join(notes)} if notes else found)
+    told: dict[str, Any] = {name: found[name] for name in ("declared", "granted")}
+    told |= {name: len(found[name]) for name in ("outside", "new", "unusual")}  # of people, how many
+    return StepResult({**told, "notes": "\n".join(notes)} if notes else told)
 
 
 def _plain(frame: pl.DataFrame) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from gov_pipelines.errors import unquoted
 from gov_pipelines.pipeline.arrivals import stands
 from gov_pipelines.pipeline.assets import AS_OF
 from gov_pipelines.pipeline.graph import SystemGraph
@@ -51,9 +52,11 @@ def nightly(graph: SystemGraph, job: UnresolvedAssetJobDefinition) -> dg.Schedul
         key = partition_key(due)
         moment = graph.as_of(due)
         tags = {AS_OF: moment.isoformat()}
-        again = audit.overdue(graph, before=due, as_of=moment)
+        with unquoted():
+            again = audit.overdue(graph, before=due, as_of=moment)
+            stood = graph.declaration.schedule.on_arrival and stands(graph, audit, due)
         asked = [dg.RunRequest(run_key=f"{day}@{key}", partition_key=partition_key(day), tags=tags) for day in again]
-        if not (graph.declaration.schedule.on_arrival and stands(graph, audit, due)):
+        if not stood:
             asked.insert(0, dg.RunRequest(run_key=key, partition_key=key))
         yield from asked
         if not asked:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from gov_pipelines.errors import ConfigurationError, GovError
+from gov_pipelines.errors import FULL, ConfigurationError, GovError, unquoted
 from gov_pipelines.pipeline.graph import SystemGraph, read_graph
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.names import SNAPSHOT
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 DAY = "gov/day"
 """Run tag: the day a run without partitions speaks of."""
 
-_FULL = re.compile("No space left on device|disk is full|File too large|Disk quota exceeded")
 NO_SNAPSHOT = "the run ended without a snapshot"
 _PARTITION = "dagster/partition"
 _EVENTS = (
@@ -168,7 +167,8 @@ def _on(status: dg.DagsterRunStatus) -> dg.SensorDefinition:
     def watch(context: dg.RunStatusSensorContext, audit: AuditHome) -> dg.SkipReason | None:
         if context.dagster_run.tags.get("dagster/will_retry") == "true":
             return dg.SkipReason("Dagster will run this again; that run will tell.")
-        settle(context.instance, context.dagster_run, audit, datetime.now(UTC))
+        with unquoted():
+            settle(context.instance, context.dagster_run, audit, datetime.now(UTC))
         return None
 
     return watch
@@ -182,7 +182,8 @@ def _outbox() -> dg.SensorDefinition:
         description="Sends alerts whose receiver did not answer before: after 1, 2, 4 ... minutes, at most an hour apart.",
     )
     def outbox(audit: AuditHome) -> dg.SkipReason:
-        sent = audit.deliver(datetime.now(UTC))
+        with unquoted():
+            sent = audit.deliver(datetime.now(UTC))
         counted = f"{sent.delivered} delivered, {sent.failed} failed, {sent.waiting} waiting."
         return dg.SkipReason(" ".join([counted, *sent.problems]))
 
@@ -219,7 +220,7 @@ def _told(failure: StepFailureData) -> str:
     """
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
-    if _FULL.search(str(failure.error)):
+    if FULL.search(str(failure.error)):
         return "the disk is full. Free some space, then audit again"
     ours = {GovError.__name__, *(kind.__name__ for kind in GovError.__subclasses__())}
     error, last = failure.error, "an error"

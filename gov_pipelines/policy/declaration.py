@@ -29,6 +29,17 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", examples=["mortgage_underwriting"])]
 
 
+def _variable(text: str) -> str:
+    if not text.isidentifier():  # whatever it is, an address perhaps, is not repeated
+        raise ValueError(
+            "names no environment variable; write its name, such as DECISIONS_URL, and put the URL into it"
+        )
+    return text
+
+
+Variable = Annotated[str, AfterValidator(_variable)]
+
+
 def _day_of_year(text: str) -> str:
     try:
         datetime.strptime(f"2000-{text}", "%Y-%m-%d").replace(tzinfo=UTC)  # a leap year: 02-29 is a day
@@ -83,7 +94,7 @@ class Source(Strict):
     moments or numbers that every write raises, `overlap` how far behind it a row may still arrive.
     """
 
-    url_env: str | None = None
+    url_env: Variable | None = None
     table: str | None = None
     path: FilePath | None = None
     zone: Zone | None = None
@@ -122,7 +133,7 @@ class Joined(Strict):
     `url_env` names another database than the source's.
     """
 
-    url_env: str | None = None
+    url_env: Variable | None = None
     table: str | None = None
     path: FilePath | None = None
     key: str | None = None
@@ -160,7 +171,7 @@ class Reviews(Joined):
 class AccessLog(Strict):
     """Reads of data. `columns` maps read_at, principal, role, field, table, purpose, rows to the log's columns."""
 
-    url_env: str | None = None
+    url_env: Variable | None = None
     table: str | None = None
     path: FilePath | None = None
     columns: dict[str, str] = {}
@@ -248,7 +259,7 @@ class Intake(Strict):
     needs_review: str | None = None
     models: list[ApprovedModel] = []
     database_role: str | None = None
-    database_url_env: str | None = None
+    database_url_env: Variable | None = None
 
 
 class Label(Joined):

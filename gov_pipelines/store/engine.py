@@ -56,7 +56,8 @@ def connecting(url: str) -> Iterator[tuple[Engine, str]]:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() not in _BACK_ENDS:
             raise WrongUse(f"the store does not run on {parsed.get_backend_name()}; {_URL_EXPECTED}")
-        engine = sa.create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql")
+        pre_ping = parsed.get_backend_name() == "postgresql"
+        engine = sa.create_engine(parsed, pool_pre_ping=pre_ping, hide_parameters=True)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise WrongUse(f"the driver of {parsed.drivername} is not installed; {_URL_EXPECTED}") from error
     except ArgumentError:

@@ -148,6 +148,15 @@ def test_reads_unlike_those_of_the_reference_are_told(project, loans):
         ("principal", "svc-report", 2),
     ]
     assert "principal svc-report" in patterns["new"][0]["example"]
+    assert "svc-report" not in found["H-2"].reason
+    asked = {"home": project / ".gov", "cwd": project, "env": loans.environ}
+    told = gov("access", "loans", "--date", DAYS[1], **asked, check=0).stdout
+    assert "value svc-report" in told
+    assert (
+        json.loads(gov("access", "loans", "--date", DAYS[1], "--json", **asked, check=0).stdout)["new"]
+        == patterns["new"]
+    )
+    gov("access", "loans", "--date", DAYS[2], **asked, check=2)
     found, _ = audit(project, DAYS[2], loans.environ)
     assert found["H-2"].verdict == "pass", found["H-2"].reason
 

@@ -79,7 +79,7 @@ def test_an_export_at_night_is_found_the_same_night_with_first_last_and_example(
     assert verdict.reason.startswith(f"The number of rows read a day (principal: {name}) is ")
     first = "00:" if name == "svc-scoring" else "03:02"
     assert f"first 2026-04-14 {first}" in verdict.reason
-    assert "for example role office, field income, table applicants, purpose deciding" in verdict.reason
+    assert "for example field income, table applicants (adjusted" in verdict.reason
     hour = control(watch=["hour"])
     assert office.judged(99, hour, export(office, 99, "ben", 1)).verdict == "pass"  # the service reads at that hour
 

@@ -193,7 +193,7 @@ def judged(before, tonight, asked):
         ({"denied": 20_000, "approved": 0}, "The number of decisions (decision: approved) is 0 of 20,000, usually "),
         ({"denied": 60, "approved": 40}, "The number of decisions (decision: denied) is 60 of 100, usually "),
         ({"night": 30}, "The number of decisions (hours: 03) is 30 of 100, usually 0 to "),
-        ({"product": "crypto"}, "The number of new values of product is 1 (crypto: 1 rows, first 2026-10-27, last 2026-10-27), above 0."),
+        ({"product": "crypto"}, "The number of new values of product is 1 (a rare value: 1 rows, first 2026-10-27, last 2026-10-27), above 0."),
     ],
 )  # fmt: skip
 def test_each_fault_is_found_and_told(declaration, before, tonight, reason):

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from gov_pipelines.definitions import load
+from gov_pipelines.errors import WrongUse
 from gov_pipelines.pipeline import audit
 from gov_pipelines.store import Alert, enqueue, pending, reading
 
@@ -102,7 +103,28 @@ def test_a_failed_run_is_a_missed_window_and_firing_twice_tells_once(loaded, hom
     fire(loaded, instance, home, "failure", run_id)
     assert waiting(home) == [("missed_window", date(2026, 9, 1), None)]
     assert plan.missed[0][:2] == ("hiring", date(2026, 9, 1))
-    assert "hiring__tally: ValueError" in plan.missed[0][2]
+    assert "hiring__tally: Unforeseen: ValueError in " in plan.missed[0][2]
+
+
+def test_what_an_error_quotes_is_not_kept(loaded, home, plan, instance):
+    def fails(*_):
+        try:
+            raise KeyError("a row of Ann Lee")
+        except KeyError as error:
+            raise WrongUse("a column is missing") from error
+
+    for error in (ValueError("a row of Ann Lee"), None):
+        plan.raises["tally"] = error
+        with pytest.MonkeyPatch.context() as patch:
+            if error is None:
+                patch.setattr("gov_pipelines.pipeline.night.tally", fails)
+            run_id = run_job(loaded, instance)
+        fire(loaded, instance, home, "failure", run_id)
+        kept = [str(record.event_log_entry) for record in instance.get_records_for_run(run_id).records]
+        assert any("STEP_FAILURE" in text and "hiring__tally" in text for text in kept)
+        assert "Ann Lee" not in "".join(kept)
+    with reading(home.store()) as connection:
+        assert "Ann Lee" not in str(pending(connection))
 
 
 def test_a_run_that_dagster_will_retry_is_not_told(loaded, home, plan, instance):
