@@ -2,13 +2,13 @@
 
 import json
 
-from command import gov
+from command import told
 
 
 def test_missing_schemas_are_told_and_written(scratch_project, tmp_path):
     def schema(*arguments, check):
         environment = {"GOV_PIPELINES_PROJECT": str(scratch_project)}
-        return gov("schema", *arguments, home=tmp_path, cwd=scratch_project, env=environment, check=check).stdout
+        return told("schema", *arguments, home=tmp_path, cwd=scratch_project, env=environment, check=check).stdout
 
     assert "stale or missing: docs/schemas/policy.schema.json" in schema(check=1)
     written = json.loads(schema("--write", "--json", check=0))["written"]

@@ -5,7 +5,7 @@ import shutil
 from typing import get_args
 
 import pytest
-from command import gov
+from command import gov, told
 
 from gov_pipelines.cli.demo.loanapp import DAYS, SYSTEM
 from gov_pipelines.policy import State
@@ -20,7 +20,7 @@ EXPECTED = {
 
 
 def matrix(home, **more):
-    cells = json.loads(gov("gaps", "--json", home=home, check=0, **more).stdout)
+    cells = json.loads(told("gaps", "--json", home=home, check=0, **more).stdout)
     return {cell["clause"]: cell for cell in cells}
 
 
@@ -53,19 +53,19 @@ def test_each_says_why(cells):
 
 
 def test_the_words_end_with_what_serves_no_clause(demo_home):
-    text = gov("gaps", home=demo_home, check=0).stdout
+    text = told("gaps", home=demo_home, check=0).stdout
     assert "27 clauses: 2 red, 11 gaps, 1 waived." in text
     assert (
         text.split("Controls that serve no clause:")[1].strip().startswith("operating_range of mortgage_underwriting")
     )
-    gov("gaps", "--strict", home=demo_home, check=1)
+    told("gaps", "--strict", home=demo_home, check=1)
 
 
 def test_what_serves_no_clause_by_itself(demo_home, scratch_project):
     asked = {"home": demo_home, "env": {"GOV_PIPELINES_PROJECT": str(scratch_project)}}
-    (found,) = json.loads(gov("gaps", "--orphans", "--json", **asked, check=0).stdout)
+    (found,) = json.loads(told("gaps", "--orphans", "--json", **asked, check=0).stdout)
     assert (found["system"], found["where"]) == (SYSTEM, "operating_range")
-    gov("gaps", "--orphans", "--strict", **asked, check=1)
+    told("gaps", "--orphans", "--strict", **asked, check=1)
     defs = scratch_project / "assets" / SYSTEM / "defs.yaml"
     lines = defs.read_text().splitlines(keepends=True)
     defs.write_text("".join(line for line in lines if not line.startswith("  operating_range:")))
@@ -73,7 +73,7 @@ def test_what_serves_no_clause_by_itself(demo_home, scratch_project):
     policy.unlink()
     defs.write_text(defs.read_text().replace(", house-model-pilot]", "]"))
     (scratch_project / "expectations" / "suites" / "house-model-pilot@1.json").unlink()
-    assert gov("gaps", "--orphans", **asked, check=0).stdout == "Every control serves a clause.\n"
+    assert told("gaps", "--orphans", **asked, check=0).stdout == "Every control serves a clause.\n"
 
 
 def test_a_waiver_shows_on_every_page_of_its_clause(demo_home, cells):
@@ -96,7 +96,7 @@ def test_yaml_alone_closes_a_gap_and_opens_one(demo_home, demo_environment, scra
     second = second.replace(reasons, f'{reasons}    control: {{kind: decision_rule, must: "amount > 0"}}\n')
     (first.parent / "house-fair-lending-2.yaml").write_text(second.replace(review, ""))
     asked = {"env": {**demo_environment, "GOV_PIPELINES_PROJECT": str(scratch_project)}}
-    gov("compile", home=home, **asked, check=0)
+    told("compile", home=home, **asked, check=0)
     before = matrix(home, **asked)
     assert before["FL-14"]["sentence"].endswith("its control (decision_rule) has never given a verdict.")
     assert before["FL-2"]["sentence"].endswith("nothing stands behind it but the policy itself.")

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from command import gov
+from command import gov, told
 
 from gov_pipelines.cli.demo.loanapp import LATE_NOTICE, SYSTEM, UNREVIEWED
 from gov_pipelines.evidence import ENVELOPE, verify
@@ -37,10 +37,10 @@ def test_the_tour_walks_from_a_clause_to_tampering(copy):
 
 def test_verify_with_and_without_a_trusted_key(copy):
     evidence = copy / "evidence" / SYSTEM
-    alone = gov("verify", evidence, home=copy, check=0).stdout
+    alone = told("verify", evidence, home=copy, check=0).stdout
     assert "nobody vouched for" in alone
     trusted = json.loads(
-        gov("verify", evidence, "--trust", copy / "keys" / "signing.pub.json", "--json", home=copy, check=0).stdout
+        told("verify", evidence, "--trust", copy / "keys" / "signing.pub.json", "--json", home=copy, check=0).stdout
     )
     assert trusted["ok"]
     assert trusted["trusted"]
@@ -69,7 +69,7 @@ def test_the_covered_files_are_what_an_auditor_needs(demo_home):
 
 
 def test_a_decision_explained(demo_home):
-    found = json.loads(gov("explain", UNREVIEWED, "--system", SYSTEM, "--json", home=demo_home, check=0).stdout)
+    found = json.loads(told("explain", UNREVIEWED, "--system", SYSTEM, "--json", home=demo_home, check=0).stdout)
     judged = {each["clause"]: each["verdict"] for each in found["judged"]}
     assert judged["house-fair-lending/FL-2"] == "outside"
     assert judged["house-fair-lending/FL-3"] == "within"
@@ -80,9 +80,9 @@ def test_a_decision_explained(demo_home):
 
 
 def test_a_decision_explained_in_words(demo_home):
-    text = gov("explain", LATE_NOTICE, "--system", SYSTEM, home=demo_home, check=0).stdout
+    text = told("explain", LATE_NOTICE, "--system", SYSTEM, home=demo_home, check=0).stdout
     assert "Cleared: it may go downstream." in text
-    held = gov("explain", UNREVIEWED, "--system", SYSTEM, home=demo_home, check=0).stdout
+    held = told("explain", UNREVIEWED, "--system", SYSTEM, home=demo_home, check=0).stdout
     assert "Held: house-fair-lending/FL-2: waits for a review by senior_underwriter" in held
     assert "outside" in text
     assert "Judges only the population" in text
@@ -91,16 +91,16 @@ def test_a_decision_explained_in_words(demo_home):
 
 
 def test_decisions_that_cannot_be_explained_say_why(demo_home):
-    absent = gov("explain", "BF-9999", "--system", SYSTEM, home=demo_home, check=2)
+    absent = told("explain", "BF-9999", "--system", SYSTEM, home=demo_home, check=2)
     assert "No decision BF-9999" in absent.stderr
-    quarantined = gov("explain", "BF-0881", "--system", SYSTEM, home=demo_home, check=2)
+    quarantined = told("explain", "BF-0881", "--system", SYSTEM, home=demo_home, check=2)
     assert "quarantined" in quarantined.stderr
 
 
 def test_an_explanation_says_what_is_waived(demo_home):
-    found = json.loads(gov("explain", LATE_NOTICE, "--system", SYSTEM, "--json", home=demo_home, check=0).stdout)
+    found = json.loads(told("explain", LATE_NOTICE, "--system", SYSTEM, "--json", home=demo_home, check=0).stdout)
     waived = {each["clause"]: each["waiver"] for each in found["population"] if each["waiver"]}
     assert list(waived) == ["house-fair-lending/FL-7"]
     assert "countersigned by demo-owner" in waived["house-fair-lending/FL-7"]
-    text = gov("explain", LATE_NOTICE, "--system", SYSTEM, home=demo_home, check=0).stdout
+    text = told("explain", LATE_NOTICE, "--system", SYSTEM, home=demo_home, check=0).stdout
     assert f"    waived {waived['house-fair-lending/FL-7']}" in text

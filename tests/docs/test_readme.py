@@ -4,7 +4,7 @@ import re
 
 import click
 import pytest
-from command import ROOT, gov
+from command import ROOT, told
 
 from gov_pipelines.cli.app import COMMANDS
 from gov_pipelines.cli.app import gov as frame
@@ -31,7 +31,7 @@ def test_commands_and_options_in_the_docs_exist(page, tmp_path):
         options = [re.sub(r"[=,.;)].*", "", word) for word in rest if word.startswith("--")]
         if options:
             within = [rest[0]] if re.fullmatch("[a-z]+", rest[0]) and subcommand(name, rest[0]) else []
-            text = gov(name, *within, "--help", home=tmp_path, check=0).stdout
+            text = told(name, *within, "--help", home=tmp_path, check=0).stdout
             assert all(option in text for option in options), f"{page.name}: gov {line}"
 
 
