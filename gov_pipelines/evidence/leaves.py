@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from gov_pipelines.evidence import canonical, merkle
 
 LEAF_FORMAT = "sd-leaf/v1"
 DECISION_VERDICTS = frozenset({"within", "outside", "pending", "undecidable"})
+_HASH = re.compile(rb'(?<=\A\{"_sd":\[")[\w-]+')
 _SALT_BYTES = 16  # RFC 9901 section 9.3: 128 bits
 
 
@@ -30,7 +32,7 @@ def new_salt() -> str:
 
 def disclosure(decision_id: str, salt: str) -> str:
     """Write the disclosure of a decision's id (RFC 9901 section 4.2.1): base64url of `[salt, "decision_id", id]`."""
-    return _base64url(canonical.dumps([salt, "decision_id", decision_id]))
+    return _base64url(canonical.texts(salt, "decision_id", decision_id))
 
 
 def decision_leaf(decision_id: str, salt: str, verdicts: Mapping[str, str]) -> bytes:
@@ -90,7 +92,11 @@ def verdict_counts(leaves: Iterable[bytes]) -> dict[str, dict[str, int]]:
     Raises:
         EvidenceError: a leaf is not of the format.
     """
-    counts = Counter(pair for leaf in leaves for pair in leaf_verdicts(leaf).items())
+    # Few combinations of verdicts occur; leaves that differ in plain characters of the hash alone are read once.
+    alike = Counter(_HASH.sub(b"", leaf, count=1) for leaf in leaves)
+    counts = Counter[tuple[str, str]]()
+    for leaf, count in alike.items():
+        counts.update(dict.fromkeys(leaf_verdicts(leaf).items(), count))
     by_control: dict[str, dict[str, int]] = {}
     for (control, verdict), count in sorted(counts.items()):
         by_control.setdefault(control, {})[verdict] = count

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -328,10 +329,12 @@ def decision_leaves(night: Night) -> list[bytes]:
     salts = read_frame(night.folder / "salts.parquet")
     rows = salts.join(verdicts, on="decision_id").sort("decision_id")
     controls = rows.columns[2:]
-    return [
-        decision_leaf(each, salt, {key: said for key, said in zip(controls, verdict, strict=True) if said is not None})
-        for each, salt, *verdict in rows.iter_rows()
-    ]
+
+    @cache  # few combinations of verdicts occur
+    def said(*verdicts: str | None) -> dict[str, str]:
+        return {key: verdict for key, verdict in zip(controls, verdicts, strict=True) if verdict is not None}
+
+    return [decision_leaf(each, salt, said(*verdicts)) for each, salt, *verdicts in rows.iter_rows()]
 
 
 def _control(row: VerdictRow, texts: Mapping[str, str]) -> dict[str, Any]:

@@ -22,6 +22,14 @@ JSON_VALUES = st.recursive(
 )  # fmt: skip
 
 
+@given(st.lists(st.text(st.characters())))
+def test_texts_are_written_as_any_value_is(values):
+    try:
+        assert canonical.texts(*values) == canonical.dumps(values)
+    except EvidenceError:
+        assert any("\ud800" <= each <= "\udfff" for value in values for each in value)
+
+
 @given(JSON_VALUES)
 def test_what_is_written_can_be_read_again(value):
     data = canonical.dumps(value)

@@ -59,6 +59,8 @@ def test_nobody_finds_an_id_without_its_salt():
 def test_other_leaves_are_refused(leaf):
     with pytest.raises(EvidenceError):
         leaf_verdicts(leaf)
+    with pytest.raises(EvidenceError):
+        leaves.verdict_counts([decision_leaf("A-1", "salt", {}), leaf])
 
 
 def test_a_verdict_that_does_not_exist_is_not_written():
