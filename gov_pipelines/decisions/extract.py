@@ -70,6 +70,7 @@ class Extract:
         seen: fingerprints, to be kept for the next reading.
         changes: which decisions have changed since the reading before.
         fetched: rows that came from the source; those that are as they were before need not.
+        ahead: as of `Reading`.
     """
 
     log: pl.DataFrame
@@ -81,6 +82,7 @@ class Extract:
     seen: pl.DataFrame
     changes: pl.DataFrame
     fetched: int
+    ahead: datetime | None
 
 
 def read_partition(
@@ -110,7 +112,7 @@ def read_partition(
     """
     with open_sources(declaration.source, project=project, environ=environ) as sources:
         during = _during(declaration, partition)
-        reading = Reading(sources, declaration, during, kept if kept and kept.fits else None)
+        reading = Reading(sources, declaration, during, kept if kept and kept.fits_at(as_of) else None)
         parts, undated, notes = _read(reading, as_of)
         main = next(iter(reading.seen.values()))
         counted, gaps = reading.reconciled()
@@ -128,6 +130,7 @@ def read_partition(
         seen=reading.kept_next_time(),
         changes=changed,
         fetched=reading.fetched,
+        ahead=reading.ahead,
     )
 
 
@@ -182,14 +185,16 @@ def digests_now(
 def touched_since(
     declaration: SystemDeclaration, since: str | None, until: Partition, *, project: Path, environ: Mapping[str, str]
 ) -> Touched:
-    """When decisions of the partitions before one were made that were written since a value of the declared cursor.
+    """When decisions of the partitions before one were made that were written since a value of the declared cursor, if any.
 
     Raises:
         WrongUse: as `read_partition`.
         SourceUnreachable: as `read_partition`.
     """
     source, place = declaration.source, Place.of(declaration.source)
-    assert source.cursor is not None and place is not None  # noqa: PT018  (as the caller and the declaration see to)
+    assert place is not None  # a declaration names its source
+    if source.cursor is None:
+        return Touched([], None)
     first = datetime.combine(declaration.starts, time(), UTC) - timedelta(days=1)
     during = replace(_during(declaration, until), start=first, end=declaration.calendar.span(until)[0])
     overlap = timedelta(**{source.overlap.unit: source.overlap.count})

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from glob import glob
 from pathlib import Path
@@ -17,7 +17,7 @@ import polars as pl
 
 from gov_pipelines.decisions.casts import as_category, as_integer, as_moment, as_number, plain, stacked
 from gov_pipelines.decisions.fingerprints import SCHEMA, Digest, fingerprint
-from gov_pipelines.decisions.places import WEEK, Columns, During, Gaps, Keys, Place, Related, Rows, Touched
+from gov_pipelines.decisions.places import WEEK, Columns, During, Gaps, Keys, Place, Related, Rows, Touched, begins
 from gov_pipelines.decisions.zones import day_from, naive
 from gov_pipelines.errors import SourceUnreachable, WrongUse
 
@@ -112,11 +112,9 @@ class Files:
         """As `Sources.touched`; a cursor that is text is a moment in ISO 8601, or else a number."""
         rows = self.read(place, Columns([cursor, during.column]), during, None, None).frame
         value = as_moment(pl.col(cursor), rows.schema[cursor], during.zone)
-        low: datetime | float | None = None
-        if rows.select(value.is_null().all()).item():
-            value, low = as_number(pl.col(cursor), rows.schema[cursor]), float(since) if since else None
-        elif since:
-            low = datetime.fromisoformat(since) - overlap
+        if not (dated := not rows.select(value.is_null().all()).item()):
+            value = as_number(pl.col(cursor), rows.schema[cursor])
+        low = begins(since, overlap, dated=dated)
         at = as_moment(pl.col(during.column), rows.schema[during.column], during.zone).dt.truncate("1h").alias("at")
         rows = rows.select(at, value=value).filter(pl.lit(value=True) if low is None else pl.col("value") >= low)
         return Touched.of(rows["at"].unique(), rows["value"].max(), since, during.zone)

@@ -121,6 +121,7 @@ def _join_last(joined: Joined, wanted: Wanted, reading: Reading, as_of: datetime
         later = pl.lit(value=False) if as_of is None else (pl.col(moment) > as_of).fill_null(value=False)
         # A later audit sees more of them, though nothing has changed at the source.
         reading.look_again(typed.filter(later | unreadable))
+        reading.wait_for(typed.filter(later)[moment])
         typed = typed.filter(~later)
         if count := unreadable.sum():
             notes = [f"{count} rows of {wanted.place.name} have no readable `{there[moment]}`"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
@@ -44,6 +45,11 @@ class Kept:
     seen: pl.DataFrame
     vanished: pl.Series
     fits: bool
+
+    def fits_at(self, as_of: datetime | None) -> bool:
+        """Whether these may be built upon, and know nothing that has not happened yet."""
+        moments = self.parts.log.select("reviewed_at", "label_at")
+        return self.fits and (as_of is None or not moments.select((pl.all() > as_of).any()).row(0).count(True))
 
     def of(self, place: str) -> pl.DataFrame:
         """The fingerprints of one place."""

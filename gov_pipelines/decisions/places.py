@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -117,7 +119,8 @@ class Touched:
 
     Attributes:
         moments: instants (UTC) such that each touched row lies in the same day or hour, of any zone, as one of them.
-        newest: the highest value of the cursor, as text; the given one where nothing is newer.
+        newest: the highest value of the cursor, as text; the given one where nothing is newer. No moment after now, which
+            some clock or hand got wrong: what is written until then would not be seen.
     """
 
     moments: list[datetime]
@@ -128,8 +131,19 @@ class Touched:
         """From the full hours that hold a moment of touched rows, as the source has them, and its highest cursor."""
         ends = hours if hours.is_empty() else pl.concat([hours, hours + timedelta(minutes=59, seconds=59)])
         moments = ends.to_frame("at").select(as_moment(pl.col("at"), ends.dtype, zone).drop_nulls().unique().sort())
-        written = newest.isoformat() if isinstance(newest, datetime) else newest
+        written = newest
+        if isinstance(newest, datetime):
+            now = datetime.now(ZoneInfo(zone))
+            written = min(newest, now if newest.tzinfo else now.replace(tzinfo=None)).isoformat()
         return cls(moments["at"].to_list(), since if written is None else str(written))
+
+
+def begins(since: str | None, overlap: timedelta, *, dated: bool) -> datetime | Decimal | None:
+    """From which value of a cursor on rows are new; None, so from the first, where nobody looked at values of its kind."""
+    try:
+        return datetime.fromisoformat(since or "") - overlap if dated else Decimal(since or "")
+    except (ValueError, ArithmeticError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

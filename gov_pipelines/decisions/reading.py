@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import polars as pl
 
@@ -80,6 +81,7 @@ class Reading:
         seen: fingerprints of each place read so far, by the place's number and name.
         inputs: what each of these places holds.
         fetched: rows that came from the source.
+        ahead: the full hour by which something has happened that is dated after the audit's moment; None: nothing is.
     """
 
     sources: Sources
@@ -89,6 +91,7 @@ class Reading:
     seen: dict[str, pl.DataFrame] = field(default_factory=dict)
     inputs: list[InputDigest] = field(default_factory=list)
     fetched: int = 0
+    ahead: datetime | None = None
 
     @property
     def id_column(self) -> str:
@@ -119,7 +122,7 @@ class Reading:
         """How many rows the source itself counts, and what is missing in its numbering of rows, in words."""
         place, number = self._main[0], self.declaration.columns.get("source_seq", "source_seq")
         if cursor := self.declaration.source.cursor:  # a wrong one is told here: look-backs are silent
-            self.sources.read(place, Columns([cursor]), ids=Keys(self.id_column, pl.Series(dtype=pl.String)))
+            self.sources.touched(place, cursor, None, replace(self.during, start=self.during.end))
         gaps = str(self.sources.gaps(place, number, self.during) or "")
         return self.sources.count(place, self.during), (f"{number} misses {gaps}",) if gaps else ()
 
@@ -163,6 +166,11 @@ class Reading:
         """The fingerprints of every place, for `Kept`."""
         frames = (seen.select(pl.lit(place).alias("place"), *SEEN_SCHEMA) for place, seen in self.seen.items())
         return pl.concat(frames)
+
+    def wait_for(self, moments: pl.Series) -> None:
+        """Note what is dated after the audit's moment: nothing changes at the source when it has happened."""
+        hours = moments.dt.offset_by("1h").dt.truncate("1h").to_list()
+        self.ahead = min(filter(None, [self.ahead, *hours]), default=None)
 
     def look_again(self, keys: pl.DataFrame) -> None:
         """Have the rows of these keys of the place read last fetched next time, too, changed or not."""

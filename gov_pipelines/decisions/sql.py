@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +15,7 @@ import sqlalchemy as sa
 from gov_pipelines.decisions.casts import stacked
 from gov_pipelines.decisions.connecting import connected, source_url
 from gov_pipelines.decisions.fingerprints import PART, PARTS, SCHEMA, Digest
-from gov_pipelines.decisions.places import WEEK, Columns, During, Gaps, Keys, Place, Related, Rows, Touched
+from gov_pipelines.decisions.places import WEEK, Columns, During, Gaps, Keys, Place, Related, Rows, Touched, begins
 from gov_pipelines.decisions.zones import day_from, naive
 from gov_pipelines.errors import WrongUse
 
@@ -117,13 +116,19 @@ class SqlDatabase:
         table, driver = self._driver.table(place), self._driver
         Columns([cursor]).found_in(table.c.keys(), place)
         column: sa.ColumnElement[Any] = table.c[cursor]
-        if dated := isinstance(table.c[cursor].type, sa.DateTime):
+        if dated := isinstance(column.type, sa.DateTime):
             column = driver.moment(table.c[cursor], during.zone)
-        newer = [column >= (datetime.fromisoformat(since) - overlap if dated else Decimal(since))] if since else []
+        elif not isinstance(column.type, _NUMBER):
+            raise WrongUse(
+                f"`{place.name}.{cursor}` is {column.type}; a `cursor` is a DATETIME or TIMESTAMP column, or one of numbers. "
+                "Change the column's type, or remove `source.cursor`."
+            )
+        low = begins(since, overlap, dated=dated)
+        newer = [] if low is None else [column >= low]
         hours = driver.hour(driver.moment(table.c[during.column], during.zone)).label("hour")
         within = self._within(table, place, during)[0]
         found = stacked(list(driver.fetch(sa.select(hours).where(within, *newer).distinct())))["hour"]
-        newest = stacked(list(driver.fetch(sa.select(sa.func.max(column)).where(*newer)))).item()
+        newest = stacked(list(driver.fetch(sa.select(sa.func.max(column)).where(within, *newer)))).item()
         return Touched.of(found, newest, since, during.zone)
 
     def gaps(self, place: Place, column: str, during: During) -> Gaps | None:

@@ -85,9 +85,10 @@ def _follow_vanished(connection: Connection, night: Night, snapshot: SnapshotRow
     if "closed" in (kinds := [event.event for event in events]):
         enqueue(connection, [_alert(row, "recovered", "the decisions that had vanished are back, or accepted as gone")])
     elif kinds and row.breaches > (finding.red.get(row.partition, 0) if finding else 0):
-        enqueue(
-            connection, [_alert(row, "failing", f"{row.breaches} decisions that were signed are gone from the source")]
-        )
+        # One page, on entering: a source that was restored from a copy loses decisions of thirty days in one night.
+        happened: Transition = "warning" if finding and finding.state == "open" else "failing"
+        told = f"{row.breaches} decisions that were signed are gone from the source"
+        enqueue(connection, [_alert(row, happened, told)])
 
 
 def _counted(night: Night, snapshot: SnapshotRow, day: Partition) -> VerdictRow:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gov_pipelines.decisions import digests_now, touched_since
 from gov_pipelines.errors import GovError
 from gov_pipelines.people import later
-from gov_pipelines.policy import Partition, SystemDeclaration, partition_key, partition_of
+from gov_pipelines.policy import Calendar, Partition, SystemDeclaration, partition_key, partition_of
 from gov_pipelines.store import Home, write_atomic
 
 if TYPE_CHECKING:
@@ -24,62 +24,66 @@ def changed_since_audited(
 ) -> list[Partition]:
     """The audited partitions to compare with the source whose digests are others now, those that lost rows first.
 
-    Looked at are those of the declared look-back before a partition, those whose labels matured within it, and, where the
-    source has a cursor, any that it was written to since the last time. A source
-    that does not answer says nothing: its own night tells that, and the next look-back looks at all of them again.
+    Looked at are those of the declared look-back before a partition, and of any day since the last look; those whose labels
+    matured in that time; those that differed at the last look; and, where the source has a cursor, any that it was written
+    to since. A source that does not answer says nothing: its own night tells that, and the next look-back looks at all of
+    them again.
     """
     audited = home.audited(declaration.system, "rows.json")
     known = [each for each in audited if declaration.calendar.has(each)]
     mine = [each for each in known if each < before]
+    file = home.root / "artifacts" / declaration.system / "looked.json"
+    last = json.loads(file.read_bytes()) if file.is_file() else {"cursor": {}, "differed": [], "today": None}
+    today, cursor = declaration.calendar.day(before) + timedelta(days=1), declaration.source.cursor
+    first = min(today, date.fromisoformat(last["today"] or str(today))) - timedelta(days=declaration.look_back.count)
     try:
-        written = _written_to(home, declaration, known, before, project, environ)
-        partitions = [each for each in mine if each in written or _looked_at(declaration, each, before)]
+        touched = touched_since(declaration, last["cursor"].get(cursor), before, project=project, environ=environ)
+        partitions = [
+            each
+            for each in mine
+            if partition_key(each) in last["differed"]
+            or _within(declaration, each, first, today)
+            or _touched(declaration, each, touched.moments)
+        ]
         now = digests_now(declaration, partitions, project=project, environ=environ)
     except GovError:
         return []
     was = [json.loads(audited[each].read_bytes()).get("digests", []) for each in partitions]
     rows = [[sum(int(count) for count, _ in each) for each in side] for side in (was, now)]
     grown = {each: after - before for each, before, after in zip(partitions, *rows, strict=True)}
-    differ = [each for each, then, today in zip(partitions, was, now, strict=True) if then != today]
+    differ = [each for each, then, there in zip(partitions, was, now, strict=True) if then != there]
+    if before >= max(known, default=before):  # an older night does not look at what was written after it
+        # What differs is looked at until it does not: the cursor passes it before it is audited again.
+        told = {"cursor": {cursor: touched.newest}, "differed": [*map(partition_key, differ)], "today": str(today)}
+        write_atomic(file, json.dumps(told).encode())
     return sorted(differ, key=grown.__getitem__)
 
 
-def _written_to(
-    home: Home,
-    declaration: SystemDeclaration,
-    partitions: Sequence[Partition],
-    before: Partition,
-    project: Path,
-    environ: Mapping[str, str],
-) -> set[Partition]:
-    """The partitions that hold rows written since the cursor of the last look-back, less the overlap."""
-    if declaration.source.cursor is None:
-        return set()
-    file = home.root / "artifacts" / declaration.system / "cursor.json"
-    since = json.loads(file.read_bytes()).get(declaration.source.cursor) if file.is_file() else None
-    touched = touched_since(declaration, since, before, project=project, environ=environ)
-    if before >= max(partitions, default=before):  # an older night does not look at what was written after it
-        write_atomic(file, json.dumps({declaration.source.cursor: touched.newest}).encode())
-    spans = {each: declaration.calendar.span(each) for each in partitions}
-    at = touched.moments
-    return {each for each, (start, end) in spans.items() if bisect_left(at, start) < bisect_left(at, end)}
+def _touched(declaration: SystemDeclaration, partition: Partition, moments: Sequence[datetime]) -> bool:
+    start, end = declaration.calendar.span(partition)
+    return bisect_left(moments, start) < bisect_left(moments, end)
 
 
-def _looked_at(declaration: SystemDeclaration, partition: Partition, before: Partition) -> bool:
-    calendar, label = declaration.calendar, declaration.label
-    day, today = calendar.day(partition), calendar.day(before) + timedelta(days=1)
-    first = today - timedelta(days=declaration.look_back.count)
+def _within(declaration: SystemDeclaration, partition: Partition, first: date, today: date) -> bool:
+    day, label = declaration.calendar.day(partition), declaration.label
     return first <= day or (label is not None and first <= later(day, label.matures_after) <= today)
 
 
+def is_due(calendar: Calendar, partition: Partition, last: Partition | None) -> bool:
+    """Whether a partition ends its local day, or is an hour of a day before which the last look-back missed the day's end."""
+    begun = calendar.day(partition)
+    return calendar.day(calendar.span(partition)[1]) != begun or (
+        last is not None and calendar.day(calendar.span(last)[1]) < begun
+    )
+
+
 def look_back(night: Night) -> None:
-    """Leave a note of what must be audited again, where the night's partition is the newest and the last of its local day.
+    """Leave a note of what must be audited again, where the night's partition is the newest and a look-back is due.
 
     It is done in the run, which may take its time: a schedule or a sensor must answer within a minute.
     """
-    calendar, partition = night.declaration.calendar, night.partition
-    ends_the_day = calendar.day(calendar.span(partition)[1]) != calendar.day(partition)
-    if partition == calendar.newest(datetime.now(UTC)) and ends_the_day:
+    calendar, partition, last = night.declaration.calendar, night.partition, noted(night.home, night.system)
+    if partition == calendar.newest(datetime.now(UTC)) and is_due(calendar, partition, last[0] if last else None):
         again = changed_since_audited(
             night.home, night.declaration, before=partition, project=night.project, environ=night.environ
         )

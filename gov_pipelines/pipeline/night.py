@@ -178,6 +178,11 @@ class Night:
         files = self.files("tally.json", days)
         return {partition_of(file.parent.name): read_tally(file) for file in files}
 
+    def access_logs(self, days: Iterable[Partition]) -> dict[Partition, pl.DataFrame]:
+        """The access logs of some days, of those that are there."""
+        files = self.files("access_log.parquet", days)
+        return {partition_of(file.parent.name): read_frame(file) for file in files}
+
     def read_json(self, name: str) -> Any:
         """One of this partition's JSON files."""
         return json.loads((self.folder / name).read_bytes())
@@ -219,6 +224,7 @@ def read_decisions(night: Night) -> StepResult:
             "kept": kept_digest(night),
             "fetched": extract.fetched,
             "changed": changed,
+            "ahead": extract.ahead and extract.ahead.isoformat(),
         },
     )
     write_frame(night.folder / "decision_log.parquet", extract.log)

@@ -22,8 +22,8 @@ def overdue(
     """Find the audited days before one day that must be judged again.
 
     Those are days that were read again and never signed; days whose signed snapshot names other versions of policies than are in force on them now (a version that
-    begins in the past, a closed or removed one); and days that hold a decision pending then, whose clock has run out by
-    `as_of`. What the source says of them now is for the look-back. A version edited under its number is no such case:
+    begins in the past, a closed or removed one); days with a review or label that was dated ahead and has come by `as_of`;
+    and days that hold a decision pending then, whose clock has run out by then. What the source says of them now is for the look-back. A version edited under its number is no such case:
     signing refuses it.
     """
     for day, log in home.audited(declaration.system, "decision_log.parquet").items():
@@ -32,6 +32,7 @@ def overdue(
             and day < before
             and (
                 _never_signed(home, declaration, day)
+                or _happened_since(log.with_name("rows.json"), as_of)
                 or _governed_anew(home, declaration, policies, day)
                 or _ran_out(log.parent, declaration, policies, day=day, as_of=as_of)
             )
@@ -52,6 +53,12 @@ def _never_signed(home: Home, declaration: SystemDeclaration, day: date) -> bool
         return False  # not signed, or signed as missed
     signed, read = (json.loads(file.read_bytes()) for file in files)
     return any(signed[name] != read[name] for name in _READ)
+
+
+def _happened_since(rows: Path, as_of: datetime) -> bool:
+    """Whether a review or label has come that the source had when the day was last read, dated after its audit's moment."""
+    ahead = json.loads(rows.read_bytes()).get("ahead") if rows.is_file() else None
+    return ahead is not None and datetime.fromisoformat(ahead) <= as_of
 
 
 def _governed_anew(home: Home, declaration: SystemDeclaration, policies: Sequence[Policy], day: date) -> bool:

@@ -1,6 +1,8 @@
 """PostgreSQL and DuckDB as they are: types, permissions, settings, time-outs, and what is said when they refuse."""
 
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import duckdb
 import polars as pl
@@ -172,10 +174,12 @@ def test_what_was_written_since_is_found_wherever_it_is_dated(server, duck, data
             ("c", "2026-09-08 10:15:00", "2026-09-08 10:20:00")]  # fmt: skip
     values = ", ".join(str(row) for row in rows)
     make = (
-        "CREATE TABLE log (id text, decided_on timestamp, updated_at timestamp)",
-        f"INSERT INTO log VALUES {values}",
+        "CREATE TABLE log (id text, decided_on timestamp, updated_at timestamp, day date)",
+        f"INSERT INTO log (id, decided_on, updated_at) VALUES {values}",
     )
-    pl.DataFrame(rows, schema=["id", "decided_on", "updated_at"], orient="row").write_csv(tmp_path / "log.csv")
+    pl.DataFrame(rows, schema=["id", "decided_on", "updated_at"], orient="row").with_columns(day=None).write_csv(
+        tmp_path / "log.csv"
+    )
     wide = During("decided_on", datetime(2026, 8, 1, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC), "America/New_York")
     environs = [
         server(*CLEAN, *make),
@@ -194,6 +198,25 @@ def test_what_was_written_since_is_found_wherever_it_is_dated(server, duck, data
             back = sources.touched(place, "updated_at", everything.newest, wide, timedelta(hours=2))
             assert {moment.day for moment in back.moments} == {3, 8}
             assert back.newest == later.newest == everything.newest
+            assert sources.touched(place, "updated_at", "7 of another column", wide) == everything
+            with pytest.raises(WrongUse, match=r"is DATE; a `cursor` is") if environ else nullcontext():
+                sources.touched(place, "day", None, wide)
+
+
+def test_a_cursor_ahead_of_the_clock_hides_nothing_that_is_written_until_then(server, duck, database, tmp_path):
+    make = (
+        "CREATE TABLE log (id text, decided_on timestamp, written timestamp)",
+        "INSERT INTO log VALUES ('a', '2026-09-01 10:00:00', '9999-12-31 10:00:00')",
+    )
+    pl.DataFrame({"decided_on": ["2026-09-01"], "written": ["9999-12-31T10:00Z"]}).write_csv(tmp_path / "log.csv")
+    wide = During("decided_on", datetime(2026, 8, 1, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC), "Asia/Tokyo")
+    sqlite = database(f"{make[0].replace('timestamp', 'DATETIME')}; {make[1]};")["LOANS_URL"]
+    for environ in (server(*CLEAN, *make), duck(*make), {"LOG_URL": sqlite}, {}):
+        source = Source(url_env="LOG_URL", table="log") if environ else Source(path="log.csv")
+        with open_sources(source, project=tmp_path, environ=environ) as sources:
+            newest = datetime.fromisoformat(sources.touched(Place.of(source), "written", None, wide).newest)
+            aware = newest if newest.tzinfo else newest.replace(tzinfo=ZoneInfo("Asia/Tokyo"))
+            assert abs(aware - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_missing_numbers_of_a_sequence_are_counted(declare, server, duck, tmp_path):

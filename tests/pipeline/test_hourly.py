@@ -11,8 +11,9 @@ from gov_pipelines.evidence import generate, load_public, read_package
 from gov_pipelines.evidence.verify import verify
 from gov_pipelines.pipeline.graph import read_graph
 from gov_pipelines.pipeline.home import AuditHome
+from gov_pipelines.pipeline.lookback import is_due
 from gov_pipelines.pipeline.runs import audit
-from gov_pipelines.policy import partition_of
+from gov_pipelines.policy import Calendar, partition_of
 from gov_pipelines.project import Project
 from gov_pipelines.report import gather
 from gov_pipelines.store import Home, reading, verdict_history, verdicts_of
@@ -238,6 +239,16 @@ def test_the_schedule_of_an_hourly_system_is_hourly(bank):
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     keys = graph_of(bank).partitions.get_partition_keys(current_time=datetime(2026, 11, 2, 6, 30, tzinfo=UTC))
     assert (keys[0], keys[-1], len(keys)) == ("2026-11-01T04Z", "2026-11-02T05Z", 26)
+
+
+def test_an_hour_looks_back_where_the_last_one_of_the_day_before_came_too_late_to():
+    new_york, hour = Calendar(date(2026, 9, 1), "America/New_York", hourly=True), timedelta(hours=1)
+    last = [*new_york.between(date(2026, 11, 1), date(2026, 11, 1))][-1]
+    assert last == MIDNIGHT - hour
+    assert is_due(new_york, last, None)
+    assert not is_due(new_york, last - hour, None)
+    for looked, due in ((last, False), (last - 25 * hour, True), (last - 24 * hour, True), (last + 2 * hour, False)):
+        assert is_due(new_york, last + 3 * hour, looked) is due
 
 
 def test_only_some_days_are_partitions_to_dagster_too(bank):

@@ -306,7 +306,7 @@ def test_vanished_decisions_are_a_finding_told_by_number_and_closed_when_they_re
     found = lender.finding()
     assert (found.state, found.severity, dict(found.red)) == ("open", "critical", {day(0): 1, day(1): 1})
     told = lender.alerts()
-    assert [(each.partition, each.transition) for each in told] == [(day(0), "failing"), (day(1), "failing")]
+    assert [(each.partition, each.transition) for each in told] == [(day(0), "failing"), (day(1), "warning")]
     assert not any("L01-03" in str(each) or "L00-04" in str(each) for each in told)
     named = [row for row in lender.changes(1) if row["change"] == "vanished"]
     assert named == [{"decision_id": "L01-03", "change": "vanished", "since": 1}]
@@ -330,12 +330,49 @@ def test_a_label_is_looked_for_when_it_matures_however_long_that_takes(lender):
     begin(lender, 8)
     lender.mature(2)
     lender.mature(6)
-    assert lender.touched(7) == [6]
+    assert lender.touched(7) == lender.touched(7) == [6]  # until it was audited again
+    lender.audit(6)
     a_year_on = (date(2027, 9, 3) - FIRST).days
     assert lender.touched(a_year_on - 2) == []
+    lender.write("UPDATE decisions SET repaid = 5 WHERE id LIKE 'L02%' OR id LIKE 'L06%'")
     assert lender.touched(a_year_on - 1) == [2]
     assert lender.touched(a_year_on + 2) == [2]
+    lender.audit(2)
     assert lender.touched(a_year_on + 3) == [6]
+
+
+def test_a_look_back_begins_where_the_last_one_ended_its_own_however_long_ago(lender):
+    defs = lender.folder / "assets" / "loans" / "defs.yaml"
+    october = (date(2026, 10, 20) - FIRST).days
+    defs.write_text(DEFS.replace("2026-09-01", "2026-09-01\n  only_on: ['09-01', '10-20']"))
+    lender.decide(0)
+    assert lender.sleep(0)[0] == []
+    lender.write("UPDATE decisions SET amount = 7 WHERE id = 'L00-05'")
+    lender.decide(october)
+    assert lender.sleep(october)[0] == [0]
+
+
+def test_a_label_that_the_source_had_before_its_moment_counts_from_then_on(lender):
+    defs, joined = lender.folder / "assets" / "loans" / "defs.yaml", "{path: repaid.csv, key: id, at: known, column: ok"
+    defs.write_text(DEFS.replace("{column: repaid", joined))
+    (lender.folder / "repaid.csv").write_text("id,ok,known\nL00-03,1,2026-09-04T01:30\n")
+    begin(lender, 2)
+    assert [lender.touched(number) for number in (1, 2)] == [[], [0]]
+    lender.audit(0, lender.night(2).as_of)
+    labels = read_frame(lender.night(0).folder / "decision_log.parquet")["label"]
+    assert labels.drop_nulls().to_list() == ["1"]
+    assert lender.touched(2) == []
+    (lender.folder / "repaid.csv").write_text("id,ok,known\nL00-03,0,2026-09-04T01:30\n")
+    assert lender.touched(2) == [0]
+
+
+def test_decisions_of_many_days_that_vanish_at_once_are_one_page(lender):
+    begin(lender, 3)
+    lender.write("DELETE FROM decisions WHERE id LIKE '%-07'")
+    lender.audit(2)
+    assert lender.sleep(2)[0] == [0, 1]
+    assert [alert.transition for alert in lender.alerts()] == ["failing", "warning", "warning"]
+    assert set(lender.finding().red) == {day(0), day(1), day(2)}
 
 
 def test_a_look_back_whose_source_does_not_answer_asks_again_tomorrow(lender):
@@ -421,6 +458,8 @@ def test_a_cursor_finds_what_was_written_beyond_the_look_back(lender):
     lender.write("UPDATE decisions SET amount = 9, written = '2026-09-06 15:00:00' WHERE id = 'L01-03'")
     assert lender.touched(2) == [1]  # an older night leaves the cursor to the newest
     assert lender.touched(5) == [1]
+    lender.write("UPDATE decisions SET written = '2026-09-20 12:00:00' WHERE id = 'L05-03'")
+    assert lender.touched(5) == [1]  # as nobody has audited it since, though the cursor has passed it
     lender.write("UPDATE decisions SET amount = 8 WHERE id = 'L02-03'")
     assert lender.touched(5) == [1]  # what does not raise the cursor is found in the look-back alone
 
