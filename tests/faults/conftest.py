@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -24,12 +24,20 @@ from gov_pipelines.evidence import generate, verify
 from gov_pipelines.store import Home, all_snapshots, open_store, reading, verdict_history
 
 FIRST = date(2026, 9, 1)
-DAYS = 12
+DAYS = 56
 ROWS = 40
-BAD = {3, 4, 7, 8, 9}
+BAD = {number for number in range(1, DAYS + 1) if number % 10 in {3, 4, 8}}
 """Days of which three decisions in ten have no outcome, so that a control fails."""
 
-DEFS = """\
+RECOVERED = 3
+"""Windows without failure after which a failure is over, and the next one news."""
+
+TABLE: list[tuple[str, float, Counter[str]]] = []
+"""What each fault left: its name, seconds, counts."""
+
+DATABASE = "{url_env: LOANS_URL, table: decisions}"
+
+DEFS = f"""\
 type: gov_pipelines.pipeline.AuditedSystem
 attributes:
   system: loans
@@ -38,11 +46,11 @@ attributes:
   risk: high
   zone: UTC
   starts: 2026-09-01
-  source: {url_env: LOANS_URL, table: decisions}
-  columns: {decision_id: id, decided_at: at, decision: d}
-  outcomes: {favorable: ["yes"], unfavorable: ["no"]}
-  protected_attributes: {sex: {}}
-  schedule: {at: "02:00"}
+  source: {DATABASE}
+  columns: {{decision_id: id, decided_at: at, decision: d}}
+  outcomes: {{favorable: ["yes"], unfavorable: ["no"]}}
+  protected_attributes: {{sex: {{}}}}
+  schedule: {{at: "02:00"}}
   policies: [house]
 """
 POLICY = """\
@@ -71,7 +79,7 @@ def decisions():
     """Every decision: id, moment, outcome, sex."""
     for number in range(1, DAYS + 1):
         for each in range(ROWS):
-            at = datetime(2026, 9, number, 8, each)
+            at = datetime.fromisoformat(f"{day(number)}T08:{each:02}:00")
             outcome = None if number in BAD and each < 12 else ("yes" if each % 3 else "no")
             yield {"id": f"L{number:02}{each:02}", "at": at, "d": outcome, "sex": "fm"[each % 2]}
 
@@ -111,18 +119,53 @@ class Receiver:
         self._start(self.port)
 
 
+def _run(arguments: list[str], environ: dict[str, str], folder: Path, told: Path) -> None:
+    with told.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.environ |= environ
+    os.chdir(folder)
+    import_module("gov_pipelines.cli").main(arguments)
+
+
+class Running:
+    """One `gov` in a process of its own, forked from one that has imported all: a kill hits the night, not its imports."""
+
+    forks = multiprocessing.get_context("forkserver")
+
+    def __init__(self, arguments: list[str], environ: dict[str, str], folder: Path, told: Path) -> None:
+        self._told = told
+        self._process = self.forks.Process(target=_run, args=(arguments, environ, folder, told))
+        self._process.start()
+
+    def wait(self, seconds: float | None = None) -> int | None:
+        """The exit code; None where it still runs after so many seconds."""
+        self._process.join(seconds)
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+    def told(self) -> str:
+        """What it printed, once it has ended; it has ten minutes."""
+        assert self.wait(600) is not None, f"it hangs\n{self._told.read_text()}"
+        return self._told.read_text()
+
+
 class Site:
     """One project, its home, its clock."""
 
-    def __init__(self, root: Path, receiver: Receiver, clock: Path) -> None:
-        self.root, self.home, self.receiver, self.clock = root, root / "home", receiver, clock
+    def __init__(self, root: Path, receiver: Receiver) -> None:
+        self.root, self.home, self.receiver = root, root / "home", receiver
         (root / "assets" / "loans").mkdir(parents=True)
         (root / "expectations").mkdir()
         (root / "assets" / "loans" / "defs.yaml").write_text(DEFS)
         (root / "expectations" / "house.yaml").write_text(POLICY)
         self.environ = {"GOV_ALERT_URLS": f"json://127.0.0.1:{receiver.port}/hook"}
         self.counts: Counter[str] = Counter()
-        self.undelivered: set[str] = set()
+        self.rows = dict.fromkeys(range(1, DAYS + 1), ROWS)
+        self._began, self._started = time.monotonic(), 0
 
     def make_home(self) -> None:
         generate(Home(self.home).keys_dir, name="faults", created=datetime(2026, 9, 1, tzinfo=UTC))
@@ -137,23 +180,21 @@ class Site:
         engine.dispose()
         self.environ["LOANS_URL"] = url
 
-    def start(self, *arguments: object, now: datetime) -> subprocess.Popen[str]:
+    def start(self, *arguments: object, now: datetime) -> Running:
         """Begin `gov` at an instant."""
         shift = round(now.replace(tzinfo=UTC).timestamp() - time.time())
-        faked = {
-            "LD_PRELOAD": str(self.clock), "CLOCK_SHIFT": str(shift), "TZ": "UTC",
-            "GOV_PIPELINES_PROJECT": str(self.root), "GOV_HOME": str(self.home),
-        }  # fmt: skip
-        command = [sys.executable, "-c", "from gov_pipelines.cli import main; main()", *map(str, arguments)]
-        environ = os.environ | self.environ | faked
-        return subprocess.Popen(
-            command, cwd=self.root, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        mine = {"CLOCK_SHIFT": str(shift), "GOV_PIPELINES_PROJECT": str(self.root), "GOV_HOME": str(self.home)}
+        self._started += 1
+        return Running([*map(str, arguments)], self.environ | mine, self.root, self.root / f"told.{self._started}")
 
     def gov(self, *arguments: object, now: datetime, codes: tuple[int, ...] = (0, 1)) -> str:
-        process = self.start(*arguments, now=now)
-        told, _ = process.communicate(timeout=600)
-        assert process.returncode in codes, f"exit {process.returncode}\n{told}"
+        return self.ended(self.start(*arguments, now=now), codes)
+
+    @staticmethod
+    def ended(running: Running, codes: tuple[int, ...] = (0, 1)) -> str:
+        """What it printed. It ended with one of these codes, and said what was wrong in words."""
+        told = running.told()
+        assert running.wait() in codes, f"exit {running.wait()}\n{told}"
         assert "Traceback" not in told, told
         return told
 
@@ -165,18 +206,19 @@ class Site:
     def morning(number: int, at: str = "02:05:00") -> datetime:
         return datetime.fromisoformat(f"{day(number + 1)}T{at}")
 
-    def check(self, last: int, capsys) -> Counter[str]:
-        """The ledger check: what must hold whatever happened, up to a day. Counts are printed.
+    def check(self, last: int) -> Counter[str]:
+        """The ledger check: what must hold whatever happened, up to a day. Counts go to the table.
 
         Every window audited or signed as missed; rows add up to what the source has; evidence verifies; every page
-        delivered; every entry into failure in the verdicts' history told, and every missed window.
+        delivered; the entries into failure that were signed are the pages, in their order; every missed window told.
         """
         counts = self.counts
         home, engine = Home(self.home), open_store(Home(self.home).store_url)
         with reading(engine) as connection:
             chain = all_snapshots(connection, "loans")
             history = verdict_history(connection, "loans")
-            alerts = [dict(row) for row in connection.execute(sa.text("SELECT * FROM outbox")).mappings()]
+            outbox = sa.text("SELECT * FROM outbox ORDER BY rowid")
+            alerts = [dict(row) for row in connection.execute(outbox).mappings()]
         engine.dispose()
         newest = {row.partition: row for row in chain}
         for number in range(1, last + 1):
@@ -188,20 +230,21 @@ class Site:
             counts["audited"] += 1
             rows = json.loads((home.partition_dir("loans", day(number)) / "rows.json").read_bytes())
             kinds = [rows[name] for name in ("accepted", "quarantined", "duplicate")]
-            assert sum(kinds) == rows["source_count"] == ROWS, rows
+            assert sum(kinds) == rows["source_count"] == self.rows[number], rows
             assert rows["quarantined"] == (12 if number in BAD else 0)
         assert [row.sequence for row in chain] == list(range(1, len(chain) + 1))
         result = verify.verify(self.home / "evidence")
         assert result.ok, [check for check in result.checked if not check.ok]
         told = {(row["transition"], row["partition"], row["control"]) for row in alerts}
-        before = None
+        changes, failing, clean = [], False, 0
         for row in sorted((each for each in history if each.control == "house/Q"), key=lambda each: each.partition):
-            if row.verdict == "fail" and before != "fail":
-                assert ("failing", str(row.partition), "house/Q") in told, (
-                    f"nobody was told that Q failed on {row.partition}"
-                )
-                counts["state changes"] += 1
-            before = row.verdict
+            if row.verdict == "fail" and not failing:
+                changes.append(str(row.partition))
+            clean = clean + 1 if row.verdict == "pass" else 0
+            failing = row.verdict == "fail" or (failing and clean < RECOVERED)
+        pages = [row["partition"] for row in alerts if (row["transition"], row["control"]) == ("failing", "house/Q")]
+        assert pages == changes, "the pages are not the changes of state that were signed"
+        counts["state changes"] = len(changes)
         for row in chain:
             if not (self.home / row.path / "tally.json").is_file():
                 assert ("missed_window", str(row.partition), None) in told, (
@@ -209,16 +252,14 @@ class Site:
                 )
         texts = "\n".join(self.receiver.texts)
         for row in alerts:
-            if (
-                row["transition"] in {"failing", "missing", "missed_window", "due"}
-                and row["key"] not in self.undelivered
-            ):
+            if row["transition"] in {"failing", "missing", "missed_window", "due"}:
                 assert row["delivered_at"], f"not delivered: {row['key']}"
                 assert row["key"] in texts, f"the receiver has no {row['key']}"
                 counts["delivered"] += 1
         counts |= Counter({"snapshots": len(chain), "messages": len(self.receiver.texts)})
-        with capsys.disabled():
-            print(f"\n  {os.environ['PYTEST_CURRENT_TEST'].split('::')[1].split(' ')[0]}: {dict(counts)}")
+        name = os.environ["PYTEST_CURRENT_TEST"].split("::")[1].split(" ")[0].removeprefix("test_").replace("_", " ")
+        TABLE[:] = [row for row in TABLE if row[0] != name]
+        TABLE.append((name, time.monotonic() - self._began, counts.copy()))
         return counts
 
 
@@ -229,24 +270,46 @@ def receiver():
     one.leave()
 
 
-@pytest.fixture(scope="session")
-def clock(tmp_path_factory) -> Path:
-    """A library that shifts the clock of the processes it is loaded into."""
+@pytest.fixture(scope="session", autouse=True)
+def warm(tmp_path_factory):
+    """The process that all others are forked from; each of them sets its own clock."""
     if shutil.which("cc") is None:
         pytest.skip("there is no C compiler to make a clock that can be set")
     library = tmp_path_factory.mktemp("clock") / "clock.so"
     source = Path(__file__).with_name("clock.c")
     subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
-    return library
+    heavy = [
+        "definitions",
+        "cli",
+        "cli.audit",
+        "pipeline.signing",
+        "pipeline.night",
+        "pipeline.verdicts",
+        "pipeline.pages",
+    ]
+    Running.forks.set_forkserver_preload(
+        [*(f"gov_pipelines.{name}" for name in heavy), "great_expectations", "fairlearn.metrics", "apprise"]
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"LD_PRELOAD": str(library), "TZ": "UTC"}.items():
+            patch.setenv(name, value)
+        Running.forks.Process(target=str).start()
 
 
 @pytest.fixture
-def site(tmp_path, receiver, clock):
+def site(tmp_path, receiver):
     """A site whose source is SQLite."""
-    one = Site(tmp_path, receiver, clock)
+    one = Site(tmp_path, receiver)
     one.make_home()
     one.fill(f"sqlite:///{tmp_path}/source.db")
     return one
+
+
+def pytest_terminal_summary(terminalreporter):
+    """One table of all faults: how long each took, and what was counted afterwards."""
+    for name, seconds, counts in TABLE:
+        said = ", ".join(f"{count} {what}" for what, count in counts.items())
+        terminalreporter.write_line(f"{name:<58} {seconds:6.0f} s   {said}")
 
 
 class Server:
