@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import warnings
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from unittest import mock
@@ -31,10 +31,30 @@ def gov(*arguments, home, cwd=ROOT, env=None, check=None, timeout=230):
     return done
 
 
+@contextmanager
+def fresh_modules():
+    """No `assets` of another project before, none of this one after."""
+    path, before = list(sys.path), dict(sys.modules)
+    for name in filter(_of_project, before):
+        del sys.modules[name]
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        for name in [*filter(_of_project, sys.modules)]:
+            del sys.modules[name]
+        sys.modules |= {name: module for name, module in before.items() if _of_project(name)}
+
+
+def _of_project(name):
+    return name.partition(".")[0] == "assets"
+
+
 def told(*arguments, home, cwd=ROOT, env=None, check=None):
-    """The same in this process, which spares the second that imports take: for what is soon said."""
+    """The same in this process, which spares the seconds that imports take."""
     out, err, code = StringIO(), StringIO(), 0
     with (
+        fresh_modules(),
         mock.patch.dict(os.environ, {"GOV_HOME": str(home), **(env or {})}),
         chdir(cwd),
         redirect_stdout(out),

@@ -5,7 +5,7 @@ import random
 from datetime import datetime, timedelta
 
 import pytest
-from command import gov, told
+from command import told
 
 ANSWERS = (
     "--system", "hiring", "--owner", "team:people", "--purpose", "Invite to interview", "--decision-id", "id",
@@ -30,9 +30,9 @@ def applicants(scratch_project):
     return scratch_project
 
 
-def at(project, tmp_path, *arguments, run=told, check=None):
+def at(project, tmp_path, *arguments, check=None):
     env = {"GOV_PIPELINES_PROJECT": str(project)}
-    return run(*arguments, home=tmp_path / "home", cwd=project, env=env, check=check)
+    return told(*arguments, home=tmp_path / "home", cwd=project, env=env, check=check)
 
 
 def test_from_a_csv_to_a_failing_clause(applicants, tmp_path):
@@ -43,7 +43,7 @@ def test_from_a_csv_to_a_failing_clause(applicants, tmp_path):
     at(applicants, tmp_path, "lint", check=0)
     at(applicants, tmp_path, "keys", "new", "--name", "Test", check=0)
     arguments = ("audit", "hiring", "--from", made["starts"], "--to", made["last"])
-    runs = json.loads(at(applicants, tmp_path, *arguments, "--json", run=gov, check=1).stdout)
+    runs = json.loads(at(applicants, tmp_path, *arguments, "--json", check=1).stdout)
     assert [run["signed"] for run in runs] == [True] * 3
     assert runs[-1]["verdicts"]["baseline/B-1"] == "fail"
     at(applicants, tmp_path, "verify", tmp_path / "home" / "evidence", check=0)

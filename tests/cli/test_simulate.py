@@ -5,7 +5,7 @@ import sqlite3
 
 import polars as pl
 import pytest
-from command import gov, told
+from command import told
 
 PLANTED = ("new_model@2026-01-04:credit_001", "protected_read@2026-01-04:credit_001", "new_category@2026-01-05")
 
@@ -36,7 +36,7 @@ def test_its_project_lints_and_audits_at_once_and_finds_what_was_planted(simulat
     said = told("lint", home=folder / ".gov", cwd=folder, check=0).stdout
     assert said == "No mistakes in 2 systems and their policies.\n"
     told("compile", "--check", home=folder / ".gov", cwd=folder, check=0)
-    done = gov("audit", "--all", "--date", "2026-01-04", "--json", home=folder / ".gov", cwd=folder, check=1)
+    done = told("audit", "--all", "--date", "2026-01-04", "--json", home=folder / ".gov", cwd=folder, check=1)
     first, second = json.loads(done.stdout)
     failing = [control for control, verdict in first["verdicts"].items() if verdict in {"fail", "missing"}]
     assert failing == ["simulated-credit/S-4", "simulated-credit/S-6"]
@@ -78,7 +78,7 @@ def test_the_same_rows_go_to_postgresql_and_are_read_from_it(simulated, tmp_path
     for _ in range(2):  # the second replaces the first
         told("simulate", tmp_path / "sim", *asked, home=tmp_path / "sim" / ".gov", env=environment, check=0)
     asked = ("audit", "credit_001", "--date", "2026-01-04", "--json")
-    done = gov(*asked, home=tmp_path / "sim" / ".gov", env=environment, cwd=tmp_path / "sim", check=1)
+    done = told(*asked, home=tmp_path / "sim" / ".gov", env=environment, cwd=tmp_path / "sim", check=1)
     (night,) = json.loads(done.stdout)
     assert night["verdicts"]["simulated-credit/S-6"] == "fail"
     log = pl.read_parquet(tmp_path / "sim/.gov/artifacts/credit_001/2026-01-04/decision_log.parquet")

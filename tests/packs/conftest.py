@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from command import ROOT, gov
+from command import ROOT, told
 
 from gov_pipelines.policy import load_policies
 
@@ -116,7 +116,7 @@ BROKEN = {
 
 @pytest.fixture(scope="session")
 def adopted(tmp_path_factory):
-    """A project with both systems, audited; returns a function that runs `gov` in it."""
+    """A project with both systems, audited; returns a function that runs commands in it."""
     root = tmp_path_factory.mktemp("adopted")
     shutil.copytree(ROOT / "expectations", root / "expectations")
     for name, text, rows in (("hiring", HIRING, applicants), ("lending", LENDING, loans)):
@@ -134,7 +134,7 @@ def adopted(tmp_path_factory):
 
     def run(*arguments, check=None):
         env = {"GOV_PIPELINES_PROJECT": str(root)}
-        return gov(*arguments, home=root / "home", cwd=root, env=env, check=check)
+        return told(*arguments, home=root / "home", cwd=root, env=env, check=check)
 
     run("keys", "new", "--name", "Test", check=0)
     for system, first in (("hiring", "2026-09-07"), ("lending", "2026-09-08")):

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from command import gov
+from command import told
 
 from benchmarks.many import load_seconds, plant
 from benchmarks.workload import DAY
@@ -21,7 +21,7 @@ def audit_all(project, tmp_path, check):
     home = tmp_path / "home"
     shutil.copytree(project / ".gov" / "keys", home / "keys")
     env = {"GOV_PIPELINES_PROJECT": str(project)}
-    return gov("audit", "--all", "--date", DAY, "--json", home=home, cwd=project, env=env, check=check), home
+    return told("audit", "--all", "--date", DAY, "--json", home=home, cwd=project, env=env, check=check), home
 
 
 def test_one_that_is_broken_stops_no_other_and_pages_are_written_once(project, tmp_path):
