@@ -41,6 +41,16 @@ def machine() -> dict[str, Any]:
     }
 
 
+def used(pid: int) -> tuple[float, float]:
+    """Seconds of processor that a process has used, and MB of it that are in memory now; zeros once it is gone."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0, 0.0
+    ticks, pages = int(state[11]) + int(state[12]), int(state[21])
+    return ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 @dataclass(frozen=True, slots=True)
 class Took:
     """Medians: seconds on the wall, and of all processors together, which other work on the machine touches less."""

@@ -15,9 +15,13 @@ from pathlib import Path
 
 import click
 
+from benchmarks.judging import machine, used
 from benchmarks.workload import DAY, decisions
 from gov_pipelines.evidence import generate
 from gov_pipelines.store import Home
+
+FEW, SMALL = 12, 100
+"""So many systems of so few decisions show what a system costs before its first decision."""
 
 DECLARATION = """\
 type: gov_pipelines.pipeline.AuditedSystem
@@ -121,8 +125,8 @@ def night(root: Path) -> dict[str, float]:
     """Audit all systems of a planted project with `gov audit --all`, in a process of its own.
 
     Returns:
-        Seconds in all, seconds before the first system is done, seconds of each further one in the median and at most, and
-        the peak of memory in MB.
+        Seconds in all, seconds before the first system is done, seconds of each further one (in the median, at most, and of
+        processor), and MB of memory when a tenth and when all are done, and at most.
     """
     gov = [sys.executable, "-c", "from gov_pipelines.cli import main; main()"]
     environ = os.environ | {"GOV_PIPELINES_PROJECT": str(root), "GOV_HOME": str(root / ".gov"), "PYTHONUNBUFFERED": "1"}
@@ -130,19 +134,23 @@ def night(root: Path) -> dict[str, float]:
     command = [*gov, "audit", "--all", "--date", DAY.isoformat()]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  (ours)
         assert process.stdout is not None
-        ends = [time.perf_counter() for line in process.stdout if f"{DAY}  signed" in line]
-        _, status, used = os.wait4(process.pid, 0)
+        ends = [(time.perf_counter(), *used(process.pid)) for line in process.stdout if f"{DAY}  signed" in line]
+        _, status, whole = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    each = [after - before for before, after in itertools.pairwise(ends)]
+    each = [(after[0] - before[0], after[1] - before[1]) for before, after in itertools.pairwise(ends)]
     return {
         "systems": len(ends),
         "exit code": process.returncode,
         "seconds": time.perf_counter() - began,
-        "first": ends[0] - began,
-        "each further, median": statistics.median(each),
-        "each further, most": max(each),
-        "report and end": time.perf_counter() - ends[-1],
-        "peak MB": used.ru_maxrss / 1024,
+        "processor": whole.ru_utime + whole.ru_stime,
+        "first": ends[0][0] - began,
+        "each further, median": statistics.median(seconds for seconds, _ in each),
+        "each further, most": max(seconds for seconds, _ in each),
+        "each further, processor": statistics.mean(busy for _, busy in each),
+        "report and end": time.perf_counter() - ends[-1][0],
+        "MB after a tenth": ends[len(ends) // 10][2],
+        "MB after all": ends[-1][2],
+        "peak MB": whole.ru_maxrss / 1024,
     }
 
 
@@ -172,11 +180,16 @@ def main(systems: int, rows: int, as_json: bool) -> None:
       python -m benchmarks.many --systems 20 --json
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        root = Path(folder)
+        few, root = Path(folder, "few"), Path(folder, "all")
+        plant(few, min(systems, FEW), SMALL)
         plant(root, systems, rows)
-        found = {"load": load_seconds(root), **night(root)}
-    told = "\n".join(f"{name:22} {value:10,.2f}" for name, value in found.items())
-    click.echo(json.dumps(found, indent=1) if as_json else told)
+        found = {f"{SMALL} each": night(few), f"{rows:,} each": {"load, processor": load_seconds(root), **night(root)}}
+    if as_json:
+        click.echo(json.dumps({"machine": machine(), **found}, indent=1))
+        return
+    click.echo(", ".join(f"{name} {value}" for name, value in machine().items()))
+    for about, figures in found.items():
+        click.echo("\n".join(["", about, *(f"{name:24} {value:10,.2f}" for name, value in figures.items())]))
 
 
 if __name__ == "__main__":
