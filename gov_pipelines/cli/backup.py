@@ -161,9 +161,9 @@ def _checked(folder: Path) -> tuple[dict[str, Any], int]:
     """
     try:
         manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text())
-    except (OSError, ValueError) as error:
+        stated = manifest["files"] | {_MANIFEST: _digest(folder / _MANIFEST)}
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise WrongUse(f"{folder} holds no {_MANIFEST}, so it is no backup, or one that was never finished") from error
-    stated = manifest["files"] | {_MANIFEST: _digest(folder / _MANIFEST)}
     there = {str(file.relative_to(folder)): file for file in folder.rglob("*") if not file.is_dir()}
     found = {name: "a link" if file.is_symlink() else _digest(file) for name, file in there.items()}
     if wrong := sorted(name for name in stated.keys() | found.keys() if stated.get(name) != found.get(name)):

@@ -203,7 +203,7 @@ def _scanned(
             case _:
                 raise WrongUse(f"{called} is neither CSV, Parquet nor JSON lines. {_NAMED}")
         schema = scan.collect_schema()
-    except pl.exceptions.NoDataError:  # a CSV without even a header holds no rows
+    except pl.exceptions.NoDataError:  # a CSV without even a header holds no rows, nor does JSON without a line
         return pl.LazyFrame(schema=dict.fromkeys([*columns.required, *columns.optional], pl.String))
     if any("\0" in name or "\ufffd" in name for name in schema):
         raise WrongUse(f"{called} {_NOT_UTF8}")
@@ -220,7 +220,9 @@ def _scanned(
 def _json_lines(path: Path | str, columns: Columns, cloud: dict[str, Any] | None) -> pl.LazyFrame:
     """Lines of JSON objects, every value as text; the fields are those of the first lines, and those that are asked for."""
     first = pl.scan_lines(path, glob=cloud is not None, storage_options=cloud).head(_LINES).collect().to_series()
-    known = dict.fromkeys(name for line in first if line.strip() for name in json.loads(line))
+    if not (lines := [line for line in first if line.strip()]):
+        raise pl.exceptions.NoDataError
+    known = dict.fromkeys(name for line in lines for name in json.loads(line))
     scan = partial(pl.scan_ndjson, path, storage_options=cloud)
     if sought := [name for name in columns.required if name not in known]:
         anywhere = scan(schema=dict.fromkeys(sought, pl.String)).select(pl.all().is_not_null().any()).collect()
@@ -233,7 +235,7 @@ def _told(called: str) -> Iterator[None]:
     """What goes wrong with a file or bucket, in words of ours: an object store's own hold its address."""
     try:
         yield
-    except (pl.exceptions.PolarsError, ValueError, TypeError, OSError) as error:
+    except (pl.exceptions.PolarsError, ValueError, TypeError, OSError, RecursionError) as error:
         for sign, (kind, words) in _REFUSALS.items():
             if re.search(sign, str(error)):
                 raise kind(f"{called}: {words}.") from None
@@ -267,7 +269,8 @@ def _within(rows: pl.LazyFrame, during: During) -> tuple[pl.Expr, pl.Expr]:
     """
     column, dtype = pl.col(during.column), rows.collect_schema()[during.column]
     if isinstance(dtype, pl.Datetime) and dtype.time_zone:
-        return (column >= during.start) & (column < during.end), column.is_null()
+        start, end = (pl.lit(each).dt.convert_time_zone(dtype.time_zone) for each in (during.start, during.end))
+        return (column >= start) & (column < end), column.is_null()
     if isinstance(dtype, pl.Datetime | pl.Date):
         bounds = naive(during)
         as_kept = day_from if isinstance(dtype, pl.Date) else lambda moment: moment

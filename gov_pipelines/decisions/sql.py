@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import polars as pl
 import sqlalchemy as sa
 
-from gov_pipelines.decisions.casts import stacked
+from gov_pipelines.decisions.casts import as_category, stacked
 from gov_pipelines.decisions.connecting import connected, source_url
 from gov_pipelines.decisions.fingerprints import PART, PARTS, SCHEMA, Digest
 from gov_pipelines.decisions.places import WEEK, Columns, During, Gaps, Keys, Place, Related, Rows, Touched, begins
@@ -20,6 +20,7 @@ from gov_pipelines.decisions.zones import day_from, naive
 from gov_pipelines.errors import WrongUse
 
 _KEYS, _SPANS = 10_000, 32  # in one statement
+_WHOLE = 2**53  # beyond, fractions have no place
 
 _FRACTION = (sa.Numeric, sa.Float)
 _NUMBER = (sa.Integer, *_FRACTION)
@@ -179,8 +180,10 @@ class SqlDatabase:
     def _fetched(self, query: sa.Select[*tuple[Any, ...]], table: sa.Table, ids: Keys | None) -> list[pl.DataFrame]:
         if ids is None:
             return list(self._driver.fetch(query))
-        column, values = table.c[ids.column], ids.values.unique(maintain_order=True)
-        known = values.drop_nulls()
+        column, values = table.c[ids.column], ids.values.alias("id")
+        # As they stand there, and as the log writes them: 7.0 of one source is 7 in another.
+        alike = values.to_frame().select(as_category(pl.col("id").cast(pl.String), pl.String())).to_series()
+        known = pl.concat([values.cast(pl.String), alike]).drop_nulls().unique(maintain_order=True)
         wanted = [_one_of(column, known[first : first + _KEYS]) for first in range(0, max(len(known), 1), _KEYS)]
         wanted += [column.is_(None)] if values.null_count() else []
         return [frame for clause in wanted for frame in self._driver.fetch(query.where(clause))]
@@ -227,18 +230,21 @@ def _alike(one: sa.Column[Any], other: sa.Column[Any]) -> tuple[sa.ColumnElement
 
 def _written(column: sa.Column[Any]) -> sa.ColumnElement[str]:
     text, whole = sa.cast(column, sa.String), sa.cast(column, sa.BigInteger)
-    return (
-        sa.case((column == whole, sa.cast(whole, sa.String)), else_=text)
-        if isinstance(column.type, _FRACTION)
-        else text
-    )
+    if not isinstance(column.type, _FRACTION):
+        return text
+    written = sa.case((column == whole, sa.cast(whole, sa.String)), else_=text)
+    return sa.case((column.between(-_WHOLE, _WHOLE), written), else_=text)  # databases refuse to cast what is larger
 
 
 def _one_of(column: sa.Column[Any], values: pl.Series) -> Clause:
     numbers = values.cast(pl.Int64, strict=False)
     if isinstance(column.type, sa.Integer) and not numbers.null_count():  # as numbers, so that an index serves
         return column.in_(numbers.to_list())
-    return (column if isinstance(column.type, sa.String) else sa.cast(column, sa.String)).in_(values.to_list())
+    one = (column if isinstance(column.type, sa.String) else sa.cast(column, sa.String)).in_(values.to_list())
+    if not isinstance(column.type, _FRACTION):
+        return one
+    fractions = values.cast(pl.Float64, strict=False).drop_nulls()
+    return sa.or_(one, column.in_(fractions.filter(fractions.is_finite()).to_list()))
 
 
 def within_exact(column: sa.Column[Any], during: During) -> tuple[Clause, Clause]:

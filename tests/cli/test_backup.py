@@ -148,6 +148,7 @@ def _sha(path):
         (_forge, 1, "evidence and ledger disagree on evidence/loans/2026-09-01/r1"),
         (_sign_anew, 1, "manifest"),
         (lambda copy: (copy / "backup.json").unlink(), 2, "never finished"),
+        (lambda copy: (copy / "backup.json").write_text("{}"), 2, "never finished"),
     ],
 )  # fmt: skip
 def test_a_backup_that_was_touched_is_refused(good_backup, tmp_path, capsys, change, code, words):

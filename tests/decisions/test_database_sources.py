@@ -219,6 +219,21 @@ def test_a_cursor_ahead_of_the_clock_hides_nothing_that_is_written_until_then(se
             assert abs(aware - datetime.now(UTC)) < timedelta(minutes=1)
 
 
+def test_ids_beyond_any_whole_number_are_joined_as_text(declare, server, duck, tmp_path):
+    big = "12345678901234567890"
+    label = {"table": "labels", "key": "k", "column": "ok", "positive": 1, "matures_after": "7 days"}
+    declaration = declare(source={"url_env": "LOG_URL", "table": "log"}, label=label)
+    make = (
+        "CREATE TABLE log (id decimal(30), decided_on timestamp, action text, sex text)",
+        f"INSERT INTO log VALUES ({big}, '2026-09-08 12:00:00', 'denied', 'f'), (7.0, '2026-09-08 12:00:00', 'denied', 'f')",
+        "CREATE TABLE labels (k text, ok int)",
+        f"INSERT INTO labels VALUES ('{big}', 1), ('7', 0)",
+    )
+    for environ in (server(*CLEAN, *make), duck(*make)):
+        log = read_partition(declaration, DAY, project=tmp_path, environ=environ).log
+        assert dict(log.select("decision_id", "label").rows()) == {big: "1", "7": "0"}
+
+
 def test_missing_numbers_of_a_sequence_are_counted(declare, server, duck, tmp_path):
     # 1-4 the day before, 5 and 6 gone, 7-9 and 12 on the day, 10 gone, 11 decided the day after; 40 later
     days = {1: 7, 2: 7, 3: 7, 4: 7, 7: 8, 8: 8, 9: 8, 12: 8, 11: 9, 40: 9}

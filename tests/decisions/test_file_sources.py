@@ -97,6 +97,24 @@ def test_an_empty_file_or_only_a_header_is_no_rows(declare, tmp_path, content):
     assert extract.log.is_empty()
 
 
+def test_json_lines_without_a_line_are_no_rows_and_bottomless_ones_are_told(declare, tmp_path):
+    declaration = declare(source={"path": "*.jsonl"})
+    (tmp_path / "1.jsonl").write_text("\n")
+    (tmp_path / "2.jsonl").write_text('{"id": 1, "decided_on": "2026-09-08T16:00", "action": "denied", "sex": "f"}\n')
+    assert read_partition(declaration, DAY, project=tmp_path, environ={}).rows.accepted == 1
+    (tmp_path / "3.jsonl").write_text('{"id": ' + "[" * 5000 + "]" * 5000 + "}\n")
+    with pytest.raises(WrongUse, match=r"3\.jsonl .* cannot be read"):
+        read_partition(declaration, DAY, project=tmp_path, environ={})
+
+
+def test_moments_of_a_parquet_file_may_have_any_zone(declare, tmp_path):
+    moments = [datetime(2026, 9, 8, 16, tzinfo=UTC), datetime(2026, 9, 9, 5, tzinfo=UTC)]
+    frame = pl.DataFrame({"id": [1, 2], "decided_on": moments, "action": "denied", "sex": "f"})
+    frame.with_columns(pl.col("decided_on").dt.convert_time_zone("Asia/Tokyo")).write_parquet(tmp_path / "log.parquet")
+    extract = read_partition(declare(source={"path": "log.parquet"}), DAY, project=tmp_path, environ={})
+    assert extract.log["decided_at"].to_list() == moments[:1]
+
+
 @pytest.mark.parametrize("target", ["folder", "nowhere", "/dev/null"])
 def test_what_is_no_file_is_told_in_words(declare, tmp_path, target):
     (tmp_path / "folder").mkdir()

@@ -52,6 +52,18 @@ def test_attributes_come_from_a_file_beside_a_database(declare, database, tmp_pa
     assert extract.log["race"].to_list() == ["white", "Black", None, None, None]
 
 
+@pytest.mark.parametrize("kind", ["INTEGER", "TEXT", "REAL", ""])
+def test_ids_that_another_source_writes_otherwise_are_found_in_a_database(declare, database, tmp_path, kind):
+    database(f"CREATE TABLE labels (k {kind}, ok INTEGER); INSERT INTO labels VALUES (7, 1), (8, 1), (9, 0)")
+    (tmp_path / "log.csv").write_text(
+        "id,decided_on,action,sex\n" + "".join(f"{n},2026-09-08T16:00:00,denied,f\n" for n in ("7.0", " 8 ", "9"))
+    )
+    label = {"url_env": "P", "table": "labels", "key": "k", "column": "ok", "positive": 1, "matures_after": "7 days"}
+    declaration = declare(source={"path": "log.csv"}, label=label)
+    extract = read(declaration, tmp_path, {"P": "sqlite:///source.db"})
+    assert extract.log["label"].to_list() == ["1", "1", "0"]
+
+
 REVIEWS = {"table": "reviews", "key": "id", "columns": {"reviewer": "who", "reviewer_role": "role", "reviewed_at": "at"}}  # fmt: skip
 
 
