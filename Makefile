@@ -29,7 +29,7 @@ fuzz: $(VENV)/.dev  ## slow: ten thousand broken policies and declarations, each
 	$(BIN)/python -m pytest tests/policy/test_mutants.py -m fuzz
 
 faults: $(VENV)/.dev  ## slow: services killed, disks full, clocks set back; afterwards the ledger must be whole
-	$(BIN)/python -m pytest tests/faults tests/pipeline/test_late.py -m faults -s
+	$(BIN)/python -m pytest tests/faults tests/pipeline/test_kills.py tests/pipeline/test_late.py -m faults -s
 
 lint: $(VENV)/.dev  ## ruff, format, policies and declarations, stale suites
 	$(BIN)/ruff check .

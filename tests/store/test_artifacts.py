@@ -1,11 +1,10 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
-import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, date, datetime
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import polars as pl
@@ -57,22 +56,14 @@ def test_old_leftovers_are_swept_and_only_they(tmp_path):
     assert names(tmp_path) == [".fresh.json.0123456789abcdef.tmp", ".other.tmp", "rows.json"]
 
 
-WRITER = """
-import sys
-from pathlib import Path
-from gov_pipelines.store import write_atomic
-path = Path(sys.argv[1])
-print("ready", flush=True)
-while True:
-    for letter in b"ab":
-        write_atomic(path, bytes([letter]) * 3_000_000)
-"""
+FORK = multiprocessing.get_context("fork")
 
 
-def _writer(path: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n"
-    return process
+def _write_on(path: Path, ready: Event) -> None:
+    ready.set()
+    while True:
+        for letter in b"ab":
+            write_atomic(path, bytes([letter]) * 3_000_000)
 
 
 def test_a_killed_writer_leaves_a_whole_file(tmp_path):
@@ -80,9 +71,13 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path):
     write_atomic(path, b"a" * 3_000_000)
     leftovers = 0
     for turn in range(12):
-        with _writer(path) as process:
-            time.sleep(0.02 + 0.007 * turn)
-            process.send_signal(signal.SIGKILL)
+        ready = FORK.Event()
+        process = FORK.Process(target=_write_on, args=(path, ready))
+        process.start()
+        assert ready.wait(60)
+        time.sleep(0.02 + 0.007 * turn)
+        process.kill()
+        process.join()
         content = path.read_bytes()
         assert content in (b"a" * 3_000_000, b"b" * 3_000_000)
         leftovers += len(names(tmp_path)) - 1
