@@ -44,8 +44,9 @@ types: $(VENV)/.dev  ## strict type checking
 imports: $(VENV)/.dev  ## the rules of the house: who may import whom
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.bench  ## twelve rules over ten million decisions, beside Great Expectations and pandera
+bench: $(VENV)/.bench  ## slow: ten million decisions judged, a million audited step by step, a night of 200 systems
 	$(BIN)/python -m benchmarks.judging
+	$(BIN)/python -W ignore -m benchmarks.million
 	$(BIN)/python -m benchmarks.many
 
 year: $(VENV)/.dev  ## slow: a simulated year of twenty systems: pages for nothing, nights until a planted fault

@@ -95,8 +95,8 @@ def plant(root: Path, systems: int, rows: int) -> None:
         systems: how many.
         rows: decisions of each.
     """
-    for folder in ("expectations", "data"):
-        (root / folder).mkdir(parents=True)
+    for name in ("expectations", "data"):
+        (root / name).mkdir(parents=True)
     (root / "expectations" / "bench-fairness.yaml").write_text(FAIRNESS)
     (root / "expectations" / "bench-operations.yaml").write_text(OPERATIONS)
     log = decisions(rows)
