@@ -47,6 +47,10 @@ class Series:
         of: what each count is a part of, where shares are compared; else None.
         days: the days that say something, such as those on which a reader read at all; None for all.
         only_more: whether less than usual is nothing to tell.
+        alike: whether days are compared with those of any weekday.
+        all_count: whether no reference day is left out: of who reads now and then the few busy days are what is usual.
+        apart: how many of a day's count are compared elsewhere, and make it no more than usual here: of everybody, what
+            one reader has over their own mean. What most read evenly and some now and then has a longer tail than its scatter.
     """
 
     row: Measurement
@@ -54,6 +58,9 @@ class Series:
     of: Floats | None = None
     days: NDArray[np.bool_] | None = None
     only_more: bool = False
+    alike: bool = False
+    all_count: bool = False
+    apart: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,8 @@ def departures(
     level = 1 / one_false_alarm_in / max(family, 1)
     for one in series:
         row = replace(one.row, n=int(one.counts.sum()), method=f"{_METHOD}; Bonferroni over {len(series)}, doubled")
-        more = _departure(one, classes, tonight, _logarithms)
+        rest = replace(one, counts=np.where(tonight, np.maximum(one.counts - one.apart, 0), one.counts))
+        more = _departure(rest, classes, tonight, _logarithms)
         less = more if one.only_more or isinstance(more, str) else _departure(one, classes, tonight, _cube_roots)
         if isinstance(more, str) or isinstance(less, str):
             rows.append(replace(row, note=more if isinstance(more, str) else str(less)))
@@ -117,7 +125,8 @@ def departures(
         p = min(1.0, sides * more.tail(1) if one.only_more or more.distance > 0 else sides * less.tail(-1))
         high, reachable = more.at(more.reach(level / sides)), more.at(more.reach(level / sides, comparisons.POWER))
         low = 0.0 if one.only_more else less.at(-less.reach(level / sides))
-        count, expected = more.at(more.distance), more.at(0) + 0.5
+        count, high, reachable = (each + one.apart for each in (more.at(more.distance), high, reachable))
+        expected = more.at(0) + 0.5
         of = "" if one.of is None else f" of {one.of[tonight].mean():,.0f}"
         usually = "at most" if one.only_more else f"{low:,.0f} to"
         note = f"{count:,.0f}{of}, usually {usually} {high:,.0f} on such days"
@@ -224,6 +233,7 @@ def _new(name: str, tallies: Mapping[Partition, Tally], since: Partition) -> Mea
 
 def _departure(one: Series, classes: NDArray[np.int64], tonight: NDArray[np.bool_], scale: _Scale) -> _Departure | str:
     """How far the judged days are from their weekdays; in words, why that cannot be said."""
+    classes = np.zeros_like(classes) if one.alike else classes
     there = np.ones(len(classes), bool) if one.days is None else one.days
     if one.of is not None:
         there = there & (one.of > 0)
@@ -252,7 +262,7 @@ def _departure(one: Series, classes: NDArray[np.int64], tonight: NDArray[np.bool
         chance = float(np.mean(1 / (1 + phi * (mean * exposure)[kept])))  # of the scatter, what no count is without
         scatter = max(chance, float(np.sum(squares)) / freedom)
         furthest = _unlike(squares, 1 - weights / weight[classes], scatter, freedom)
-        if furthest is None or left_out >= _MOST_LEFT_OUT * np.count_nonzero(there):
+        if furthest is None or one.all_count or left_out >= _MOST_LEFT_OUT * np.count_nonzero(there):
             break
         kept[furthest], left_out = False, left_out + 1
     share = judged / v / np.sum(judged / v)

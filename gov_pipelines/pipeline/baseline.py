@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,6 @@ from gov_pipelines.measure import (
 from gov_pipelines.policy import BoundClause, partition_key
 from gov_pipelines.policy.calendar import Partition
 from gov_pipelines.policy.kinds import AccessPattern, Freshness, OperatingRange, Past
-from gov_pipelines.store import read_frame
 
 if TYPE_CHECKING:
     from gov_pipelines.pipeline.night import Night
@@ -47,24 +46,26 @@ def weekdays_of(night: Night, bound: BoundClause, days: Sequence[Partition]) -> 
 
 def reads_of(night: Night, days: Sequence[Partition]) -> pl.DataFrame:
     """The reads in the access logs of some days, each with `day`, the key of the log it stands in."""
-    logs = [
-        read_frame(file).with_columns(day=pl.lit(file.parent.name)) for file in night.files("access_log.parquet", days)
-    ]
-    return pl.concat([pl.DataFrame(schema={**READ_SCHEMA, "day": pl.String()}), *logs])
+    return _labelled(night.access_logs(days))
+
+
+def _labelled(logs: Mapping[Partition, pl.DataFrame]) -> pl.DataFrame:
+    days = [log.with_columns(day=pl.lit(partition_key(day))) for day, log in logs.items()]
+    return pl.concat([pl.DataFrame(schema={**READ_SCHEMA, "day": pl.String()}), *days])
 
 
 def baseline_of(night: Night, bound: BoundClause, control: AccessPattern) -> Baseline:
     """The reads of the reference days; days that are missing, still to come or without a read are no baseline."""
     days = _reference(night, control.reference, night.window(bound)[0])
-    reads, files = reads_of(night, days), night.files("access_log.parquet", days)
-    why = _unusable(night, control.reference, night.window(bound)[0], len(files), len(days))
+    logs = night.access_logs(days)
+    reads = _labelled(logs)
+    why = _unusable(night, control.reference, night.window(bound)[0], len(logs), len(days))
     if night.declaration.access_log is None:
         why = "no access log is declared; nobody can tell what was read"
     elif why is None and reads.is_empty():
         why = "the reference days hold no read"
-    there = {file.parent.name for file in files}
-    weekdays = {partition_key(day): weekday for day, weekday in weekdays_of(night, bound, days).items()}
-    return Baseline(reads, {day: weekday for day, weekday in weekdays.items() if day in there}, why)
+    weekdays = {partition_key(day): weekday for day, weekday in weekdays_of(night, bound, [*logs]).items()}
+    return Baseline(reads, weekdays, why)
 
 
 def usual_of(night: Night, bound: BoundClause, control: OperatingRange) -> list[Measurement]:

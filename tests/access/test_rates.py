@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 
 from gov_pipelines.access import READ_SCHEMA, Baseline, pattern_measurements
-from gov_pipelines.measure import judge
+from gov_pipelines.access.rates import rate_series
+from gov_pipelines.measure import departures, judge
 from gov_pipelines.policy.kinds import AccessPattern
 
 START = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
@@ -84,15 +86,63 @@ def test_an_export_at_night_is_found_the_same_night_with_first_last_and_example(
     assert office.judged(99, hour, export(office, 99, "ben", 1)).verdict == "pass"  # the service reads at that hour
 
 
+def with_reads(office, day, more):
+    return pl.concat([office.days[day], pl.DataFrame(more, schema=office.days[day].schema, orient="row")])
+
+
 def test_an_export_by_somebody_with_too_few_days_or_none_is_found(office):
-    asked, seen = control(watch=["purpose"]), office.days[93]
+    asked, seen = control(watch=["purpose"]), [*office.days]
     assert office.judged(99, asked, export(office, 99, "rare", 50_000)).decisive.group is None  # new; of all, too much
-    office.days[93] = pl.concat([seen, pl.DataFrame(export(office, 93, "rare", 60), schema=seen.schema, orient="row")])
-    verdict = office.judged(99, asked, export(office, 99, "rare", 1) * 40)
-    assert (verdict.verdict, verdict.decisive.group) == ("fail", {"principal": "rare"})
-    assert verdict.reason.startswith("The number of reads a day (principal: rare) is 40, usually at most 1")
+    office.days[93] = with_reads(office, 93, export(office, 93, "rare", 60))
+    verdict = office.judged(99, asked, export(office, 99, "rare", 50_000))
+    assert (verdict.verdict, verdict.decisive.group) == ("fail", None)  # seen once: too little to tell of them alone
     assert office.judged(99, asked, export(office, 99, "rare", 60)).verdict == "pass"
-    office.days[93] = seen
+    for day in (50, 57, 65, 70, 78, 86):
+        office.days[day] = with_reads(office, day, export(office, day, "rare", 40 + day))
+    verdict = office.judged(99, asked, export(office, 99, "rare", 50_000))
+    assert (verdict.verdict, verdict.decisive.group) == ("fail", {"principal": "rare"})
+    assert verdict.reason.startswith("The number of rows read a day (principal: rare) is 50,000, usually at most ")
+    assert office.judged(99, asked, export(office, 99, "rare", 400)).verdict == "pass"
+    office.days = seen
+
+
+def reader(random, days, rate, *, weekend=1.0, sigma=0.7, burst=False, on_call=False, growth=0.0):
+    """Reads and rows of each day of one who reads now and then, some fields at once, on call one week in five."""
+    day = np.arange(days)
+    mean = rate * np.where(day % 7 > 4, weekend, 1) * np.exp(growth * day / 7)
+    mean = np.where(on_call & (day // 7 % 5 == random.integers(5)), 5 * rate, mean)
+    mean[(away := random.integers(days)) : away + 14] = 0
+    times = random.poisson(mean) * (random.geometric(0.5, days) if burst else 1)
+    fields = [random.integers(1, 4, count) for count in times]
+    rows = [np.sum(each * np.exp(random.normal(0, sigma, len(each))) * 100) for each in fields]
+    return np.array([[np.sum(each) for each in fields], np.round(rows)], float)
+
+
+OFFICES = {
+    "sparse, and a service": ([{"rate": rate, "sigma": 1} for rate in (0.02, 0.05, 0.1, 0.5, 1)], True),
+    "seldom at weekends": ([{"rate": 3, "weekend": each} for each in (0.03, 0.03, 0, 0)], True),
+    "nobody every day": ([{"rate": rate, "weekend": 0.2, "sigma": 1} for rate in (0.05, 0.3, 1)], False),
+    "bursts": ([{"rate": 3, "weekend": 0.1, "sigma": 1, "burst": True}] * 4, True),
+    "on call": ([{"rate": 2, "weekend": 0, "on_call": True}] * 4, True),
+    "growing": ([{"rate": 2, "weekend": 0.05, "growth": 0.015}] * 4, True),
+}
+
+
+@pytest.mark.parametrize("name", OFFICES)
+def test_chance_alone_alarms_no_more_than_declared_whoever_reads(name):
+    random, nights, alarms, rare = np.random.default_rng(8), 200, 0, 100
+    people, serves = OFFICES[name]
+    days = 56 + nights
+    service = np.array([np.full(days, 60.0), random.poisson(3000 * random.gamma(100, 0.01, days))])
+    of = {f"{number}": reader(random, days, **each) for number, each in enumerate(people)}
+    of |= {"service": service} if serves else {}
+    for last in range(56, days):
+        seen = {who: counts[:, last - 56 : last + 1] for who, counts in of.items()}
+        known = {who: counts for who, counts in seen.items() if counts[0].any()}
+        classes, judged = np.arange(last - 56, last + 1) % 7, np.arange(57) == 56
+        rows = departures(rate_series(known, ("reads", "rows"), classes, judged)[1], [*classes], [*judged], rare)
+        alarms += any(row.p_adjusted < 1 / rare for row in rows if row.p_adjusted is not None)
+    assert alarms <= stats.binom.ppf(0.99, nights, 1 / rare)
 
 
 def test_a_log_that_loses_most_of_its_reads_is_unusual_and_one_that_stops_is_missing(office):

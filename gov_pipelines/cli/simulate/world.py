@@ -156,9 +156,9 @@ class World:
         return int(draw.negative_binomial(size, size / (size + mean)))
 
     def hires(self, system: str, year: int) -> list[date]:
-        """The first days of the two analysts hired in a year: nobody's fault, and a new principal all the same."""
-        offsets = self.draw(system, date(year, 1, 1), 9).choice(range(90, 350), 2, replace=False)
-        days = [date(year, 1, 1) + timedelta(days=int(each)) for each in sorted(offsets)]
+        """The first days of the two analysts hired in a year, one in spring and one after the summer: nobody's fault."""
+        draw = self.draw(system, date(year, 1, 1), 9)
+        days = [date(year, 1, 1) + timedelta(days=int(draw.integers(*span))) for span in ((90, 170), (245, 355))]
         return [day + timedelta(days=7 - day.weekday() if day.weekday() > 4 else 0) for day in days]
 
 
