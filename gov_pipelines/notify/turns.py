@@ -100,7 +100,7 @@ def _turns(
     ended |= any(one.until is None and not any(one.meets(each) for each in now) for one in told)
     if entered and kind is not None:
         yield kind
-    if ended:
+    if ended and not (now and now[-1].until is None):  # a revised old day says nothing of a failure that goes on
         yield over
 
 

@@ -146,3 +146,21 @@ def test_warnings_settle_as_failures_recover():
     assert [each.kinds for each in episodes(history("insufficient", "warn", "fail"), NOTED, 3)] == [
         {"undecided", "warning"}
     ]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 7), st.sampled_from(["pass", "pass", "fail", "warn", "missing"])), max_size=14)
+)
+def test_a_page_is_open_as_long_as_the_newest_failure_goes_on_whatever_old_days_are_revised_to(nights):
+    signed, is_open = {}, False
+    for number, verdict in nights:
+        for happened in news(sorted(signed.items()), day(number), verdict, 3):
+            is_open = happened in {"failing", "missing"} or (is_open and happened != "recovered")
+        signed[day(number)] = verdict
+        assert is_open is any(each.until is None for each in episodes(sorted(signed.items()), PAGED, 3))
+
+
+def test_a_revised_old_day_is_told_and_takes_no_newer_page_back():
+    before = history(*["pass"] * 9, "fail")
+    assert news(before, day(1), "fail", 3) == ["failing"]
+    assert news(before[:-1], day(1), "fail", 3) == ["failing", "recovered", "settled"]
