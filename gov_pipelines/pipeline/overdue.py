@@ -42,7 +42,8 @@ def overdue(
 
 def _newest_package(home: Home, declaration: SystemDeclaration, day: date) -> Path | None:
     revisions = (home.evidence_dir(declaration.system) / partition_key(day)).glob("r[0-9]*")
-    return max(revisions, key=lambda each: int(each.name[1:]), default=None)
+    numbered = (each for each in revisions if each.name[1:].isdecimal())  # no copy that somebody made
+    return max(numbered, key=lambda each: int(each.name[1:]), default=None)
 
 
 def _never_signed(home: Home, declaration: SystemDeclaration, day: date) -> bool:

@@ -23,6 +23,7 @@ ROW_GROUP = 100_000
 """Rows in a Parquet row group. Fixed, for the bytes of a file depend on it."""
 
 _TEMPORARY = re.compile(r"^\..+\.[0-9a-f]{16}\.tmp$")
+_KEY = re.compile(r"\d{4}-\d\d-\d\d(T\d\dZ)?")
 _DAY = 86_400
 
 
@@ -61,9 +62,9 @@ class Home:
         return self.root / "artifacts" / system / partition_key(partition)
 
     def audited(self, system: str, name: str) -> dict[date, Path]:
-        """A file of each audited day that has it, oldest first."""
-        files = sorted((self.root / "artifacts" / system).glob(f"????-??-??*/{name}"))
-        return {partition_of(file.parent.name): file for file in files}
+        """A file of each audited day that has it, oldest first; copies that somebody made under other names are none."""
+        files = sorted((self.root / "artifacts" / system).glob(f"*/{name}"))
+        return {partition_of(file.parent.name): file for file in files if _KEY.fullmatch(file.parent.name)}
 
     def evidence_dir(self, system: str) -> Path:
         """All snapshot packages of a system."""

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from gov_pipelines.errors import WrongUse
+from gov_pipelines.policy import partition_key
 from gov_pipelines.store import Home, read_frame, write_atomic, write_frame
 from gov_pipelines.store.artifacts import ROW_GROUP
 
@@ -118,3 +119,11 @@ def test_row_groups_have_a_fixed_size(tmp_path):
 def test_a_frame_that_is_not_there_is_said(tmp_path):
     with pytest.raises(WrongUse, match="was not audited in this home"):
         read_frame(tmp_path / "log.parquet")
+
+
+def test_what_somebody_put_beside_the_days_is_none_of_them(tmp_path):
+    home = Home(tmp_path)
+    for name in ("2026-09-02", "2026-09-01T14Z", "2026-09-01", "2026-09-01 (copy)", "2026-09-01.bak", "old"):
+        write_atomic(home.root / "artifacts" / "loans" / name / "rows.json", b"{}")
+    found = home.audited("loans", "rows.json")
+    assert [partition_key(each) for each in found] == ["2026-09-01", "2026-09-01T14Z", "2026-09-02"]
