@@ -249,6 +249,7 @@ def place(tmp_path, server, receiver, bucket, mails):
         "GOV_ALERT_URLS_AWAY": f"json://u:{SECRETS['token']}@127.0.0.1:1/{SECRETS['path']} "
         f"mailto://u:{SECRETS['smtp']}@127.0.0.1:{mails.port}"
         "?from=gov@example.org&to=you@example.org&mode=insecure "
+        f"mailto://127.0.0.1:{mails.port}?from=gov@example.org&to=you@example.org&mode=insecure "
         f"nonsense://{SECRETS['unread']} webhook+https://{SECRETS['unread']}:x/#whsec_{SECRETS['unread']}",
     }  # fmt: skip
     (tmp_path / "alerts.yaml").write_text("routes: {away: {}}\nrules: [{notify: [default, away]}]\n")
