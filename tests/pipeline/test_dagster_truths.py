@@ -157,7 +157,7 @@ def test_ours_checks_that_raise_are_told(project, home, plan, instance):
     assert done.signed
     assert not done.done
     assert checks == {}
-    assert alerts == {("missing", "house__H_1"), ("missing", "house__H_2")}
+    assert alerts == {("due", "house__H_1"), ("due", "house__H_2")}
 
 
 def test_ours_a_verdict_that_is_not_there_is_missing_and_no_check_goes_without_result(project, home, plan, instance):
