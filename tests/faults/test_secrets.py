@@ -403,6 +403,7 @@ def on_sqlite(place: Place) -> None:
         del place.environ[variable]
     place.gov("audit", "loans", "--date", DAYS[0])
     place.gov("audit", "loans", "--date", DAYS[1], limit=200_000)
+    place.gov("audit", "loans", "--date", DAYS[1])
     place.gov("audit", "loans", "--date", DAYS[2])
     (home / "artifacts" / "loans" / str(DAYS[1]) / "access_log.parquet").write_bytes(b"PAR1" + PEOPLE["text"].encode())
     (home / "artifacts" / "loans" / str(DAYS[2]) / "rows.json").write_text(f'{{"accepted": "{PEOPLE["text"]}"}}')
