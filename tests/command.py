@@ -1,5 +1,6 @@
 """The `gov` command, run as a person would."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -69,3 +70,9 @@ def told(*arguments, home, cwd=ROOT, env=None, check=None):
     if check is not None:
         assert code == check, f"exit {code}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done
+
+
+def let_go():
+    """Close the connections to servers that a command in this process left to the end of its process."""
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        gc.collect()

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 from bank import FIRST, ROWS, Bank
+from command import let_go
 
 from gov_pipelines.cli import main
 from gov_pipelines.evidence.verify import verify
@@ -180,3 +181,4 @@ def test_a_store_moves_to_postgresql_and_back(bank, tmp_path, monkeypatch, postg
     monkeypatch.delenv("GOV_STORE_URL")
     assert run("restore", tmp_path / "second", "--to", tmp_path / "third") == 0
     assert snapshots(tmp_path / "third") == snapshots(bank.root / ".gov")
+    let_go()

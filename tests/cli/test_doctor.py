@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 from bank import FIRST, Bank
+from command import let_go
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, SensorInstigatorData
 from dagster._daemon.types import DaemonHeartbeat
 from stored import alert
@@ -170,6 +171,7 @@ def test_the_demos_key_is_refused_with_postgresql(bank, ask, monkeypatch, postgr
     assert found["keys"]["state"] == "bad"
     assert (found["store"]["state"], found["clock"]["state"]) == ("ok", "ok")
     assert "the database's" in found["clock"]["found"]
+    let_go()
 
 
 def test_a_check_that_hangs_holds_nobody_up(monkeypatch):

@@ -5,7 +5,7 @@ import sqlite3
 
 import polars as pl
 import pytest
-from command import told
+from command import let_go, told
 
 PLANTED = ("new_model@2026-01-04:credit_001", "protected_read@2026-01-04:credit_001", "new_category@2026-01-05")
 
@@ -79,6 +79,7 @@ def test_the_same_rows_go_to_postgresql_and_are_read_from_it(simulated, tmp_path
         told("simulate", tmp_path / "sim", *asked, home=tmp_path / "sim" / ".gov", env=environment, check=0)
     asked = ("audit", "credit_001", "--date", "2026-01-04", "--json")
     done = told(*asked, home=tmp_path / "sim" / ".gov", env=environment, cwd=tmp_path / "sim", check=1)
+    let_go()
     (night,) = json.loads(done.stdout)
     assert night["verdicts"]["simulated-credit/S-6"] == "fail"
     log = pl.read_parquet(tmp_path / "sim/.gov/artifacts/credit_001/2026-01-04/decision_log.parquet")
