@@ -101,11 +101,18 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
         )
 
     def overdue(self, graph: SystemGraph, *, before: Partition, as_of: datetime) -> list[Partition]:
-        """The audited partitions before one that must be judged again; as `pipeline.overdue.overdue`. No source is asked."""
-        from gov_pipelines.pipeline.overdue import overdue  # noqa: PLC0415  (as above)
-        from gov_pipelines.store import Home  # noqa: PLC0415  (as above)
+        """The audited partitions before one that must be judged again, as `pipeline.overdue.overdue`, or recorded. No source is asked."""
+        from gov_pipelines.pipeline.overdue import overdue, unrecorded  # noqa: PLC0415  (as above)
+        from gov_pipelines.policy import partition_of  # noqa: PLC0415  (as above)
+        from gov_pipelines.store import Home, reading  # noqa: PLC0415  (as above)
 
-        return list(overdue(Home(Path(self.home)), graph.declaration, graph.policies, before=before, as_of=as_of))
+        files = Home(Path(self.home))
+        with reading(self.store()) as connection:
+            left = unrecorded(files, graph.system, connection)
+        # A crash leaves one package; several are those of a lost store, which signing tells.
+        signed = {partition_of(folder.parent.name) for folder in left if len(left) == 1}
+        judged = overdue(files, graph.declaration, graph.policies, before=before, as_of=as_of)
+        return sorted({*judged, *(each for each in signed if each < before)})
 
     def changed(self, graph: SystemGraph, *, before: Partition) -> list[Partition]:
         """The audited partitions before one that the source has changed: as its own run noted, or else as the source says."""

@@ -11,7 +11,7 @@ import polars as pl
 
 from gov_pipelines.decisions import judge_decisions, judged_controls
 from gov_pipelines.policy import Policy, SystemDeclaration, controls_in_force, in_force, partition_key
-from gov_pipelines.store import Home
+from gov_pipelines.store import Connection, Home, all_snapshots
 
 _READ = ("accepted", "duplicate", "inputs", "log", "quarantined", "source_count", "undated")
 
@@ -38,6 +38,13 @@ def overdue(
             )
         ):
             yield day
+
+
+def unrecorded(home: Home, system: str, connection: Connection) -> list[Path]:
+    """Packages that were signed and that the ledger lacks: a process died in between."""
+    recorded = {row.path for row in all_snapshots(connection, system)}
+    folders = sorted(home.evidence_dir(system).glob("????-??-??*/r*"))
+    return [folder for folder in folders if str(folder.relative_to(home.root)) not in recorded]
 
 
 def _newest_package(home: Home, declaration: SystemDeclaration, day: date) -> Path | None:

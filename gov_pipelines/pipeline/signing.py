@@ -33,6 +33,7 @@ from gov_pipelines.notify import alerts_for, declared_settings, told
 from gov_pipelines.pipeline.following import follow_findings
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.pipeline.night import Night, StepResult, measurement_record, measurements_of
+from gov_pipelines.pipeline.overdue import unrecorded
 from gov_pipelines.pipeline.revisions import revision_reasons
 from gov_pipelines.pipeline.verdicts import next_revision, policies_in_force, verdict_rows_of
 from gov_pipelines.policy import declaration_digest, partition_key, policy_digest, policy_text
@@ -43,7 +44,6 @@ from gov_pipelines.store import (
     Engine,
     SnapshotRow,
     VerdictRow,
-    all_snapshots,
     drop_verdicts,
     edited_in_place,
     enqueue,
@@ -300,9 +300,7 @@ def _left_by_a_crash(night: Night, predicate: Mapping[str, Any]) -> tuple[Path, 
         EvidenceError: the store does not know packages that a crash cannot explain. Nothing is signed over them.
     """
     with reading(night.store) as connection:
-        recorded = {row.path for row in all_snapshots(connection, night.system)}
-    folders = sorted(night.home.evidence_dir(night.system).glob("????-??-??*/r*"))
-    unknown = [folder for folder in folders if str(folder.relative_to(night.home.root)) not in recorded]
+        unknown = unrecorded(night.home, night.system, connection)
     packages = [(folder, read_package(folder)) for folder in unknown]
     for folder, package in packages:
         if len(packages) > 1 or any(package.predicate[name] != predicate[name] for name in ("sequence", "previous")):

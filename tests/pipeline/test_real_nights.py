@@ -7,8 +7,9 @@ import pytest
 
 from gov_pipelines.errors import EvidenceError, GovError, WrongUse
 from gov_pipelines.evidence import generate, verify
+from gov_pipelines.pipeline import AuditHome, signing, verdicts
 from gov_pipelines.pipeline import night as steps
-from gov_pipelines.pipeline import signing, verdicts
+from gov_pipelines.pipeline.graph import SystemGraph
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.pipeline.overdue import overdue
 from gov_pipelines.policy import load_declaration, load_policies
@@ -169,6 +170,24 @@ def test_a_package_left_by_a_crash_does_not_break_the_chain_of_another_day(proje
     assert found.ok, found.failures
     with reading(night(project).store) as connection:
         assert [each.sequence for each in all_snapshots(connection, "loans")] == [1, 2]
+
+
+def test_a_revision_signed_and_never_recorded_is_recorded_by_the_next_night(project, monkeypatch):
+    audit(project)
+    audit(project, FIRST + timedelta(days=1))
+    write(project, [row(n, told="later") for n in range(30)])
+    with monkeypatch.context() as patched:
+        patched.setattr(signing, "record_snapshot", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            audit(project)
+    one = night(project)
+    graph, home = SystemGraph(one.declaration, one.policies), AuditHome(project=str(project), home=str(one.home.root))
+    asked = {"before": FIRST + timedelta(days=1), "as_of": one.as_of}
+    assert home.overdue(graph, **asked) == [FIRST]
+    audit(project)
+    assert home.overdue(graph, **asked) == []
+    with reading(one.store) as connection:
+        assert [each.revision for each in all_snapshots(connection, "loans")] == [1, 1, 2]
 
 
 def test_evidence_that_the_store_does_not_know_is_never_signed_over(project):
