@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 import warnings
@@ -356,8 +357,10 @@ def _lives(pid: int) -> bool:
 
 
 @pytest.fixture
-def server(tmp_path_factory):
-    one = Server(tmp_path_factory.mktemp("pg"))
-    yield one
-    one.start()
-    one.stop()
+def server():
+    # Not below pytest's own folder, which every pytest that starts closes to the user PostgreSQL runs as.
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
+        one = Server(Path(folder))
+        yield one
+        one.start()
+        one.stop()

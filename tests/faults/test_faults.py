@@ -67,6 +67,7 @@ def test_postgres_killed_in_the_middle_of_a_read_and_restarted(site, server):
         server.start()
         _pace(engine, 0)
         site.ended(process)
+    engine.dispose()
     assert site.check(3)["audited"] == 3
 
 
