@@ -205,7 +205,12 @@ def audit(root: Path, home: Path, environ: Mapping[str, str], *, day: date = DAY
     took |= {name: between(*span) for name, span in spans.items()}
     took["afterwards, report"] = between(last, ended)
     took["total"] = (ended - began, whole.ru_utime + whole.ru_stime, whole.ru_maxrss / 1024)
-    rows = json.loads((Home(home).partition_dir(SYSTEM, day) / "rows.json").read_bytes())
+    folder = Home(home).partition_dir(SYSTEM, day)
+    rows = {
+        name: value
+        for file in ("rows", "reading")
+        for name, value in json.loads((folder / f"{file}.json").read_bytes()).items()
+    }
     found = {name: rows[name] for name in ("accepted", "quarantined", "duplicate", "fetched", "changed")}
     return {"took": took, **found, "verdicts": result["verdicts"]}
 

@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         place = f"{error.filename}: " if error.filename else ""
         click.echo(f"{place}{error.strerror or error}. Check that the path exists and that you may use it.", err=True)
         sys.exit(2)
-    except Exception:  # noqa: BLE001  (a traceback is printed, without a text that may quote a row)
+    except Exception:  # a traceback is printed, without a text that may quote a row
         with unquoted():
             raise
     sys.exit(code if isinstance(code, int) else 0)

@@ -82,8 +82,8 @@ def changed(graph: SystemGraph, audit: AuditHome, partitions: Sequence[Partition
     home = Home(audit.place.home)
     found = digests_now(graph.declaration, partitions, project=audit.place.root, environ=os.environ)
     for partition, digests in zip(partitions, found, strict=True):
-        file = home.partition_dir(graph.system, partition) / "rows.json"
-        known = json.loads(file.read_bytes()).get("digests") if file.is_file() else [[0, None]]
+        file = home.partition_dir(graph.system, partition) / "reading.json"
+        known = json.loads(file.read_bytes())["digests"] if file.is_file() else [[0, None]]
         if digests != known and (digests[0][0] or known[0][0]):
             yield partition, sha256(json.dumps(digests).encode()).hexdigest()[:16]
 

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 def last_reading(night: Night) -> Kept | None:
     """What the last reading of the partition left; None where there was none."""
     frames = {name: night.folder / f"{name}.parquet" for name in ("decision_log", "quarantine", "fingerprints")}
-    if not all(file.is_file() for file in frames.values()):
+    if not all(file.is_file() for file in (*frames.values(), night.folder / "reading.json")):
         return None
     log, quarantine, seen = map(read_frame, frames.values())
     rows = night.read_json("rows.json")
-    written = (rows["log"], rows["kept"]) == (frame_digest(log), kept_digest(night))
+    written = (rows["log"], night.read_json("reading.json")["kept"]) == (frame_digest(log), kept_digest(night))
     vanished = _changes_of(night, night.partition).filter(pl.col("change") == "vanished")["decision_id"]
     return Kept(Canonical(log, quarantine, rows["duplicate"]), seen, vanished, fits=written)
 

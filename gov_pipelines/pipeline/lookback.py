@@ -29,7 +29,7 @@ def changed_since_audited(
     to since. A source that does not answer says nothing: its own night tells that, and the next look-back looks at all of
     them again.
     """
-    audited = home.audited(declaration.system, "rows.json")
+    audited = home.audited(declaration.system, "reading.json")
     known = [each for each in audited if declaration.calendar.has(each)]
     mine = [each for each in known if each < before]
     file = home.root / "artifacts" / declaration.system / "looked.json"
@@ -48,7 +48,7 @@ def changed_since_audited(
         now = digests_now(declaration, partitions, project=project, environ=environ)
     except GovError:
         return []
-    was = [json.loads(audited[each].read_bytes()).get("digests", []) for each in partitions]
+    was = [json.loads(audited[each].read_bytes())["digests"] for each in partitions]
     rows = [[sum(int(count) for count, _ in each) for each in side] for side in (was, now)]
     grown = {each: after - before for each, before, after in zip(partitions, *rows, strict=True)}
     differ = [each for each, then, there in zip(partitions, was, now, strict=True) if then != there]

@@ -220,6 +220,11 @@ def read_decisions(night: Night) -> StepResult:
             "log": frame_digest(extract.log),  # signed with this file: what is cleared must be what was judged
             "notes": list(extract.notes),
             "inputs": [{"name": each.name, "rows": each.rows, "sha256": each.digest} for each in extract.inputs],
+        },
+    )
+    night.write_json(
+        "reading.json",  # of how it was read; what is signed is in rows.json, and the same however it was read
+        {
             "digests": [[each.sums.rows, each.sums.value] for each in extract.inputs],
             "kept": kept_digest(night),
             "fetched": extract.fetched,

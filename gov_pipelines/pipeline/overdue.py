@@ -13,8 +13,6 @@ from gov_pipelines.decisions import judge_decisions, judged_controls
 from gov_pipelines.policy import Policy, SystemDeclaration, controls_in_force, in_force, partition_key
 from gov_pipelines.store import Connection, Home, all_snapshots
 
-_READ = ("accepted", "duplicate", "inputs", "log", "quarantined", "source_count", "undated")
-
 
 def overdue(
     home: Home, declaration: SystemDeclaration, policies: Sequence[Policy], *, before: date, as_of: datetime
@@ -32,7 +30,7 @@ def overdue(
             and day < before
             and (
                 _never_signed(home, declaration, day)
-                or _happened_since(log.with_name("rows.json"), as_of)
+                or _happened_since(log.with_name("reading.json"), as_of)
                 or _governed_anew(home, declaration, policies, day)
                 or _ran_out(log.parent, declaration, policies, day=day, as_of=as_of)
             )
@@ -59,13 +57,13 @@ def _never_signed(home: Home, declaration: SystemDeclaration, day: date) -> bool
     files = [folder / "rows.json" for folder in (latest, home.partition_dir(declaration.system, day)) if folder]
     if len(files) < 2 or not all(file.is_file() for file in files):
         return False  # not signed, or signed as missed
-    signed, read = (json.loads(file.read_bytes()) for file in files)
-    return any(signed[name] != read[name] for name in _READ)
+    signed, read = (file.read_bytes() for file in files)
+    return signed != read
 
 
-def _happened_since(rows: Path, as_of: datetime) -> bool:
+def _happened_since(reading: Path, as_of: datetime) -> bool:
     """Whether a review or label has come that the source had when the day was last read, dated after its audit's moment."""
-    ahead = json.loads(rows.read_bytes()).get("ahead") if rows.is_file() else None
+    ahead = json.loads(reading.read_bytes())["ahead"] if reading.is_file() else None
     return ahead is not None and datetime.fromisoformat(ahead) <= as_of
 
 

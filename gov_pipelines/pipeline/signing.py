@@ -194,7 +194,7 @@ def _reasons(night: Night, signed: SnapshotRow, predicate: Mapping[str, Any]) ->
         before = read_package(night.home.root / signed.path).predicate
     except GovError as error:
         return [f"unknown: revision {signed.revision} cannot be read: {error}"]
-    changed = {} if predicate["missed"] else night.read_json("rows.json")["changed"]
+    changed = {} if predicate["missed"] else night.read_json("reading.json")["changed"]
     return revision_reasons(before, predicate, changed)
 
 

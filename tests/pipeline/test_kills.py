@@ -21,7 +21,7 @@ DAY = date(2026, 9, 8)  # two decisions by an unapproved model: something to ale
 # A file that an asset writes, the moment it is renamed into place or once it is; what comes between signing and the ledger.
 MOMENTS = [
     *((name, "before") for name in (
-        "decision_log.parquet", "rows.json", "decision_verdicts.parquet", "access_patterns.json", "tally.json",
+        "decision_log.parquet", "rows.json", "reading.json", "decision_verdicts.parquet", "access_patterns.json", "tally.json",
         "fairness_metrics.json", "distribution_shift.json", "sign_package", "write_folder", "record_snapshot",
     )),
     ("put_verdicts", "after"), ("record_snapshot", "after"),

@@ -132,7 +132,7 @@ class Lender:
             steps.measure_fairness, steps.measure_shift, verdicts.reach_verdicts, signing.sign,
         ):  # fmt: skip
             step(one)
-        return json.loads((one.folder / "rows.json").read_bytes())["fetched"]
+        return json.loads((one.folder / "reading.json").read_bytes())["fetched"]
 
     def touched(self, number):
         one = self.night(number)
@@ -393,6 +393,7 @@ FILES = (
     "fingerprints.parquet",
     "quarantine.parquet",
     "rows.json",
+    "reading.json",
     "decision_log.parquet",
     "tally.json",
 )

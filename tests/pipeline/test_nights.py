@@ -167,10 +167,7 @@ def test_a_check_that_dies_is_told_and_the_snapshot_stands(run, plan, home):
     (done,) = run()
     assert done.signed
     assert not done.done
-    assert {(each.transition, each.control) for each in alerts(home)} == {
-        ("due", "house__H_1"),
-        ("due", "house__H_2"),
-    }
+    assert {(each.transition, each.control) for each in alerts(home)} == {("due", "house__H_1"), ("due", "house__H_2")}
     assert plan.missed == []
 
 
@@ -179,10 +176,7 @@ def test_an_extension_that_fails_is_told_and_the_night_stands(project, home, ins
     (project.assets / "hiring" / "mine.py").write_text(broken)
     (done,) = audit("hiring", DAYS[:1], instance, definitions=load(project, {}, home), home=home)
     assert (done.signed, done.done) == (True, False)
-    assert {(each.transition, each.control) for each in alerts(home)} == {
-        ("due", "scores"),
-        ("due", "mean_is_low"),
-    }
+    assert {(each.transition, each.control) for each in alerts(home)} == {("due", "scores"), ("due", "mean_is_low")}
     assert "hiring__scores: ZeroDivisionError" in alerts(home)[0].body
 
 

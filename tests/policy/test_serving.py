@@ -47,8 +47,7 @@ def test_a_control_with_its_own_limit_leaves_the_declared_one_unused(project):
 
 
 @pytest.mark.parametrize(
-    "control",
-    ["{kind: freshness, of: access_log, within: 24 hours}", "{kind: access_pattern, reference: {weeks: 8}}"],
+    "control", ["{kind: freshness, of: access_log, within: 24 hours}", "{kind: access_pattern, reference: {weeks: 8}}"]
 )
 def test_what_watches_reads_takes_the_access_log_alone(project, control):
     project.control(control)

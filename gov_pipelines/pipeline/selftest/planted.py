@@ -97,7 +97,9 @@ def _written(setting: Setting, made: MadeUp, read: Sequence[date], folder: Path)
     declared = setting.declaration
     access = declared.access_log
     attributes = {
-        name: each.model_copy(update={"url_env": None, "table": None, "path": None, "key": None, "column": f"{name}, joined"})
+        name: each.model_copy(
+            update={"url_env": None, "table": None, "path": None, "key": None, "column": f"{name}, joined"}
+        )
         if each.table or each.path
         else each
         for name, each in declared.protected_attributes.items()
