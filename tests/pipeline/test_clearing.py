@@ -155,6 +155,13 @@ def test_in_time_is_judged_by_the_later_of_the_reviewers_word_and_the_stores_clo
         assert "too late" in bank.why("E")
 
 
+def test_auditing_an_unchanged_day_again_changes_nothing(bank):
+    bank.review("sid", "B")
+    cleared, revision = bank.clear(), open_day(bank.night()).statement.snapshot.revision
+    assert bank.audit().clear() == cleared >= {"B"}
+    assert open_day(bank.night()).statement.snapshot.revision == revision
+
+
 def test_a_revision_that_leaves_the_decision_as_it_was_keeps_its_review(bank):
     bank.review("sue", "B")
     bank.rows["A"] = ROWS["A"].replace("100", "101")
