@@ -69,7 +69,7 @@ def written(kind, folder, frame, url):
         with duckdb.connect(folder / "log.duckdb") as connection:
             connection.execute("DROP TABLE IF EXISTS log")
             connection.execute("CREATE TABLE log (id VARCHAR, decided_on TIMESTAMP, action VARCHAR, amount DOUBLE)")
-            connection.execute("INSERT INTO log SELECT * FROM frame")
+            connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?)", frame.rows())
         return Place(table="log"), {"LOG_URL": "duckdb:///log.duckdb"}
     (folder / "log.db").unlink(missing_ok=True)
     with sqlite3.connect(folder / "log.db") as connection:
