@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from gov_pipelines.errors import GovError, WrongUse
+from gov_pipelines.errors import GovError, WrongUse, unquoted
 from gov_pipelines.pipeline.assets import AS_OF, REPORT
 from gov_pipelines.pipeline.broken import MISTAKES, broken_job_name
 from gov_pipelines.pipeline.graph import read_graph
@@ -86,12 +86,19 @@ def audit(
     def run_day(day: date, moment: datetime | None) -> None:
         tags = {AS_OF: moment.isoformat()} if moment else {}
         try:
-            result = job.execute_in_process(
-                run_config=_QUIET, partition_key=partition_key(day), instance=instance, raise_on_error=False, tags=tags
+            with unquoted():
+                result = job.execute_in_process(
+                    run_config=_QUIET,
+                    partition_key=partition_key(day),
+                    instance=instance,
+                    raise_on_error=False,
+                    tags=tags,
+                )
+                runs.append(_settled(instance, result.dagster_run, home, day))
+        except GovError as error:  # outside the run's own steps: the next day goes on
+            problem = (
+                f"{error}. The run could not be begun or kept: are Dagster's disk and database there (`gov doctor`)?"
             )
-            runs.append(_settled(instance, result.dagster_run, home, day))
-        except Exception as error:  # noqa: BLE001  (Dagster's own store failed, for want of disk or database: the next goes on)
-            problem = f"{type(error).__name__}: Dagster could not keep the run. Is its disk full, or its database away?"
             runs.append(PartitionRun(day, done=False, signed=False, run_id="", problem=problem))
         if progress:
             progress(runs[-1])
