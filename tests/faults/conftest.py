@@ -25,7 +25,7 @@ from gov_pipelines.evidence import generate, verify
 from gov_pipelines.store import Home, all_snapshots, open_store, reading, verdict_history
 
 FIRST = date(2026, 9, 1)
-DAYS = 12
+DAYS = 20
 ROWS = 40
 TURNS = {"failing", "recovered"}
 BAD = {3, 4, 8}
