@@ -31,6 +31,9 @@ fuzz: $(VENV)/.dev  ## slow: ten thousand broken policies and declarations, each
 faults: $(VENV)/.dev  ## slow: services killed, disks full, clocks set back; afterwards the ledger must be whole
 	$(BIN)/python -m pytest tests/faults tests/pipeline/test_kills.py tests/pipeline/test_late.py -m faults -s
 
+spark: $(VENV)/.spark  ## slow: counts on a Spark cluster that loses a worker, and a night from its tables; needs Java 17
+	$(BIN)/python -m pytest tests/spark -m spark -s
+
 lint: $(VENV)/.dev  ## ruff, format, policies and declarations, stale suites
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -74,8 +77,12 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -c constraints.txt -e '.[demo]' --group dev
 	@touch $(VENV)/.demo $@
 
+$(VENV)/.spark: pyproject.toml constraints.txt | $(VENV)/.dev
+	$(PIP) install -c constraints.txt -e '.[spark]'
+	@touch $@
+
 $(VENV)/.bench: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -c constraints.txt -e . --group bench
 	@touch $@
 
-.PHONY: help demo tour ui test served fuzz faults lint types imports bench year constraints clean
+.PHONY: help demo tour ui test served fuzz faults spark lint types imports bench year constraints clean

@@ -28,6 +28,7 @@ from gov_pipelines.notify.messages import Message
 from gov_pipelines.notify.routes import Receiver
 
 WEBHOOK = "webhook+"
+INSTALL = "Apprise, which reaches all but webhooks, is not installed. Run: pip install 'gov-pipelines[alerts]'"
 TIMEOUT_SECONDS = 10
 _GONE = 410
 _MOVED = range(300, 400)
@@ -70,8 +71,10 @@ def send(receiver: Receiver, message: Message, now: datetime) -> Refusal | None:
     """
     if receiver.url.startswith(WEBHOOK):
         return _webhook(receiver.url.removeprefix(WEBHOOK), message, now)
-    import apprise  # noqa: PLC0415  (loads 180 services; wanted only when something is sent)
-
+    try:
+        import apprise  # noqa: PLC0415  (an extra, and it loads 180 services)
+    except ImportError:
+        return Refusal(INSTALL)
     asset = apprise.AppriseAsset(app_id="gov_pipelines", app_desc="gov_pipelines", app_url="", async_mode=False)
     channel = apprise.Apprise(asset=asset)
     statuses = list[int]()

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from gov_pipelines.notify.channels import WEBHOOK, unheard
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.notify.channels import INSTALL, WEBHOOK, unheard
 from gov_pipelines.notify.routes import Receiver
 
 _READY = b"220"  # RFC 5321: what a mail server says first
@@ -38,11 +39,17 @@ def unanswered(server: Server, seconds: float) -> str | None:
 
 
 def server_of(receiver: Receiver) -> Server | None:
-    """The server behind a receiver; None where its URL does not say."""
+    """The server behind a receiver; None where its URL does not say.
+
+    Raises:
+        WrongUse: the receiver is reached through Apprise, which is not installed.
+    """
     if receiver.url.startswith(WEBHOOK):
         return _of(receiver.url.removeprefix(WEBHOOK))
-    import apprise  # noqa: PLC0415  (loads 180 services)
-
+    try:
+        import apprise  # noqa: PLC0415  (an extra, and it loads 180 services)
+    except ImportError:
+        raise WrongUse(INSTALL) from None
     with unheard():
         channel: Any = apprise.Apprise.instantiate(receiver.url)
     if channel is None:

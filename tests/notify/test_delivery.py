@@ -12,8 +12,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from stored import DAY
 
+from gov_pipelines.errors import WrongUse
 from gov_pipelines.notify import deliver
 from gov_pipelines.notify.delivery import back_off
+from gov_pipelines.notify.reaching import server_of
+from gov_pipelines.notify.routes import Receiver
 from gov_pipelines.store import pending, pending_count, reading
 
 # Apprise imports `imghdr` with its e-mail plugins; Python 3.11 warns that it goes, and Apprise has its own when it is gone.
@@ -306,3 +309,15 @@ def test_the_logs_of_others_are_given_back(engine, receiver, raised):
     deliver(engine, {"default": [receiver.url]}, NOW)
     assert [(logger.handlers, logger.propagate) for logger in loggers] == before
     assert all(logger.propagate for logger in loggers)
+
+
+def test_without_apprise_the_way_to_install_it_is_told_and_nothing_is_lost(engine, receiver, raised, monkeypatch):
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    raised("a")
+    told = deliver(engine, {"default": [receiver.url]}, NOW)
+    assert summary(told) == (0, 1, 0)
+    assert "pip install 'gov-pipelines[alerts]'" in " ".join(told.problems)
+    with pytest.raises(WrongUse, match=r"pip install 'gov-pipelines\[alerts\]'"):
+        server_of(Receiver("default", "f", receiver.url))
+    monkeypatch.undo()
+    assert summary(deliver(engine, {"default": [receiver.url]}, NOW + DAY_LONG)) == (1, 0, 0)
