@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from gov_pipelines.measure.bias_audit import Base, ImpactTable, Line, impact_tables, printed
+from gov_pipelines.measure.columns import Columns, columns_of
 from gov_pipelines.measure.drift import drift_measurements
 from gov_pipelines.measure.fairness import fairness_measurements
 from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement, Verdict
 from gov_pipelines.measure.published import PUBLISHED_COLUMNS, Defect, defects, published_rows
 from gov_pipelines.measure.quality import freshness_measurement, quality_measurements, range_measurements
+from gov_pipelines.measure.scan import count, tally
 from gov_pipelines.measure.scoring import SCORING, scored_tally
-from gov_pipelines.measure.tallies import Tally, tally, total
+from gov_pipelines.measure.tallies import Tally, total
 from gov_pipelines.measure.tally_text import disclosed, tally_digest, tally_from_json, tally_json
 from gov_pipelines.measure.usual import LEAST_DAYS, Series, departures, unusable, usual_measurements, weekday_of
 from gov_pipelines.measure.verdict import judge
@@ -20,6 +22,7 @@ __all__ = [
     "SCORING",
     "WORST_FIRST",
     "Base",
+    "Columns",
     "Defect",
     "ImpactTable",
     "Judgement",
@@ -28,6 +31,8 @@ __all__ = [
     "Series",
     "Tally",
     "Verdict",
+    "columns_of",
+    "count",
     "defects",
     "departures",
     "disclosed",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from gov_pipelines.measure.tallies import Tally, cell_schema
+from gov_pipelines.measure.tallies import Tally, cell_schema, summed
 
 SCORING = frozenset({"scoring_rate", "scoring_impact_ratio"})
 
@@ -29,5 +29,6 @@ def scored_tally(tally: Tally, log: pl.DataFrame) -> Tally:
     outcome = pl.when(pl.col("score").is_null()).then(pl.lit("undecided")).otherwise(above)
     names = [name for name in tally.dimensions if name in log.columns]
     dimensions = [pl.col(name).cast(pl.String) for name in names]
-    counted = log.select(*dimensions, outcome=outcome).group_by([*names, "outcome"]).agg(n=pl.len())
-    return replace(tally, cells=counted.cast(cell_schema(names)).sort(pl.all().exclude("n")))  # type: ignore[arg-type]
+    none = dict.fromkeys(("decision", "label", "proposed"), pl.lit(None, pl.String))
+    rows = log.select(*dimensions, **none, outcome=outcome, reviewed=pl.lit(value=False), n=pl.lit(1))
+    return replace(tally, cells=summed([rows], cell_schema(names)))

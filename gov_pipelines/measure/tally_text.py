@@ -15,7 +15,7 @@ from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.measure.bins import MERGED
 from gov_pipelines.measure.tallies import DAYS, TABLES, Tally, cell_schema, moment_schema
 
-FORMAT = "gov_pipelines.tally/1"
+FORMAT = "gov_pipelines.tally/2"
 
 
 def tally_json(tally: Tally) -> bytes:
@@ -111,7 +111,9 @@ def _merged(frame: pl.DataFrame, within: Sequence[str], minimum: int, label: str
     free = [name for name in keys if name not in within]
     merged = (
         marked.filter("small")
-        .with_columns(pl.lit(label).cast(frame.schema[name]).alias(name) for name in free)
+        .with_columns(
+            pl.lit(None if frame.schema[name] == pl.Boolean else label, frame.schema[name]).alias(name) for name in free
+        )
         .group_by(keys)
         .agg(pl.col("n").sum())
         .select(frame.columns)

@@ -17,7 +17,7 @@ from gov_pipelines.policy.suggest import did_you_mean
 from gov_pipelines.policy.timeline import acts_of, on_fail_of
 from gov_pipelines.policy.yaml_file import Place, YamlFile
 
-_TALLY_NAMES = frozenset({"outcome", "n"})
+_TALLY_NAMES = frozenset({"decision", "outcome", "label", "proposed", "reviewed", "n"})
 
 
 _Found = Iterator[tuple[Place, str, str]]
