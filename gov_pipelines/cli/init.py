@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo, available_timezones
 import click
 import polars as pl
 
-from gov_pipelines.cli.app import here, print_json
-from gov_pipelines.decisions import as_moment
+from gov_pipelines.cli.app import answer, here
+from gov_pipelines.decisions import as_moment, readable, scan_file
 from gov_pipelines.errors import ConfigurationError, WrongUse
 from gov_pipelines.policy import load_declaration
 
@@ -89,7 +89,8 @@ def init_command(
         --undecided withdrawn --protected sex --zone Europe/Berlin
     """
     project = here()
-    data = read_columns(file)
+    with readable(file):
+        data = scan_file(file).collect()
     answers = _answers(given, data)
     target = project.declaration_file(answers.system)
     if target.exists():
@@ -105,31 +106,14 @@ def init_command(
         raise
     starts, ends = declaration.starts, declaration.ends
     last = ends - timedelta(days=1) if ends else starts
-    if as_json:
-        print_json({"system": answers.system, "file": target, "starts": starts, "last": last})
-        return
-    if left_out:
-        click.echo(f"Named in no outcome, so their rows will be quarantined: {', '.join(left_out)}.")
-    click.echo(f"Wrote {target}. Read it: may_read, needs_review and models are yours to fill in.")
-    click.echo(f"Next: gov lint && gov audit {answers.system} --from {starts} --to {last} && gov report")
-
-
-def read_columns(file: Path) -> pl.DataFrame:
-    """The whole file; every column of a CSV as text.
-
-    Raises:
-        WrongUse: no such file, or neither CSV nor Parquet.
-    """
-    if not file.is_file():
-        raise WrongUse(f"There is no file {file}.")
-    try:
-        if file.suffix.lower() in {".parquet", ".pq"}:
-            return pl.read_parquet(file)
-        if file.suffix.lower() in {".csv", ".tsv"}:
-            return pl.read_csv(file, infer_schema=False, separator="\t" if file.suffix.lower() == ".tsv" else ",")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise WrongUse(f"{file} cannot be read: {str(error).splitlines()[0]}") from error
-    raise WrongUse(f"{file.name} ends in `{file.suffix}`; expected .csv, .tsv or .parquet.")
+    left = f"Named in no outcome, so their rows will be quarantined: {', '.join(left_out)}."
+    answer(
+        as_json,
+        {"system": answers.system, "file": target, "starts": starts, "last": last},
+        *([left] if left_out else []),
+        f"Wrote {target}. Read it: may_read, needs_review and models are yours to fill in.",
+        f"Next: gov lint && gov audit {answers.system} --from {starts} --to {last} && gov report",
+    )
 
 
 def draft(
