@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import product
 
-import polars as pl
-
-from gov_pipelines.errors import WrongUse
+from gov_pipelines.measure.confusion import RATES, Key, confusion
+from gov_pipelines.measure.overrides import HANDLING, handling
 from gov_pipelines.measure.tallies import Tally
-
-Key = tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +18,10 @@ class Group:
     Attributes:
         attributes: the columns that define it.
         key: one value an attribute; None where unknown.
-        favorable: decisions that were favorable.
-        decided: favorable and unfavorable ones; the undecided are left out everywhere.
+        favorable: the numerator of the rate that is measured: decisions that were favorable.
+        decided: its denominator: favorable and unfavorable ones; the undecided are left out everywhere.
         undecided: how many those are.
+        lacking: decided ones left out too, for they lack what the rate needs: a label, or a proposal.
     """
 
     attributes: tuple[str, ...]
@@ -32,6 +29,7 @@ class Group:
     favorable: int = 0
     decided: int = 0
     undecided: int = 0
+    lacking: int = 0
 
     @property
     def known(self) -> bool:
@@ -40,7 +38,7 @@ class Group:
 
     @property
     def rate(self) -> Fraction:
-        """The exact selection rate; nothing decided is an error, not a zero."""
+        """The exact rate; nothing decided is an error, not a zero."""
         return Fraction(self.favorable, self.decided)
 
     @property
@@ -54,7 +52,7 @@ class Group:
         return ", ".join(value if value is not None else "unknown" for value in self.key)
 
 
-def groups_of(tally: Tally, by: Sequence[str], among: Mapping[str, str]) -> list[Group]:
+def groups_of(tally: Tally, by: Sequence[str], among: Mapping[str, str], rate: str = "selection_rate") -> list[Group]:
     """The groups of an attribute or an intersection, in the order of their values, unknown ones last.
 
     Combinations of known values that no row has are listed with nothing decided: a group that is not there is a finding.
@@ -63,32 +61,28 @@ def groups_of(tally: Tally, by: Sequence[str], among: Mapping[str, str]) -> list
         tally: what was counted.
         by: one attribute, or several for their intersection.
         among: keeps the cells with these values, such as `{credit_history_meets_guidelines: "1"}`.
+        rate: one of `RATES` or `HANDLING`, whose numerator and denominator are counted.
 
     Raises:
         WrongUse: the tally was not counted over one of the columns, or its small cells are merged.
     """
-    if tally.merged_below:
-        raise WrongUse("small cells of this tally are merged; groups need the full one")
-    unknown = sorted({*by, *among} - set(tally.dimensions))
-    if unknown:
-        names, counted = ", ".join(unknown), ", ".join(tally.dimensions)
-        raise WrongUse(f"the tally is not counted by {names}, only by {counted}; declare it and audit again")
-    kept = tally.cells.filter(pl.col(name) == value for name, value in among.items()) if among else tally.cells
-    counts: dict[Key, dict[str, int]] = {}
-    for row in kept.group_by([*by, "outcome"]).agg(pl.col("n").sum()).iter_rows():
-        counts.setdefault(row[:-2], {})[row[-2]] = row[-1]
-    seen = [sorted({key[at] for key in counts} - {None}, key=str) for at in range(len(by))]
-    keys = {*counts, *product(*seen)} if len(by) > 1 else set(counts)
-    return [_group(tuple(by), key, counts.get(key, {})) for key in sorted(keys, key=_unknown_last)]
+    if rate in HANDLING:
+        keys, counts = handling(tally, by, among)
+        of = HANDLING[rate]
+        x, n = of.of(counts)
+        undecided = 0 * n if rate in {"review_rate", "abstain_rate"} else counts[:, 2]
+        lacking = 0 * n if rate in {"review_rate", "abstain_rate"} else counts[:, 3] - counts[:, 4:].sum(-1)
+    else:
+        found = confusion(tally, by, among)
+        keys, of, undecided = found.keys, RATES[rate], found.undecided
+        x, n = of.of(found.counts)
+        lacking = found.unlabelled if of.labelled else 0 * n
+    each = zip(keys, x.tolist(), n.tolist(), undecided.tolist(), lacking.tolist(), strict=True)
+    return [Group(tuple(by), *values) for values in each]
 
 
 def _unknown_last(key: Key) -> list[tuple[bool, str]]:
     return [(value is None, value or "") for value in key]
-
-
-def _group(attributes: tuple[str, ...], key: Key, counts: Mapping[str, int]) -> Group:
-    favorable = counts.get("favorable", 0)
-    return Group(attributes, key, favorable, favorable + counts.get("unfavorable", 0), counts.get("undecided", 0))
 
 
 def best_of(groups: Sequence[Group]) -> Group:
