@@ -444,6 +444,10 @@ def leaked(name: str, text: bytes):
         sought |= PEOPLE
     if Path(name).name == "tally.json":
         del sought["product"]  # counts of a declared category: docs/policies.md
+    if name.startswith("output of") and "access loans" in name:
+        del sought["principal"], sought["purpose"], sought["role"]  # who read is what `gov access` is asked
+    if name.endswith(f"{DAYS[2]}/rows.json"):
+        del sought["text"]  # damaged with it on purpose
     return [what for what, core in sought.items() if any(form in text for form in forms(core))]
 
 
