@@ -1,140 +1,242 @@
-"""A distribution compared with a stored reference: the population stability index of fields and of the decision mix."""
+"""A distribution compared with a stored reference: fields, the score, the decision mix, reason codes, the label; by group."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike, NDArray
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import comparisons
-from gov_pipelines.measure.bins import NOT_A_NUMBER
-from gov_pipelines.measure.intervals import noncentrality, stability_index_interval
+from gov_pipelines.measure.bins import NOT_A_NUMBER, POSITIVE_INFINITY
+from gov_pipelines.measure.distances import (
+    DISTANCES,
+    SMALL_EXPECTED,
+    Sides,
+    chi_square,
+    kolmogorov_smirnov,
+    representatives,
+)
+from gov_pipelines.measure.intervals import Floats
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.tallies import Tally
 from gov_pipelines.policy.kinds import Drift
 
-Counts = NDArray[np.int64]
-_ZERO_RULE = "0.5 added to every count of both where a category is empty in one"
-_SMALL_EXPECTED = 5
+Part = tuple[str, str | None]
+"""An attribute and one of its values."""
+CODES = "reason_codes"
+LABEL = "label"
 
 
-def stability_index(current: ArrayLike, reference: ArrayLike) -> float:
-    """PSI, the sum of (a - e) ln(a / e) over categories, with a and e the shares of the current and reference counts.
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """One column, of everyone or of a group, counted alike in the window and in the reference.
 
-    Zero rule: where a category is empty in one of the two, 0.5 is added to every count of both.
-
-    Source: Siddiqi (2006), Credit Risk Scorecards, for the index; it is Jeffreys' divergence (1946).
+    Attributes:
+        row: its measurement, to be completed.
+        sides: the counts by category, or by quantile bin of the reference; a missing value is a category of its own.
+        fine: the counts of numbers in all bins, missing and infinite values left out; None where it is no number.
+        how: how the categories were made.
+        left_out: rows of which nothing is said, in words.
+        rows: rows now and then, where one can be in several categories; else None.
     """
-    a, e = np.asarray(current, float), np.asarray(reference, float)
-    if np.any((a == 0) | (e == 0)):
-        a, e = a + 0.5, e + 0.5
-    a, e = a / a.sum(), e / e.sum()
-    return float(np.sum((a - e) * np.log(a / e)))
 
+    row: Measurement
+    sides: Sides
+    fine: Sides | None
+    how: str
+    left_out: str | None = None
+    rows: tuple[int, int] | None = None
 
-def homogeneity(current: ArrayLike, reference: ArrayLike) -> float:
-    """The p value of Pearson's chi-square test that two samples have the same shares; 1 where there is one category only.
+    def of(self, metric: str) -> Sides | None:
+        """The counts that a distance is of."""
+        return self.fine if DISTANCES[metric].ordered else self.sides
 
-    Source: Pearson (1900), Philosophical Magazine 50, 157-175. The tests simulate its level as used here.
-    """
-    from scipy.special import chdtrc  # noqa: PLC0415  (loading the code location must not import SciPy)
-
-    table = np.array([current, reference], float)
-    table = table[:, table.sum(axis=0) > 0]
-    if table.shape[1] < 2:
-        return 1.0
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
-    return float(chdtrc(table.shape[1] - 1, np.sum((table - expected) ** 2 / expected)))
+    def test(self, metric: str) -> float:
+        """The p value that nothing has changed."""
+        if DISTANCES[metric].ordered and self.fine:
+            return kolmogorov_smirnov(self.fine)[1]
+        now, then = self.sides.now, self.sides.then
+        if self.rows is None:
+            return chi_square(now, then)[1]
+        n, m = self.rows  # rows with several codes are not independent draws of codes; of each code alone they are
+        return min(1.0, len(now) * min(chi_square([x, n - x], [y, m - y])[1] for x, y in zip(now, then, strict=True)))
 
 
 def drift_measurements(current: Tally, reference: Tally, control: Drift) -> list[Measurement]:
-    """The population stability index of each column in `of`; `decision` is the decision mix.
+    """The distance of each column in `of`, of everyone or within each group of `per`, from its reference.
 
     Numbers are cut at the reference's quantiles (inverted_cdf on the histogram, right-closed), so that ties stay
-    together; a missing value is a category of its own. Tests are adjusted and intervals simultaneous over the columns.
+    together; a missing value is a category of its own. Kolmogorov-Smirnov and Wasserstein distances are of all bins
+    without missing values. Tests are adjusted and intervals simultaneous over columns and groups.
 
     Args:
         current: the window's counts.
         reference: the baseline's counts.
-        control: columns, bins, limit, test.
+        control: metric, columns, groups, bins, limit, test.
 
     Returns:
-        One measurement a column, without system and window. `n` is the current window's rows.
+        One measurement a column and group, without system and window. `n` is the current window's rows.
 
     Raises:
         WrongUse: a column is neither a category nor a number of the tallies, or a tally's small cells are merged.
     """
+    compared = compare(current, reference, control.of, control.per, control.bins)
+    large = [each for each in compared if not control.per or min(each.sides.sizes) >= control.min_group_size]
+    small = [
+        replace(each.row, metric=control.metric, tested=False, note=_too_few(each, control.min_group_size))
+        for each in compared
+        if each not in large
+    ]
+    confidence, adjust = comparisons.demanded(control.test)
+    return measured(large, control.metric, confidence, adjust) + small
+
+
+def compare(
+    current: Tally, reference: Tally, of: Sequence[str], per: Sequence[str] = (), bins: int = 10
+) -> list[Compared]:
+    """Count columns alike in two tallies, of everyone or, where `per` names attributes, within each of their groups.
+
+    Raises:
+        WrongUse: as `drift_measurements`.
+    """
     if current.merged_below or reference.merged_below:
         raise WrongUse("small cells of a tally are merged; drift needs the full one")
-    compared = {column: _compared(current, reference, column, control.bins) for column in control.of}
-    confidence, adjust = comparisons.demanded(control.test)
-    defined = [column for column, (now, then, _) in compared.items() if now.sum() and then.sum()]
-    single = np.array([homogeneity(*compared[column][:2]) for column in defined])
+    parts: list[Part | None] = [(name, value) for name in per for value in _values(name, current, reference)]
+    return [_compared(current, reference, column, part, bins) for column in of for part in parts or [None]]
+
+
+def measured(
+    compared: Sequence[Compared], metric: str, confidence: float = 0.95, adjust: comparisons.Adjustment = "holm"
+) -> list[Measurement]:
+    """One distance of each: intervals simultaneous and p values adjusted over all that have one."""
+    distance = DISTANCES[metric]
+    defined = [each for each in compared if (sides := each.of(metric)) and min(sides.sizes)]
+    single = np.array([each.test(metric) for each in defined])
     p = dict(zip(defined, zip(single, comparisons.adjusted(single, adjust), strict=True), strict=True))
     level, over = (1 - confidence) / max(len(defined), 1), ""
     if len(defined) > 1:
-        over = f", simultaneous (Bonferroni), and {adjust.capitalize()} over {len(defined)} columns"
+        what = "columns and groups" if any(each.row.group for each in defined) else "columns"
+        over = f", simultaneous (Bonferroni), and {adjust.capitalize()} over {len(defined)} {what}"
     rows = []
-    for column, (now, then, how) in compared.items():
-        n, m, categories = int(now.sum()), int(then.sum()), len(now)
-        method = f"{how}; {_ZERO_RULE}; noncentral chi-square interval; chi-square homogeneity test{over}"
-        row = Measurement(metric=control.metric, attribute=(column,), n=n, method=method)
-        if column not in p:
-            rows.append(replace(row, note=f"no rows in the {'window' if not n else 'reference'}"))
+    for each in compared:
+        sides = each.of(metric)
+        if each not in p or sides is None:
+            n, _ = each.sides.sizes
+            why = "no number: its values have no order" if sides is None else _empty(sides)
+            rows.append(replace(each.row, metric=metric, n=n, method=f"{each.how}; {distance.how}", note=why))
             continue
-        value = stability_index(now, then)
-        lower, upper = stability_index_interval(value, categories, n, m, 1 - level)
-        rows.append(
-            replace(
-                row,
-                value=value,
-                lower=float(lower),
-                upper=float(upper),
-                confidence=confidence,
-                p_value=float(p[column][0]),
-                p_adjusted=float(p[column][1]),
-                minimum_detectable=_detectable(categories, level) * (1 / n + 1 / m),
-                note=_note(now, then),
-            )
+        value = distance.value(sides)
+        row = replace(
+            each.row,
+            metric=metric,
+            n=each.rows[0] if each.rows else sides.sizes[0],
+            method=f"{'all bins' if distance.ordered else each.how}; {distance.how}{over}",
+            p_value=float(p[each][0]),
+            p_adjusted=float(p[each][1]),
         )
+        if not math.isfinite(value):
+            rows.append(replace(row, note="the reference does not vary"))
+            continue
+        row = replace(row, value=value, note=_note(each, sides, metric))
+        if not each.rows:
+            lower, upper = distance.interval(sides, value, level)
+            least = distance.detectable and distance.detectable(sides, level)
+            row = replace(row, lower=lower, upper=upper, confidence=confidence, minimum_detectable=least)
+        rows.append(row)
     return rows
 
 
-def _compared(current: Tally, reference: Tally, column: str, bins: int) -> tuple[Counts, Counts, str]:
-    """Counts of the same categories in both, each in at least one, and how the categories were made."""
-    tables = [value_counts(tally, column) for tally in (current, reference)]
+def value_counts(tally: Tally, column: str, part: Part | None = None) -> pl.DataFrame | None:
+    """Counts of one column's values or bins, of a group where one is named; None where the tally has no row of it."""
+    within = pl.lit(value=True) if part is None else pl.col(part[0]).eq_missing(pl.lit(part[1], pl.String))
+    if column in {*tally.dimensions, "decision", LABEL} & {*tally.cells.columns}:
+        found = tally.cells.filter(within).group_by(pl.col(column).alias("value")).agg(pl.col("n").sum())
+    elif part is not None:
+        found = _of_group(tally, column, part)
+    else:
+        found = tally.categories.filter(pl.col("column") == column).select("value", "n")
+        if found.is_empty():
+            found = _numbers(tally.histograms.filter(pl.col("column") == column))
+    return None if found.is_empty() else found
+
+
+def _numbers(bins: pl.DataFrame) -> pl.DataFrame:
+    value = pl.when(pl.col("bin") != NOT_A_NUMBER).then(pl.col("bin"))  # not a number is missing, like null
+    return bins.group_by(value.alias("value")).agg(pl.col("n").sum())
+
+
+def _of_group(tally: Tally, column: str, part: Part) -> pl.DataFrame:
+    """Counts of a column that is not among the cells, within one group: the score, or a feature whose pairs are counted."""
+    attribute, group = part[0], pl.lit(part[1], pl.String)
+    if column == "score":
+        bins = tally.scores.filter(attribute=attribute).filter(pl.col("value").eq_missing(group))
+        coarse = pl.col("bin").abs() // 4 * pl.col("bin").sign()  # the bins of `histograms`
+        return _numbers(bins.select("n", bin=coarse))
+    found = tally.pairs.filter(column=column, attribute=attribute)
+    if found.is_empty() and tally.rows:
+        words = "the decision, the label, the score, protected attributes and strata are"
+        raise WrongUse(f"the tallies do not count {column} by {attribute}; {words}")
+    found = found.filter(pl.col("group").eq_missing(group))
+    return _numbers(found) if found["bin"].count() else found.select("value", "n")
+
+
+def _values(attribute: str, *tallies: Tally) -> list[str | None]:
+    """The values of an attribute, unknown last."""
+    for tally in tallies:
+        if attribute not in tally.dimensions:
+            raise WrongUse(f"the tally is not counted by {attribute}; declare it and audit again")
+    found = {value for tally in tallies for value in tally.cells[attribute].unique()}
+    return sorted(found, key=lambda value: (value is None, value or ""))
+
+
+def _compared(current: Tally, reference: Tally, column: str, part: Part | None, bins: int) -> Compared:
+    row = Measurement(metric="", attribute=(column,), group=None if part is None else {part[0]: part[1]})
+    tables = [value_counts(tally, column, part) for tally in (current, reference)]
     found = [table for table in tables if table is not None]
     if not found:
-        if current.rows or reference.rows:
+        if part is None and (current.rows or reference.rows):
             raise WrongUse(f"the tallies count no column {column}; declare it in `fields` and audit again")
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), "no rows"
+        nothing = np.zeros(0, np.int64)
+        return Compared(row, Sides(nothing, nothing), None, "no rows")
     now, then = (found[0].clear() if table is None else table for table in tables)
+    how, left_out, rows = "by category, missing its own", None, None
+    if column == LABEL:
+        unknown = [int(table.filter(pl.col("value").is_null())["n"].sum()) for table in (now, then)]
+        now, then, how = now.drop_nulls("value"), then.drop_nulls("value"), "by category"
+        left_out = f"without a label and left out: {unknown[0]:,} rows, in the reference {unknown[1]:,}"
+    elif column == CODES:
+        rows = int(now["n"].sum()), int(then["n"].sum())
+        now, then = _by_code(now), _by_code(then)
+        how = "by code, each once a row, none its own; a test of each code's share of rows, Bonferroni; no interval"
     both = (
         now.join(then, on="value", how="full", coalesce=True, suffix="_then", nulls_equal=True)
         .with_columns(pl.col("n", "n_then").fill_null(0))
         .sort("value", nulls_last=True)
     )
-    how = "by category, missing its own"
-    if both.schema["value"] == pl.Int64:
-        both = _binned(both, bins)
-        how = f"{bins} bins at the reference's quantiles (inverted_cdf, right-closed), missing its own"
-    return both["n"].to_numpy(), both["n_then"].to_numpy(), how
+    if both.schema["value"] != pl.Int64:
+        return Compared(row, _sides(both), None, how, left_out, rows)
+    how = f"{bins} bins at the reference's quantiles (inverted_cdf, right-closed), missing its own"
+    dropped = pl.col("value").is_null() | (pl.col("value").abs() >= POSITIVE_INFINITY)
+    gone = both.filter(dropped)
+    if gone.height:
+        counts = f"{int(gone['n'].sum()):,} rows, in the reference {int(gone['n_then'].sum()):,}"
+        left_out = f"missing or infinite and left out: {counts}"
+    kept = both.filter(~dropped)
+    numbers = representatives(kept["value"].to_numpy(), 16 if part is None or column == "score" else 19)
+    return Compared(row, _sides(_binned(both, bins)), _sides(kept, numbers), how, left_out)
 
 
-def value_counts(tally: Tally, column: str) -> pl.DataFrame | None:
-    """Counts of one column's values or bins; None where the tally has no row of it."""
-    if column in tally.dimensions:
-        found = tally.cells.group_by(pl.col(column).alias("value")).agg(pl.col("n").sum())
-    else:
-        found = tally.categories.filter(pl.col("column") == column).select("value", "n")
-    if found.is_empty():
-        bins = tally.histograms.filter(pl.col("column") == column)
-        value = pl.when(pl.col("bin") != NOT_A_NUMBER).then(pl.col("bin"))  # not a number is missing, like null
-        found = bins.group_by(value.alias("value")).agg(pl.col("n").sum())
-    return None if found.is_empty() else found
+def _sides(both: pl.DataFrame, values: Floats | None = None) -> Sides:
+    return Sides(both["n"].to_numpy(), both["n_then"].to_numpy(), values)
+
+
+def _by_code(counts: pl.DataFrame) -> pl.DataFrame:
+    codes = pl.col("value").str.split(";").list.eval(pl.element().str.strip_chars()).list.unique()
+    return counts.with_columns(codes).explode("value").group_by("value").agg(pl.col("n").sum())
 
 
 def _binned(both: pl.DataFrame, bins: int) -> pl.DataFrame:
@@ -155,17 +257,26 @@ def _binned(both: pl.DataFrame, bins: int) -> pl.DataFrame:
     )
 
 
-def _detectable(categories: int, level: float) -> float:
-    """The noncentrality that a chi-square test finds with 80 % power."""
-    from scipy.special import chdtri  # noqa: PLC0415  (loading the code location must not import SciPy)
-
-    freedom = max(categories - 1, 1)
-    return float(noncentrality(chdtri(freedom, level), freedom, 1 - comparisons.POWER))
+def _empty(sides: Sides) -> str:
+    return f"no rows in the {'reference' if sides.sizes[0] else 'window'}"
 
 
-def _note(now: Counts, then: Counts) -> str:
-    n, m, categories = int(now.sum()), int(then.sum()), len(now)
-    note = f"without drift about {(categories - 1) * (1 / n + 1 / m):.3g} is expected of {n:,} rows against {m:,}"
-    if categories > 1 and np.min((now + then) * (min(n, m) / (n + m))) < _SMALL_EXPECTED:
-        note += f"; a category expects fewer than {_SMALL_EXPECTED} rows: interval and test are approximate"
-    return note
+def _too_few(compared: Compared, least: int) -> str:
+    n, m = compared.sides.sizes
+    return f"{n:,} rows against {m:,}, fewer than {least}: listed, not tested"
+
+
+def _note(compared: Compared, sides: Sides, metric: str) -> str | None:
+    words = (
+        [compared.left_out] if compared.left_out and (sides is compared.fine or LABEL in compared.row.attribute) else []
+    )
+    n, m = sides.sizes
+    if metric == "psi":
+        expected = (len(sides.now) - 1) * sides.scatter
+        words.append(f"without drift about {expected:.3g} is expected of {n:,} rows against {m:,}")
+    if sides is compared.sides and len(sides.now) > 1:
+        least = np.min((sides.now + sides.then) * (min(n, m) / (n + m)))
+        words += [f"a category expects fewer than {SMALL_EXPECTED} rows: interval and test are approximate"] * bool(
+            least < SMALL_EXPECTED
+        )
+    return "; ".join(words) or None

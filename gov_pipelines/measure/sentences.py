@@ -10,6 +10,15 @@ from gov_pipelines.policy.kinds.access_pattern import Watched
 
 _NAMES = {
     "psi": "population stability index",
+    "ks": "Kolmogorov-Smirnov distance",
+    "wasserstein": "Wasserstein distance",
+    "wasserstein_normed": "Wasserstein distance in standard deviations",
+    "jensen_shannon_distance": "Jensen-Shannon distance",
+    "jensen_shannon_divergence": "Jensen-Shannon divergence",
+    "hellinger": "Hellinger distance",
+    "total_variation": "total variation distance",
+    "l_infinity": "largest difference of shares",
+    "cramers_v": "Cramer's V",
     "hours_since_newest": "time in hours since the newest decision",
     "hours_since_read": "time in hours since the newest read",
     "rows_outside_range": "number of rows outside the range",

@@ -79,6 +79,17 @@ def usual_of(night: Night, bound: BoundClause, control: OperatingRange) -> list[
     return usual_measurements(tallies, weekdays_of(night, bound, [*tallies]), judged[0], control)
 
 
+def reference_of(night: Night, bound: BoundClause, past: Past) -> tuple[Tally | None, str | None]:
+    """The tally of a control's reference days; or None, and why they are none."""
+    judged_from = night.window(bound)[0]
+    days = _reference(night, past, judged_from)
+    counted, present = night.tally_of(days)
+    why = None if present == len(days) else f"the reference has {present} of its {len(days)} days"
+    if past.weeks is not None:  # fixed days may lie within the window
+        why = _unusable(night, past, judged_from, present, len(days))
+    return None if why else counted, why
+
+
 def freshness_of_reads(night: Night, bound: BoundClause, control: Freshness) -> Measurement:
     """The time since the newest read; a log that stops is not a day without reads."""
     reads = reads_of(night, night.window(bound))

@@ -54,7 +54,15 @@ from gov_pipelines.measure import (
     total,
 )
 from gov_pipelines.measure import tally as count
-from gov_pipelines.pipeline.baseline import baseline_of, freshness_of_reads, read_tally, reads_of, usual_of, weekdays_of
+from gov_pipelines.pipeline.baseline import (
+    baseline_of,
+    freshness_of_reads,
+    read_tally,
+    reads_of,
+    reference_of,
+    usual_of,
+    weekdays_of,
+)
 from gov_pipelines.pipeline.kept import keep_changes, kept_digest, last_reading
 from gov_pipelines.policy import (
     BoundClause,
@@ -417,22 +425,27 @@ def measure_shift(night: Night) -> StepResult:
     measured: dict[str, list[Measurement]] = {}
     for bound in night.bound:
         if isinstance(control := bound.control, Drift):
-            current, _ = night.tally_of(night.window(bound))
-            expected = night.declaration.calendar.named(control.reference.from_, control.reference.until)
-            reference, present = night.tally_of(expected)
-            if current is None:
+            if (current := night.tally_of(night.window(bound))[0]) is None:
                 continue
-            if reference is None or present < len(expected):
-                note = f"the reference has {present} of its {len(expected)} days"
-                rows = [Measurement(metric=control.metric, attribute=(name,), note=note) for name in control.of]
+            reference, why = reference_of(night, bound, control.reference)
+            if reference is None:
+                rows = [Measurement(metric=control.metric, attribute=(name,), note=why) for name in control.of]
             else:
                 rows = drift_measurements(current, reference, control)
             measured[bound.key] = _placed(night, bound, rows)
     night.write_json("distribution_shift.json", _records(measured))
     shown = [
-        {"column": each.attribute[0], "psi": each.value, "n": each.n} for rows in measured.values() for each in rows
+        {
+            "column": each.attribute[0],
+            "group": each.group and ", ".join(value or "unknown" for value in each.group.values()),
+            "metric": each.metric,
+            "value": each.value,
+            "n": each.n,
+        }
+        for rows in measured.values()
+        for each in rows
     ]
-    return StepResult({"psi": shown})
+    return StepResult({"moved": shown})
 
 
 def measurements_of(night: Night) -> dict[str, list[Measurement]]:

@@ -14,6 +14,7 @@ from gov_pipelines.policy.difference import includes
 from gov_pipelines.policy.document import Clause, Policy
 from gov_pipelines.policy.forbidden import protected_attribute, protected_in_rule, used, used_in_rule
 from gov_pipelines.policy.kinds import (
+    ORDERED,
     ApprovedModel,
     Control,
     DataAccess,
@@ -88,6 +89,12 @@ def _unmet(clause: Clause, declaration: SystemDeclaration, known: Mapping[str, f
         yield from _reads(clause.control, declaration)
     if isinstance(clause.control, Fairness):
         yield from _compared(clause.control, declaration)
+    if isinstance(clause.control, Drift):
+        attributes = (*declaration.protected_attributes, *declaration.strata)
+        for position, name in enumerate(clause.control.per):
+            if name not in attributes:
+                problem = f"`{name}` is not a protected attribute or a stratum"
+                yield ("control", "per", position), problem, did_you_mean(name, attributes)
 
 
 def _compared(control: Fairness, declaration: SystemDeclaration) -> _Found:
@@ -171,8 +178,7 @@ def _named(control: Control, declaration: SystemDeclaration) -> tuple[list[tuple
             fitting, what = schema, "a column"
         case Drift():
             named = [(("of", place), name) for place, name in enumerate(control.of)]
-            fitting = counted_columns(declaration)
-            what = "a counted column (those of your own stand under `fields`)"
+            fitting, what = _comparable(control, declaration)
         case Fairness():
             named = [
                 ((field, name), name)
@@ -185,6 +191,20 @@ def _named(control: Control, declaration: SystemDeclaration) -> tuple[list[tuple
             fitting = (*declaration.protected_attributes, *declaration.strata)
             what = "a protected attribute or a stratum"
     return named, fitting, what
+
+
+def _comparable(control: Drift, declaration: SystemDeclaration) -> tuple[Collection[str], str]:
+    """The columns that a drift control can compare, and what those are."""
+    counted = counted_columns(declaration) | ({"label"} if declaration.label else set())
+    what = "a counted column (those of your own stand under `fields`)"
+    if control.per:
+        by_group = {"decision", "score", "label", *declaration.protected_attributes, *declaration.strata}
+        counted &= by_group.difference(control.per)
+        what = "counted by group, as the decision, the label, the score, attributes and strata are"
+    if control.metric in ORDERED:
+        counted &= {name for name, dtype in log_schema(declaration).items() if dtype == NUMBER}
+        what = f"a column of numbers {'counted by group' if control.per else 'that is counted'}; {control.metric} needs one"
+    return counted, what
 
 
 def _laxer(clause: Clause, declaration: SystemDeclaration) -> _Found:

@@ -301,7 +301,8 @@ _KINDS: Mapping[str, dict[str, Compare]] = {
     "decision_rule": {"must": _stronger, "when": _wider},
     "decision_scope": {"may_decide": partial(_given, _scope)},
     "drift": {
-        "metric": _untold, "of": _more, "at_most": _lower, "reference": _untold, "bins": _untold, "test": _test,
+        "metric": _untold, "of": _more, "per": _untold, "at_most": _lower, "reference": _untold, "bins": _untold,
+        "min_group_size": _lower, "test": _test,
     },
     "expectation": {"expect": _untold, "arguments": _untold},
     "fairness": {

@@ -23,7 +23,7 @@ from gov_pipelines.measure.adverse_impact import (
     z_pooled,
 )
 from gov_pipelines.measure.bias_audit import impact_table, printed
-from gov_pipelines.measure.drift import stability_index
+from gov_pipelines.measure.distances import stability_index
 from gov_pipelines.measure.means import UNIT, Moments, mean_difference
 from gov_pipelines.measure.proxy import bisg
 from gov_pipelines.measure.published import PUBLISHED_COLUMNS, defects, published_rows

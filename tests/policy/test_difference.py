@@ -78,7 +78,7 @@ OWN = {
     "drift": [
         ("of", ["score"], ["score", "amount"], S), ("of", ["score"], ["amount"], C), ("at_most", None, 0.2, S), ("at_most", 0.2, 0.25, L), ("bins", None, 20, C),
         ("reference", {"from": "2026-09-01", "until": "2026-10-01"}, {"from": "2026-09-02", "until": "2026-10-01"}, C),
-        ("test", None, "none", S),
+        ("test", None, "none", S), ("metric", "psi", "ks", C), ("per", [], ["sex"], C), ("min_group_size", None, 10, S),
     ],
     "expectation": [("expect", "expect_column_values_to_be_between", "expect_column_values_to_be_unique", C), ("arguments", None, {"column": "value"}, C)],
     "fairness": [

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from gov_pipelines.policy import CANONICAL, SystemDeclaration
 from gov_pipelines.policy import declaration as declared
 from gov_pipelines.policy.document import Applies, ApprovedTool, Clause, Escalation, InForce, Obligation, Policy, Source
-from gov_pipelines.policy.kinds import BoundControl, Control, Reference
+from gov_pipelines.policy.kinds import BoundControl, Control, Past
 from gov_pipelines.policy.kinds import Test as FairnessTest
 from gov_pipelines.policy.loading import DefsFile
 
@@ -63,7 +63,7 @@ def test_every_field_of_policies_and_clauses_has_a_row():
         ((Applies,), "A clause"),
         ((Obligation, Escalation, ApprovedTool), "Obligations"),
         ((FairnessTest,), "`fairness`"),
-        ((Reference,), "`drift`"),
+        ((Past,), "`drift`"),
     ):
         for part in parts:
             assert names(part) <= written(section(POLICIES, heading)), part.__name__

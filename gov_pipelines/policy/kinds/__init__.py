@@ -11,7 +11,6 @@ from gov_pipelines.policy.kinds.bound import (
     Judges,
     OnFail,
     Past,
-    Reference,
     Severity,
     Test,
 )
@@ -19,7 +18,7 @@ from gov_pipelines.policy.kinds.data_access import DataAccess
 from gov_pipelines.policy.kinds.deadline import Deadline
 from gov_pipelines.policy.kinds.decision_rule import DecisionRule
 from gov_pipelines.policy.kinds.decision_scope import DecisionScope
-from gov_pipelines.policy.kinds.drift import Drift
+from gov_pipelines.policy.kinds.drift import ORDERED, Drift
 from gov_pipelines.policy.kinds.expectation import Expectation
 from gov_pipelines.policy.kinds.fairness import DIFFERENCES, RATES, SIGNED, Fairness
 from gov_pipelines.policy.kinds.freshness import ACCESS_LOG, Freshness
@@ -44,5 +43,5 @@ Control = (
 )
 
 __all__ = [
-    "ACCESS_LOG", "DIFFERENCES", "RATES", "SIGNED", "AccessPattern", "Acts", "ApprovedModel", "BoundControl", "Control", "DataAccess", "Deadline", "DecisionRule", "DecisionScope", "Drift", "Expectation", "Fairness", "Freshness", "HumanReview", "Incident", "Judges", "LogQuality", "OnFail", "OperatingRange", "Past", "Reference", "Severity", "Test",
+    "ACCESS_LOG", "DIFFERENCES", "ORDERED", "RATES", "SIGNED", "AccessPattern", "Acts", "ApprovedModel", "BoundControl", "Control", "DataAccess", "Deadline", "DecisionRule", "DecisionScope", "Drift", "Expectation", "Fairness", "Freshness", "HumanReview", "Incident", "Judges", "LogQuality", "OnFail", "OperatingRange", "Past", "Severity", "Test",
 ]  # fmt: skip

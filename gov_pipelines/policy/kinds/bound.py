@@ -58,19 +58,6 @@ class Test(Strict):
     adjust: Literal["holm", "bonferroni"] = "holm"
 
 
-class Reference(Strict):
-    """The partitions whose tallies are the baseline: from inclusive, until exclusive, local dates."""
-
-    from_: date = Field(alias="from", examples=["2026-09-01"])
-    until: date = Field(examples=["2026-10-01"])
-
-    @model_validator(mode="after")
-    def _forward(self) -> Reference:
-        if self.until <= self.from_:
-            raise ValueError(f"until ({self.until}) is not after from ({self.from_}); exchange them")
-        return self
-
-
 class Past(Strict):
     """The days that others are compared with: fixed ones (`from` inclusive, `until` exclusive), or the `weeks` before.
 
