@@ -11,6 +11,8 @@ import polars as pl
 
 POSITIVE_INFINITY = 0x7F80
 NOT_A_NUMBER = 0x7FC0
+HISTOGRAM_BITS, SCORE_BITS, PAIR_BITS = 16, 14, 19
+"""Bits of a float32 that a bin leaves out."""
 MERGED = 0x10000  # beyond every real bin: small bins of a disclosed tally
 
 _HALF = 0x10000

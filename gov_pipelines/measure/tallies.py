@@ -18,9 +18,14 @@ TABLES: dict[str, dict[str, type[pl.DataType]]] = {
     "histograms": {"column": pl.String, "bin": pl.Int64, "n": pl.Int64},
     "ranges": {"column": pl.String, "low": pl.Float64, "high": pl.Float64, "side": pl.String, "n": pl.Int64},
     "nulls": {"column": pl.String, "missing": pl.Boolean, "n": pl.Int64},
+    "scores": {**dict.fromkeys(["attribute", "value", "label"], pl.String), "bin": pl.Int64, "n": pl.Int64},
+    "pairs": {
+        **dict.fromkeys(["column", "attribute", "group", "value"], pl.String),
+        **dict.fromkeys(["bin", "n"], pl.Int64),
+    },
 }
 DECIDED = ("decision", "outcome", "label", "proposed")
-SUMS = frozenset({"n", "sum", "squares"})
+SUMS = frozenset({"n", "sum", "squares", "weight", "weight_squares"})
 LARGEST = 1e9  # of a number whose moments are summed: 10^8 squares of it, in millionths, fit into 128 bits
 HOURS = "decided_at, local hour"  # beside the log's columns among `categories`; no declared name has a comma
 
@@ -33,11 +38,16 @@ class Tally:
         days: one row a partition: `partition` (its key), then the row accounting (`source_count` = `accepted` + `quarantined`
             + `duplicate`; `undated`).
         cells: protected attributes and strata (text, null where unknown), `decision` (as in the log), `outcome`, `label`
-            (positive, negative, null where unknown), `proposed` (an outcome, null where nothing was), `reviewed`, `n`.
+            (positive, negative, null where unknown), `proposed` (an outcome, null where nothing was), `reviewed`, `n`; and
+            where rows are weighted `weight` and `weight_squares`, sums in millionths and their squares.
         categories: `column`, `value` (null where missing), `n`, for the decision and each category; and `HOURS`.
         histograms: `column`, `bin` (see `bins`; null where missing), `n`, for each number.
         ranges: `column`, `low`, `high` (inclusive, null where open), `side` (below, inside, above), `n`.
         nulls: `column`, `missing`, `n`, for every column of the log.
+        scores: `attribute`, `value` (null where unknown), `label`, `bin` (of `SCORE_BITS`, null without a score), `n`, for
+            each attribute alone; attribute "" is everyone.
+        pairs: `column`, `attribute`, `group`, `value` (of a category) or `bin` (of a number, of `PAIR_BITS`), `n`, for each
+            feature beside each attribute; null is unknown in all three.
         newest: the latest `decided_at`, UTC; None where there are no rows.
         merged_below: cells smaller than this are merged (see `disclosed`); 0 in a full tally.
         moments: for each number that was asked for: protected attributes and strata, `column`, `n` (rows with a value),
@@ -51,6 +61,8 @@ class Tally:
     histograms: pl.DataFrame
     ranges: pl.DataFrame
     nulls: pl.DataFrame
+    scores: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TABLES["scores"]))
+    pairs: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TABLES["pairs"]))
     newest: datetime | None = None
     merged_below: int = 0
     moments: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -85,6 +97,9 @@ def total(tallies: Sequence[Tally]) -> Tally:
     if not tallies:
         raise WrongUse("there is no tally to add: audit at least one partition of the window first")
     shapes = {(one.dimensions, one.merged_below) for one in tallies}
+    weighted = {"weight" in one.cells.columns for one in tallies}
+    if len(weighted) > 1:
+        raise WrongUse("weighted and plain tallies do not add up; count all of them with the same weight")
     if len(shapes) > 1:
         told = " and ".join(
             sorted(", ".join(names) + (f" (merged below {low})" if low else "") for names, low in shapes)
@@ -102,10 +117,11 @@ def total(tallies: Sequence[Tally]) -> Tally:
     return Tally(days=days, newest=max(newest, default=None), merged_below=tallies[0].merged_below, **tables)
 
 
-def cell_schema(dimensions: Iterable[str]) -> dict[str, type[pl.DataType]]:
+def cell_schema(dimensions: Iterable[str], *, weighted: bool = False) -> dict[str, type[pl.DataType]]:
     """The columns of `cells`."""
     texts = dict.fromkeys([*dimensions, *DECIDED], pl.String)
-    return {**texts, "reviewed": pl.Boolean, "n": pl.Int64}
+    weights = dict.fromkeys(["weight", "weight_squares"], pl.Int128) if weighted else {}
+    return {**texts, "reviewed": pl.Boolean, "n": pl.Int64, **weights}
 
 
 def moment_schema(dimensions: Iterable[str]) -> dict[str, type[pl.DataType]]:
