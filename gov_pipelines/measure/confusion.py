@@ -6,19 +6,21 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure.tallies import Tally
 
 Key = tuple[str | None, ...]
-Counts = NDArray[np.int64] | NDArray[np.float64]
+Counts = NDArray[Any]
 """`[..., G, 6]`: true and false positives, false and true negatives, favorable and unfavorable without a label.
 
-Positive is a favorable decision and a positive label. Leading axes are draws of a bootstrap, nights, or strata.
+Whole numbers, or sums of weights. Positive is a favorable decision and a positive label. Leading axes are draws of a
+bootstrap, nights, or strata.
 """
 Values = NDArray[np.float64]
 """One number for each leading axis; not a number where undefined."""
@@ -98,10 +100,10 @@ RATES: Mapping[str, Rate] = {
 }
 
 
-def over(x: Counts | float, n: Counts | float) -> Values:
+def over(x: ArrayLike, n: ArrayLike) -> Values:
     """One by the other, element by element; not a number where that is nothing."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(np.asarray(n) == 0, np.nan, np.true_divide(x, n))
+        return np.where(np.asarray(n) == 0, np.nan, np.true_divide(np.asarray(x), np.asarray(n)))
 
 
 def cells_of(tally: Tally, by: Sequence[str], among: Mapping[str, str]) -> pl.DataFrame:
