@@ -7,7 +7,7 @@ from datetime import date
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.desk import PARTITION, table
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import WrongUse
@@ -34,9 +34,7 @@ def access_command(system: str, on: date, as_json: bool) -> None:
         raise WrongUse(f"{system} was not audited for {key}. Run `gov audit {system} --date {key}`.")
     content = json.loads(file.read_bytes())
     found = {name: content[name] for name in ("outside", "new", "unusual")}
-    if as_json:
-        print_json(found)
-        return
-    for name, rows in found.items():
-        click.echo(f"{name}: {len(rows)}")
-        click.echo(table([[f"{key} {value}" for key, value in row.items()] for row in rows]))
+    read = {
+        name: table([[f"{key} {value}" for key, value in row.items()] for row in rows]) for name, rows in found.items()
+    }
+    answer(as_json, found, *(f"{name}: {len(found[name])}\n{rows}" for name, rows in read.items()))

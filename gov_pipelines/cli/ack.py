@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.notify import acknowledge, open_pages
@@ -51,9 +51,7 @@ def ack_command(
         known = {page.alert.key: page for page in open_pages(connection)}
         mine = [known[alert]] if alert in known else []
         mine += [
-            page
-            for page in known.values()
-            if (page.alert.system, control or page.alert.control) == (system, page.alert.control)
+            page for page in known.values() if page.alert.system == system and control in {None, page.alert.control}
         ]
         if not mine:
             hint = did_you_mean(alert or "", known)
@@ -64,8 +62,7 @@ def ack_command(
             role = hand.role("acknowledge an alert")
             act = hand.sign(connection, "acknowledge", role, mine[0].alert.system, said, place.now)
         acknowledge(connection, mine, person, why.strip(), place.now, act)
-    if as_json:
-        print_json({"acknowledged": keys, "signed": act is not None})
-        return
-    for page in mine:
-        click.echo(f"{page.alert.title}: acknowledged by {person}, {'signed' if act else 'not signed'}.")
+    how = f"acknowledged by {person}, {'signed' if act else 'not signed'}"
+    answer(
+        as_json, {"acknowledged": keys, "signed": act is not None}, *(f"{page.alert.title}: {how}." for page in mine)
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.desk import WithDefault, table
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
@@ -56,15 +56,13 @@ def list_alerts(as_json: bool) -> None:
         pages, waiting = open_pages(connection), where_waiting(connection, routes_from(os.environ), settings, place.now)
         signed = _signed(place, connection, pages)
     said = [_told(page, settings, signed, waiting.pop(page.alert.key, {}), place.now) for page in pages]
-    if as_json:
-        print_json({"pages": said, "waiting": [{"key": key, "where": where} for key, where in waiting.items()]})
-        return
-    for each in said:
-        click.echo("\n  ".join([each["title"], *_lines(each)]))
-    click.echo(f"{len(said)} open pages. {len(waiting)} other alerts wait.")
+    lines = ["\n  ".join([each["title"], *_lines(each)]) for each in said]
+    lines.append(f"{len(said)} open pages. {len(waiting)} other alerts wait.")
     if waiting:
         reasons = {("", receiver, why) for where in waiting.values() for receiver, why in where.items()}
-        click.echo(table(sorted(reasons)))
+        lines.append(table(sorted(reasons)))
+    others = [{"key": key, "where": where} for key, where in waiting.items()]
+    answer(as_json, {"pages": said, "waiting": others}, *lines)
 
 
 @alerts_command.command("test")
@@ -86,10 +84,7 @@ def test_alerts(route: str | None, as_json: bool) -> int:
     named = {DEFAULT_ROUTE, *load_settings(place.project.root).routes, *routes}
     said = try_receivers(place.store, routes, [route] if route else sorted(named), place.now)
     found = {name: refusal.words if refusal else None for name, refusal in said.items()}
-    if as_json:
-        print_json(found)
-    else:
-        click.echo(table([[name, words or "took it"] for name, words in found.items()]))
+    answer(as_json, found, table([[name, words or "took it"] for name, words in found.items()]))
     return 3 if any(found.values()) else 0
 
 

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, Place] = {
     "simulate": Place("simulate.command", "Start here", "write a project of made-up decisions with known faults"),
     "init": Place("init", "Start here", "draft a system from a data file"),
     "audit": Place("audit", "Audit", "run the nightly audit of one system, for a day or a range"),
+    "drift": Place("drift", "Audit", "say how far the columns of one file have moved from those of another"),
     "lint": Place("lint", "Audit", "find every mistake in declarations and policies"),
     "diff": Place("diff", "Audit", "say what became stricter or laxer between two policies"),
     "schema": Place("schema", "Audit", "write the JSON Schemas that let an editor complete policies and systems"),
@@ -154,3 +155,11 @@ def here() -> Project:
 def print_json(data: Any) -> None:
     """JSON alone on standard output."""
     click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def answer(as_json: bool, data: Any, *lines: str) -> None:
+    """What a command found: as JSON for programs, or in lines for people."""
+    if as_json:
+        print_json(data)
+    else:
+        click.echo("".join(f"{line}\n" for line in lines), nl=False)

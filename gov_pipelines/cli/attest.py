@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.desk import by_hand, clause_in_force
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.people import attest, known_obligations
@@ -30,7 +30,5 @@ def attest_command(clause: str, person: str, folder: Path, note: str | None, as_
         act = attest(connection, place.hand(connection, person, folder), policy, found, note, place.now)
         owed = known_obligations(connection, place.roster(connection), place.books.policies, place.now)
     due = next(each.due for each in owed if (each.clause, each.person) == (clause, person))
-    if as_json:
-        print_json({"act": act, "clause": clause, "version": policy.version, "person": person, "next_due": due})
-        return
-    click.echo(f"{person} attested {clause}, version {policy.version}. Next due: {due or 'not again'}.")
+    said = {"act": act, "clause": clause, "version": policy.version, "person": person, "next_due": due}
+    answer(as_json, said, f"{person} attested {clause}, version {policy.version}. Next due: {due or 'not again'}.")

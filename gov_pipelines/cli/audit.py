@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.demo.show import SYSTEMS
 from gov_pipelines.cli.desk import PARTITION
 from gov_pipelines.cli.place import Workplace, workplace
@@ -75,15 +75,10 @@ def audit_command(
                 raise
             click.echo(f"skipped: {error}", err=True)  # its days are past, or have not begun
     if place.authority.name == DEMO_KEY_NAME and any(each.system not in SYSTEMS for each, _ in work):
-        click.echo(
-            f"Signing with the key `{DEMO_KEY_NAME}`: set GOV_HOME to a home of your own and make a key there.",
-            err=True,
-        )
+        own = "set GOV_HOME to a home of your own and make a key there"
+        click.echo(f"Signing with the key `{DEMO_KEY_NAME}`: {own}.", err=True)
     results = run_audits(place, work, as_of=as_of, quiet=as_json, owing=not asked and as_of is None)
-    if as_json:
-        print_json(results)
-    else:
-        click.echo(_afterwards(place, results))
+    answer(as_json, results, _afterwards(place, results))
     return _exit_code(results, broken=bool(mistakes))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from gov_pipelines import __version__
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import read_package
@@ -32,7 +32,7 @@ _PRIVATE_KEY = "keys/signing.pem"
     "--with-keys", is_flag=True, help="Copy the private key too. Whoever holds the copy can then sign in your name."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
-def backup_command(dest: Path, with_keys: bool, as_json: bool) -> int:
+def backup_command(dest: Path, with_keys: bool, as_json: bool) -> None:
     """Copy the home into a new folder: store, evidence, artifacts and the public key; then read the copy back.
 
     Nights may run meanwhile. The private key is left out unless asked for: it belongs somewhere else than what it
@@ -58,21 +58,23 @@ def backup_command(dest: Path, with_keys: bool, as_json: bool) -> int:
     }  # fmt: skip
     (dest / _MANIFEST).write_text(json.dumps(said, indent=1) + "\n")  # last: a folder without it is no backup
     manifest, snapshots = _checked(dest)
-    if as_json:
-        print_json(manifest)
-        return 0
-    click.echo(f"{len(files):,} files with {snapshots:,} snapshots are in {dest}, read back and verified.")
-    for partition in manifest["audited_meanwhile"]:
-        click.echo(f"{partition} was written meanwhile: once restored, audit that day again.")
-    click.echo(f"SHA-256 of {_MANIFEST}: {_digest(dest / _MANIFEST)}. Note it elsewhere.")
-    return 0
+    answer(
+        as_json,
+        manifest,
+        f"{len(files):,} files with {snapshots:,} snapshots are in {dest}, read back and verified.",
+        *(
+            f"{each} was written meanwhile: once restored, audit that day again."
+            for each in manifest["audited_meanwhile"]
+        ),
+        f"SHA-256 of {_MANIFEST}: {_digest(dest / _MANIFEST)}. Note it elsewhere.",
+    )
 
 
 @click.command("restore")
 @click.argument("src", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--to", required=True, type=click.Path(path_type=Path), help="The home to make; it must be empty.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
-def restore_command(src: Path, to: Path, as_json: bool) -> int:
+def restore_command(src: Path, to: Path, as_json: bool) -> None:
     """Make a home of a backup: every file as its manifest says, the evidence verified, the store opened.
 
     The store goes where GOV_STORE_URL says, else into the home; a backup of one database may be restored into the
@@ -93,17 +95,14 @@ def restore_command(src: Path, to: Path, as_json: bool) -> int:
         (work.root / _STORE).unlink()
         work.root.chmod(0o700)
         work.root.replace(to)
-    if as_json:
-        print_json(manifest)
-        return 0
-    click.echo(f"{to} is as {src} has it: {snapshots:,} snapshots, verified. Use it with GOV_HOME={to}.")
-    if not manifest["with_keys"]:
-        click.echo(
-            f"The backup holds no private key: put yours at {to / _PRIVATE_KEY}, mode 600, before the next night."
-        )
-    for partition in manifest["audited_meanwhile"]:
-        click.echo(f"{partition} was being written: audit that day again.")
-    return 0
+    key = f"The backup holds no private key: put yours at {to / _PRIVATE_KEY}, mode 600, before the next night."
+    answer(
+        as_json,
+        manifest,
+        f"{to} is as {src} has it: {snapshots:,} snapshots, verified. Use it with GOV_HOME={to}.",
+        *([] if manifest["with_keys"] else [key]),
+        *(f"{partition} was being written: audit that day again." for partition in manifest["audited_meanwhile"]),
+    )
 
 
 def _make_empty(folder: Path) -> None:

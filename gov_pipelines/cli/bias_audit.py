@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from fractions import Fraction
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import (
@@ -99,13 +99,9 @@ def _check(file: Path, today: date, *, as_json: bool) -> int:
     except UnicodeDecodeError as error:
         raise WrongUse(f"{file} is not UTF-8 text. Save it as UTF-8 CSV.") from error
     found = defects(published_rows(text), today)
-    if as_json:
-        print_json([asdict(each) for each in found])
-        return 1 if found else 0
-    for each in found:
-        click.echo(f"{file}{f':{each.line}' if each.line else ''}: {each.rule}: {each.problem}.")
-    none = "No defect of the kinds that are looked for."
-    click.echo(f"{len(found)} defect{'s' * (len(found) != 1)}." if found else none)
+    lines = [f"{file}{f':{each.line}' if each.line else ''}: {each.rule}: {each.problem}." for each in found]
+    count = f"{len(found)} defect{'s' * (len(found) != 1)}." if found else "No defect of the kinds that are looked for."
+    answer(as_json, list(map(asdict, found)), *lines, count)
     return 1 if found else 0
 
 
@@ -143,17 +139,14 @@ def _prepare(
     written = [out / f"{system}-bias-audit.{kind}" for kind in texts]
     for file, text in zip(written, texts.values(), strict=True):
         write_atomic(file, text.encode())
-    if as_json:
-        told = {kind: [asdict(table) for table in own] for kind, own in tables.items()}
-        numbers = json.loads(json.dumps(told, default=float))  # fractions
-        print_json({"files": written, "days": len(days), "audited": len(folders), "tables": numbers})
-        return
-    for kind, each in tables.items():
-        _show(kind, each)
+    told = {kind: [asdict(table) for table in own] for kind, own in tables.items()}
+    numbers = json.loads(json.dumps(told, default=float))  # fractions
+    data = {"files": written, "days": len(days), "audited": len(folders), "tables": numbers}
+    lines = [line for kind, own in tables.items() for line in _lines(kind, own)]
     gone = len(days) - len(folders)
     hole = f" {gone} of {len(days)} days were not audited: see the page." if gone else ""
     names = " and ".join(map(str, written))
-    click.echo(f"Wrote {names}.{hole} It prepares an audit; an independent auditor makes one.")
+    answer(as_json, data, *lines, f"Wrote {names}.{hole} It prepares an audit; an independent auditor makes one.")
 
 
 def _scored(selections: Tally, folders: Sequence[Path], declaration: SystemDeclaration) -> Tally:
@@ -178,11 +171,11 @@ def _share(text: str | None) -> Fraction | None:
     return share
 
 
-def _show(kind: str, tables: Sequence[ImpactTable]) -> None:
+def _lines(kind: str, tables: Sequence[ImpactTable]) -> Iterator[str]:
     for table in tables:
-        click.echo(f"{kind} by {table.name} ({table.unknown:,} of unknown category)")
+        yield f"{kind} by {table.name} ({table.unknown:,} of unknown category)"
         width = max((len(line.category) for line in table.lines), default=0)
         for line in table.lines:
             rate, ratio = printed(line.rate) or "none", printed(line.ratio) or ("excluded" if line.excluded else "none")
-            click.echo(f"  {line.category:<{width}}  {line.x:>9,} of {line.n:>9,}  {rate:>6}  {ratio:>8}")
-        click.echo("")
+            yield f"  {line.category:<{width}}  {line.x:>9,} of {line.n:>9,}  {rate:>6}  {ratio:>8}"
+        yield ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.people import raise_concern
 from gov_pipelines.pipeline.register import concern_raised
@@ -31,9 +31,7 @@ def concern_command(system: str, text: str, decision: str | None, person: str | 
     with place.store.begin() as connection:
         name = raise_concern(connection, declaration, text, decision, person, place.now)
         enqueue(connection, [concern_raised(name, system, place.now)])
-    if as_json:
-        print_json({"finding": name})
-        return
-    click.echo(
+    told = (
         f"Finding {name} is open. {declaration.owner} sees to it; `gov findings show {name}` shows what became of it."
     )
+    answer(as_json, {"finding": name}, told)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from gov_pipelines.cli.app import here, print_json
+from gov_pipelines.cli.app import answer, here
 from gov_pipelines.errors import ConfigurationError, WrongUse
 from gov_pipelines.policy import Policy, did_you_mean, differences, load_policies, load_policy
 
@@ -30,12 +30,10 @@ def diff_command(old: str, new: str, as_json: bool) -> None:
     """
     before, after = _policy(old), _policy(new)
     changes = differences(before, after)
-    if as_json:
-        print_json({"old": _named(before), "new": _named(after), "changes": [asdict(each) for each in changes]})
-        return
     counts = Counter(change.direction for change in changes)
     summary = ", ".join(f"{count} {direction}" for direction, count in counts.most_common()) or "the same in effect"
-    click.echo("\n".join([f"From {_named(before)} to {_named(after)}: {summary}.", *map(str, changes)]))
+    data = {"old": _named(before), "new": _named(after), "changes": [asdict(each) for each in changes]}
+    answer(as_json, data, f"From {_named(before)} to {_named(after)}: {summary}.", *map(str, changes))
 
 
 def _named(policy: Policy) -> str:

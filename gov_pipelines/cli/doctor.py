@@ -14,7 +14,7 @@ from glob import glob
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.desk import table
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.decisions.sql import opened
@@ -62,13 +62,11 @@ def doctor_command(as_json: bool) -> int:
         | {f"source {path}": partial(_path, place, path) for path in files}
     )
     bad = sum(each.state == "bad" for each in findings)
-    if as_json:
-        print_json([asdict(each) for each in findings])
-    else:
-        click.echo(table([(_SIGNS[each.state], each.check, each.found) for each in findings]))
-        for remedy in dict.fromkeys(each.do for each in findings if each.do and each.state != "ok"):
-            click.echo(f"{', '.join(dict.fromkeys(each.check for each in findings if each.do == remedy))}: {remedy}")
-        click.echo(f"{bad} bad of {len(findings)} findings.")
+    rows = table([(_SIGNS[each.state], each.check, each.found) for each in findings])
+    remedies = dict.fromkeys(each.do for each in findings if each.do and each.state != "ok")
+    of = {do: ", ".join(dict.fromkeys(each.check for each in findings if each.do == do)) for do in remedies}
+    told = [rows, *(f"{checks}: {do}" for do, checks in of.items()), f"{bad} bad of {len(findings)} findings."]
+    answer(as_json, list(map(asdict, findings)), *told)
     return 1 if bad else 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.report.explanation import explain
 from gov_pipelines.store import reading
@@ -25,7 +25,4 @@ def explain_command(decision: str, system: str, as_json: bool) -> None:
     declaration = place.system(system)
     with reading(place.engine) as connection:
         found = explain(decision, declaration, place.policies, place.home, connection, place.waivers(connection))
-    if as_json:
-        print_json(found.to_json())
-    else:
-        click.echo(found.to_text())
+    answer(as_json, found.to_json(), found.to_text())

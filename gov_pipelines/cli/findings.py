@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.desk import DAY, WithDefault, by_hand, day_of, printable, table
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
@@ -62,16 +62,12 @@ def list_findings(system: str | None, everything: bool, as_json: bool) -> None:
     with reading(place.engine) as connection:
         known = known_findings(connection, place.roster(connection), system).values()
     shown = sorted((each for each in known if everything or each.state == "open"), key=lambda each: (each.due, each.id))
-    if as_json:
-        print_json([_record(place, each) for each in shown])
-        return
-    if shown:
-        click.echo(table([_line(place, each) for each in shown]))
     late = sum(_past_due(place, each) for each in shown)
     running = sum(clock.reported is None for each in shown for clock in each.clocks)
-    click.echo(
-        f"Findings{'' if everything else ' open'}: {len(shown)}. Past due: {late}. Incident clocks running: {running}."
-    )
+    lines = [table([_line(place, each) for each in shown])] if shown else []
+    of = "Findings" if everything else "Findings open"
+    lines.append(f"{of}: {len(shown)}. Past due: {late}. Incident clocks running: {running}.")
+    answer(as_json, [_record(place, each) for each in shown], *lines)
 
 
 @findings_command.command("show")
@@ -87,10 +83,8 @@ def show(finding: str, as_json: bool) -> None:
     place = workplace()
     with reading(place.engine) as connection:
         found = _finding(place, connection, finding)
-    if as_json:
-        print_json(_record(place, found) | {name: getattr(found, name) for name in _CONFIDED})
-        return
-    click.echo("\n".join(f"{name:<12} {printable(said)}" for name, said in _facts(place, found) if said))
+    lines = (f"{name:<12} {printable(said)}" for name, said in _facts(place, found) if said)
+    answer(as_json, _record(place, found) | {name: getattr(found, name) for name in _CONFIDED}, *lines)
 
 
 @findings_command.command("assign")
@@ -246,9 +240,5 @@ def _record(place: Workplace, found: Finding) -> dict[str, Any]:
     said = {name: value for name, value in asdict(found).items() if name not in _CONFIDED}
     for name in ("red", "accepted"):
         said[name] = {partition_key(day): count for day, count in sorted(said[name].items())}
-    derived = {
-        "days_open": found.days_open(place.now),
-        "occurrences": found.occurrences,
-        "past_due": _past_due(place, found),
-    }
-    return said | derived
+    derived = {"days_open": found.days_open(place.now), "occurrences": found.occurrences}
+    return said | derived | {"past_due": _past_due(place, found)}

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.people import Waiver
 from gov_pipelines.policy import CoverageCell, LastVerdict, Orphan, coverage_matrix, last_verdict, orphans
@@ -31,25 +31,15 @@ def gaps_command(only_orphans: bool, strict: bool, as_json: bool) -> int:
     place = workplace()
     serve_none = orphans(place.policies, place.systems[0].values(), place.project.root, today=place.now)
     if only_orphans:
-        print_json([asdict(each) for each in serve_none]) if as_json else _show_orphans(serve_none)
+        answer(as_json, list(map(asdict, serve_none)), *_told(serve_none))
         return 1 if strict and serve_none else 0
     cells = coverage(place)
-    gaps = [cell for cell in cells if cell.gap]
-    if as_json:
-        print_json([asdict(cell) for cell in cells])
-    else:
-        width = max((len(cell.clause) for cell in cells), default=0)
-        for cell in cells:
-            click.echo(_line(cell, width))
-        click.echo("")
-        for cell in cells:
-            if cell.risk:
-                click.echo(cell.sentence)
-        counted = {state: sum(cell.state == state for cell in cells) for state in ("failing", "waived")}
-        click.echo(
-            f"\n{len(cells)} clauses: {counted['failing']} red, {len(gaps)} gap{'s' * (len(gaps) != 1)}, {counted['waived']} waived.\n"
-        )
-        _show_orphans(serve_none)
+    gaps = sum(cell.gap is not None for cell in cells)
+    red, waived = (sum(cell.state == state for cell in cells) for state in ("failing", "waived"))
+    width = max((len(cell.clause) for cell in cells), default=0)
+    lines = [*(_line(cell, width) for cell in cells), "", *(cell.sentence for cell in cells if cell.risk)]
+    lines.append(f"\n{len(cells)} clauses: {red} red, {gaps} gap{'s' * (gaps != 1)}, {waived} waived.\n")
+    answer(as_json, list(map(asdict, cells)), *lines, *_told(serve_none))
     return 1 if strict and gaps else 0
 
 
@@ -82,7 +72,6 @@ def _line(cell: CoverageCell, width: int) -> str:
     )
 
 
-def _show_orphans(found: list[Orphan]) -> None:
-    click.echo("Controls that serve no clause:" if found else "Every control serves a clause.")
-    for each in found:
-        click.echo(f"  {each.sentence}")
+def _told(found: list[Orphan]) -> list[str]:
+    heading = "Controls that serve no clause:" if found else "Every control serves a clause."
+    return [heading, *(f"  {each.sentence}" for each in found)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.people import TRANSITIONS, Requirement, approval_subject
@@ -38,15 +38,10 @@ def gate_command(system: str, approve: bool, person: str | None, folder: Path | 
         _approve(place, declaration, person, folder)
     found = requirements(place, declaration)
     shut = any(not each.met for each in found)
-    if as_json:
-        print_json(
-            {"system": system, "state": declaration.state, "open": not shut, "requirements": list(map(asdict, found))}
-        )
-    else:
-        click.echo(f"{system} is {declaration.state}; it {'may not' if shut else 'may'} be live.")
-        for each in found:
-            click.echo(f"  {'yes' if each.met else 'NO '}  {each.name}: {each.why}")
-        click.echo(_next(declaration, found))
+    data = {"system": system, "state": declaration.state, "open": not shut, "requirements": list(map(asdict, found))}
+    lines = [f"{system} is {declaration.state}; it {'may not' if shut else 'may'} be live."]
+    lines += [f"  {'yes' if each.met else 'NO '}  {each.name}: {each.why}" for each in found]
+    answer(as_json, data, *lines, _next(declaration, found))
     return int(shut and not approve)
 
 

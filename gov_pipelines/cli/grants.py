@@ -18,7 +18,7 @@ from gov_pipelines.access import (
     granted_outside,
     read_access_log,
 )
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.desk import PARTITION
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
@@ -56,14 +56,13 @@ def grants_command(system: str, view: str | None, compare: bool, day: date | Non
     if compare:
         return _compare(place, declaration, controls, on, as_json)
     statements = grant_statements(declaration, [*controls.values()], view=view)
-    if as_json:
-        print_json({"system": system, "role": declaration.intake.database_role, "statements": statements})
-    else:
-        click.echo(f"-- What the role of {system} may read: declared in its intake and permitted by")
-        click.echo(
-            f"-- {', '.join(controls) or 'default, as no data_access control is in force'}. The role must exist."
-        )
-        click.echo("\n".join(["BEGIN;", *(f"{statement};" for statement in statements), "COMMIT;"]))
+    answer(
+        as_json,
+        {"system": system, "role": declaration.intake.database_role, "statements": statements},
+        f"-- What the role of {system} may read: declared in its intake and permitted by",
+        f"-- {', '.join(controls) or 'default, as no data_access control is in force'}. The role must exist.",
+        *("BEGIN;", *(f"{statement};" for statement in statements), "COMMIT;"),
+    )
     return 0
 
 
@@ -92,17 +91,12 @@ def _compare(
             outside.append({"set": "read", "what": _read(row), "why": f"{row['reads']} reads by {who} on {on}"})
     found["outside"] = unique = list({(each["set"], each["what"]): each for each in outside}.values())
     found["notes"] = list(privileges.notes)
-    if as_json:
-        print_json(found)
-    else:
-        for name in ("permitted", "declared", "granted", "read"):
-            click.echo(f"{name:<10} {', '.join(found[name]) or 'nothing'}")
-        click.echo("")
-        for each in unique:
-            click.echo(f"{each['set']} outside: {each['what']}: {each['why']}")
-        for note in privileges.notes:
-            click.echo(f"not told by grants: {note}")
-        click.echo(f"{len(unique)} outside.")
+    lines = [
+        f"{name:<10} {', '.join(found[name]) or 'nothing'}" for name in ("permitted", "declared", "granted", "read")
+    ]
+    lines += ["", *(f"{each['set']} outside: {each['what']}: {each['why']}" for each in unique)]
+    lines += [f"not told by grants: {note}" for note in privileges.notes]
+    answer(as_json, found, *lines, f"{len(unique)} outside.")
     return 1 if unique else 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from gov_pipelines.cli.app import here, print_json
+from gov_pipelines.cli.app import answer, here
 from gov_pipelines.cli.desk import table
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.evidence import generate, load_signer, load_trust
@@ -113,26 +113,16 @@ def people(as_json: bool) -> None:
     with reading(place.store) as connection:
         roster = place.roster(connection)
         refused = refused_acts(connection, roster)
-    known = [
-        {
-            "person": each.person,
-            "roles": sorted(each.roles),
-            "keyid": each.key.keyid,
-            "since": each.since.isoformat(),
-            "until": each.until and each.until.isoformat(),
-            "shared": each.key.keyid in roster.shared,
-        }
-        for each in roster.enrolments
-    ]
-    if as_json:
-        print_json({"people": known, "refused": list(map(asdict, refused))})
-        return
-    rows = [("person", "roles", "key", "since", "until")]
+    known, rows = [], [("person", "roles", "key", "since", "until")]
     for each in roster.enrolments:
-        until = "SHARED, counts for nobody" if each.key.keyid in roster.shared else f"{each.until or ''}"
-        rows.append((each.person, ", ".join(sorted(each.roles)), each.key.keyid[:12], f"{each.since}", until))
-    click.echo(table(rows) if known else "Nobody is enrolled. `gov keys person NAME --out DIR`, then `gov keys add`.")
-    for act in refused:
+        roles, key, shared = sorted(each.roles), each.key.keyid, each.key.keyid in roster.shared
+        dates = {"since": each.since.isoformat(), "until": each.until and each.until.isoformat()}
+        known.append({"person": each.person, "roles": roles, "keyid": key, **dates, "shared": shared})
+        until = "SHARED, counts for nobody" if shared else f"{each.until or ''}"
+        rows.append((each.person, ", ".join(roles), key[:12], f"{each.since}", until))
+    nobody = "Nobody is enrolled. `gov keys person NAME --out DIR`, then `gov keys add`."
+    answer(as_json, {"people": known, "refused": list(map(asdict, refused))}, table(rows) if known else nobody)
+    for act in refused if not as_json else ():
         click.echo(f"counts for nothing: {act.kind} {act.id[:12]}, recorded {act.recorded_at}: {act.why}", err=True)
 
 
@@ -140,16 +130,8 @@ def _show(as_json: bool) -> None:
     folder = Home(here().home).keys_dir
     public = load_signer(folder).public
     file = folder / "signing.pub.json"
-    if as_json:
-        print_json(
-            {
-                "name": public.name,
-                "keyid": public.keyid,
-                "created": public.created,
-                "algorithm": "ed25519",
-                "file": str(file),
-            }
-        )
-        return
-    click.echo(f"{public.name}\n  keyid    {public.keyid}\n  made     {public.created}\n  public   {file}")
-    click.echo("Give the public file to your auditors by another way than the bundles they check with it.")
+    data = {"name": public.name, "keyid": public.keyid, "created": public.created, "algorithm": "ed25519", "file": file}
+    told = f"{public.name}\n  keyid    {public.keyid}\n  made     {public.created}\n  public   {file}"
+    answer(
+        as_json, data, told, "Give the public file to your auditors by another way than the bundles they check with it."
+    )

@@ -13,7 +13,7 @@ from typing import Any
 import click
 import polars as pl
 
-from gov_pipelines.cli.app import here, print_json
+from gov_pipelines.cli.app import answer, here
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.decisions import Past, decision_measurements, judge_decisions, read_past
 from gov_pipelines.errors import ConfigurationError, WrongUse
@@ -78,26 +78,17 @@ def lint_command(against: Path | None, system: str | None, as_json: bool) -> int
     linted = replace(linted, mistakes=[*linted.mistakes, *routes])
     said = [{**asdict(each), "severity": "mistake"} for each in linted.mistakes]
     said += [{**asdict(each), "severity": "note"} for each in linted.notes]
-    if not as_json:
-        _print_linted(linted, len(list(place.project.assets.glob("*/defs.yaml"))))
+    lines = _lines_of(linted, len(list(place.project.assets.glob("*/defs.yaml"))))
     if against is None or linted.mistakes:
-        if as_json:
-            print_json(said)
+        answer(as_json, said, *lines)
         return 1 if linted.mistakes else 0
     declaration = place.system(system or _only_system(place))
     past = read_past(against, declaration)
     hits = _hits(past, place.policies, declaration)
-    if as_json:
-        days = [partition_key(day) for day in past.days]
-        found: dict[str, Any] = {
-            "mistakes": said,
-            "system": declaration.system,
-            "rows": past.rows.to_dict(),
-            "days": days,
-        }
-        print_json(found | {"absent": past.absent, "rules": [asdict(each) for each in hits]})
-    else:
-        _print_hits(past, hits, declaration.system, against.name)
+    found: dict[str, Any] = {"mistakes": said, "system": declaration.system, "rows": past.rows.to_dict()}
+    found |= {"days": [partition_key(day) for day in past.days], "absent": past.absent}
+    told = [*lines, *_lines_on(past, hits, declaration.system, against.name)]
+    answer(as_json, found | {"rules": list(map(asdict, hits))}, *told)
     return 0
 
 
@@ -141,28 +132,25 @@ def _counted(rule: BoundClause, verdicts: pl.DataFrame) -> Hits:
     return Hits(rule.key, rule.policy.version, concerned, within, outside, pending, undecidable, remark)
 
 
-def _print_linted(linted: Linted, systems: int) -> None:
-    for mistake in linted.mistakes:
-        click.echo(str(mistake))
-    for note in linted.notes:
-        click.echo(f"note: {note}")
+def _lines_of(linted: Linted, systems: int) -> list[str]:
     count = len(linted.mistakes)
-    many = f"{count} mistake{'s' if count != 1 else ''}"
-    click.echo(many if count else f"No mistakes in {systems} system{'s' if systems != 1 else ''} and their policies.")
+    none = f"No mistakes in {systems} system{'s' * (systems != 1)} and their policies."
+    many = f"{count} mistake{'s' * (count != 1)}" if count else none
+    return [*map(str, linted.mistakes), *(f"note: {note}" for note in linted.notes), many]
 
 
-def _print_hits(past: Past, hits: list[Hits], system: str, file: str) -> None:
+def _lines_on(past: Past, hits: list[Hits], system: str, file: str) -> Iterator[str]:
     rows, days = past.rows, list(past.days)
     span = f", {days[0]} to {days[-1]}" if days else ""
     rest = f"{rows.quarantined:,} quarantined, {rows.duplicate:,} duplicate, {rows.undated:,} undated"
-    click.echo(f"\n{rows.accepted:,} decisions of {system} in {file}{span} ({rest}):")
+    yield f"\n{rows.accepted:,} decisions of {system} in {file}{span} ({rest}):"
     if past.absent:
-        click.echo(f"  The file lacks {', '.join(past.absent)}, so rules that need them cannot be told.")
+        yield f"  The file lacks {', '.join(past.absent)}, so rules that need them cannot be told."
     for each in hits:
         verdicts = {name: getattr(each, name) for name in ("within", "outside", "pending", "undecidable")}
         told = ", ".join(f"{count:,} {verdict}" for verdict, count in verdicts.items() if count)
         remark = f"  <- {each.remark}" if each.remark else ""
-        click.echo(f"  {each.control}@{each.version}: speaks of {each.concerned:,}{': ' if told else ''}{told}{remark}")
+        yield f"  {each.control}@{each.version}: speaks of {each.concerned:,}{': ' if told else ''}{told}{remark}"
 
 
 @click.command("compile")
@@ -184,20 +172,13 @@ def compile_command(check: bool, as_json: bool) -> int:
         raise ConfigurationError(mistakes)
     stale = [str(each) for each in stale_suites(policies, project.suites)]
     if check:
-        if as_json:
-            print_json({"stale": stale})
-        else:
-            click.echo("\n".join(stale) if stale else "All suites are as their policies say.")
+        answer(as_json, {"stale": stale}, *(stale or ["All suites are as their policies say."]))
         return 1 if stale else 0
     changed = write_suites(policies, project.suites)
     written = [_short(path, project.root) for path in changed if path.exists()]
     removed = [_short(path, project.root) for path in changed if not path.exists()]
-    if as_json:
-        print_json({"written": written, "removed": removed})
-    else:
-        gone = [f"removed {name}: no policy has this version" for name in removed]
-        told = [*(f"wrote {name}" for name in written), *gone]
-        click.echo("\n".join(told) or "All suites were up to date.")
+    told = [f"wrote {name}" for name in written] + [f"removed {name}: no policy has this version" for name in removed]
+    answer(as_json, {"written": written, "removed": removed}, *(told or ["All suites were up to date."]))
     return 0
 
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.desk import table
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.notify import deliver, load_settings, routes_from
@@ -37,29 +37,23 @@ def obligations_command(tell: bool, as_json: bool) -> None:
     today, books = place.now.date(), place.books
     with reading(place.store) as connection:
         owed = known_obligations(connection, place.roster(connection), books.policies, place.now)
-    obliging = {
-        control_key(policy, clause): owes for policy, clause, owes in obligations_in_force(books.policies, today)
-    }
+    in_force = obligations_in_force(books.policies, today)
+    obliging = {control_key(policy, clause): owes for policy, clause, owes in in_force}
     new = register(place.store, books, place.authority, place.now) if tell else None
     settings = load_settings(place.project.root)
     sent = deliver(place.store, routes_from(os.environ), place.now, settings) if tell else None
-    if as_json:
-        lists = {
-            key: owes.model_dump(mode="json", by_alias=True, include={"tools", "never"})
-            for key, owes in obliging.items()
-        }
-        print_json([asdict(each) | lists[each.clause] for each in owed])
-    else:
-        for key, owes in obliging.items():
-            mine = [each for each in owed if each.clause == key]
-            click.echo(f"{key}  {owes.shape}, {owes.who}: {mine[0].text}")
-            click.echo("\n".join([*(f"    {line}" for line in _lists(owes, today)), *_people(mine)]))
-        late = sum(each.state == "overdue" for each in owed)
-        click.echo(f"\nObligations: {len(obliging)}. Overdue: {late}. None of them is a control of a system.")
+    lists, lines = {}, []
+    for key, owes in obliging.items():
+        lists[key] = owes.model_dump(mode="json", by_alias=True, include={"tools", "never"})
+        mine = [each for each in owed if each.clause == key]
+        lines.append(f"{key}  {owes.shape}, {owes.who}: {mine[0].text}")
+        lines += [*(f"    {line}" for line in _lists(owes, today)), *_people(mine)]
+    late = sum(each.state == "overdue" for each in owed)
+    lines.append(f"\nObligations: {len(obliging)}. Overdue: {late}. None of them is a control of a system.")
+    answer(as_json, [asdict(each) | lists[each.clause] for each in owed], *lines)
     if sent is not None:
-        click.echo(
-            f"{new} new alerts; {sent.delivered} delivered, {sent.failed} failed, {sent.waiting} waiting.", err=as_json
-        )
+        told = f"{new} new alerts; {sent.delivered} delivered, {sent.failed} failed, {sent.waiting} waiting."
+        click.echo(told, err=as_json)
 
 
 def _lists(owes: Obligation, today: date) -> list[str]:
@@ -88,10 +82,8 @@ def _people(owed: list[Owed]) -> list[str]:
 def _person(each: Owed) -> list[str]:
     days = each.working_days_overdue
     late = f" by {days} working day{'s' * (days != 1)}" if each.state == "overdue" else ""
-    said = (
-        f"attested {each.attested_at:%Y-%m-%d}, version {each.attested_version}"
-        if each.attested_at
-        else "never attested"
-    )
+    said = "never attested"
+    if each.attested_at:
+        said = f"attested {each.attested_at:%Y-%m-%d}, version {each.attested_version}"
     told = "".join(f"; escalated to {step.to}" for step in each.steps)
     return [each.person or "", f"{each.state}{late}", f"due {each.due}" if each.due else "", f"{said}{told}"]

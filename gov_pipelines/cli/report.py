@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import workplace
 
 
@@ -25,7 +25,4 @@ def report_command(out: Path | None, as_json: bool) -> None:
 
     place = workplace()
     pages = write_pages(place.project, place.engine, place.policies, place.now, out)
-    if as_json:
-        print_json({"pages": [str(page) for page in pages]})
-    else:
-        click.echo(f"Wrote {len(pages)} pages. Open {pages[0]}")
+    answer(as_json, {"pages": pages}, f"Wrote {len(pages)} pages. Open {pages[0]}")

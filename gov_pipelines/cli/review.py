@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ from typing import Any
 import click
 import polars as pl
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.desk import PARTITION, WithDefault, by_hand, printable, table
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.evidence import canonical, load_signer
-from gov_pipelines.people import Act, Case, Hand, Review, SignedAct, facts_of, objection, release_subject, releases
+from gov_pipelines.people import Act, Case, Review, SignedAct, facts_of, objection, release_subject, releases
 from gov_pipelines.pipeline.clearing import CLEARED, HELD, clear, open_day, people_of
 from gov_pipelines.pipeline.holds import Day, Statement, reviewer_of
 from gov_pipelines.pipeline.night import Night
@@ -64,13 +65,11 @@ def waiting(system: str, on: date | None, as_json: bool) -> None:
     single = [row for row in rows if row["on_fail"] == "hold_decision"]
     names = ("day", "control", "on_fail", "reason", "may_release")
     common = Counter(tuple(row[name] for name in names) for row in rows if row["on_fail"] != "hold_decision")
-    if as_json:
-        days = [dict(zip(names, key, strict=True)) | {"decisions": count} for key, count in common.items()]
-        print_json({"decisions": single, "days": days})
-        return
+    days = [dict(zip(names, key, strict=True)) | {"decisions": count} for key, count in common.items()]
+    told = []
     for (day, control, _, reason, who), count in common.items():
         by = f" `gov review release`: {who}." if who else ""
-        click.echo(f"{day}: all {count} decisions are held{f' by {control}' if control else ''}: {reason}.{by}")
+        told.append(f"{day}: all {count} decisions are held{f' by {control}' if control else ''}: {reason}.{by}")
     lines = [
         (
             row["decision_id"], row["control"] or "", f"{row['decided_at']:%Y-%m-%d %H:%M}Z",
@@ -78,9 +77,8 @@ def waiting(system: str, on: date | None, as_json: bool) -> None:
         )
         for row in single
     ]  # fmt: skip
-    click.echo(
-        table([("decision", "clause", "since", "due", "by", "why"), *lines]) if lines else "No review is waiting."
-    )
+    waits = table([("decision", "clause", "since", "due", "by", "why"), *lines]) if lines else "No review is waiting."
+    answer(as_json, {"decisions": single, "days": days}, *told, waits)
 
 
 @review_command.command("clear")
@@ -135,18 +133,13 @@ def show(system: str, decision: str, on: date | None, folder: Path | None, as_js
         if verdict is not None
     ]
     held = _holds(night, decision)
-    if as_json:
-        print_json({"system": system, "day": night.partition, "facts": facts, "judged": judged, "held": held})
-        return
-    click.echo(table([(name, str(value)) for name, value in facts.items()]))
+    lines = [table([(name, str(value)) for name, value in facts.items()])]
     for each in judged:
-        click.echo(
-            printable(f"\n{each['control']}: {each['text']}\n  {each['verdict']} {each['reason'] or ''}".rstrip())
-        )
-    for each in held:
-        click.echo(f"\nheld by {each['control'] or 'the system'}: {each['reason']}")
-    if not held:
-        click.echo("\nNothing holds it.")
+        told = f"\n{each['control']}: {each['text']}\n  {each['verdict']} {each['reason'] or ''}"
+        lines.append(printable(told.rstrip()))
+    holds = [f"\nheld by {each['control'] or 'the system'}: {each['reason']}" for each in held]
+    data = {"system": system, "day": night.partition, "facts": facts, "judged": judged, "held": held}
+    answer(as_json, data, *lines, *(holds or ["\nNothing holds it."]))
 
 
 @review_command.command("approve")
@@ -155,14 +148,14 @@ def show(system: str, decision: str, on: date | None, folder: Path | None, as_js
 @_ON
 @_CONTROL
 @by_hand
-def approve(system: str, decision: str, on: date | None, control: str | None, person: str, folder: Path) -> None:
+def approve(system: str, decision: str, **signing: Any) -> None:
     """Let a decision pass as it was decided.
 
     \b
     Example:
       gov review approve mortgage_underwriting BF-0224 --as ann --key keys/ann
     """
-    _review(system, decision, on, control, person, folder, {"outcome": "approve"})
+    _review(system, decision, {"outcome": "approve"}, **signing)
 
 
 @review_command.command("override")
@@ -174,17 +167,7 @@ def approve(system: str, decision: str, on: date | None, control: str | None, pe
 @_ON
 @_CONTROL
 @by_hand
-def override(
-    system: str,
-    decision: str,
-    instead: str,
-    reason_code: str,
-    reason: str | None,
-    on: date | None,
-    control: str | None,
-    person: str,
-    folder: Path,
-) -> None:
+def override(system: str, decision: str, instead: str, reason_code: str, reason: str | None, **signing: Any) -> None:
     """Put another decision in its place.
 
     \b
@@ -192,7 +175,7 @@ def override(
       gov review override mortgage_underwriting BF-0224 --decision approved --reason-code R7 --as ann --key keys/ann
     """
     said = {"outcome": "override", "decision": instead, "reason_code": reason_code, "reason": reason}
-    _review(system, decision, on, control, person, folder, said)
+    _review(system, decision, said, **signing)
 
 
 @review_command.command("release")
@@ -231,7 +214,14 @@ def release(system: str, control: str, on: date, person: str, folder: Path) -> N
 
 
 def _review(
-    system: str, decision: str, on: date | None, control: str | None, person: str, folder: Path, said: Mapping[str, Any]
+    system: str,
+    decision: str,
+    said: Mapping[str, Any],
+    *,
+    on: date | None,
+    control: str | None,
+    person: str,
+    folder: Path,
 ) -> None:
     """Sign a review of a decision for each control that holds it and that the person may review."""
     place = workplace()
@@ -254,7 +244,8 @@ def _review(
                 opened_at=canonical.instant(opened) if opened else None,
                 **said,
             )
-            act = Act("review", person, _role(hand, case), place.now, system, review.subject())
+            role = case.reviewer if case.reviewer in hand.enrolment.roles else min(hand.enrolment.roles)
+            act = Act("review", person, role, place.now, system, asdict(review))
             if problem := objection(SignedAct(act, "", key_id, place.now), case, snapshots):
                 problems.append(f"{case.control}: {problem}")
             else:
@@ -264,11 +255,6 @@ def _review(
         raise WrongUse(f"Nothing was signed. {'; '.join(problems)}.")
     clear(night)
     click.echo(f"Signed by {person} as to {', '.join(signed)}.{_now(night, decision)}")
-
-
-def _role(hand: Hand, case: Case) -> str:
-    roles = hand.enrolment.roles
-    return case.reviewer if case.reviewer in roles else min(roles)
 
 
 def _cases(day: Day, decision: str, control: str | None) -> list[Case]:
@@ -307,11 +293,8 @@ def _opened(place: Workplace, system: str, decision: str, on: date | None) -> tu
     ids = {day: pl.read_parquet(file, columns=["decision_id"], glob=False) for day, file in logs.items()}
     days = [day for day, frame in ids.items() if decision in frame["decision_id"]]
     if len(days) != 1:
-        said = (
-            f"stands on {', '.join(map(str, days))}; choose one with --date"
-            if days
-            else "stands on no day that was audited"
-        )
+        several = f"stands on {', '.join(map(str, days))}; choose one with --date"
+        said = several if days else "stands on no day that was audited"
         raise WrongUse(f"{decision} of {system} {said}. `gov review list {system}` shows what waits.")
     night = place.night(declaration, days[0])
     day = open_day(night)

@@ -8,7 +8,7 @@ from datetime import date
 import click
 import polars as pl
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure.measurement import Measurement
@@ -39,20 +39,13 @@ def reviewers_command(system: str, start: str | None, end: str | None, as_json: 
     reviews = _reviews(place, declaration, _day(start), _day(end))
     measured = review_measurements(reviews, tuple(declaration.attributes_in_log))
     people = reviewers(reviews)
-    if as_json:
-        print_json(
-            {"measurements": [asdict(each) for each in measured], "reviewers": [asdict(each) for each in people]}
-        )
-        return
     persons = reviews["reviewer"].n_unique()
     by = "1 person" if persons == 1 else f"{persons:,} people"
-    click.echo(f"{_counted(reviews.height)} of {system} by {by}.")
+    lines = [f"{_counted(reviews.height)} of {system} by {by}."]
     if left_out := reviews.height - sum(each.reviews for each in people):
-        click.echo(f"  {left_out:,} left out below: the log has no `proposed_decision` to hold the decision against.")
-    for row in measured:
-        click.echo(f"  {_in_words(row)}")
-    for each in people:
-        click.echo(f"{_person(each)}")
+        lines.append(f"  {left_out:,} left out below: the log has no `proposed_decision` to hold the decision against.")
+    lines += [*(f"  {_in_words(row)}" for row in measured), *map(_person, people)]
+    answer(as_json, {"measurements": list(map(asdict, measured)), "reviewers": list(map(asdict, people))}, *lines)
 
 
 def _reviews(place: Workplace, declaration: SystemDeclaration, start: date | None, end: date | None) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gov_pipelines.cli.app import here, print_json
+from gov_pipelines.cli.app import answer, here
 from gov_pipelines.policy import schema_files
 
 FOLDER = "docs/schemas"
@@ -33,12 +33,9 @@ def schema_command(write: bool, as_json: bool) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         for name in stale:
             (folder / name).write_text(files[name], encoding="utf-8")
-    if as_json:
-        print_json({"written": stale} if write else {name: json.loads(text) for name, text in files.items()})
-    else:
-        done = "wrote" if write else "stale or missing:"
-        lines = [f"{done} {FOLDER}/{name}" for name in stale]
-        click.echo("\n".join(lines) or "Both schemas are as the models say.")
+    lines = [f"{'wrote' if write else 'stale or missing:'} {FOLDER}/{name}" for name in stale]
+    data = {"written": stale} if write else {name: json.loads(text) for name, text in files.items()}
+    answer(as_json, data, *(lines or ["Both schemas are as the models say."]))
     return 1 if stale and not write else 0
 
 

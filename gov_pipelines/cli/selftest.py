@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import workplace
 
 
@@ -42,12 +42,8 @@ def selftest_command(system: str | None, as_json: bool) -> int:
                 click.echo(f"{each.system}  {each.control:<28} {each.kind:<16} {each.outcome:<12} {each.why}")
     suites = selftest.suites_as_compiled(place.policies, place.project.suites)
     wrong = sum(finding.wrong for finding in findings) + len(suites) + len(mistakes)
-    if as_json:
-        print_json({"controls": [asdict(each) for each in findings], "suites": [asdict(each) for each in suites]})
-    else:
-        for suite in suites:
-            click.echo(f"suite {suite.suite}: {suite.problem}")
-        outcomes = Counter(finding.outcome for finding in findings)
-        told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()) or "No control is in force"
-        click.echo(f"\n{told}; {wrong} to mend.")
+    outcomes = Counter(finding.outcome for finding in findings)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()) or "No control is in force"
+    lines = [*(f"suite {suite.suite}: {suite.problem}" for suite in suites), f"\n{told}; {wrong} to mend."]
+    answer(as_json, {"controls": list(map(asdict, findings)), "suites": list(map(asdict, suites))}, *lines)
     return 1 if wrong else 0

@@ -31,10 +31,7 @@ def verify_command(path: Path, trust: Path | None, last: Path | None, keep: Path
       gov verify .gov/evidence/mortgage_underwriting --trust auditor/key.json
     """
     found = verify(path, trust=trust, last=last)
-    if as_json:
-        click.echo(found.to_json())
-    else:
-        click.echo(found.to_text())
+    click.echo(found.to_json() if as_json else found.to_text())
     if keep is not None and found.ok:
         keep.write_bytes(last_seen(path))
     return 0 if found.ok else 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.desk import DAY, WithDefault, by_hand, clause_in_force, table
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import WrongUse
@@ -97,14 +97,10 @@ def list_waivers(as_json: bool) -> None:
     place = workplace()
     with reading(place.store) as connection:
         known = known_waivers(connection, place.roster(connection), place.books.policies)
-    if as_json:
-        print_json([asdict(each) | {"state": each.state(place.now)} for each in known])
-        return
-    if known:
-        click.echo(
-            table([[each.id[:12], each.state(place.now), each.system, each.clause, *_words(each)] for each in known])
-        )
-    click.echo(f"{len(known)} waivers, {sum(each.stands(place.now) for each in known)} in force.")
+    rows = [[each.id[:12], each.state(place.now), each.system, each.clause, *_words(each)] for each in known]
+    count = f"{len(known)} waivers, {sum(each.stands(place.now) for each in known)} in force."
+    data = [asdict(each) | {"state": each.state(place.now)} for each in known]
+    answer(as_json, data, *([table(rows)] if rows else []), count)
 
 
 def _words(each: Waiver) -> list[str]:

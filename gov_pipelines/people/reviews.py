@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any, Literal
@@ -66,7 +66,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a reviewer signs.
+    """What a reviewer signs: the subject of an act, field by field.
 
     Attributes:
         partition: the local day, ISO.
@@ -93,10 +93,6 @@ class Review:
     reason_code: str | None = None
     reason: str | None = None
     opened_at: str | None = None
-
-    def subject(self) -> dict[str, Any]:
-        """The review as an act's subject."""
-        return asdict(self)
 
 
 def review_of(signed: SignedAct) -> Review | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -30,7 +31,7 @@ def signed(decision_id, *, put=None, opened=None):
     review = Review(
         "2026-09-03", 1, "s", "house/FL-2", decision_id, "f", "override" if put else "approve", put, None, None, opened
     )
-    return SignedAct(Act("review", "bo", "senior", AT + timedelta(hours=1), "lending", review.subject()), "i", "k", AT)
+    return SignedAct(Act("review", "bo", "senior", AT + timedelta(hours=1), "lending", asdict(review)), "i", "k", AT)
 
 
 def test_a_review_in_the_log_goes_from_proposed_to_decided():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.audit import run_audits
 from gov_pipelines.cli.demo import arrests, loanapp
 from gov_pipelines.cli.demo.show import Show
@@ -70,12 +70,9 @@ def demo_command(tour: bool, ui: bool, as_json: bool) -> int:
     found = {show.system: compare(place, show) for show in SHOWS}
     exact = all(each.exact for each in found.values())
     pages = write_pages(place.project, place.engine, place.policies, place.now)
-    if as_json:
-        print_json(
-            {"exact": exact, "systems": {system: each.to_dict() for system, each in found.items()}, "report": pages[0]}
-        )
-    else:
-        click.echo(_told(place, found, pages[0], time.monotonic() - began))
+    systems = {system: each.to_dict() for system, each in found.items()}
+    told = _told(place, found, pages[0], time.monotonic() - began)
+    answer(as_json, {"exact": exact, "systems": systems, "report": pages[0]}, *told)
     return 0 if exact else 1
 
 
@@ -153,8 +150,7 @@ class Found:
         """As plain data."""
         names = ("control", "verdict", "reason", "breaches", "value", "lower", "upper", "n", "threshold")
         rows = [
-            {"partition": row.partition.isoformat(), **{name: getattr(row, name) for name in names}}
-            for row in self.rows
+            {"partition": row.partition.isoformat()} | {name: getattr(row, name) for name in names} for row in self.rows
         ]
         told = {"missed": self.missed, "unexpected": self.unexpected, "cleared": self.cleared, "held": self.held}
         return {"found": rows, **told, "rows": self.counts}
@@ -207,7 +203,7 @@ Synthetic: the lender's products, model versions, reviews, notices and accesses 
 One signed snapshot a day:"""
 
 
-def _told(place: Workplace, found: dict[str, Found], report: Path, seconds: float) -> str:
+def _told(place: Workplace, found: dict[str, Found], report: Path, seconds: float) -> list[str]:
     home = place.home.root
     lines = ["", f"What was found ({seconds:.0f} seconds):"]
     for show in SHOWS:
@@ -237,7 +233,7 @@ def _told(place: Workplace, found: dict[str, Found], report: Path, seconds: floa
         f"  {_gov()} verify {home}/evidence --trust {home}/keys/signing.pub.json",
         f"  {_gov()} init FILE.csv                          audit your own decisions (or .parquet); see README.md",
     ]
-    return "\n".join(lines)
+    return lines
 
 
 def _of_system(place: Workplace, show: Show, found: Found) -> list[str]:

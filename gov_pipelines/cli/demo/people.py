@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -103,7 +104,7 @@ def _review(connection: Connection, hands: Mapping[str, Hand], night: Night, mad
             outcome="approve",
             opened_at=(moment - timedelta(minutes=4 + int(case.decision_id[-1]))).isoformat(),
         )
-        hands[person].sign(connection, "review", role, SYSTEM, review.subject(), moment)
+        hands[person].sign(connection, "review", role, SYSTEM, asdict(review), moment)
 
 
 def _attest(connection: Connection, hands: Mapping[str, Hand], place: Workplace) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import click
 import polars as pl
 
-from gov_pipelines.cli.app import print_json
+from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.simulate.draws import decisions, reads
 from gov_pipelines.cli.simulate.project import NOTE, truth, write_project
 from gov_pipelines.cli.simulate.sinks import Put, database, parquet
@@ -58,7 +58,7 @@ def simulate_command(
     variable: str | None,
     as_json: bool,
     **drawn: Any,
-) -> int:
+) -> None:
     """Write a project of made-up credit decisions with known disparity, drift and access faults at known dates.
 
     DIR gets declarations, a policy, data, a key nobody should trust, and truth.json: what was planted, where and when.
@@ -102,14 +102,14 @@ def simulate_command(
         generate(keys, name=KEY_NAME, created=datetime.now(UTC))
     total, seconds = sum(sum(each.values()) for each in counts.values()), time.monotonic() - began
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    if as_json:
-        said = {"folder": folder, "systems": systems, "days": len(days), "rows": total, "faults": len(planted)}
-        print_json(said | {"seconds": round(seconds, 2), "peak_memory_mb": round(memory), "synthetic": NOTE})
-        return 0
-    click.echo(f"{NOTE}\n{total:,} decisions of {systems} systems and {len(days)} days, {len(planted)} planted faults.")
-    click.echo(f"{seconds:.1f} seconds, {total / seconds:,.0f} rows a second, {memory:,.0f} MB at most.")
-    click.echo(f"Next: cd {folder} && gov audit --all --date {end}; what it should find is in truth.json.")
-    return 0
+    said = {"folder": folder, "systems": systems, "days": len(days), "rows": total, "faults": len(planted)}
+    answer(
+        as_json,
+        said | {"seconds": round(seconds, 2), "peak_memory_mb": round(memory), "synthetic": NOTE},
+        f"{NOTE}\n{total:,} decisions of {systems} systems and {len(days)} days, {len(planted)} planted faults.",
+        f"{seconds:.1f} seconds, {total / seconds:,.0f} rows a second, {memory:,.0f} MB at most.",
+        f"Next: cd {folder} && gov audit --all --date {end}; what it should find is in truth.json.",
+    )
 
 
 def _fill(world: World, system: str, days: list[date], known: date, put: Put) -> dict[date, int]:
