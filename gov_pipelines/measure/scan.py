@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from itertools import islice
+from typing import Any
 
+import narwhals as nw
 import polars as pl
 
 from gov_pipelines.errors import WrongUse
+from gov_pipelines.measure import cells
 from gov_pipelines.measure.bins import in_order, upper_half
 from gov_pipelines.measure.columns import Columns, columns_of
-from gov_pipelines.measure.means import UNIT
-from gov_pipelines.measure.tallies import (
-    ACCOUNTS,
-    DAYS,
-    HOURS,
-    LARGEST,
-    OUTCOMES,
-    TABLES,
-    Tally,
-    cell_schema,
-    moment_schema,
-    summed,
-)
+from gov_pipelines.measure.engines import as_lazy, count_there
+from gov_pipelines.measure.tallies import ACCOUNTS, DAYS, HOURS, TABLES, Tally, summed
 from gov_pipelines.policy.calendar import Partition, partition_key
 from gov_pipelines.policy.declaration import ROWS, Range, SystemDeclaration
 
@@ -81,18 +72,24 @@ def tally(
     )
 
 
-def count(log: pl.DataFrame | pl.LazyFrame, columns: Columns) -> Tally:
+def count(log: Any, columns: Columns) -> Tally:
     """Count the rows of any log: no days, no ranges, nulls of the named columns only.
 
     A decision that is none of the declared ones has no outcome (null).
 
+    Args:
+        log: a frame as `as_lazy` takes them. DuckDB and Spark count for themselves, to the same numbers.
+        columns: what is counted.
+
     Raises:
-        WrongUse: a column is missing.
+        WrongUse: a column is missing, or no such frame can be counted.
     """
-    lazy = log.lazy()
+    lazy = as_lazy(log)
     absent = sorted({*columns.all} - set(lazy.collect_schema()))
     if absent:
         raise WrongUse(f"the log has no column {', '.join(absent)}")
+    if isinstance(lazy, nw.LazyFrame):
+        return count_there(lazy, columns)
     return _scan(lazy, columns, columns.all, [])[0]
 
 
@@ -100,64 +97,18 @@ def _scan(
     lazy: pl.LazyFrame, columns: Columns, nulls: Iterable[str], more: list[pl.LazyFrame]
 ) -> tuple[Tally, list[pl.DataFrame]]:
     """The counts of `columns`, the missing values of `nulls`, and the answers to further queries."""
-    dimensions = columns.dimensions
-    queries = [_cells(lazy, columns), lazy.select(pl.col(nulls).null_count())]
-    for name in columns.categories:
-        values = lazy.group_by(value=pl.col(name).cast(pl.String)).agg(_COUNT)
-        queries.append(values.with_columns(column=pl.lit(name)))
+    queries = [query.to_native() for query in cells.queries(nw.from_native(lazy), columns, nulls)]
     for name in columns.numbers:
         halves = lazy.group_by(half=upper_half(name)).agg(_COUNT)
-        queries.append(halves.select("n", bin=in_order(pl.col("half")), column=pl.lit(name)))
-    for name in columns.moments:
-        value = pl.col(name).cast(pl.Float64)
-        whole = (value * UNIT).round().cast(pl.Int64, strict=False).cast(pl.Int128)
-        inside = lazy.filter(value.abs() <= LARGEST).select(*dimensions, squares=whole).group_by(dimensions)
-        sums = inside.agg(_COUNT, sum=pl.col("squares").sum(), squares=(pl.col("squares") ** 2).sum())
-        queries.append(sums.with_columns(column=pl.lit(name)))
-    cells, empty, *found = pl.collect_all([*queries, *more], engine="streaming")
-    each = iter(found)
-    rows = int(cells["n"].sum())
-    missing = empty.unpivot(variable_name="column", value_name="n").with_columns(missing=True)
+        more.append(halves.select("n", bin=in_order(pl.col("half")), column=pl.lit(name)))
+    found = pl.collect_all([*queries, *more], engine="streaming")
+    bins = found[len(found) - len(columns.numbers) :]
     return Tally(
         days=pl.DataFrame(schema=DAYS),
-        cells=summed([cells], cell_schema(dimensions)),
-        categories=summed(islice(each, len(columns.categories)), TABLES["categories"]),
-        histograms=summed(islice(each, len(columns.numbers)), TABLES["histograms"]),
+        histograms=summed(bins, TABLES["histograms"]),
         ranges=pl.DataFrame(schema=TABLES["ranges"]),
-        nulls=summed([missing, missing.with_columns(missing=False, n=rows - pl.col("n"))], TABLES["nulls"]),
-        moments=summed(islice(each, len(columns.moments)), moment_schema(dimensions))
-        if columns.moments
-        else pl.DataFrame(),
-    ), [*each]
-
-
-def _cells(lazy: pl.LazyFrame, columns: Columns) -> pl.LazyFrame:
-    def text(name: str | None) -> pl.Expr:
-        return pl.lit(None, pl.String) if name is None else pl.col(name).cast(pl.String)
-
-    label, positive = text(columns.label), sorted(columns.label_positive)
-    decided = {
-        "decision": text(columns.decision),
-        "label": pl.when(label.is_in(positive))
-        .then(pl.lit("positive"))
-        .when(label.is_not_null())
-        .then(pl.lit("negative")),
-        "proposed": text(columns.proposed),
-        "reviewed": pl.col(columns.reviewed).is_not_null() if columns.reviewed else pl.lit(value=False),
-    }
-    keys = [*columns.dimensions, *decided]
-    counted = lazy.select(*map(pl.col, columns.dimensions), **decided).group_by(keys).agg(_COUNT)
-    proposal = pl.when(pl.col("proposed").is_not_null()).then(_outcome(columns, "proposed"))
-    return counted.with_columns(outcome=_outcome(columns, "decision"), proposed=proposal)
-
-
-def _outcome(columns: Columns, name: str) -> pl.Expr:
-    """What the decisions of a column amount to; null where nothing says."""
-    values = {"favorable": columns.favorable, "undecided": columns.undecided, "unfavorable": columns.unfavorable or ()}
-    meanings = {value: outcome for outcome in OUTCOMES for value in values[outcome]}
-    other = "unfavorable" if columns.unfavorable is None else None
-    found = pl.col(name).replace_strict(meanings, default=other, return_dtype=pl.String)
-    return pl.when(pl.col(name).is_null()).then(pl.lit("undecided")).otherwise(found)
+        **cells.tables(found[: len(queries)], columns),
+    ), found[len(queries) : len(found) - len(bins)]
 
 
 def _check(counted: Tally, rows: Mapping[str, int], declaration: SystemDeclaration) -> None:

@@ -1,0 +1,89 @@
+"""Frames of other libraries: in memory they become Polars', and what lies in DuckDB or Spark is counted there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Iterator
+from itertools import product
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.measure import cells
+from gov_pipelines.measure.bins import HISTOGRAM_BITS, PAIR_BITS, SCORE_BITS
+from gov_pipelines.measure.columns import Columns
+from gov_pipelines.measure.tallies import DAYS, TABLES, Tally, summed
+
+
+def as_lazy(frame: Any) -> pl.LazyFrame | cells.Lazy:
+    """Any frame that can be counted: as one of Polars, or as a query of DuckDB or Spark, which is not run.
+
+    Args:
+        frame: of Polars (eager or lazy), pandas, Arrow, DuckDB (a relation), PySpark (classic or Connect), or Narwhals'
+            wrapper of one. In a pandas frame NaN is a missing value.
+
+    Raises:
+        WrongUse: it is none of these, has two columns of one name, or a column of several types.
+    """
+    try:
+        known: Any = nw.from_native(nw.to_native(frame, pass_through=True))
+    except TypeError:
+        told = "Polars, pandas, Arrow, DuckDB (a relation) or PySpark"
+        raise WrongUse(f"got {type(frame).__name__}; give a frame of {told}") from None
+    except nw.exceptions.DuplicateError as error:
+        raise WrongUse(f"the frame has several columns of one name: {error}") from None
+    if isinstance(known, nw.LazyFrame):
+        lazy: pl.LazyFrame | cells.Lazy = known.to_native() if known.implementation.is_polars() else known
+        return lazy
+    try:
+        eager: pl.DataFrame = known.to_polars()
+    except ImportError:
+        raise WrongUse("pandas and Arrow frames are read through pyarrow. Run: pip install pyarrow") from None
+    except (TypeError, ValueError):  # their text holds a value
+        raise WrongUse("a column of the frame holds values of several types; make each column of one type") from None
+    return eager.lazy()
+
+
+def count_there(frame: cells.Lazy, columns: Columns) -> Tally:
+    """Count the rows of a query where they lie, one query after the other, and fetch the counts.
+
+    The same as `count` of the same rows in Polars, bit for bit.
+
+    Raises:
+        WrongUse: rows came or went while they were counted.
+    """
+    numbers = {name for name, dtype in frame.collect_schema().items() if dtype.is_numeric()}
+    counted = cells.tables(map(_fetched, cells.queries(frame, columns, columns.all)), columns)
+    rows = int(counted["cells"]["n"].sum())
+    binned = defaultdict[str, list[pl.DataFrame]](list)
+    for table, told, keys in _binned(columns, numbers):
+        found = _fetched(cells.grouped(frame, keys))
+        if int(found["n"].sum()) != rows:
+            raise WrongUse("rows came or went while they were counted; count a version of the table that stays")
+        known = {name: pl.lit(value) for name, value in told.items()}
+        known |= {"label": cells.label(found, columns), "n": pl.col("n"), "bin": cells.text(found, "bin")}
+        binned[table].append(
+            found.select(known.get(name, cells.text(found, name)).alias(name) for name in TABLES[table])
+        )
+    counted |= {name: summed(binned[name], schema) for name, schema in TABLES.items() if name not in counted}
+    return Tally(days=pl.DataFrame(schema=DAYS), **counted)
+
+
+def _binned(columns: Columns, numbers: Container[str]) -> Iterator[tuple[str, dict[str, str], dict[str, nw.Expr]]]:
+    """The tables beyond those of `cells.queries`: what is said of all its rows, and what they are grouped by."""
+    for name in columns.numbers:
+        yield "histograms", {"column": name}, {"bin": cells.bin_of(name, HISTOGRAM_BITS)}
+    for attribute in ("", *columns.attributes) if columns.score else ():
+        keys = {"value": attribute, "label": columns.label or ""}
+        by = {name: nw.col(column) for name, column in keys.items() if column}
+        yield "scores", {"attribute": attribute}, by | {"bin": cells.bin_of(columns.score or "", SCORE_BITS)}
+    for name, attribute in product(columns.pairs, columns.attributes):
+        value = {"bin": cells.bin_of(name, PAIR_BITS)} if name in numbers else {"value": nw.col(name)}
+        yield "pairs", {"column": name, "attribute": attribute}, {"group": nw.col(attribute)} | value
+
+
+def _fetched(query: cells.Lazy) -> pl.DataFrame:
+    native: Any = query.to_native()
+    return pl.DataFrame(native.toArrow() if query.implementation.is_spark_like() else native)
