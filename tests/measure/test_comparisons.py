@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from gov_pipelines.measure.comparisons import adjusted, detectable_rate, fisher, power
+from gov_pipelines.measure.comparisons import (
+    adjusted,
+    detectable_rate,
+    equivalence,
+    exact_tests,
+    fisher,
+    needed_factor,
+    pooled_test,
+    power,
+)
+from gov_pipelines.measure.intervals import ratio_score
 
 
 def each_once(x1, n1, x2, n2):
@@ -36,6 +46,72 @@ def test_fisher_on_the_mortgage_decisions_and_on_large_counts():
     assert fisher(133, 197, 1525, 1679)[0] == pytest.approx(4.56e-17, rel=1e-3)
     assert fisher(5_000_000, 10_000_000, 4_996_000, 10_000_000)[0] == pytest.approx(0.0736, rel=1e-2)
     assert fisher([0, 40, 0], 40, [0, 40, 40], 40) == pytest.approx([1, 1, 1.86e-23], rel=1e-2)
+
+
+def chances(n, p1, m, p2):
+    """Every pair of counts of n and m decisions, and how likely it is."""
+    x, y = (grid.ravel() for grid in np.meshgrid(np.arange(n + 1), np.arange(m + 1), indexing="ij"))
+    return x, y, stats.binom.pmf(x, n, p1) * stats.binom.pmf(y, m, p2)
+
+
+@given(COUNTS, COUNTS)
+@settings(deadline=None, max_examples=100)
+def test_fisher_is_scipys_and_the_mid_p_counts_half_the_table(one, other):
+    (x1, n1), (x2, n2) = one, other
+    p, mid = exact_tests(x1, n1, x2, n2)
+    assert p[0] == pytest.approx(stats.fisher_exact([[x1, n1 - x1], [x2, n2 - x2]]).pvalue, rel=1e-9)
+    assert mid[0] == pytest.approx(p[0] - stats.hypergeom.pmf(x1, n1 + n2, x1 + x2, n1) / 2, rel=1e-9)
+
+
+@pytest.mark.parametrize(("n", "m"), [(30, 30), (25, 80)])
+def test_levels_at_every_common_rate_by_enumeration(n, m):
+    levels = {"fisher": [], "mid": [], "pooled": []}
+    for rate in (0.02, 0.05, 0.1, 0.3, 0.5):
+        x, y, likely = chances(n, rate, m, rate)
+        (exact, mid), pooled = exact_tests(x, n, y, m), pooled_test(x, n, y, m)
+        for name, p in zip(levels, (exact, mid, pooled), strict=True):
+            levels[name].append(likely[p <= 0.05].sum())
+    assert max(levels["fisher"]) <= 0.05
+    assert max(levels["mid"]) <= 0.055
+    assert max(levels["pooled"]) <= 0.07
+    assert levels["fisher"] < levels["mid"]
+
+
+@pytest.mark.parametrize(
+    ("of", "limits", "edge"), [("difference", (-0.1, 0.1), (0.6, 0.5)), ("ratio", (0.8, 1.25), (0.4, 0.5))]
+)
+def test_parity_is_shown_where_there_is_none_in_at_most_5_percent(of, limits, edge):
+    x, y, likely = chances(200, edge[0], 250, edge[1])
+    shown = equivalence(x, 200, y, 250, limits, of) <= 0.05
+    assert 0.02 < likely[shown].sum() <= 0.055
+    near = chances(200, 0.5, 250, 0.5)[2]
+    assert near[shown].sum() > 0.3
+
+
+def test_parity_is_shown_where_the_interval_of_twice_the_level_lies_inside():
+    x, y, _ = chances(40, 0.5, 60, 0.5)
+    low, high = ratio_score(x, 40, y, 60, 0.9)
+    inside = (low > 0.8) & (high < 1.25)
+    told = np.abs(equivalence(x, 40, y, 60, (0.8, 1.25), "ratio") - 0.05) > 1e-6
+    assert ((equivalence(x, 40, y, 60, (0.8, 1.25), "ratio") < 0.05) == inside)[told].all()
+
+
+@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=30))
+def test_false_discovery_rates_are_scipys(values):
+    for how in ("bh", "by"):
+        assert adjusted(values, how) == pytest.approx(stats.false_discovery_control(values, method=how))
+    assert (adjusted(values, "bh") <= adjusted(values) + 1e-12).all()
+
+
+@pytest.mark.parametrize(("rates", "n", "m", "level"), [((0.6, 0.75), 60, 60, 0.05), ((0.1, 0.2), 40, 400, 0.05 / 6)])
+def test_the_sample_needed_has_80_percent_power_and_no_smaller_one(rates, n, m, level):
+    times = float(needed_factor(rates[0], n, rates[1], m, level))
+    assert times > 1
+    random, draws = np.random.default_rng(20261123), 4000
+    n, m = round(n * times), round(m * times)
+    p = each_once(random.binomial(n, rates[0], draws), n, random.binomial(m, rates[1], draws), m)
+    assert (p <= level).mean() == pytest.approx(0.8, abs=0.05)
+    assert np.isnan(needed_factor(0.5, 30, 0.5, 30, 0.05))
 
 
 def by_hand(values):
@@ -67,8 +143,7 @@ def test_what_a_sample_could_have_found():
     rate = detectable_rate(0.9, 60, 900, 0.05)
     assert power(rate, 60, 0.9, 900, 0.05) == pytest.approx(0.8, abs=1e-6)
     assert detectable_rate(0.9, 600, 900, 0.05) > rate
-    assert detectable_rate(0.05, 30, 30, 0.05) is None
-    assert detectable_rate(0.0, 30, 30, 0.05) is None
+    assert np.isnan(detectable_rate([0.05, 0.0], 30, 30, 0.05)).all()
 
 
 @pytest.mark.parametrize("groups", [2, 3, 5, 10])

@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from gov_pipelines.measure.intervals import newcombe, noncentrality, ratio_score, stability_index_interval, wilson
+from gov_pipelines.measure.intervals import (
+    clopper_pearson,
+    difference_statistic,
+    effective,
+    newcombe,
+    noncentrality,
+    ratio_score,
+    ratio_statistic,
+    stability_index_interval,
+    wilson,
+)
 
 COUNTS = st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 CONFIDENCE = st.sampled_from([0.8, 0.95, 0.99, 1 - 0.05 / 45])
@@ -19,6 +29,35 @@ def test_wilson_is_scipys(count, confidence):
     x, n = count
     theirs = stats.binomtest(x, n).proportion_ci(confidence, method="wilson")
     assert wilson(x, n, confidence) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+@given(COUNTS, CONFIDENCE)
+def test_clopper_pearson_is_scipys(count, confidence):
+    x, n = count
+    theirs = stats.binomtest(x, n).proportion_ci(confidence, method="exact")
+    assert clopper_pearson(x, n, confidence) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [5, 30, 200])
+def test_clopper_pearson_never_covers_less(n):
+    low, high = clopper_pearson(np.arange(n + 1), n)
+    ends = np.concatenate([low, high])  # coverage jumps at the limits and is lowest beside them
+    rates = np.clip(np.concatenate([ends - 1e-9, ends + 1e-9]), 1e-9, 1 - 1e-9)
+    inside = (low[:, None] <= rates) & (rates <= high[:, None])
+    covered = (inside * stats.binom.pmf(np.arange(n + 1)[:, None], n, rates)).sum(axis=0)
+    assert covered.min() >= 0.95
+
+
+def test_weighted_counts_cover_as_their_effective_sample():
+    random, n, draws = np.random.default_rng(20261123), 150, 4000
+    weights = random.gamma(2.0, 0.5, (draws, n))
+    favorable = random.random((draws, n)) < 0.3
+    x, decided = effective((weights * favorable).sum(axis=1), weights.sum(axis=1), (weights**2).sum(axis=1))
+    assert (decided < n).all()
+    low, high = wilson(x, decided)
+    assert ((low <= 0.3) & (high >= 0.3)).mean() == pytest.approx(0.95, abs=0.012)
+    assert effective(7, 10, 10) == (7, 10)
+    assert effective(0, 0, 0) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -53,17 +92,29 @@ def test_intervals_hold_the_point_and_turn_round_with_the_groups(one, other, con
         assert ratio_score(x2, n2, x1, n1, confidence) == pytest.approx((1 / high, 1 / low), rel=1e-6)
 
 
-def constrained_score(x1, n1, x2, n2, ratio):
+def constrained_score(x1, n1, x2, n2, ratio=1.0, difference=0.0):
     """The statistic by the definition: constrained likelihood maximised by a general optimiser."""
 
     def loss(p2):
-        return -(stats.binom.logpmf(x1, n1, ratio * p2) + stats.binom.logpmf(x2, n2, p2))
+        return -(stats.binom.logpmf(x1, n1, ratio * p2 + difference) + stats.binom.logpmf(x2, n2, p2))
 
-    top = min(1.0, 1 / ratio)
-    p2 = optimize.minimize_scalar(loss, bounds=(0, top), method="bounded", options={"xatol": 1e-12}).x
-    p1 = ratio * p2
+    bounds = max(0.0, -difference), min(1.0, (1 - difference) / ratio)
+    p2 = optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-12}).x
+    p1 = ratio * p2 + difference
     variance = (p1 * (1 - p1) / n1 + ratio**2 * p2 * (1 - p2) / n2) * (n1 + n2) / (n1 + n2 - 1)
-    return (x1 / n1 - ratio * x2 / n2) / np.sqrt(variance)
+    return (x1 / n1 - ratio * x2 / n2 - difference) / np.sqrt(variance)
+
+
+@pytest.mark.parametrize("table", [(133, 197, 1525, 1679), (3, 30, 17, 31), (29, 30, 200, 400), (0, 25, 4, 60)])
+@pytest.mark.parametrize("difference", [-0.3, -0.01, 0.0, 0.1, 0.4])
+def test_score_of_a_difference_is_that_of_the_constrained_likelihood(table, difference):
+    expected = constrained_score(*table, difference=difference)
+    assert difference_statistic(*table, difference) == pytest.approx(expected, abs=1e-4)
+
+
+def test_score_of_a_ratio_and_of_a_difference_are_one_at_equality():
+    tables = np.random.default_rng(3).integers(1, 40, (4, 50)) + np.array([[0], [40], [0], [40]])
+    assert ratio_statistic(*tables, 1.0) == pytest.approx(difference_statistic(*tables, 0.0), abs=1e-9)
 
 
 @pytest.mark.parametrize("table", [(133, 197, 1525, 1679), (36, 40, 16, 80), (3, 30, 17, 31), (29, 30, 200, 400)])
