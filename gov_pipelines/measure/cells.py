@@ -19,7 +19,6 @@ from gov_pipelines.measure.tallies import LARGEST, OUTCOMES, TABLES, cell_schema
 
 Lazy = nw.LazyFrame[Any]
 _SQUARES = {"sum": "squares", "weight": "weight_squares"}
-_LARGEST_FLOAT = float.fromhex("0x1.fffffep127")  # of 32 bits
 _INFINITE = float.fromhex("0x1.ffffffp127")  # rounded to 32 bits it is infinite
 _LEAST_NORMAL = 1.5 * 2.0**-126  # what is smaller has the same exponent
 
@@ -41,13 +40,11 @@ def queries(frame: Lazy, columns: Columns, nulls: Iterable[str]) -> list[Lazy]:
 def tables(answers: Iterable[pl.DataFrame], columns: Columns) -> dict[str, Any]:
     """The tables of a tally that the answers to `queries` are."""
     groups, empty, *found = answers
-    rows = int(groups["n"].sum())
-    missing = empty.unpivot(variable_name="column", value_name="n").with_columns(missing=True)
     categories = zip(columns.categories, found, strict=False)
     moments = zip(columns.moments, found[len(columns.categories) :], strict=True)
     return {
         "cells": summed([_settled(groups, columns)], cell_schema(columns.dimensions, weighted=bool(columns.weight))),
-        "nulls": summed([missing, missing.with_columns(missing=False, n=rows - pl.col("n"))], TABLES["nulls"]),
+        "nulls": nulls(empty, int(groups["n"].sum())),
         "categories": summed(
             (each.select("n", value=text(each, "value"), column=pl.lit(name)) for name, each in categories),
             TABLES["categories"],
@@ -61,6 +58,12 @@ def tables(answers: Iterable[pl.DataFrame], columns: Columns) -> dict[str, Any]:
     }
 
 
+def nulls(empty: pl.DataFrame, rows: int) -> pl.DataFrame:
+    """The table of missing values, of one row that says how many each column has."""
+    missing = empty.unpivot(variable_name="column", value_name="n").with_columns(missing=True)
+    return summed([missing, missing.with_columns(missing=False, n=rows - pl.col("n"))], TABLES["nulls"])
+
+
 def grouped(frame: Lazy, keys: Mapping[str, nw.Expr], sums: Mapping[str, nw.Expr] = MappingProxyType({})) -> Lazy:
     """Rows by some keys (`n`), and of each whole number its sum and that of its squares, exact in 128 bits."""
     added = [nw.col(name).sum() for name in sums]
@@ -70,25 +73,24 @@ def grouped(frame: Lazy, keys: Mapping[str, nw.Expr], sums: Mapping[str, nw.Expr
     return narrow.group_by(*keys).agg(*counts) if keys else narrow.select(*counts)
 
 
-def bin_of(column: str, shift: int) -> nw.Expr:
-    """The bin of a number by arithmetic: that of `bins`, its float32 bits without the last `shift` ones.
+def binned(frame: Lazy, column: str, dropped: int, keys: Mapping[str, nw.Expr]) -> Lazy:
+    """Rows by some keys and the `bin` of a number: its float32 bits without the last `dropped`, as `bins` has them.
 
-    The bits of a float32 are, in units of its exponent, (exponent + 127) + (mantissa - 1), and both come from
-    |x| = mantissa * 2^exponent. At a power of two, where a logarithm may be rounded down, either exponent gives the same.
+    By arithmetic, for engines that do not show bits. They are, in units of the exponent, (exponent + 127) + (mantissa - 1)
+    where |x| is mantissa * 2^exponent. At a power of two, where a logarithm may be rounded down, either exponent gives the
+    same bits; nowhere else is a float32 near enough to one. In steps, since engines repeat an expression for each use.
     """
     value = nw.col(column).cast(nw.Float64)
-    size = value.abs()
-    size = (
-        nw.when(value.is_nan())
-        .then(nw.lit(1.5 * 2.0**128))  # what the bits of NaN would be, were there so large an exponent
-        .when(size >= _INFINITE)
-        .then(nw.lit(2.0**128))
-        .otherwise(size.clip(upper_bound=_LARGEST_FLOAT).cast(nw.Float32).cast(nw.Float64))
-    )
-    exponent = size.clip(lower_bound=_LEAST_NORMAL).log(2.0).floor()
-    bits = (exponent + 126.0 + size * 2.0 ** (exponent * -1.0)) * 2.0 ** (23 - shift)
-    magnitude = bits.floor().cast(nw.Int64)
-    return nw.when(value < 0.0).then(magnitude * -1).otherwise(magnitude)
+    known = nw.when(value.is_nan()).then(nw.lit(1.5 * 2.0**128)).when(value.abs() >= _INFINITE).then(nw.lit(2.0**128))
+    size = known.otherwise(value.abs().cast(nw.Float32).cast(nw.Float64))  # the bits go on beyond the largest exponent
+    sized = frame.select(**keys, below=value < 0.0, size=size)
+    normal = nw.when(nw.col("size") > _LEAST_NORMAL).then(nw.col("size")).otherwise(nw.lit(_LEAST_NORMAL))
+    logs = sized.with_columns(exponent=normal).with_columns(exponent=nw.col("exponent").log(2.0).floor())
+    mantissa = nw.col("size") * 2.0 ** (nw.col("exponent") * -1.0)
+    bits = (nw.col("exponent") + 126.0 + mantissa) * 2.0 ** (23 - dropped)
+    whole = logs.with_columns(size=bits.floor().cast(nw.Int64))
+    signed = nw.when(nw.col("below")).then(nw.col("size") * -1).otherwise(nw.col("size"))
+    return grouped(whole, {**{key: nw.col(key) for key in keys}, "bin": signed})
 
 
 def label(groups: pl.DataFrame, columns: Columns) -> pl.Expr:

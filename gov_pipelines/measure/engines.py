@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -39,7 +39,7 @@ def as_lazy(frame: Any) -> pl.LazyFrame | cells.Lazy:
         return lazy
     try:
         eager: pl.DataFrame = known.to_polars()
-    except ImportError:
+    except (ImportError, AttributeError):  # Polars asks nothing of pyarrow, and says nothing
         raise WrongUse("pandas and Arrow frames are read through pyarrow. Run: pip install pyarrow") from None
     except (TypeError, ValueError):  # their text holds a value
         raise WrongUse("a column of the frame holds values of several types; make each column of one type") from None
@@ -47,43 +47,48 @@ def as_lazy(frame: Any) -> pl.LazyFrame | cells.Lazy:
 
 
 def count_there(frame: cells.Lazy, columns: Columns) -> Tally:
-    """Count the rows of a query where they lie, one query after the other, and fetch the counts.
-
-    The same as `count` of the same rows in Polars, bit for bit.
+    """Count the rows of a query where they lie, and fetch the counts; any engine gives the same, bit for bit.
 
     Raises:
         WrongUse: rows came or went while they were counted.
     """
-    numbers = {name for name, dtype in frame.collect_schema().items() if dtype.is_numeric()}
-    counted = cells.tables(map(_fetched, cells.queries(frame, columns, columns.all)), columns)
+    shared, further = cells.queries(frame, columns, columns.all), [*_further(frame, columns)]
+    answers = _fetched([*shared, *(query for _, _, query in further)])
+    counted = cells.tables(answers[: len(shared)], columns)
     rows = int(counted["cells"]["n"].sum())
-    binned = defaultdict[str, list[pl.DataFrame]](list)
-    for table, told, keys in _binned(columns, numbers):
-        found = _fetched(cells.grouped(frame, keys))
+    parts = defaultdict[str, list[pl.DataFrame]](list)
+    for (table, told, _), found in zip(further, answers[len(shared) :], strict=True):
         if int(found["n"].sum()) != rows:
             raise WrongUse("rows came or went while they were counted; count a version of the table that stays")
         known = {name: pl.lit(value) for name, value in told.items()}
         known |= {"label": cells.label(found, columns), "n": pl.col("n"), "bin": cells.text(found, "bin")}
-        binned[table].append(
+        parts[table].append(
             found.select(known.get(name, cells.text(found, name)).alias(name) for name in TABLES[table])
         )
-    counted |= {name: summed(binned[name], schema) for name, schema in TABLES.items() if name not in counted}
+    counted |= {name: summed(parts[name], schema) for name, schema in TABLES.items() if name not in counted}
     return Tally(days=pl.DataFrame(schema=DAYS), **counted)
 
 
-def _binned(columns: Columns, numbers: Container[str]) -> Iterator[tuple[str, dict[str, str], dict[str, nw.Expr]]]:
-    """The tables beyond those of `cells.queries`: what is said of all its rows, and what they are grouped by."""
+def _further(frame: cells.Lazy, columns: Columns) -> Iterator[tuple[str, dict[str, str], cells.Lazy]]:
+    """The tables beyond those of `cells.queries`, part by part: what is true of all its rows, and the query."""
     for name in columns.numbers:
-        yield "histograms", {"column": name}, {"bin": cells.bin_of(name, HISTOGRAM_BITS)}
+        yield "histograms", {"column": name}, cells.binned(frame, name, HISTOGRAM_BITS, {})
     for attribute in ("", *columns.attributes) if columns.score else ():
         keys = {"value": attribute, "label": columns.label or ""}
         by = {name: nw.col(column) for name, column in keys.items() if column}
-        yield "scores", {"attribute": attribute}, by | {"bin": cells.bin_of(columns.score or "", SCORE_BITS)}
+        yield "scores", {"attribute": attribute}, cells.binned(frame, columns.score or "", SCORE_BITS, by)
+    schema = frame.collect_schema()
     for name, attribute in product(columns.pairs, columns.attributes):
-        value = {"bin": cells.bin_of(name, PAIR_BITS)} if name in numbers else {"value": nw.col(name)}
-        yield "pairs", {"column": name, "attribute": attribute}, {"group": nw.col(attribute)} | value
+        by = {"group": nw.col(attribute)}
+        feature = cells.grouped(frame, by | {"value": nw.col(name)})
+        if schema[name].is_numeric():
+            feature = cells.binned(frame, name, PAIR_BITS, by)
+        yield "pairs", {"column": name, "attribute": attribute}, feature
 
 
-def _fetched(query: cells.Lazy) -> pl.DataFrame:
-    native: Any = query.to_native()
-    return pl.DataFrame(native.toArrow() if query.implementation.is_spark_like() else native)
+def _fetched(queries: Sequence[cells.Lazy]) -> list[pl.DataFrame]:
+    engine = queries[0].implementation
+    native: list[Any] = [query.to_native() for query in queries]
+    if engine.is_polars():
+        return pl.collect_all(native, engine="streaming")
+    return [pl.DataFrame(each.toArrow() if engine.is_spark_like() else each) for each in native]
