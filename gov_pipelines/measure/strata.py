@@ -90,7 +90,7 @@ def common_odds(tables: Sequence[Table]) -> CommonOdds:
 def _tarone(tables: Sequence[Table], ratio: float) -> float:
     departures, variances = [], []
     for x, n, y, m in tables:
-        expected = _expected(n, m, x + y, ratio)
+        expected = expected_favorable(n, m, x + y, ratio)
         other = x + y - expected
         departures.append(x - expected)
         variances.append(1 / (1 / expected + 1 / (n - expected) + 1 / other + 1 / (m - other)))
@@ -98,7 +98,7 @@ def _tarone(tables: Sequence[Table], ratio: float) -> float:
     return squares - math.fsum(departures) ** 2 / math.fsum(variances)
 
 
-def _expected(n: int, m: int, favorable: int, ratio: float) -> float:
+def expected_favorable(n: int, m: int, favorable: int, ratio: float) -> float:
     """Favorable decisions of the first group at the common odds ratio and these margins: the root of a quadratic."""
     if ratio == 1:
         return n * favorable / (n + m)

@@ -51,11 +51,28 @@ class BoundControl(Strict):
 
 
 class Test(Strict):
-    """Which hypothesis a failure must reject, and how many comparisons are paid for."""
+    """Which hypothesis a failure must reject, and how many comparisons are paid for.
+
+    `error_over: year` holds 1 - `confidence` for all nights of a calendar year and all such controls of the project
+    together: the evidence is that of all nights of the year, and may be looked at every night.
+    """
 
     against: Literal["equality", "threshold"] = "equality"
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     adjust: Literal["holm", "bonferroni"] = "holm"
+    error_over: Literal["night", "year"] = "night"
+
+    @model_validator(mode="after")
+    def _of_equality(self) -> Test:
+        if self.error_over == "year" and self.against != "equality":
+            raise ValueError("`error_over: year` is evidence against equality; leave `against` out")
+        return self
+
+
+def over_year(control: BoundControl) -> bool:
+    """Whether a control holds its error over a calendar year."""
+    test = getattr(control, "test", None)
+    return isinstance(test, Test) and test.error_over == "year"
 
 
 class Past(Strict):
