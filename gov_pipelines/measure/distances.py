@@ -63,12 +63,22 @@ def representatives(bins: NDArray[np.int64], dropped: int) -> Floats:
         bins: rising float32 bins without infinities, [C].
         dropped: bits left off by the bin: 16 in `histograms`, 14 in `scores`, 19 in `pairs`.
     """
-    low, high = (
-        (each << dropped).astype(np.uint32).view(np.float32).astype(float) for each in (np.abs(bins), np.abs(bins) + 1)
-    )
+    edges = np.stack([np.abs(bins), np.abs(bins) + 1]) << dropped
+    low, high = edges.astype(np.uint32).view(np.float32).astype(float)
     width = high - low
     whole = np.all((low == np.floor(low)) | (width > 1))
-    return np.where(bins < 0, -1, 1) * (low + (np.maximum(width - 1, 0) if whole else width) / 2)
+    return np.asarray(np.where(bins < 0, -1, 1) * (low + (np.maximum(width - 1, 0) if whole else width) / 2), float)
+
+
+def quantile_bins(counts: Counts, bins: int) -> NDArray[np.int64]:
+    """Which of so many bins of equal counts each of the rising values falls in, ties together (inverted_cdf, right-closed).
+
+    The k-th edge is the first value with at least k of `bins` parts at or below it; integers, so nothing is rounded.
+    """
+    below = np.cumsum(counts)
+    ranks = np.arange(1, bins) * (below[-1] if len(below) else 0)
+    edges = np.unique(np.searchsorted(below * bins, ranks, side="left")) if len(counts) else counts
+    return np.searchsorted(edges, np.arange(len(counts)), side="left")
 
 
 def stability_index(current: ArrayLike, reference: ArrayLike) -> float:
@@ -102,20 +112,21 @@ def _hellinger_squared(sides: Sides) -> float:
     return float(np.sum((np.sqrt(p) - np.sqrt(q)) ** 2)) / 2
 
 
-def chi_square(current: ArrayLike, reference: ArrayLike) -> tuple[float, float]:
-    """Pearson's chi-square that two samples have the same shares, and its p value; 0 and 1 where there is one category only.
+def chi_square(*samples: ArrayLike) -> tuple[float, float]:
+    """Pearson's chi-square that samples have the same shares, and its p value; 0 and 1 where there is one category only.
 
     Source: Pearson (1900), Philosophical Magazine 50, 157-175. The tests simulate its level as used here.
     """
     from scipy.special import chdtrc  # noqa: PLC0415  (see the module)
 
-    table = np.array([current, reference], float)
+    table = np.array(samples, float)
     table = table[:, table.sum(axis=0) > 0]
-    if table.shape[1] < 2:
+    freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
+    if freedom < 1:
         return 0.0, 1.0
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
     statistic = float(np.sum((table - expected) ** 2 / expected))
-    return statistic, float(chdtrc(table.shape[1] - 1, statistic))
+    return statistic, float(chdtrc(freedom, statistic))
 
 
 def kolmogorov_smirnov(sides: Sides) -> tuple[float, float]:
@@ -150,6 +161,11 @@ def deviation_of(sides: Sides, counts: Counts) -> float:
     assert sides.values is not None
     mean = np.average(sides.values, weights=counts)
     return math.sqrt(float(np.average((sides.values - mean) ** 2, weights=counts)))
+
+
+def _normed(sides: Sides) -> float:
+    unit = deviation_of(sides, sides.then)
+    return wasserstein(sides) / unit if unit else math.nan
 
 
 def _supremum(errors: Floats, weights: Floats | float, deviation: float, level: float) -> float:
@@ -235,7 +251,7 @@ class Distance:
 
     Attributes:
         value: of two samples; they are not empty.
-        interval: of the population's distance, from the samples, the value and the error allowed.
+        interval: of the population's distance, from the samples, the value and the error allowed; None where it has none.
         detectable: the smallest that its test finds with 80 % power, from the samples and the test's level; None where
             that depends on where the distribution moves.
         how: its conventions.
@@ -243,7 +259,7 @@ class Distance:
     """
 
     value: Callable[[Sides], float]
-    interval: Callable[[Sides, float, float], tuple[float, float]]
+    interval: Callable[[Sides, float, float], tuple[float, float]] | None
     detectable: Callable[[Sides, float], float] | None
     how: str
     ordered: bool = False
@@ -251,7 +267,7 @@ class Distance:
 
 def _index_found(factor: Callable[[Sides], float], power: float = 1.0) -> Callable[[Sides, float], float]:
     def found(sides: Sides, level: float) -> float:
-        return (detectable_index(sides, level) / factor(sides)) ** power
+        return math.pow(detectable_index(sides, level) / factor(sides), power)
 
     return found
 
@@ -296,6 +312,10 @@ DISTANCES: Mapping[str, Distance] = {
         lambda sides: math.sqrt(_hellinger_squared(sides)), _of_index(_eight, 0.5), _index_found(_eight, 0.5),
         f"from 0 to 1; nothing added to empty categories; {_CHI}",
     ),
+    "chi_square": Distance(
+        lambda sides: chi_square(sides.now, sides.then)[0], None, None,
+        "Pearson's statistic of homogeneity, which grows with the rows: cramers_v is its effect; no interval",
+    ),
     "cramers_v": Distance(
         lambda sides: math.sqrt(chi_square(sides.now, sides.then)[0] / sum(sides.sizes)),
         _of_index(_pooled, 0.5), _index_found(_pooled, 0.5),
@@ -316,7 +336,7 @@ DISTANCES: Mapping[str, Distance] = {
     ),
     "wasserstein": Distance(wasserstein, _interval_wasserstein, None, _AREA, ordered=True),
     "wasserstein_normed": Distance(
-        lambda sides: wasserstein(sides) / deviation_of(sides, sides.then), _interval_normed, None,
+        _normed, _interval_normed, None,
         _AREA.replace("in the unit of the column", "by the reference's standard deviation, taken as known"), ordered=True,
     ),
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,16 +13,19 @@ import polars as pl
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import comparisons
 from gov_pipelines.measure.bins import NOT_A_NUMBER, POSITIVE_INFINITY
+from gov_pipelines.measure.columns import Columns
 from gov_pipelines.measure.distances import (
     DISTANCES,
     SMALL_EXPECTED,
     Sides,
     chi_square,
     kolmogorov_smirnov,
+    quantile_bins,
     representatives,
 )
 from gov_pipelines.measure.intervals import Floats
 from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure.scan import count
 from gov_pipelines.measure.tallies import Tally
 from gov_pipelines.policy.kinds import Drift
 
@@ -29,6 +33,10 @@ Part = tuple[str, str | None]
 """An attribute and one of its values."""
 CODES = "reason_codes"
 LABEL = "label"
+_DECIDED = ("decision", LABEL)
+_NONE = "no decision"
+_MOST_CATEGORIES = 1000
+_TOO_MANY = f"more than {_MOST_CATEGORIES:,} values, as an identifier has; name the column to compare it nevertheless"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +103,85 @@ def drift_measurements(current: Tally, reference: Tally, control: Drift) -> list
     return measured(large, control.metric, confidence, adjust) + small
 
 
+def drift(
+    reference: Any,
+    current: Any,
+    *,
+    columns: Sequence[str] = (),
+    decision: str | None = None,
+    per: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    bins: int = 10,
+    confidence: float = 0.95,
+) -> list[Measurement]:
+    """Compare two tables column by column: numbers by all distances, other columns by those of categories.
+
+    Args:
+        reference: the table compared with: Polars, pandas or Arrow, lazy or not, or a relation of DuckDB.
+        current: the table compared.
+        columns: which; none named means all of either.
+        decision: the column of the decision, always among them.
+        per: columns within whose groups the others are compared too.
+        metrics: names in `DISTANCES`; none named means all.
+        bins: quantile bins of the reference that numbers are cut into.
+        confidence: of the intervals, simultaneous over columns and groups for each metric.
+
+    Returns:
+        One row a column, group and metric, everyone first. What cannot be compared has one row with a note.
+
+    Raises:
+        WrongUse: a column or metric is not there.
+    """
+    import narwhals as nw  # noqa: PLC0415  (loading the code location does not need it)
+
+    frames = [nw.from_native(each).lazy() for each in (reference, current)]
+    schemas = [dict(frame.collect_schema()) for frame in frames]
+    present = list(dict.fromkeys([*schemas[0], *schemas[1]]))
+    asked = list(dict.fromkeys([*(columns or present), *([decision] if decision else []), *per]))
+    chosen = metrics or list(DISTANCES)
+    for names, known, what in ((asked, present, "column"), (chosen, [*DISTANCES], "metric")):
+        if absent := [name for name in names if name not in known]:
+            raise WrongUse(f"There is no {what} `{absent[0]}`. There are {', '.join(known)}.")
+    kinds = {name: _kind([schema.get(name) for schema in schemas]) for name in asked}
+    if unfit := [name for name in per if kinds[name] != "category"]:
+        raise WrongUse(f"Groups are made by columns of text in both tables, and `{unfit[0]}` is none.")
+    numbers, categories = (tuple(name for name in asked if kinds[name] == kind) for kind in ("number", "category"))
+    features = [name for name in asked if name in numbers + categories]
+    counted = Columns(
+        decision=_NONE,
+        favorable=frozenset(),
+        attributes=tuple(per),
+        numbers=numbers,
+        categories=categories,
+        pairs=tuple(name for name in features if name not in per) if per else (),
+    )
+    then, now = (count(frame.with_columns(nw.lit("").alias(_NONE)).to_native(), counted) for frame in frames)
+    compared = compare(now, then, features, (), bins)
+    if per:
+        compared += compare(now, then, [name for name in features if name not in per], per, bins)
+    many = [each for each in compared if not each.fine and not columns and len(each.sides.now) > _MOST_CATEGORIES]
+    rows = [
+        replace(each.row, metric="drift", n=each.sides.sizes[0], note=_TOO_MANY) for each in many if not each.row.group
+    ]
+    rows += [Measurement("drift", (name,), note=kinds[name]) for name in asked if name not in features]
+    for metric in chosen:
+        fit = [each for each in compared if each not in many and each.of(metric)]
+        rows += measured(fit, metric, confidence)
+    return sorted(rows, key=lambda row: (row.group is not None, asked.index(row.attribute[0])))
+
+
+def _kind(types: Sequence[Any]) -> str:
+    """`number` or `category`; else why a column is neither."""
+    if None in types:
+        return f"only in the {'current' if types[0] is None else 'reference'} table"
+    if all(each.is_numeric() for each in types):
+        return "number"
+    texts = ("String", "Categorical", "Enum", "Boolean")
+    if all(any(str(each).startswith(text) for text in texts) for each in types):
+        return "category"
+    return f"{' and '.join(dict.fromkeys(map(str, types)))}: neither a number nor text in both"
+
+
 def compare(
     current: Tally, reference: Tally, of: Sequence[str], per: Sequence[str] = (), bins: int = 10
 ) -> list[Compared]:
@@ -142,7 +229,7 @@ def measured(
             rows.append(replace(row, note="the reference does not vary"))
             continue
         row = replace(row, value=value, note=_note(each, sides, metric))
-        if not each.rows:
+        if not each.rows and distance.interval:
             lower, upper = distance.interval(sides, value, level)
             least = distance.detectable and distance.detectable(sides, level)
             row = replace(row, lower=lower, upper=upper, confidence=confidence, minimum_detectable=least)
@@ -152,36 +239,49 @@ def measured(
 
 def value_counts(tally: Tally, column: str, part: Part | None = None) -> pl.DataFrame | None:
     """Counts of one column's values or bins, of a group where one is named; None where the tally has no row of it."""
-    within = pl.lit(value=True) if part is None else pl.col(part[0]).eq_missing(pl.lit(part[1], pl.String))
-    if column in {*tally.dimensions, "decision", LABEL} & {*tally.cells.columns}:
-        found = tally.cells.filter(within).group_by(pl.col(column).alias("value")).agg(pl.col("n").sum())
+    if column in tally.dimensions:
+        found = _in_cells(tally, column, part)
     elif part is not None:
         found = _of_group(tally, column, part)
     else:
-        found = tally.categories.filter(pl.col("column") == column).select("value", "n")
+        found = tally.categories.filter(column=column).select("value", "n")
         if found.is_empty():
-            found = _numbers(tally.histograms.filter(pl.col("column") == column))
+            found = _numbers(tally.histograms.filter(column=column))
+        if found.is_empty() and column in _DECIDED:
+            found = _in_cells(tally, column, None)
     return None if found.is_empty() else found
 
 
-def _numbers(bins: pl.DataFrame) -> pl.DataFrame:
-    value = pl.when(pl.col("bin") != NOT_A_NUMBER).then(pl.col("bin"))  # not a number is missing, like null
-    return bins.group_by(value.alias("value")).agg(pl.col("n").sum())
+def _in_cells(tally: Tally, column: str, part: Part | None) -> pl.DataFrame:
+    cells = tally.cells if part is None else tally.cells.filter(_is(part[0], part[1]))
+    return cells.group_by(pl.col(column).alias("value")).agg(pl.col("n").sum())
+
+
+def _is(column: str, value: str | None) -> pl.Expr:
+    return pl.col(column).eq_missing(pl.lit(value, pl.String))
+
+
+def _numbers(bins: pl.DataFrame, width: float = 1) -> pl.DataFrame:
+    """Counts by the bins of `histograms`, from bins of some width in those."""
+    value = ((pl.col("bin").abs() * width).floor() * pl.col("bin").sign()).cast(pl.Int64)
+    number = pl.when(pl.col("bin").abs() * width < NOT_A_NUMBER).then(value)  # not a number is missing, like null
+    return bins.group_by(number.alias("value")).agg(pl.col("n").sum())
 
 
 def _of_group(tally: Tally, column: str, part: Part) -> pl.DataFrame:
-    """Counts of a column that is not among the cells, within one group: the score, or a feature whose pairs are counted."""
-    attribute, group = part[0], pl.lit(part[1], pl.String)
+    """Counts, within one group, of a column whose pairs are counted; else of the score, the decision or the label."""
+    attribute, group = part
+    pairs = tally.pairs.filter(column=column, attribute=attribute)
+    if pairs.height:
+        pairs = pairs.filter(_is("group", group))
+        return _numbers(pairs, 8) if pairs["bin"].count() else pairs.select("value", "n")
     if column == "score":
-        bins = tally.scores.filter(attribute=attribute).filter(pl.col("value").eq_missing(group))
-        coarse = pl.col("bin").abs() // 4 * pl.col("bin").sign()  # the bins of `histograms`
-        return _numbers(bins.select("n", bin=coarse))
-    found = tally.pairs.filter(column=column, attribute=attribute)
-    if found.is_empty() and tally.rows:
-        words = "the decision, the label, the score, protected attributes and strata are"
-        raise WrongUse(f"the tallies do not count {column} by {attribute}; {words}")
-    found = found.filter(pl.col("group").eq_missing(group))
-    return _numbers(found) if found["bin"].count() else found.select("value", "n")
+        return _numbers(tally.scores.filter(pl.col("attribute") == attribute, _is("value", group)), 0.25)
+    if column in _DECIDED:
+        return _in_cells(tally, column, part)
+    raise WrongUse(
+        f"the tallies do not count {column} by {attribute}; they count the decision, the label and the score"
+    )
 
 
 def _values(attribute: str, *tallies: Tally) -> list[str | None]:
@@ -226,7 +326,7 @@ def _compared(current: Tally, reference: Tally, column: str, part: Part | None, 
         counts = f"{int(gone['n'].sum()):,} rows, in the reference {int(gone['n_then'].sum()):,}"
         left_out = f"missing or infinite and left out: {counts}"
     kept = both.filter(~dropped)
-    numbers = representatives(kept["value"].to_numpy(), 16 if part is None or column == "score" else 19)
+    numbers = representatives(kept["value"].to_numpy(), 16)
     return Compared(row, _sides(_binned(both, bins)), _sides(kept, numbers), how, left_out)
 
 
@@ -242,12 +342,7 @@ def _by_code(counts: pl.DataFrame) -> pl.DataFrame:
 def _binned(both: pl.DataFrame, bins: int) -> pl.DataFrame:
     """Join histogram bins into quantile bins of the reference; null, sorted last, stays alone."""
     present = both.filter(pl.col("value").is_not_null())
-    codes, then = present["value"].to_numpy(), present["n_then"].to_numpy()
-    below = np.cumsum(then)
-    ranks = np.arange(1, bins) * (below[-1] if len(below) else 0)
-    # The k-th edge is the first value with at least k of `bins` parts at or below it; integers, so nothing is rounded.
-    edges = np.unique(codes[np.searchsorted(below * bins, ranks, side="left")]) if len(codes) else codes
-    place = np.searchsorted(edges, codes, side="left")
+    place = quantile_bins(present["n_then"].to_numpy(), bins)
     joined = present.with_columns(value=pl.Series(place, dtype=pl.Int64))
     return (
         pl.concat([joined, both.filter(pl.col("value").is_null())])

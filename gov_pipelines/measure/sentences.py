@@ -19,6 +19,7 @@ _NAMES = {
     "total_variation": "total variation distance",
     "l_infinity": "largest difference of shares",
     "cramers_v": "Cramer's V",
+    "cramers_v_corrected": "Cramer's V, corrected for bias,",
     "hours_since_newest": "time in hours since the newest decision",
     "hours_since_read": "time in hours since the newest read",
     "rows_outside_range": "number of rows outside the range",
@@ -43,7 +44,8 @@ _AGGREGATED = frozenset(
         "demographic_parity_ratio",
     }
 )
-_WITHOUT_POWER = frozenset({"availability_z"})  # its pool is declared, and no smallest departure is worked out
+_WITHOUT_POWER = frozenset({"availability_z", "wasserstein", "wasserstein_normed"})
+"""Metrics whose smallest departure is not worked out: it depends on more than the sizes."""
 
 
 def metric(metric_id: str) -> str:
@@ -65,7 +67,8 @@ def name(row: Measurement) -> str:
         )
         return f"{words} ({of})" if of else words
     if row.group is not None:
-        return f"{words} of {group(row.group)}"
+        within = "" if {*row.attribute} >= row.group.keys() else f" of {' and '.join(row.attribute)} within"
+        return f"{words}{within or ' of'} {group(row.group)}"
     if not row.attribute:
         return words
     link = "by" if row.metric in _AGGREGATED else "of"
