@@ -18,6 +18,10 @@ FIELDS = ("amount", "income", "score", "product")
 READS = ("read_at", "principal", "role", "table_name", "field", "purpose", "rows")
 _PRODUCTS, _REGIONS = ("home", "car", "personal"), ("north", "south", "east", "west")
 _WEEKEND = 5
+_WRITTEN = (
+    "application_id", "decided_on", "decision", "score", "model", "product", "region", "amount", "income", "completed_on",
+    "notice_sent_on", "race", "sex", "repaid", "arrived_on",
+)  # fmt: skip
 
 
 def decisions(world: World, system: str, day: date, known: date) -> Iterator[pl.DataFrame]:
@@ -33,10 +37,8 @@ def decisions(world: World, system: str, day: date, known: date) -> Iterator[pl.
 
 def _block(world: World, system: str, day: date, known: date, number: int, n: int) -> pl.DataFrame:
     draw, age = world.draw(system, day, 1, number), (known - day).days
-    strength = {
-        kind: world.strength(kind, system, day) or 0
-        for kind in ("income_shift", "score_range", "new_category", "new_model")
-    }
+    kinds = ("income_shift", "score_range", "new_category", "new_model")
+    strength = {kind: world.strength(kind, system, day) or 0 for kind in kinds}
     race = np.searchsorted(np.cumsum(list(RACES.values())), draw.random(n))
     rates = world.rates(system, day)
     approved = draw.random(n) < np.array([rates[name] for name in RACES])[np.minimum(race, len(RACES) - 1)]
@@ -73,30 +75,15 @@ def _block(world: World, system: str, day: date, known: date, number: int, n: in
             "there": (arrives <= age) & ((leaves < 0) | (leaves > age)),
         }
     )
-    first = number * BLOCK
-    return (
-        drawn.with_columns(decided_on=at.dt.replace_time_zone(ZONE).dt.convert_time_zone("UTC"))
-        .select(
-            pl.format(
-                "{}-{}-{}",
-                pl.lit(system),
-                pl.lit(f"{day:%Y%m%d}"),
-                pl.int_range(first, first + n).cast(pl.String).str.zfill(7),
-            ).alias("application_id"),
-            "decided_on",
-            *("decision", "score", "model", "product", "region", "amount", "income"),
-            (pl.col("decided_on") - pl.duration(minutes=(pl.col("completed") * 1440).cast(pl.Int64))).alias(
-                "completed_on"
-            ),
-            (pl.col("decided_on") + pl.duration(minutes=pl.col("notice").cast(pl.Int64))).alias("notice_sent_on"),
-            *("race", "sex"),
-            pl.when((pl.col("decision") == "approved") & (world.matures <= age)).then("repaid").alias("repaid"),
-            (pl.col("decided_on") + pl.duration(days="arrived")).alias("arrived_on"),
-            "there",
-        )
-        .filter("there")
-        .drop("there")
+    places, decided_on = pl.int_range(number * BLOCK, number * BLOCK + n), pl.col("decided_on")
+    rows = drawn.with_columns(decided_on=at.dt.replace_time_zone(ZONE).dt.convert_time_zone("UTC")).with_columns(
+        application_id=pl.format(f"{system}-{day:%Y%m%d}-{{}}", places.cast(pl.String).str.zfill(7)),
+        completed_on=decided_on - pl.duration(minutes=(pl.col("completed") * 1440).cast(pl.Int64)),
+        notice_sent_on=decided_on + pl.duration(minutes=pl.col("notice").cast(pl.Int64)),
+        repaid=pl.when((pl.col("decision") == "approved") & (world.matures <= age)).then("repaid"),
+        arrived_on=decided_on + pl.duration(days="arrived"),
     )
+    return rows.filter("there").select(_WRITTEN)
 
 
 def reads(world: World, system: str, day: date) -> pl.DataFrame:
@@ -105,10 +92,9 @@ def reads(world: World, system: str, day: date) -> pl.DataFrame:
     works = day.weekday() < _WEEKEND and not is_holiday(day)
     found: list[tuple[Any, ...]] = []
 
-    def read(
-        hour: float, principal: str, fields: Iterable[str], purpose: str, count: float, table: str = "applications"
-    ) -> None:
+    def read(hour: float, principal: str, fields: Iterable[str], purpose: str, count: float) -> None:
         role = "credit_model" if principal.startswith("svc-") else "analyst"
+        table = "applications" if "race" not in fields else "applicants"
         moment = datetime.combine(day, time()) + timedelta(seconds=int(hour * 3600))
         found.extend((moment, principal, role, table, field, purpose, int(count)) for field in fields)
 
@@ -121,23 +107,16 @@ def reads(world: World, system: str, day: date) -> pl.DataFrame:
         usual = draw.poisson(3 if works else 0.1 * (analyst == 1))
         times = (1 + creep.value) ** ((day - creep.first).days + 1) if creep and analyst == 2 else 1
         for _ in range(usual):
-            fields = draw.choice(FIELDS, draw.integers(1, 4), replace=False)
-            read(
-                draw.triangular(8, 11, 18),
-                f"analyst-{analyst}",
-                fields,
-                "portfolio review",
-                times * draw.uniform(0.1, 1) * rows,
-            )
+            fields, at = draw.choice(FIELDS, draw.integers(1, 4), replace=False), draw.triangular(8, 11, 18)
+            read(at, f"analyst-{analyst}", fields, "portfolio review", times * draw.uniform(0.1, 1) * rows)
     if works and day.weekday() == 0:
-        read(14, "fair-lending-analyst", ("race", "sex"), "fair-lending review", 7 * rows, "applicants")
+        read(14, "fair-lending-analyst", ("race", "sex"), "fair-lending review", 7 * rows)
     if world.strength("protected_read", system, day) is not None:
-        read(10, "svc-credit", ("race",), "underwriting", rows, "applicants")
+        read(10, "svc-credit", ("race",), "underwriting", rows)
     if world.strength("new_principal", system, day) is not None:
         read(11.5, "contractor-7", FIELDS[:2], "portfolio review", rows)
     if (export := world.strength("night_export", system, day)) is not None:
         read(3.2, "analyst-1", FIELDS, "portfolio review", export * rows)
-    frame = pl.DataFrame(
-        found, schema=dict(zip(READS, (pl.Datetime("us"), *[pl.String] * 5, pl.Int64), strict=True)), orient="row"
-    )
+    types: list[Any] = [pl.Datetime("us"), *[pl.String] * 5, pl.Int64]
+    frame = pl.DataFrame(found, schema=dict(zip(READS, types, strict=True)), orient="row")
     return frame.with_columns(pl.col("read_at").dt.replace_time_zone(ZONE).dt.convert_time_zone("UTC")).sort(READS)
