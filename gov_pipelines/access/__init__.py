@@ -10,20 +10,7 @@ from gov_pipelines.access.privileges import Grant, Privileges
 from gov_pipelines.access.statements import grant_statements
 
 __all__ = [
-    "READ_SCHEMA",
-    "Baseline",
-    "Grant",
-    "Privileges",
-    "access_measurements",
-    "access_outside",
-    "allowed_fields",
-    "declared_fields",
-    "declared_outside",
-    "grant_statements",
-    "granted",
-    "granted_outside",
-    "new_values",
-    "pattern_measurements",
-    "read_access_log",
-    "unnamed",
-]
+    "READ_SCHEMA", "Baseline", "Grant", "Privileges", "access_measurements", "access_outside", "allowed_fields",
+    "declared_fields", "declared_outside", "grant_statements", "granted", "granted_outside", "new_values",
+    "pattern_measurements", "read_access_log", "unnamed",
+]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,11 +67,6 @@ def clause_in_force(place: Workplace, key: str) -> tuple[Policy, Clause]:
     if key not in known:
         raise WrongUse(f"No policy in force has a clause `{key}`. {did_you_mean(key, known)}".rstrip())
     return known[key]
-
-
-def day_of(moment: datetime | None) -> date | None:
-    """The date that an option holds."""
-    return moment.date() if moment else None
 
 
 def printable(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import click
 
 from gov_pipelines.cli.app import answer
-from gov_pipelines.cli.desk import DAY, WithDefault, by_hand, day_of, printable, table
+from gov_pipelines.cli.desk import DAY, WithDefault, by_hand, printable, table
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.people import (
@@ -103,7 +103,7 @@ def assign_finding(finding: str, owner: str | None, action: str | None, due: dat
     with place.store.begin() as connection:
         found = _finding(place, connection, finding)
         today = place.books.today(found.system, place.now)
-        assign(connection, found, owner=owner, action=action, due=day_of(due), today=today, now=place.now)
+        assign(connection, found, owner=owner, action=action, due=due and due.date(), today=today, now=place.now)
         now = _finding(place, connection, finding)
     click.echo(f"{finding}: {printable(now.owner)}, due {now.due}. {printable(now.action or 'No action is named.')}")
 

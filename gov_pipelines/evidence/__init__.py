@@ -11,22 +11,7 @@ from gov_pipelines.evidence.package import ENVELOPE, LEAVES, discard_package, re
 from gov_pipelines.evidence.predicate import build_predicate
 
 __all__ = [
-    "DEMO_KEY_NAME",
-    "ENVELOPE",
-    "LEAVES",
-    "PublicKey",
-    "Signer",
-    "build_predicate",
-    "decision_leaf",
-    "decisions_section",
-    "discard_package",
-    "generate",
-    "load_public",
-    "load_signer",
-    "load_trust",
-    "new_salt",
-    "read_leaves",
-    "read_package",
-    "sign_package",
-    "write_leaves",
-]
+    "DEMO_KEY_NAME", "ENVELOPE", "LEAVES", "PublicKey", "Signer", "build_predicate", "decision_leaf",
+    "decisions_section", "discard_package", "generate", "load_public", "load_signer", "load_trust", "new_salt",
+    "read_leaves", "read_package", "sign_package", "write_leaves",
+]  # fmt: skip

@@ -68,11 +68,6 @@ class Roster:
         found = (each for each in self.enrolments if each.person == person and each.stands(at))
         return next((each for each in found if each.key.keyid not in self.shared), None)
 
-    def holder(self, key_id: str, at: datetime) -> Enrolment | None:
-        """The enrolment of whoever signs with a key, at an instant."""
-        found = (each for each in self.enrolments if each.key.keyid == key_id and each.stands(at))
-        return next((each for each in found if key_id not in self.shared), None)
-
     def objection(self, envelope: dsse.Envelope, act: Act, at: datetime) -> str | None:
         """Why an act that counts from an instant does not count at all, in words; None where it does."""
         if act.kind in BY_THE_HOME:

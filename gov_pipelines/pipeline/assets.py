@@ -119,11 +119,6 @@ def system_assets(graph: SystemGraph) -> list[dg.AssetsDefinition]:
     return [*(_asset(graph, step) for step in STEPS), _report(graph)]
 
 
-def report_job_name(system: str) -> str:
-    """The job that writes a system's report."""
-    return f"report_{system}"
-
-
 def _asset(graph: SystemGraph, step: Step) -> dg.AssetsDefinition:
     key = graph.key(step.name)
     with partitioned_checks():

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gov_pipelines.errors import ConfigurationError, Mistake
 from gov_pipelines.pipeline.arrivals import arrivals
-from gov_pipelines.pipeline.assets import REPORT, report_job_name, system_assets
+from gov_pipelines.pipeline.assets import REPORT, system_assets
 from gov_pipelines.pipeline.checks import control_checks, partitioned_checks
 from gov_pipelines.pipeline.graph import SystemGraph, read_graph
 from gov_pipelines.pipeline.names import job_name
@@ -75,7 +75,7 @@ class AuditedSystem(dg.Component):
         generated = dg.Definitions(
             assets=system_assets(self.graph),
             asset_checks=[checks] if checks else [],
-            jobs=[job, dg.define_asset_job(report_job_name(self.graph.system), selection=report)],
+            jobs=[job, dg.define_asset_job(f"report_{self.graph.system}", selection=report)],
             schedules=[nightly(self.graph, job)],
             sensors=[arrivals(self.graph, job)] if self.graph.declaration.schedule.on_arrival else [],
         )

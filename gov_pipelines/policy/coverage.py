@@ -21,17 +21,9 @@ from gov_pipelines.policy.timeline import acts_of, control_key, in_force
 from gov_pipelines.policy.vacuous import can_fail
 
 State = Literal[
-    "failing",
-    "none",
-    "unable_to_fail",
-    "stale",
-    "human_only",
-    "insufficient_long",
-    "detect_only",
-    "waived",
-    "not_applicable",
-    "working",
-]
+    "failing", "none", "unable_to_fail", "stale", "human_only", "insufficient_long", "detect_only", "waived",
+    "not_applicable", "working",
+]  # fmt: skip
 _STATES: Mapping[State, tuple[int, str | None]] = {
     "failing": (8, None),
     "none": (7, "no control"),
@@ -187,22 +179,17 @@ def last_verdict(history: Sequence[RecordedVerdict]) -> LastVerdict | None:
     if not newest_first:
         return None
     newest = newest_first[0]
-    changed = next(
-        (place for place, row in enumerate(newest_first) if row.verdict != newest.verdict), len(newest_first)
-    )
-    counted = (
-        newest_first
-        if newest.window_end - newest.window_start <= _LONGEST[isinstance(newest.partition, datetime)]
-        else newest_first[:1]
-    )
+    run = [*takewhile(lambda row: row.verdict == newest.verdict, newest_first)]
+    own_day = newest.window_end - newest.window_start <= _LONGEST[isinstance(newest.partition, datetime)]
+    counted = newest_first if own_day else newest_first[:1]
     breached = [row for row in counted if row.breaches]
     cases = [row for row in newest_first if row.verdict != "not_applicable"]
     untold = [*takewhile(lambda row: row.verdict == "insufficient", cases)]
     return LastVerdict(
         verdict=newest.verdict,
         partition=newest.partition,
-        since=newest_first[changed - 1].partition,
-        partitions=changed,
+        since=run[-1].partition,
+        partitions=len(run),
         breaches=sum(row.breaches for row in breached),
         last_breach=breached[0].partition if breached else None,
         breach_days=len(breached),

@@ -84,16 +84,8 @@ class Applies(Strict):
 
 
 Status = Literal[
-    "in_force",
-    "enacted_not_effective",
-    "enjoined",
-    "withdrawn",
-    "draft",
-    "guidance",
-    "voluntary",
-    "internal",
-    "expired",
-]
+    "in_force", "enacted_not_effective", "enjoined", "withdrawn", "draft", "guidance", "voluntary", "internal", "expired",
+]  # fmt: skip
 
 
 class Source(Strict):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
 from itertools import combinations, groupby, pairwise
 from pathlib import Path
 
@@ -69,16 +68,15 @@ def examine(assets_dir: Path, expectations_dir: Path, edited: Callable[[Policy],
 
 def _gaps(policies: Iterable[Read[Policy]]) -> Iterator[Mistake]:
     """Days between two versions of a policy on which none is in force."""
-    for _, versions in groupby(sorted(policies, key=_by_name_and_time), key=lambda read: read.model.policy):
+    for _, versions in groupby(
+        sorted(policies, key=lambda read: (read.model.policy, read.model.in_force.from_)),
+        key=lambda read: read.model.policy,
+    ):
         for earlier, later in pairwise(versions):
             until, start = earlier.model.in_force.until, later.model.in_force.from_
             if until is not None and until < start:
                 problem = f"no version is in force from {until} until {start}: nothing of it is controlled then"
                 yield later.file.mistake(("in_force",), problem, f"If that is not meant, write `from: {until}`.")
-
-
-def _by_name_and_time(read: Read[Policy]) -> tuple[str, date]:
-    return read.model.policy, read.model.in_force.from_
 
 
 def _overlapping(policies: Iterable[Read[Policy]]) -> Iterator[Mistake]:

@@ -149,11 +149,9 @@ def pending(connection: Connection) -> list[OutboxRow]:
     return [OutboxRow(id=row["id"], alert=_alert(row), deliveries=found.get(row["id"], {})) for row in rows]
 
 
-def pending_count(connection: Connection, system: str | None = None) -> int:
-    """Count the alerts not delivered yet, of one system or of all."""
+def pending_count(connection: Connection) -> int:
+    """Count the alerts not delivered yet."""
     query = sa.select(sa.func.count()).select_from(outbox).where(outbox.c.delivered_at.is_(None))
-    if system is not None:
-        query = query.where(outbox.c.system == system)
     return connection.execute(query).scalar_one()
 
 

@@ -14,7 +14,7 @@ from gov_pipelines.cli.place import Workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.evidence import LEAVES, merkle, read_leaves, read_package
 from gov_pipelines.evidence.verify import verify
-from gov_pipelines.policy import coverage_matrix
+from gov_pipelines.policy import control_key, coverage_matrix
 from gov_pipelines.report.explanation import explain
 from gov_pipelines.store import reading, verdict_history
 
@@ -93,17 +93,11 @@ def _tampered(package: Path) -> bool:
 
 def _without_control(place: Workplace) -> bool:
     _heading(7, "A control removed", f"{REVIEW} without its control")
-    policies = [
-        policy.model_copy(
-            update={
-                "clauses": [
-                    clause.model_copy(update={"control": None}) if f"{policy.policy}/{clause.id}" == REVIEW else clause
-                    for clause in policy.clauses
-                ]
-            }
-        )
-        for policy in place.policies
-    ]
+    bare, policies = {"control": None}, []
+    for policy in place.policies:
+        keys = {control_key(policy, each): each for each in policy.clauses}
+        clauses = [each.model_copy(update=bare) if key == REVIEW else each for key, each in keys.items()]
+        policies.append(policy.model_copy(update={"clauses": clauses}))
     cells = coverage_matrix(policies, [place.system(SYSTEM)], {}, today=place.now.date())
     cell = next(each for each in cells if f"{each.policy}/{each.clause}" == REVIEW)
     click.echo(cell.sentence)
