@@ -136,7 +136,7 @@ def _control(
     clause = next(each for each in policy.clauses if each.id == cell.clause)
     control = clause.control
     newest = history[-1] if control and history else None
-    numbers = measured(newest.partition).get(newest.control) or _decisive(newest) if newest else []
+    numbers = (measured(newest.partition).get(newest.control) or _decisive(newest)) if newest else []
     began = max(policy.in_force.from_, declaration.starts)
     over = policy.in_force.until if not policy.in_force.covers(day) else None
     turned = {"stale": over or cell.last_partition, "insufficient_long": cell.since}.get(cell.state) or began
@@ -160,7 +160,7 @@ def _control(
         gap_days_open=_days(declaration, turned, day) if cell.gap else None,
         n=newest.n if newest else None,
         measurements=tuple(numbers),
-        history=tuple(PastVerdict(row.partition, row.verdict, row.breaches) for row in history),
+        history=tuple(PastVerdict(row.partition, row.verdict, row.breaches, *_decisive(row)) for row in history),
         synthetic=_synthetic_in(control, declaration) if control else (),
         source=_source(clause.source or policy.document),
         tags=clause.tags,
@@ -209,7 +209,7 @@ def _measurement(record: Mapping[str, Any]) -> Measurement:
 
 
 def _decisive(row: VerdictRow) -> list[Measurement]:
-    """The number that decided, where no file holds all of them."""
+    """The number that decided, if one did."""
     if row.metric is None:
         return []
     copied = ("metric", "attribute", "group", "reference_group", "value", "lower", "upper", "confidence", "p_adjusted")

@@ -23,11 +23,19 @@ RED = frozenset({"fail", "missing"})
 
 @dataclass(frozen=True, slots=True)
 class PastVerdict:
-    """The verdict of one control for one partition, of the latest signed revision; breaches are decisions outside."""
+    """The verdict of one control for one partition, of the latest signed revision.
+
+    Attributes:
+        partition: the day, or the hour.
+        verdict: one of the seven.
+        breaches: decisions outside.
+        number: the measurement that decided, None where none could.
+    """
 
     partition: date
     verdict: Verdict
     breaches: int = 0
+    number: Measurement | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from gov_pipelines.measure.measurement import Measurement
 
+LEAST_NIGHTS = 3
+"""Measured partitions from which a line over them says more than the table."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -118,6 +121,11 @@ def _control_figures(view: ControlView) -> list[Figure]:
             reading = "The line through a mark is its interval; an arrow means it goes on. Hollow: listed, not judged."
             draw = partial(charts.forest, groups, limit, title, limit_is=view.limit_is)
             figures.append(_figure(draw, f"{caption} {reading}"))
+    numbers = [past for past in view.history if past.number is not None and past.number.metric == view.metric]
+    if view.limit is not None and len(numbers) >= LEAST_NIGHTS:
+        title = f"{view.clause}: the deciding {words.metric_words(view.metric or '')} by partition"
+        draw = partial(charts.timeline, view.history, view.limit, title, limit_is=view.limit_is)
+        figures.append(_figure(draw, "The number that decided each partition's verdict, in its interval."))
     return figures
 
 

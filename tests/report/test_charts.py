@@ -3,12 +3,13 @@
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from gov_pipelines.measure.measurement import Measurement
-from gov_pipelines.report.charts import forest, svg, verdict_strip
+from gov_pipelines.report.charts import forest, overlay, svg, timeline, verdict_strip
+from gov_pipelines.report.charts.overlay import Share
 from gov_pipelines.report.model import PastVerdict
 
 pytest.importorskip("altair", reason="the extra `charts` is not installed")
@@ -125,3 +126,45 @@ def test_two_charts_share_a_page_without_sharing_ids(sample):
 
 def test_the_same_chart_is_the_same_text(sample):
     assert svg(forest(sample.RACE, 0.8, "a")) == svg(forest(sample.RACE, 0.8, "a"))
+
+
+def nights(values, verdicts):
+    """A night a value, the interval a tenth to each side."""
+    for number, (value, verdict) in enumerate(zip(values, verdicts, strict=True)):
+        measured = Measurement(
+            metric="impact_ratio", value=value, lower=value and value - 0.1, upper=value and value + 0.1, n=9
+        )
+        yield PastVerdict(date(2026, 9, 1) + timedelta(days=number), verdict, number=measured)
+
+
+def test_a_timeline_says_since_when_a_control_fails_without_a_break():
+    verdicts = ["fail", "pass", "insufficient", "fail", "fail"]
+    line = list(nights([0.7, 0.9, None, 0.75, 0.6], verdicts))
+    title, described, texts, _ = drawn(timeline(line, 0.8, "FL-5"))
+    assert (title, "at least 0.8" in texts, "failing since 2026-09-04" in texts) == ("FL-5", True, True)
+    assert described.startswith("From 2026-09-01: 0.700, ")
+    assert "to 2026-09-05: 0.600, " in described
+    _, described, texts, _ = drawn(timeline(line[:3], None, "FL-5"))
+    assert not any("since" in text for text in (described, *texts))
+
+
+def test_a_timeline_of_a_year_shows_the_newest_and_says_so():
+    year = list(nights([0.9] * 365, ["pass"] * 365))
+    title, _, texts, _ = drawn(timeline(year, 0.8, "FL-5"))
+    assert title == "FL-5. The newest 92 of 365 partitions."
+    assert "08-31" in texts
+    assert "09-01" not in texts
+
+
+def test_an_overlay_tells_both_sizes_and_what_lies_farthest_apart():
+    shares = [Share("a", 10, 30), Share("b", 90, 60), Share("c", 0, 10)]
+    _, described, texts, _ = drawn(overlay(shares, "FL-6: amount"))
+    assert "bars: window, n 100; lines: reference, n 100" in texts
+    assert described == (
+        "100 rows against 100. Farthest apart: b: 60.0% before, 90.0% now; a: 30.0% before, 10.0% now; c: 10.0% before, 0.0% now."
+    )
+    many = [Share(f"v{number:02}", 1, 1) for number in range(30)]
+    _, _, texts, _ = drawn(overlay(many, "many"))
+    assert "10 others" in texts
+    _, described, _, _ = drawn(overlay([Share("a", 0, 4)], "no rows now"))
+    assert described == "0 rows against 4. Farthest apart: nothing to compare."

@@ -307,7 +307,7 @@ def test_hostile_values_stay_text(sample, tmp_path):
 
 
 def test_without_the_extra_the_pages_say_so_and_keep_the_numbers(sample, tmp_path, monkeypatch):
-    monkeypatch.setattr("gov_pipelines.report.charts.find_spec", lambda name: None)
+    monkeypatch.setattr("gov_pipelines.report.charts.drawing.find_spec", lambda name: None)
     render(sample.report(), tmp_path)
     page = read(tmp_path / "mortgage_underwriting.html")
     assert "pip install 'gov-pipelines[charts]'" in page.text

@@ -1,0 +1,105 @@
+"""Values of groups with their intervals and the limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from gov_pipelines.report import words
+from gov_pipelines.report.charts.drawing import BEYOND, INK, INSIDE, MUTED, WIDTH, altair, framed
+
+if TYPE_CHECKING:
+    from altair import LayerChart
+
+    from gov_pipelines.measure.measurement import Measurement
+
+# State of a measurement: colour and shape.
+_STATES = {
+    "beyond the limit": (BEYOND, "diamond"),
+    "inside the limit": (INSIDE, "circle"),
+    "listed, not judged": (MUTED, "circle"),
+}
+
+
+def forest(
+    measurements: Sequence[Measurement], limit: float | None, title: str, *, limit_is: str = "at_least"
+) -> LayerChart:
+    """Values of groups or columns with their intervals and the limit line, worst first, the numbers beside them.
+
+    Groups that are listed but not judged are hollow and grey; undefined values keep their row and say so. An interval
+    that leaves the plot ends in an arrow. `limit_is` (`at_least` or `at_most`) says which side of the limit is good.
+    """
+    alt = altair()
+    strata = {words.group_words(m.stratum) for m in measurements if m.stratum}
+    if len(strata) == 1 and all(m.stratum for m in measurements):  # said once, not in every label
+        title = f"{title}, among {strata.pop()}"
+        measurements = [replace(m, stratum=None) for m in measurements]
+    ordered = sorted(measurements, key=lambda m: (not m.tested, _badness(m, limit_is)))
+    domain = _domain(measurements, limit)
+    rows = [_row(m, domain, limit, limit_is) for m in ordered]
+    axis = alt.Axis(labelLimit=260, labelPadding=14, domain=False, ticks=False)
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        y=alt.Y("label:N", sort=[row["label"] for row in rows], title=None, axis=axis)
+    )
+    x = alt.X("value:Q", title=None, axis=alt.Axis(tickCount=6), scale=alt.Scale(domain=domain, nice=False, zero=False))
+    colours, shapes = zip(*_STATES.values(), strict=True)
+    colour = alt.Color("state:N", legend=None, scale=alt.Scale(domain=list(_STATES), range=colours))
+    shape = alt.Shape("state:N", legend=None, scale=alt.Scale(domain=list(_STATES), range=shapes))
+    hollow = alt.condition("datum.judged", colour, alt.value("#ffffff"))
+    defined = base.transform_filter("isValid(datum.value)")
+    marks = [defined.mark_rule(strokeWidth=2).encode(x="from:Q", x2="to:Q", color=colour)]
+    for cut, arrow, end in (("cut_left", "triangle-left", "from:Q"), ("cut_right", "triangle-right", "to:Q")):
+        cut_off = defined.transform_filter(f"datum.{cut}")
+        marks.append(cut_off.mark_point(shape=arrow, size=45, filled=True, opacity=1).encode(x=end, color=colour))
+    marks.append(
+        defined.mark_point(size=85, strokeWidth=2, opacity=1).encode(x=x, color=colour, shape=shape, fill=hollow)
+    )
+    if limit is not None:
+        at = alt.Chart(alt.Data(values=[{"limit": limit, "label": f"{limit_is.replace('_', ' ')} {limit:g}"}]))
+        label = at.mark_text(baseline="bottom", fontSize=11, fontWeight="bold", color=INK, dy=-4)
+        marks.append(at.mark_rule(color=INK, strokeDash=[5, 3], strokeWidth=1.5).encode(x="limit:Q"))
+        marks.append(label.encode(x="limit:Q", y=alt.value(0), text="label:N"))
+    numbers = base.mark_text(align="left", color=INK, fontSize=12).encode(x=alt.value(WIDTH + 14), text="numbers:N")
+    layers = alt.layer(*marks, numbers)
+    described = " ".join(words.measurement_sentence(m) for m in ordered)
+    return framed(alt, layers.properties(width=WIDTH, height=alt.Step(25)), title, described)
+
+
+def _domain(measurements: Sequence[Measurement], limit: float | None) -> tuple[float, float]:
+    """The axis: every value, the limit, and the intervals of what is judged; those of small groups may be cut."""
+    judged = [m for m in measurements if m.tested and m.value is not None] or measurements
+    bounds = [limit, *(m.value for m in measurements), *(x for m in judged for x in (m.lower, m.upper))]
+    ends = [x for x in bounds if x is not None] or [0.0, 1.0]
+    low, high = min(ends), max(ends)
+    margin = (high - low or 0.1) * 0.12
+    return (low - margin if low < 0 else max(0.0, low - margin), high + margin)
+
+
+def _row(m: Measurement, domain: tuple[float, float], limit: float | None, limit_is: str) -> dict[str, Any]:
+    lower, upper = m.lower, m.upper
+    if lower is None and upper is None:
+        lower = upper = m.value
+    low, high = (-inf if lower is None else lower, inf if upper is None else upper)  # one-sided intervals have no end
+    beyond = m.value is not None and limit is not None and (m.value - limit) * (-1 if limit_is == "at_least" else 1) > 0
+    judged = "beyond the limit" if beyond else "inside the limit"
+    interval = words.interval_words(m)
+    aside = "" if m.tested else ", not judged"
+    return {
+        "label": words.subject_words(m),
+        "value": m.value,
+        "from": max(low, domain[0]),
+        "to": min(high, domain[1]),
+        "cut_left": low < domain[0],
+        "cut_right": high > domain[1],
+        "judged": m.tested,
+        "state": judged if m.tested else "listed, not judged",
+        "numbers": f"{words.number(m.value)}{f' ({interval})' if interval else ''}, n {m.n:,}{aside}",
+    }
+
+
+def _badness(m: Measurement, limit_is: str) -> float:
+    if m.value is None:
+        return inf
+    return m.value if limit_is == "at_least" else -m.value

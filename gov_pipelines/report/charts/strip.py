@@ -1,0 +1,76 @@
+"""One row a control, one square a partition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from gov_pipelines.policy import partition_key
+from gov_pipelines.report import words
+from gov_pipelines.report.charts.drawing import RULE, VERDICT_COLOURS, altair, framed
+
+if TYPE_CHECKING:
+    from altair import LayerChart
+
+    from gov_pipelines.report.model import PastVerdict
+
+STRIP_PARTITIONS = 62
+
+
+def verdict_strip(
+    history: Mapping[str, Sequence[PastVerdict]], title: str = "Verdicts by partition", missed: Sequence[date] = ()
+) -> LayerChart:
+    """One row a control, one square a partition: the verdict by colour and by glyph.
+
+    A partition without a verdict for a control leaves its square blank; in `missed` partitions every control is
+    `missing`. Shows the newest 62 partitions and says so where there are more.
+    """
+    alt = altair()
+    every = sorted({past.partition for line in history.values() for past in line} | set(missed))
+    shown = every[-STRIP_PARTITIONS:]
+    said = {(name, past.partition): past.verdict for name, line in history.items() for past in line}
+    said |= {(name, day): "missing" for name in history for day in missed}
+    cells = [
+        {"control": name, "day": partition_key(day), "verdict": said.get((name, day))}
+        for name in history
+        for day in shown
+    ]
+    verdicts, (grounds, inks) = list(VERDICT_COLOURS), zip(*VERDICT_COLOURS.values(), strict=True)
+
+    def scale(of: Sequence[str]) -> dict[str, Any]:
+        return {"field": "verdict", "type": "nominal", "legend": None, "scale": alt.Scale(domain=verdicts, range=of)}
+
+    axis = {"title": None, "domain": False, "ticks": False}
+    step = 12 if shown and isinstance(shown[-1], datetime) else 7
+    weekly = [partition_key(each) for each in shown[::-step]]
+    top = alt.Axis(
+        **axis, values=weekly, labelExpr="slice(datum.label, 5)", orient="top", labelAngle=0, labelOverlap=False
+    )
+    base = alt.Chart(alt.Data(values=cells)).encode(
+        x=alt.X("day:O", scale=alt.Scale(paddingInner=0.12), axis=top),
+        y=alt.Y(
+            "control:N", sort=list(history), scale=alt.Scale(paddingInner=0.12), axis=alt.Axis(**axis, labelPadding=8)
+        ),
+    )
+    judged = base.transform_filter("isValid(datum.verdict)")
+    layers = alt.layer(
+        base.mark_rect(stroke=RULE, fill="#ffffff", strokeWidth=1),
+        judged.mark_rect().encode(color=alt.Color(**scale(grounds))),
+        judged.mark_point(size=95, strokeWidth=1.7, filled=False, opacity=1).encode(
+            stroke=alt.Stroke(**scale(inks)), shape=alt.Shape(**scale([words.GLYPHS[verdict] for verdict in verdicts]))
+        ),
+    ).resolve_scale(color="independent", stroke="independent")
+    tail = f" The newest {len(shown)} of {len(every)} partitions." if len(every) > len(shown) else ""
+    described = " ".join(_strip_words(name, line) for name, line in history.items()) + tail
+    return framed(
+        alt, layers.properties(width=alt.Step(20), height=alt.Step(21)), f"{title}{tail and '.'}{tail}", described
+    )
+
+
+def _strip_words(name: str, line: Sequence[PastVerdict]) -> str:
+    """The strip in words: runs of equal verdicts with their first day."""
+    runs = [next(run) for _, run in groupby(line, key=lambda past: past.verdict)]
+    told = ", ".join(f"{words.VERDICT_WORDS[run.verdict][0]} from {run.partition}" for run in runs)
+    return f"{name}: {told or 'never judged'}."
