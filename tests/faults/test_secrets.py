@@ -168,9 +168,11 @@ class Place:
         while True:
             for each in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
-                    self.processes.add(each.read_bytes())
+                    line = each.read_bytes()
                 except OSError:
                     continue
+                if not line.startswith(b"postgres: "):  # the server's own title of a connection names its database
+                    self.processes.add(line)
             time.sleep(0.1)
 
 
