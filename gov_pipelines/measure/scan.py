@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,9 @@ import polars as pl
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import cells
-from gov_pipelines.measure.bins import in_order, upper_half
 from gov_pipelines.measure.columns import Columns, columns_of
 from gov_pipelines.measure.engines import as_lazy, count_there
+from gov_pipelines.measure.kernel import TooWideError, counted
 from gov_pipelines.measure.tallies import ACCOUNTS, DAYS, HOURS, TABLES, Tally, summed
 from gov_pipelines.policy.calendar import Partition, partition_key
 from gov_pipelines.policy.declaration import ROWS, Range, SystemDeclaration
@@ -53,21 +53,23 @@ def tally(
         raise WrongUse(f"the decision log of {declaration.system} lacks {', '.join(absent)}; map it in `columns`")
     hour = pl.col("decided_at").dt.convert_time_zone(declaration.zone).dt.strftime("%H")
     queries = [
+        lazy.null_count(),
         lazy.select(pl.col("decided_at").max()),
         lazy.group_by(value=hour).agg(_COUNT).with_columns(column=pl.lit(HOURS)),
     ]
     for name, (low, high) in limits:
         sides = lazy.drop_nulls(name).group_by(side=_side(pl.col(name).cast(pl.Float64), low, high)).agg(_COUNT)
         queries.append(sides.with_columns(column=pl.lit(name), low=pl.lit(low), high=pl.lit(high)))
-    counted, (newest, hours, *outside) = _scan(lazy, columns, present, queries)
-    _check(counted, rows, declaration)
+    found, (empty, newest, hours, *outside) = _scan(lazy, columns, queries)
+    _check(found, rows, declaration)
     return replace(
-        counted,
+        found,
         days=pl.DataFrame(
             [{"partition": partition_key(partition)} | {name: rows[name] for name in ACCOUNTS}], schema=DAYS
         ),
         newest=newest.item(),
-        categories=summed([counted.categories, hours], TABLES["categories"]),
+        nulls=cells.nulls(empty, found.rows),
+        categories=summed([found.categories, hours], TABLES["categories"]),
         ranges=summed(outside, TABLES["ranges"]),
     )
 
@@ -90,34 +92,33 @@ def count(log: Any, columns: Columns) -> Tally:
         raise WrongUse(f"the log has no column {', '.join(absent)}")
     if isinstance(lazy, nw.LazyFrame):
         return count_there(lazy, columns)
-    return _scan(lazy, columns, columns.all, [])[0]
+    return _scan(lazy, columns)[0]
 
 
-def _scan(
-    lazy: pl.LazyFrame, columns: Columns, nulls: Iterable[str], more: list[pl.LazyFrame]
-) -> tuple[Tally, list[pl.DataFrame]]:
-    """The counts of `columns`, the missing values of `nulls`, and the answers to further queries."""
-    queries = [query.to_native() for query in cells.queries(nw.from_native(lazy), columns, nulls)]
-    for name in columns.numbers:
-        halves = lazy.group_by(half=upper_half(name)).agg(_COUNT)
-        more.append(halves.select("n", bin=in_order(pl.col("half")), column=pl.lit(name)))
-    found = pl.collect_all([*queries, *more], engine="streaming")
-    bins = found[len(found) - len(columns.numbers) :]
-    return Tally(
-        days=pl.DataFrame(schema=DAYS),
-        histograms=summed(bins, TABLES["histograms"]),
-        ranges=pl.DataFrame(schema=TABLES["ranges"]),
-        **cells.tables(found[: len(queries)], columns),
-    ), found[len(queries) : len(found) - len(bins)]
+def _scan(lazy: pl.LazyFrame, columns: Columns, more: Sequence[pl.LazyFrame] = ()) -> tuple[Tally, list[pl.DataFrame]]:
+    """The counts of `columns`, and the answers to further queries."""
+    log = nw.from_native(lazy)
+    cell_query, _, *others = (query.to_native() for query in cells.queries(log, columns, columns.all))
+    weighted, moments = [cell_query] if columns.weight else [], others[len(columns.categories) :]
+    found = pl.collect_all([*weighted, *moments, *more], engine="streaming")
+    told = found[len(weighted) + len(moments) :]
+    try:
+        answers, binned = counted(lazy, columns)
+    except TooWideError:
+        return count_there(log, columns), told
+    answers[: len(weighted)] = found[: len(weighted)]
+    tables = cells.tables([*answers, *found[len(weighted) : len(found) - len(told)]], columns)
+    tables |= {name: summed(binned[name], schema) for name, schema in TABLES.items() if name not in tables}
+    return Tally(days=pl.DataFrame(schema=DAYS), **tables), told
 
 
-def _check(counted: Tally, rows: Mapping[str, int], declaration: SystemDeclaration) -> None:
-    unknown = int(counted.cells.filter(pl.col("outcome").is_null() | pl.col("decision").is_null())["n"].sum())
+def _check(found: Tally, rows: Mapping[str, int], declaration: SystemDeclaration) -> None:
+    unknown = int(found.cells.filter(pl.col("outcome").is_null() | pl.col("decision").is_null())["n"].sum())
     if unknown:
         words = "rows have a decision that `outcomes` does not name; they belong in quarantine"
         raise WrongUse(f"{declaration.system}: {unknown} {words}")
-    if counted.rows != rows["accepted"]:
-        raise WrongUse(f"the log holds {counted.rows} rows but its accounting says {rows['accepted']} were accepted")
+    if found.rows != rows["accepted"]:
+        raise WrongUse(f"the log holds {found.rows} rows but its accounting says {rows['accepted']} were accepted")
 
 
 def _side(value: pl.Expr, low: float | None, high: float | None) -> pl.Expr:

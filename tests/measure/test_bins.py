@@ -1,15 +1,16 @@
 import math
 import struct
 
-import polars as pl
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gov_pipelines.measure.bins import NOT_A_NUMBER, POSITIVE_INFINITY, in_order, upper_half
+from gov_pipelines.measure.bins import NOT_A_NUMBER, POSITIVE_INFINITY, in_order, upper
 
 
 def codes(values):
-    return pl.DataFrame({"x": pl.Series(values, dtype=pl.Float64)}).select(x=in_order(upper_half("x")))["x"].to_list()
+    with np.errstate(over="ignore"):
+        return in_order(upper(np.array(values, np.float64).astype(np.float32), 16), 16).tolist()
 
 
 def bin_floor(code):
@@ -45,6 +46,6 @@ def test_whole_numbers_up_to_256_have_a_bin_of_their_own():
 
 
 def test_what_is_no_finite_number_is_apart():
-    found = codes([math.inf, -math.inf, math.nan, None, 0.0, -0.0, 1e300, -1e300])
-    assert found[:6] == [POSITIVE_INFINITY, -POSITIVE_INFINITY, NOT_A_NUMBER, None, 0, 0]
-    assert found[6:] == [POSITIVE_INFINITY, -POSITIVE_INFINITY]  # beyond float32
+    found = codes([math.inf, -math.inf, math.nan, 0.0, -0.0, 1e300, -1e300])
+    assert found[:5] == [POSITIVE_INFINITY, -POSITIVE_INFINITY, NOT_A_NUMBER, 0, 0]
+    assert found[5:] == [POSITIVE_INFINITY, -POSITIVE_INFINITY]  # beyond float32

@@ -1,8 +1,16 @@
+import math
+from dataclasses import replace
+
+import narwhals as nw
 import polars as pl
+import polars.testing
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure import Columns, columns_of, count
+from gov_pipelines.measure import Columns, columns_of, count, total
+from gov_pipelines.measure.engines import count_there
 from gov_pipelines.policy import log_schema
 
 LOG = pl.DataFrame(
@@ -62,3 +70,66 @@ def test_names_of_the_tally_are_no_attributes():
         Columns(decision="said", favorable=frozenset({"yes"}), attributes=("reviewed",))
     with pytest.raises(WrongUse, match="no column nowhere"):
         count(LOG, Columns(decision="nowhere", favorable=frozenset()))
+
+
+TEXTS = st.sampled_from([None, "a", "b", "", "1"])
+NUMBERS = st.none() | st.floats(width=32) | st.sampled_from([0.0, -0.0, 1.0, 3e38, 1e300, math.nan, -math.inf])
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "said": st.sampled_from([None, "yes", "no", "later"]),
+            "sex": TEXTS,
+            "race": TEXTS,
+            "age": st.none() | st.integers(0, 3),
+        }
+        | {
+            "repaid": TEXTS,
+            "ai": TEXTS,
+            "score": NUMBERS,
+            "income": NUMBERS,
+            "place": TEXTS,
+            "times": st.integers(0, 3),
+        }
+    ),
+    max_size=12,
+)
+SCHEMA = {
+    **dict.fromkeys(["said", "sex", "race", "repaid", "ai", "place"], pl.String),
+    **dict.fromkeys(["score", "income"], pl.Float64),
+    **dict.fromkeys(["age", "times"], pl.Int64),
+}
+EVERYTHING = replace(
+    COLUMNS,
+    attributes=("sex", "race"),
+    strata=("age",),
+    reviewed="place",
+    score="score",
+    weight="times",
+    numbers=("income", "score"),
+    categories=("place", "said", "age"),
+    moments=("income",),
+    pairs=("income", "place", "times", "age", "score"),
+)
+TABLES = ("cells", "categories", "histograms", "nulls", "moments", "scores", "pairs")
+
+
+def log_of(rows, dtype=pl.String):
+    return pl.DataFrame(rows, schema=SCHEMA).cast({pl.String: dtype})
+
+
+def same(one, other):
+    for table in TABLES:
+        pl.testing.assert_frame_equal(getattr(one, table), getattr(other, table))
+
+
+@given(ROWS, ROWS, st.sampled_from([pl.String, pl.Enum(["", "1", "a", "b", "later", "no", "yes"])]))
+@settings(max_examples=20, deadline=None)
+def test_the_tally_of_a_union_is_the_sum_whatever_is_counted(first, second, dtype):
+    parts = [count(log_of(rows, dtype), EVERYTHING) for rows in (first, second)]
+    same(total(parts), count(log_of(first + second), EVERYTHING))
+
+
+@given(ROWS)
+@settings(max_examples=10, deadline=None)
+def test_numpy_counts_what_queries_count(rows):
+    same(count(log_of(rows), EVERYTHING), count_there(nw.from_native(log_of(rows).lazy()), EVERYTHING))
