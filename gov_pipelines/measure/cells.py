@@ -60,7 +60,7 @@ def tables(answers: Iterable[pl.DataFrame], columns: Columns) -> dict[str, Any]:
 
 def nulls(empty: pl.DataFrame, rows: int) -> pl.DataFrame:
     """The table of missing values, of one row that says how many each column has."""
-    missing = empty.unpivot(variable_name="column", value_name="n").with_columns(missing=True)
+    missing = pl.DataFrame({"column": empty.columns, "n": [int(n) for n in empty.row(0)], "missing": True})
     return summed([missing, missing.with_columns(missing=False, n=rows - pl.col("n"))], TABLES["nulls"])
 
 
