@@ -200,8 +200,8 @@ def _log_choose(n: float, k: float) -> float:
 def shift_evidence(counts: ArrayLike, reference: ArrayLike, nights: int) -> Evidence:
     """The evidence that shares have moved from the reference's.
 
-    Days scatter more than chance alone has it; by how much is taken from the days before each, and never below chance.
-    A day unlike all others says no more than three standard deviations of such a distance.
+    Days scatter more than chance alone has it, and their tails are long: by how much is taken from the reference's own days,
+    two standard errors above what they show and never below chance, and no day says more than five standard deviations.
 
     Args:
         counts: a row a night and a column a category [T, K].
@@ -215,13 +215,13 @@ def shift_evidence(counts: ArrayLike, reference: ArrayLike, nights: int) -> Evid
     now, then = now[:, there], then[:, there]
     freedom = max(now.shape[1] - 1, 1)
     inside = _departures(then, np.zeros_like(then[0]))[0][1:]
+    degrees = max(freedom * len(inside), 1)
+    scatter = max(1.0, float(np.sum(inside**2)) / degrees * (1 + 2 * (2 / degrees) ** 0.5))
     departure, before, weight = _departures(now, then.sum(axis=0))
-    squares = np.sum(np.vstack([inside, departure]) ** 2, axis=1)
-    scatter = _scatter(squares, freedom)[len(inside) : -1]
-    most = scatter * (freedom + 3 * (2 * freedom) ** 0.5)  # of one day: the tails of real ones are long
-    departure *= np.sqrt(most / np.maximum(squares[len(inside) :], most))[:, None]
-    moved = np.cumsum((weight / scatter)[:, None] * departure, axis=0)
-    told = np.cumsum(weight**2 / scatter)
+    most = scatter * (freedom + 5 * (2 * freedom) ** 0.5)
+    departure *= np.sqrt(most / np.maximum(np.sum(departure**2, axis=1), most))[:, None]
+    moved = np.cumsum(weight[:, None] * departure, axis=0) / scatter
+    told = np.cumsum(weight**2) / scatter
     gone, known = np.vstack([np.zeros_like(moved[:1]), moved[:-1]]), np.concatenate([[0.0], told[:-1]])[: len(told)]
     squares = np.sum(moved**2, axis=1)[None] + np.sum(gone**2, axis=1)[:, None] - 2 * gone @ moved.T
     total = np.maximum(told[None] - known[:, None], 0) * before[:, None] ** 2
@@ -232,14 +232,6 @@ def shift_evidence(counts: ArrayLike, reference: ArrayLike, nights: int) -> Evid
     each = _log_sum((push - freedom * np.log(widened)) / 2, axis=2) + prior_night[:, None] - np.log(len(_SHIFTS))
     each = np.where(np.tri(len(now), dtype=bool).T, each, -np.inf)  # a change yet to come bets nothing
     return _evidence(_log_sum(each, axis=0), each[:, -1:].sum(axis=1), kept)
-
-
-def _scatter(squares: Floats, freedom: int) -> Floats:
-    """By how much days scatter more than chance, as known before each day and after the last; two standard errors above it."""
-    days = np.arange(len(squares) + 1)
-    error = np.sqrt(2 / np.maximum(freedom * days, 1))
-    mean = np.concatenate([[0.0], np.cumsum(squares)]) / np.maximum(freedom * days, 1)
-    return np.maximum(1.0, mean * (1 + 2 * error))
 
 
 def _departures(counts: Floats, base: Floats) -> tuple[Floats, Floats, Floats]:

@@ -28,6 +28,7 @@ from gov_pipelines.policy.serving import Orphan, orphans
 from gov_pipelines.policy.suggest import did_you_mean
 from gov_pipelines.policy.timeline import (
     BoundClause,
+    alarms_of_year,
     bound_clauses,
     control_key,
     control_keys,
@@ -37,7 +38,7 @@ from gov_pipelines.policy.timeline import (
 
 __all__ = [
     "CANONICAL", "GAPS", "BoundClause", "Calendar", "Change", "Clause", "CoverageCell", "Duration", "LastVerdict", "Linted", "Obligation", "Orphan", "Partition", "Policy",
-    "Predicate", "PredicateError", "StandingWaiver", "State", "SystemDeclaration", "Window", "bound_clauses", "control_key", "control_keys",
+    "Predicate", "PredicateError", "StandingWaiver", "State", "SystemDeclaration", "Window", "alarms_of_year", "bound_clauses", "control_key", "control_keys",
     "controls_in_force", "coverage_matrix", "declaration_digest", "did_you_mean", "differences", "digest_while", "examine", "in_force", "last_verdict", "lint",
     "load_declaration", "load_declarations", "load_policies", "load_policy", "log_schema", "newest_due", "orphans",
     "parse_predicate", "partition_key", "partition_of", "policy_digest", "policy_text", "schema_files", "unit_of", "waiver_words",

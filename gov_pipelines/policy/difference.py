@@ -224,7 +224,8 @@ def _test(old: Test | str, new: Test | str) -> Tendency:
         return -1 if isinstance(new, Test) else 1
     against = 0 if old.against == new.against else None
     adjust = _rank(("bonferroni", "holm"), old.adjust, new.adjust)
-    return _all([against, _lower(old.confidence, new.confidence), adjust])
+    over = _rank(("year", "night"), old.error_over, new.error_over)
+    return _all([against, _lower(old.confidence, new.confidence), adjust, over])
 
 
 def _wider(old: str | Applies | None, new: str | Applies | None) -> Tendency:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gov_pipelines.policy.kinds.bound import BoundControl, Judges, Past, Test, each_once
+from gov_pipelines.policy.kinds.bound import BoundControl, Judges, Past, Test, each_once, over_year
 
 ORDERED = frozenset({"ks", "wasserstein", "wasserstein_normed"})
 """Metrics of numbers only."""
@@ -42,6 +42,13 @@ class Drift(BoundControl):
     bins: int = Field(default=10, ge=2, le=100)
     min_group_size: int = Field(default=30, ge=1, le=1_000_000_000)
     test: Test | Literal["none"] = Test()
+
+    @model_validator(mode="after")
+    def _evidence_of_nights(self) -> Drift:
+        if over_year(self) and (self.reference.weeks or "reason_codes" in self.of):
+            what = "`reason_codes`" if "reason_codes" in self.of else "the `weeks` before"
+            raise ValueError(f"`error_over: year` needs fixed days and one value a decision, not {what}; leave it out")
+        return self
 
     @model_validator(mode="after")
     def _reachable(self) -> Drift:
