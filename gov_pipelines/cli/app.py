@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, Place] = {
     "simulate": Place("simulate.command", "Start here", "write a project of made-up decisions with known faults"),
     "init": Place("init", "Start here", "draft a system from a data file"),
     "audit": Place("audit", "Audit", "run the nightly audit of one system, for a day or a range"),
+    "metrics": Place("metrics", "Audit", "measure the decisions in any CSV or Parquet file, by group"),
     "drift": Place("drift", "Audit", "say how far the columns of one file have moved from those of another"),
     "lint": Place("lint", "Audit", "find every mistake in declarations and policies"),
     "diff": Place("diff", "Audit", "say what became stricter or laxer between two policies"),

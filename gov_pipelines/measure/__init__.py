@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from gov_pipelines.measure.adhoc import metrics
 from gov_pipelines.measure.bias_audit import Base, ImpactTable, Line, impact_tables, printed
+from gov_pipelines.measure.cautions import cautions
 from gov_pipelines.measure.columns import Columns, columns_of
 from gov_pipelines.measure.drift import drift_measurements
 from gov_pipelines.measure.fairness import fairness_measurements
@@ -31,6 +33,7 @@ __all__ = [
     "Series",
     "Tally",
     "Verdict",
+    "cautions",
     "columns_of",
     "count",
     "defects",
@@ -41,6 +44,7 @@ __all__ = [
     "freshness_measurement",
     "impact_tables",
     "judge",
+    "metrics",
     "printed",
     "published_rows",
     "quality_measurements",

@@ -1,0 +1,259 @@
+"""Measurements of any table of decisions, without set-up: every metric of its groups, and what the law compares."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import polars as pl
+
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.measure.columns import Columns
+from gov_pipelines.measure.compared import Table, common_rows, finite, rate_rows, ratio_rows, tables
+from gov_pipelines.measure.confusion import RATES, Key
+from gov_pipelines.measure.engines import as_lazy
+from gov_pipelines.measure.gaps import gap_rows
+from gov_pipelines.measure.means import UNIT
+from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure.metrics import OF_GROUP, OF_GROUPS, OF_PAIR, Metric, bases
+from gov_pipelines.measure.scan import count
+from gov_pipelines.measure.scores import score_measurements
+from gov_pipelines.measure.tallies import Tally
+from gov_pipelines.policy.kinds.rates import SHAPES
+
+_FEW = 10  # values of a column that a message lists
+_UNLABELLED = np.array([[0, 0, 0, 0, 2, 3], [0, 0, 0, 0, 4, 4]])
+
+
+def metrics(
+    frame: Any,
+    *,
+    decision: str,
+    favorable: Iterable[str],
+    protected: Sequence[str],
+    undecided: Iterable[str] = (),
+    intersections: bool = False,
+    label: str | None = None,
+    label_positive: Iterable[str] = (),
+    score: str | None = None,
+    stratify: Sequence[str] = (),
+    reference: Mapping[str, str] | None = None,
+    weight: str | None = None,
+    confidence: float = 0.95,
+) -> list[Measurement]:
+    """Measure the decisions in a table.
+
+    Values compare as text. A missing or undecided decision is left out everywhere, a missing label only where one is
+    needed; notes count both. A missing group is measured, and never the best group, the reference or part of an
+    aggregate. What is undefined is None, and its note says why.
+
+    Args:
+        frame: one row a decision, in any frame that `as_lazy` takes.
+        decision: the column of the decision.
+        favorable: its values that a person wants; other values are unfavorable.
+        protected: the columns whose groups are compared.
+        undecided: values of the decision that are none yet.
+        intersections: also the groups of every combination of protected columns.
+        label: the column of the outcome that matured later.
+        label_positive: its values that are positive; others are negative.
+        score: the column of a number; rates above its median are compared too.
+        stratify: columns within whose values the groups are compared too.
+        reference: the group of a protected column that others are compared with, besides the best one.
+        weight: the column of how many a row stands for; what is missing or infinite weighs nothing.
+        confidence: of intervals, above 0.5 and below 1.
+
+    Returns:
+        For each attribute and intersection one row a group and metric, and one a gap between groups (`group` None); then
+        the same of each stratum, and over strata.
+
+    Raises:
+        WrongUse: a column is not there, a weight is negative, a value occurs nowhere, or the confidence is none.
+    """
+    if not 0.5 < confidence < 1:
+        raise WrongUse(f"A confidence of {confidence:g} says nothing. Give one above 0.5 and below 1, such as 0.95.")
+    lazy = nw.from_native(as_lazy(frame))
+    schema = lazy.collect_schema()
+    by = tuple(dict.fromkeys(protected))
+    strata = tuple(dict.fromkeys(stratify))
+    _present([decision, *by, *strata, *filter(None, (label, score, weight)), *(reference or ())], schema.names())
+    if overlapping := {*by} & {*strata} or {*(reference or ())} - {*by}:
+        raise WrongUse(
+            f"{', '.join(sorted(overlapping))}: strata are other columns than the protected ones, references are of these."
+        )
+    columns = Columns(
+        decision=decision, attributes=by, strata=strata, label=label, weight=weight, categories=(label,) if label else (),
+        favorable=_written(favorable, schema[decision]), undecided=_written(undecided, schema[decision]),
+        label_positive=_written(label_positive, schema[label]) if label else frozenset(),
+    )  # fmt: skip
+    lazy, unit = _weighed(lazy, weight)
+    tally = count(lazy.to_native(), columns)
+    held = tally.cells.group_by("decision").agg(pl.col("n").sum())["decision"]
+    _occurs(decision, columns.favorable, held, columns.undecided)
+    if label:
+        _occurs(label, columns.label_positive, tally.categories.filter(column=label)["value"])
+    named = {name: next(iter(_written([value], schema[name]))) for name, value in (reference or {}).items()}
+    for name, value in named.items():
+        _occurs(name, {value}, tally.cells[name].unique(), least=1)
+    scored = None if score is None else _scored(lazy, columns, score)
+    depths = range(1, len(by) + 1 if intersections else 2)
+    rows: list[Measurement] = []
+    for each in (names for depth in depths for names in combinations(by, depth)):
+        base = named if {*each} <= {*named} else None
+        for table in tables(tally, each, (), unit):
+            rows += [
+                *_core(table, confidence, base, labelled=label is not None),
+                *_rest(table, base, labelled=label is not None),
+            ]
+        for table in tables(scored, each, (), unit, "a score or decision") if scored else ():
+            rows += rate_rows(table, "selection_rate", confidence, "scoring_rate")
+            rows += ratio_rows(table, "scoring_impact_ratio", confidence)
+            ((_, least),) = gap_rows(table, [("selection_rate", 1)], confidence)
+            rows.append(replace(least, metric="scoring_impact_ratio"))
+        if strata:
+            for table in tables(tally, each, strata, unit):
+                rows += _core(table, confidence, base, labelled=label is not None)
+            rows += common_rows(tally, each, strata, confidence, base)
+    return rows + (score_measurements(scored, by, named, confidence) if scored else [])
+
+
+def _core(table: Table, confidence: float, base: Mapping[str, str] | None, *, labelled: bool) -> Iterator[Measurement]:
+    """The rates of the groups, their gaps with intervals and tests, and the ratios that the law names."""
+    rates = [name for name in RATES if labelled or not (RATES[name].labelled or name == "labelled_rate")]
+    for name in rates:
+        yield from rate_rows(table, name, confidence)
+    shapes = {metric: shape for metric, shape in SHAPES.items() if metric in OF_GROUPS and {*shape.rates} <= {*rates}}
+    asked = list(dict.fromkeys((name, len(shape.rates)) for shape in shapes.values() for name in shape.rates))
+    gaps = dict(zip(asked, gap_rows(table, asked, confidence), strict=True))
+    for metric, shape in shapes.items():
+        place, pick = (0, max) if shape.form == "difference" else (1, min)
+        each = [gaps[name, len(shape.rates)][place] for name in shape.rates]
+        yield replace(each[0] if len(each) == 1 else _worst(each, pick), metric=metric)
+    yield from ratio_rows(table, "impact_ratio", confidence)
+    if base is not None:
+        yield from ratio_rows(table, "adverse_impact_ratio", confidence, base)
+
+
+def _worst(gaps: Sequence[Measurement], pick: Any) -> Measurement:
+    """The gap of several rates that is the worst; undefined where one of them is."""
+    told = [row for row in gaps if row.value is not None]
+    row = (
+        pick(told, key=lambda one: one.value)
+        if len(told) == len(gaps)
+        else next(row for row in gaps if row.value is None)
+    )
+    if row.value is None:
+        return row
+    ends = {
+        end: pick([one for each in gaps if (one := getattr(each, end)) is not None], default=None)
+        for end in ("lower", "upper")
+    }
+    least = min(gaps, key=lambda one: one.p_value or 0.0)
+    return replace(row, p_value=least.p_value, p_adjusted=least.p_adjusted, n=sum(each.n for each in gaps), **ends)
+
+
+def _rest(table: Table, base: Mapping[str, str] | None, *, labelled: bool) -> Iterator[Measurement]:
+    """Every other metric of counts, by its value alone: of each group, of the groups together, and against the reference."""
+    counts = table.counts if table.sums is None else table.sums[0]
+    decided = table.counts.sum(-1)
+    known = np.flatnonzero(table.known & (decided > 0))
+    own, keys = counts[known], [table.keys[at] for at in known]
+    weighed = "sums of weights" if table.sums is not None else "counts"
+
+    def row(metric: str, value: float, at: int | None, of: Metric, reference: Key | None = None) -> Measurement:
+        return Measurement(
+            metric, table.attributes, None if at is None else table.group(at), table.of(reference) if reference else None,
+            value=finite(value), n=int(decided[known].sum() if at is None else decided[at]), method=f"from {weighed}: {of.meaning}",
+            note=None if math.isfinite(value) else "undefined: too few groups, or rows, have what it is made of",
+        )  # fmt: skip
+
+    def told(each: Mapping[str, Metric], *unlabelled: Any) -> Iterator[tuple[str, Metric]]:
+        """Those that say something where nobody has a label, and are not told with an interval already."""
+        for name, of in each.items():
+            if name not in SHAPES and (
+                labelled or ("labelled_rate" not in name and np.isfinite(of.compute(*unlabelled)).any())
+            ):
+                yield name, of
+
+    for name, of in told(OF_GROUP, _UNLABELLED):
+        yield from (row(name, value, at, of) for at, value in enumerate(of.compute(counts).tolist()))
+    for name, of in told(OF_GROUPS, _UNLABELLED):
+        yield row(name, float(of.compute(own)) if len(known) > 1 else math.nan, None, of)
+    key: Key = () if base is None else tuple(base[name] for name in table.attributes)
+    for name, of in told({name: of for name, of in OF_PAIR.items() if name not in OF_GROUPS}, *_UNLABELLED):
+        if keys and (of.against or key in keys):
+            values = of.compute(own, bases(own, of.against or keys.index(key)))
+            reference = None if of.against else key
+            yield from (
+                row(name, value, at, of, reference)
+                for at, value in zip(known.tolist(), values.tolist(), strict=True)
+                if table.keys[at] != reference
+            )
+
+
+def _weighed(lazy: nw.LazyFrame[Any], weight: str | None) -> tuple[nw.LazyFrame[Any], float]:
+    """Weights scaled by a power of two, so that whole millionths of them are exact to 15 digits, and what one then is."""
+    if weight is None:
+        return lazy, 1.0
+    number = nw.col(weight).cast(nw.Float64)
+    number = nw.when(number.is_finite()).then(number).otherwise(nw.lit(0.0))
+    least, most = lazy.select(least=number.min(), most=number.max()).collect("polars").to_native().row(0)
+    if (least or 0) < 0:
+        raise WrongUse(f"{weight} holds {least:g}, and no row stands for fewer than none. Give weights from 0 on.")
+    scale = math.ldexp(1.0, min(29 - math.frexp(most or 1.0)[1], 1000))  # the largest below 2^29, so below `LARGEST`
+    told = (
+        1e-100 < (most or 1.0) < 1e100
+    )  # beyond, squares of weights are no numbers: they then are told in their own scale
+    return lazy.with_columns((number * scale).alias(weight)), scale * UNIT if told else UNIT
+
+
+def _scored(lazy: nw.LazyFrame[Any], columns: Columns, score: str) -> Tally:
+    """Decided rows with a score, favorable above the median of all of them."""
+    number = nw.col(score).cast(nw.Float64)
+    decided = ~nw.col(columns.decision).is_null() & ~nw.col(columns.decision).cast(nw.String).is_in(
+        [*columns.undecided]
+    )
+    number = nw.when(decided & ~number.is_nan()).then(number)
+    median = lazy.select(number.median()).collect("polars").to_native().item()
+    side = nw.when(number > (math.nan if median is None else median)).then(nw.lit("above"))
+    outcome = nw.when(~number.is_null()).then(nw.when(side.is_null()).then(nw.lit("not above")).otherwise(side))
+    above = replace(columns, favorable=frozenset({"above"}), undecided=frozenset(), categories=(), score=score)
+    return count(lazy.with_columns(outcome.alias(columns.decision), number.alias(score)).to_native(), above)
+
+
+def _present(names: Iterable[str], there: Sequence[str]) -> None:
+    for name in names:
+        if name not in there:
+            near = difflib.get_close_matches(name, there, 1)
+            hint = (
+                f"Did you mean `{near[0]}`?" if near else f"It has {', '.join(there[:30])}{' ...' * (len(there) > 30)}."
+            )
+            raise WrongUse(f"There is no column `{name}`. {hint}")
+
+
+def _written(values: Iterable[str], dtype: nw.dtypes.DType) -> frozenset[str]:
+    """Given values as a column of this type writes them: 1 as 1.0 among floats, True as true."""
+    texts = pl.Series([*values], dtype=pl.String)
+    if isinstance(dtype, nw.Boolean):
+        texts = texts.str.to_lowercase()
+    elif dtype.is_numeric():
+        kind = pl.Float64 if dtype.is_float() else pl.Int64
+        texts = texts.cast(kind, strict=False).cast(pl.String).fill_null(texts)
+    return frozenset(texts)
+
+
+def _occurs(name: str, values: Iterable[str], held: pl.Series, apart: Iterable[str] = (), least: int = 2) -> None:
+    """Refuse values none of which a column holds, unless it holds so few that they may well just be absent."""
+    known = sorted({*held.drop_nulls()} - {*apart})
+    wanted = sorted(values)
+    if {*wanted} & {*known}:
+        return
+    alike = {text.strip().casefold() for text in wanted} & {text.strip().casefold() for text in known}
+    if len(known) >= least or alike:
+        told = f"It holds {', '.join(known)}." if len(known) <= _FEW else f"It holds {len(known):,} other values."
+        raise WrongUse(f"`{name}` never holds {' or '.join(wanted)}. {told}")

@@ -1,0 +1,276 @@
+"""Groups of any table compared: every rate with its interval, ratios to the best and to a named group, and the gaps.
+
+Where the data choose the best group, a test and its interval pay for every pair of groups (Bonferroni); against a named
+group tests are adjusted by Holm's method and intervals are plain.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gov_pipelines.measure import comparisons
+from gov_pipelines.measure.conditional import by_strata, conditional_demographic_disparity
+from gov_pipelines.measure.confusion import RATES, Counts, Key, Values, confusion, over
+from gov_pipelines.measure.family import joined
+from gov_pipelines.measure.intervals import Floats, effective, ratio_score, wilson
+from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure.strata import common_odds
+from gov_pipelines.measure.tallies import Tally
+
+_ODDS = 200  # groups up to which each is compared within strata
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """The counts of the groups of an attribute or an intersection, in one stratum or over all.
+
+    Attributes:
+        attributes: the columns that define the groups.
+        keys: one value an attribute; None where unknown.
+        counts: `[G, 6]`, rows, see `confusion`.
+        undecided: `[G]`, rows that are left out everywhere.
+        sums: `[2, G, 6]`, weights and their squares where rows have any.
+        stratum: whose rows these are.
+        missing: what an undecided row lacks, in words.
+    """
+
+    attributes: tuple[str, ...]
+    keys: tuple[Key, ...]
+    counts: Counts
+    undecided: Counts
+    sums: Counts | None = None
+    stratum: Mapping[str, str | None] | None = None
+    missing: str = "a decision"
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """`[G]`: whether every attribute has a value."""
+        return np.array([None not in key for key in self.keys], bool)
+
+    def of(self, key: Key) -> dict[str, str | None]:
+        """Column to value."""
+        return dict(zip(self.attributes, key, strict=True))
+
+    def group(self, at: int) -> dict[str, str | None]:
+        """Column to value of the group at a place."""
+        return self.of(self.keys[at])
+
+    def name(self, at: int) -> str:
+        """Its values alone."""
+        return ", ".join(value if value is not None else "unknown" for value in self.keys[at])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proportion:
+    """One rate of every group, `[G]` each: value, rows it rests on, and the counts that tell as much as those rows."""
+
+    value: Values
+    rows: Counts
+    x: Floats
+    n: Floats
+    weighted: bool
+
+    def over(self, own: Any, base: Any) -> Values:
+        """One group's rate over another's: whole numbers until the one division, so that four fifths is exactly 0.8."""
+        if self.weighted:
+            return over(self.value[own], self.value[base])
+        return over(self.x[own] * self.n[base], self.n[own] * self.x[base])
+
+    def test(self, *counts: Floats) -> Floats:
+        """P that two groups have the same rate, from x and n of each."""
+        test = comparisons.pooled_test if self.weighted else comparisons.fisher
+        return np.nan_to_num(test(*counts), nan=1.0)
+
+    @property
+    def tested(self) -> str:
+        """What the test is called."""
+        return "pooled standard deviations, effective samples" if self.weighted else "Fisher exact two-sided"
+
+
+def tables(
+    tally: Tally, by: tuple[str, ...], strata: tuple[str, ...] = (), unit: float = 1.0, missing: str = "a decision"
+) -> Iterator[Table]:
+    """The groups over all rows; with strata, those of each stratum. A weight is counted in units."""
+    found = confusion(tally, (*strata, *by))
+    sums = None
+    if "weight" in tally.cells.columns:
+        each = ("weight", unit), ("weight_squares", unit * unit)
+        sums = np.stack([confusion(tally, (*strata, *by), count=name).counts / per for name, per in each])
+    places: dict[Key, list[int]] = {}
+    for at, key in enumerate(found.keys):
+        places.setdefault(key[: len(strata)], []).append(at)
+    for stratum, own in places.items():
+        yield Table(
+            by,
+            tuple(found.keys[place][len(strata) :] for place in own),
+            found.counts[own],
+            found.undecided[own],
+            None if sums is None else sums[:, own],
+            dict(zip(strata, stratum, strict=True)) if strata else None,
+            missing,
+        )
+
+
+def proportion(table: Table, name: str) -> Proportion:
+    """A rate of every group."""
+    rate = RATES[name]
+    x, n = rate.of(table.counts)
+    if table.sums is None:
+        return Proportion(over(x, n), n, x, n, weighted=False)
+    (favorable, _), (weight, squares) = rate.of(table.sums)
+    return Proportion(over(favorable, weight), n, *effective(favorable, weight, squares), weighted=True)
+
+
+def rate_rows(table: Table, name: str, confidence: float, metric: str | None = None) -> list[Measurement]:
+    """A rate of every group, with Wilson's interval."""
+    found = proportion(table, name)
+    low, high = wilson(found.x, found.n, confidence)
+    method = "weighted; Wilson interval at the effective sample size" if found.weighted else "Wilson interval"
+    rows = []
+    for at, value in enumerate(found.value.tolist()):
+        row = Measurement(
+            metric=metric or name, attribute=table.attributes, group=table.group(at), stratum=table.stratum,
+            n=int(found.rows[at]), method=method, tested=None not in table.keys[at],
+        )  # fmt: skip
+        without = left_out(table, name, [at])
+        if math.isnan(value):
+            row = replace(row, note=joined(_undefined(table, found, at), without))
+        else:
+            ends: dict[str, Any] = {"lower": float(low[at]), "upper": float(high[at]), "confidence": confidence}
+            row = replace(row, value=value, note=without, **ends)
+        rows.append(row)
+    return rows
+
+
+def left_out(table: Table, name: str, at: Any) -> str | None:
+    """How many rows of these groups count nowhere in a rate, in words."""
+    undecided = int(table.undecided[at].sum())
+    unlabelled = int(table.counts[at, 4:].sum()) if RATES[name].labelled else 0
+    return joined(
+        f"{undecided:,} without {table.missing} or undecided left out" if undecided else None,
+        f"{unlabelled:,} without a label left out" if unlabelled else None,
+    )
+
+
+def _undefined(table: Table, found: Proportion, at: int) -> str:
+    if not table.counts[at].sum():
+        return "no decision"
+    return "undefined: its rows weigh nothing" if found.rows[at] else "undefined: it has no row that this is a share of"
+
+
+def extremes(found: Proportion, at: NDArray[np.intp]) -> tuple[int, int]:
+    """The groups of the highest and of the lowest rate; of equals the largest, then the first by name."""
+    value, size = found.value[at], -found.n[at]
+    best = int(at[np.lexsort((size, -value))[0]])
+    worst = next(place for place in at[np.lexsort((size, value))].tolist() if place != best)
+    return best, worst
+
+
+def ratio_rows(
+    table: Table,
+    metric: str,
+    confidence: float,
+    reference: Mapping[str, str] | None = None,
+    name: str = "selection_rate",
+) -> list[Measurement]:
+    """Each group's rate over that of a named group, or else of the best known one."""
+    found = proportion(table, name)
+    told = ~np.isnan(found.value)
+    at = np.flatnonzero(table.known & told)
+    key = None if reference is None else tuple(reference[column] for column in table.attributes)
+    if key is not None:
+        base = table.keys.index(key) if key in table.keys else None
+    else:
+        base = extremes(found, at)[0] if len(at) > 1 else int(at[0]) if len(at) else None
+    if base is None or not told[base] or not found.value[base]:
+        why = "undefined: no known group to compare with" if base is None else "undefined: the rate compared with is 0"
+        rows = rate_rows(table, name, confidence, metric)
+        return [
+            replace(row, value=None, lower=None, upper=None, confidence=None, note=joined(why, row.note))
+            for row in rows
+        ]
+    others = at[at != base]
+    size = max(len(others) if key is not None else len(at) * (len(at) - 1) // 2, 1)
+    level = (1 - confidence) / (1 if key is not None else size)
+    p = dict(
+        zip(others.tolist(), found.test(found.x[others], found.n[others], found.x[base], found.n[base]), strict=True)
+    )
+    adjusted = comparisons.adjusted([*p.values()]) if key is not None else np.minimum(np.array([*p.values()]) * size, 1)
+    each = dict(zip(p, adjusted.tolist(), strict=True))
+    value = found.over(slice(None), base)
+    low, high = ratio_score(found.x, found.n, found.x[base], found.n[base], 1 - level)
+    reach = comparisons.detectable_rate(found.value[base], found.n, found.n[base], (1 - confidence) / size)
+    paid = f"Holm over {size:,} comparisons" if key is not None else f"Bonferroni over {size:,} pairs of groups"
+    method = f"Miettinen-Nurminen interval; {found.tested}; {'one comparison' if size == 1 else paid}"
+    rows = []
+    for place, row in enumerate(rate_rows(table, name, confidence, metric)):
+        row = replace(row, reference_group=table.group(base), value=None, lower=None, upper=None, method=method)  # noqa: PLW2901
+        if place == base:
+            words = (
+                "the group compared with" if key is not None else "the best group, which the others are compared with"
+            )
+            row = replace(row, value=1.0, confidence=None, note=joined(words, row.note))  # noqa: PLW2901
+        elif told[place]:
+            row = replace(  # noqa: PLW2901
+                row, value=float(value[place]), lower=finite(low[place]), upper=finite(high[place]),
+                p_value=p.get(place), p_adjusted=each.get(place),
+                minimum_detectable=finite(reach[place] / found.value[base]) if place in p else None,
+            )  # fmt: skip
+        rows.append(row)
+    return rows
+
+
+def common_rows(
+    tally: Tally, by: tuple[str, ...], strata: tuple[str, ...], confidence: float, reference: Mapping[str, str] | None
+) -> list[Measurement]:
+    """Each known group compared within strata, and over them together: the common odds ratio, and demographic disparity.
+
+    The odds are compared with the named group, or else with the one of the highest rate over all strata.
+    """
+    every, keys, counts = by_strata(tally, by, strata)
+    decided = RATES["selection_rate"].of(counts)
+    favored, n = (each.sum(0) for each in decided)
+    rates = over(favored, n)
+    named = None if reference is None else tuple(reference[column] for column in by)
+    base = keys.index(named) if named in keys else None
+    if named is None and np.isfinite(rates).any():
+        base = int(np.nanargmax(rates))
+    disparity = conditional_demographic_disparity(counts) if len(every) else np.full(len(keys), np.nan)
+    rows = []
+    for at, key in enumerate(keys):
+        row = Measurement(
+            metric="conditional_demographic_disparity", attribute=by, group=dict(zip(by, key, strict=True)), n=int(n[at]),
+            value=finite(disparity[at]), note=f"within {len(every):,} strata of {' and '.join(strata)}",
+            method="share of the refused less share of the favored, the mean over strata by their decisions",
+        )  # fmt: skip
+        if row.value is None:
+            row = replace(row, note=joined("undefined: no stratum has both outcomes", row.note))
+        rows.append(row)
+        if base is None or at == base or len(keys) > _ODDS:
+            continue
+        odds = common_odds([*zip(*(side[:, place].tolist() for place in (at, base) for side in decided), strict=True)])
+        low, high = odds.interval(confidence) or (None, None)
+        seen = f"{odds.strata:,} of {len(every):,} strata have both groups and both outcomes"
+        row = replace(row, reference_group=dict(zip(by, keys[base], strict=True)), n=odds.n)
+        common = replace(
+            row, metric="common_odds_ratio", value=odds.odds_ratio, lower=low, upper=high, p_value=odds.p,
+            confidence=None if low is None else confidence, note=joined(None if odds.odds_ratio is not None else "undefined: the odds have no bound", seen),
+            method="Mantel-Haenszel; Robins-Breslow-Greenland interval; Cochran-Mantel-Haenszel test, unadjusted",
+        )  # fmt: skip
+        differ = replace(
+            row, metric="odds_ratio_heterogeneity", value=odds.heterogeneity, p_value=odds.heterogeneity_p,
+            note=joined(None if odds.heterogeneity is not None else "undefined", seen), method="Breslow-Day chi-square with Tarone's correction",
+        )  # fmt: skip
+        rows += [common, differ]
+    return rows
+
+
+def finite(number: float) -> float | None:
+    """None where it has no bound, or is not a number."""
+    return float(number) if math.isfinite(number) else None
