@@ -49,6 +49,7 @@ imports: $(VENV)/.dev  ## the rules of the house: who may import whom
 
 bench: $(VENV)/.bench  ## slow: ten million decisions judged, a million audited step by step, a night of 200 systems
 	$(BIN)/python -m benchmarks.judging
+	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -W ignore -m benchmarks.million
 	$(BIN)/python -m benchmarks.many
 

@@ -93,14 +93,13 @@ def drift_measurements(current: Tally, reference: Tally, control: Drift) -> list
         WrongUse: a column is neither a category nor a number of the tallies, or a tally's small cells are merged.
     """
     compared = compare(current, reference, control.of, control.per, control.bins)
-    large = [each for each in compared if not control.per or min(each.sides.sizes) >= control.min_group_size]
-    small = [
-        replace(each.row, metric=control.metric, tested=False, note=_too_few(each, control.min_group_size))
-        for each in compared
-        if each not in large
+    listed = {each: why for each in compared if each.row.group and (why := _untested(each, control.min_group_size))}
+    rows = [
+        replace(one.row, metric=control.metric, n=one.sides.sizes[0], tested=False, note=why)
+        for one, why in listed.items()
     ]
     confidence, adjust = comparisons.demanded(control.test)
-    return measured(large, control.metric, confidence, adjust) + small
+    return measured([each for each in compared if each not in listed], control.metric, confidence, adjust) + rows
 
 
 def drift(
@@ -157,15 +156,15 @@ def drift(
     )
     then, now = (count(frame.with_columns(nw.lit("").alias(_NONE)).to_native(), counted) for frame in frames)
     compared = compare(now, then, features, (), bins)
-    if per:
-        compared += compare(now, then, [name for name in features if name not in per], per, bins)
     many = [each for each in compared if not each.fine and not columns and len(each.sides.now) > _MOST_CATEGORIES]
-    rows = [
-        replace(each.row, metric="drift", n=each.sides.sizes[0], note=_TOO_MANY) for each in many if not each.row.group
-    ]
+    rows = [replace(each.row, metric="drift", n=each.sides.sizes[0], note=_TOO_MANY) for each in many]
     rows += [Measurement("drift", (name,), note=kinds[name]) for name in asked if name not in features]
+    compared = [each for each in compared if each not in many]
+    if per:
+        within = [each.row.attribute[0] for each in compared if each.row.attribute[0] not in per]
+        compared += compare(now, then, within, per, bins)
     for metric in chosen:
-        fit = [each for each in compared if each not in many and each.of(metric)]
+        fit = [each for each in compared if each.of(metric)]
         rows += measured(fit, metric, confidence)
     return sorted(rows, key=lambda row: (row.group is not None, asked.index(row.attribute[0])))
 
@@ -356,9 +355,12 @@ def _empty(sides: Sides) -> str:
     return f"no rows in the {'reference' if sides.sizes[0] else 'window'}"
 
 
-def _too_few(compared: Compared, least: int) -> str:
+def _untested(compared: Compared, least: int) -> str | None:
+    """Why a group is not tested."""
+    if None in (compared.row.group or {}).values():
+        return "unknown: listed, not tested"
     n, m = compared.sides.sizes
-    return f"{n:,} rows against {m:,}, fewer than {least}: listed, not tested"
+    return f"{n:,} rows against {m:,}, fewer than {least}: listed, not tested" if min(n, m) < least else None
 
 
 def _note(compared: Compared, sides: Sides, metric: str) -> str | None:

@@ -293,7 +293,7 @@ PAIRS: Mapping[str, tuple[Callable[[Scores, Scores], float], str]] = {
 
 
 def scores_by(tally: Tally, attribute: str) -> dict[str | None, Scores]:
-    """The scores of each group of an attribute, all on the same bins, unknown last; of everyone under "" for attribute ""."""
+    """The scores of each group of an attribute, all on the same bins, unknown last; of attribute "" everyone, as None."""
     table = tally.scores.filter(pl.col("attribute") == attribute, pl.col("bin").abs() < _INFINITE)
     bins = np.sort(tally.scores["bin"].drop_nulls().unique().to_numpy())
     bins = bins[np.abs(bins) < _INFINITE]

@@ -1,5 +1,7 @@
 """The stability index: published value, binning, and by simulation the level of its test and the coverage of its interval."""
 
+from datetime import date
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,10 +10,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure import disclosed, drift_measurements
+from gov_pipelines.measure import disclosed, drift_measurements, judge
+from gov_pipelines.measure.columns import Columns
 from gov_pipelines.measure.distances import chi_square, stability_index
+from gov_pipelines.measure.drift import drift
 from gov_pipelines.measure.intervals import stability_index_interval
+from gov_pipelines.measure.scan import count
 from gov_pipelines.policy.kinds import Drift
+
+DAY = date(2026, 9, 1)
 
 
 def control(*of, **options):
@@ -159,3 +166,107 @@ def test_the_interval_covers_the_populations_index(shares, n, m):
     index = [stability_index(one, other) for one, other in zip(a, e, strict=True)]
     low, high = stability_index_interval(index, len(then), n, m)
     assert ((low <= truth + 1e-12) & (truth <= high)).mean() > 0.93
+
+
+def frame(n, seed, **shares):
+    """Decisions of two groups and some unknown; `shares` are of approved, by group."""
+    random = np.random.default_rng(seed)
+    sex = random.choice(["F", "M", None], n, p=[0.45, 0.5, 0.05]).tolist()
+    approved = random.random(n) < np.array([shares.get(each, 0.5) for each in sex])
+    return pl.DataFrame(
+        {
+            "sex": sex,
+            "action": np.where(approved, "yes", "no"),
+            "paid": random.choice(["1", "0", None], n, p=[0.3, 0.2, 0.5]).tolist(),
+            "score": random.random(n),
+            "reason_codes": random.choice(["A", "B; A", "B;C", None], n).tolist(),
+        },
+        schema_overrides=dict.fromkeys(["sex", "paid", "reason_codes"], pl.String),
+    )
+
+
+def counted(rows):
+    features = ("score", "sex", "reason_codes")
+    columns = Columns(
+        "action", frozenset(["yes"]), attributes=("sex",), label="paid", label_positive=frozenset("1"), score="score",
+        numbers=("score",), categories=features[1:],
+    )  # fmt: skip
+    return count(rows, columns)
+
+
+def test_drift_within_a_group_that_the_whole_does_not_show():
+    then, now = counted(frame(6000, 1)), counted(frame(6000, 2, F=0.6, M=0.41))
+    (everyone,) = drift_measurements(now, then, control("decision", metric="total_variation", at_most=0.05))
+    assert everyone.value < 0.05
+    women, men, unknown = drift_measurements(
+        now, then, control("decision", metric="total_variation", per=["sex"], at_most=0.05)
+    )
+    assert (women.group, men.group, unknown.group) == ({"sex": "F"}, {"sex": "M"}, {"sex": None})
+    assert women.value == pytest.approx(0.1, abs=0.03)
+    assert women.p_adjusted < 0.001
+    assert (unknown.tested, unknown.value) == (False, None)
+    judged = judge(
+        control("decision", metric="total_variation", per=["sex"], at_most=0.05),
+        [women, men, unknown], partitions_present=1, partitions_expected=1,
+    )  # fmt: skip
+    assert judged.verdict == "fail"
+    assert "total variation distance of decision within" in judged.reason
+
+
+def test_scores_drift_by_group_as_they_do_alone():
+    then, now = frame(4000, 3), frame(4000, 4).with_columns(pl.col("score") ** 2)
+    women, *_ = drift_measurements(
+        counted(now), counted(then), control("score", metric="ks", per=["sex"], min_group_size=100)
+    )
+    mine = [rows.filter(sex="F")["score"].to_numpy() for rows in (now, then)]
+    assert women.value == pytest.approx(stats.ks_2samp(*mine).statistic, abs=5e-3)
+    with pytest.raises(WrongUse, match="do not count reason_codes by sex"):
+        drift_measurements(counted(now), counted(then), control("reason_codes", per=["sex"]))
+
+
+def test_a_label_that_is_not_known_yet_is_no_drift():
+    then, now = frame(2000, 5), frame(2000, 6).with_columns(paid=pl.when(pl.col("score") < 0.8).then("paid"))
+    (row,) = drift_measurements(counted(now), counted(then), control("label", metric="l_infinity"))
+    assert row.value < 0.06
+    assert "without a label and left out" in row.note
+
+
+def test_reason_codes_are_counted_one_by_one():
+    then = counted(frame(2000, 7))
+    now = counted(frame(2000, 8).with_columns(reason_codes=pl.col("reason_codes").str.replace("C", "B")))
+    (row,) = drift_measurements(now, then, control("reason_codes", metric="l_infinity"))
+    now_codes, then_codes = np.array([1000, 1000, 0, 500]), np.array([1000, 1000, 500, 500])
+    assert row.value == pytest.approx(np.abs(now_codes / 2500 - then_codes / 3000).max(), abs=0.03)
+    assert (row.n, row.lower) == (2000, None)
+    assert row.p_adjusted < 1e-9
+
+
+def test_two_tables_without_set_up():
+    then, now = frame(1500, 9), frame(1200, 10, F=0.9).with_columns(new=pl.lit("x"), score=pl.col("score") + 0.5)
+    then = then.with_columns(id=pl.int_range(pl.len()).cast(pl.String))
+    now = now.with_columns(id=pl.format("n{}", pl.int_range(pl.len())), day=pl.lit(DAY))
+    rows = drift(then.to_pandas(), now, per=["sex"])
+    found = {(row.attribute[0], row.metric, row.group and (row.group["sex"] or "?")): row for row in rows}
+    assert found["score", "wasserstein", None].value == pytest.approx(0.5, abs=0.02)
+    assert found["action", "l_infinity", "F"].value == pytest.approx(0.4, abs=0.06)
+    assert found["action", "chi_square", None].lower is None
+    assert "only in the current table" in found["new", "drift", None].note
+    assert "identifier" in found["id", "drift", None].note
+    assert not any(name == "action" and metric == "ks" for name, metric, _ in found)
+    few = drift(then, now.with_columns(score=pl.lit(1)), columns=["score"], metrics=["wasserstein_normed", "psi"])
+    assert {row.metric for row in few} == {"psi", "wasserstein_normed"}
+    same = drift(then.with_columns(score=pl.lit(1.0)), now, columns=["score"], metrics=["wasserstein_normed"])
+    assert (same[0].value, same[0].note) == (None, "the reference does not vary")
+    with pytest.raises(WrongUse, match="no column `colour`"):
+        drift(then, now, columns=["colour"])
+    with pytest.raises(WrongUse, match="no metric `kl`"):
+        drift(then, now, metrics=["kl"])
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_almost_nothing_is_no_exception(rows):
+    few = frame(rows, 11).with_columns(nothing=pl.lit(None, pl.Float64), infinite=pl.lit(float("inf")))
+    for row in drift(few, few, columns=["score", "action", "nothing", "infinite"]):
+        numbers = (row.value, row.lower, row.upper, row.p_value, row.minimum_detectable)
+        assert all(each is None or np.isfinite(each) for each in numbers)
+        assert row.value is not None or row.note

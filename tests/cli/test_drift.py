@@ -1,0 +1,55 @@
+"""`gov drift` on files: what it prints, and how it refuses."""
+
+import json
+
+import pytest
+from command import told
+
+THEN = "id,income,city,action\n" + "".join(f"{n},{1000 + n % 97},{'ab'[n % 2]},{'yn'[n % 3 > 0]}\n" for n in range(400))
+NOW = THEN.replace(",10", ",19").replace(",a,", ",c,")
+
+
+@pytest.fixture
+def files(tmp_path):
+    paths = tmp_path / "then.csv", tmp_path / "now.csv"
+    for path, text in zip(paths, (THEN, NOW), strict=True):
+        path.write_text(text)
+    return paths
+
+
+def test_every_column_in_a_line_or_as_measurements(files, tmp_path):
+    said = told("drift", *files, home=tmp_path, check=0).stdout.splitlines()
+    assert [line.split()[0] for line in said] == ["id", "income", "city", "action"]
+    assert "ks 1 " in said[1]
+    assert "psi 0 " in said[3]
+    rows = json.loads(told("drift", *files, "--json", "--per", "action", home=tmp_path, check=0).stdout)
+    assert {row["attribute"][0] for row in rows} == {"id", "income", "city", "action"}
+    city = next(
+        row for row in rows if (row["attribute"], row["metric"], row["group"]) == (["city"], "l_infinity", None)
+    )
+    assert city["value"] == 0.5
+    assert city["system"] is None
+    assert any(row["group"] == {"action": "y"} for row in rows)
+    one = told("drift", *files, "--column", "income", "--category", "income", "--json", home=tmp_path, check=0).stdout
+    assert "ks" not in {row["metric"] for row in json.loads(one)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--column", "colour"], "There is no column `colour`"),
+        (["--metric", "kl"], "There is no metric `kl`"),
+        (["--bins", "1"], "--bins"),
+        (["--per", "decision"], "There is no column `decision`"),
+    ],
+)
+def test_wrong_use_is_one_sentence(files, tmp_path, arguments, words):
+    done = told("drift", *files, *arguments, home=tmp_path, check=2)
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_none_is_refused(files, tmp_path):
+    assert "There is no file" in told("drift", files[0], tmp_path / "absent.csv", home=tmp_path, check=2).stderr
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1 and no more")
+    assert "cannot be read" in told("drift", tmp_path / "torn.parquet", files[1], home=tmp_path, check=2).stderr
