@@ -47,14 +47,22 @@ types: $(VENV)/.dev  ## strict type checking
 imports: $(VENV)/.dev  ## the rules of the house: who may import whom
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.bench  ## slow: ten million decisions judged, a million audited step by step, a night of 200 systems
+bench: $(VENV)/.bench $(VENV)/.demo peers  ## slow: ten million decisions judged, a million audited step by step, 200 systems, the same numbers as our peers
 	$(BIN)/python -m benchmarks.judging
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -W ignore -m benchmarks.million
 	$(BIN)/python -m benchmarks.many
+	$(BIN)/python -W ignore -m benchmarks.agreement
 
 year: $(VENV)/.dev  ## slow: a simulated year of twenty systems: pages for nothing, nights until a planted fault
 	$(BIN)/python -W ignore -m benchmarks.year
+
+simulate-statistics: $(VENV)/.dev  ## slow: how often equal groups fail, and intervals hold the truth
+	$(BIN)/python -m benchmarks.statistics.coverage
+	$(BIN)/python -m benchmarks.statistics.level
+	$(BIN)/python -m benchmarks.statistics.power
+
+peers: $(VENV)-peers/.done  ## the libraries we are compared with, which need an older pandas, in an environment of their own
 
 constraints: ## pin every dependency anew, without URLs
 	rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins
@@ -65,6 +73,11 @@ constraints: ## pin every dependency anew, without URLs
 
 clean:  ## remove the environment and the demo's home
 	rm -rf $(VENV) $(HOME_DIR)
+
+$(VENV)-peers/.done: benchmarks/peers.txt
+	$(PYTHON) -m venv $(VENV)-peers
+	$(VENV)-peers/bin/python -m pip install --quiet -r benchmarks/peers.txt
+	@touch $@
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -86,4 +99,4 @@ $(VENV)/.bench: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -c constraints.txt -e . --group bench
 	@touch $@
 
-.PHONY: help demo tour ui test served fuzz faults spark lint types imports bench year constraints clean
+.PHONY: help demo tour ui test served fuzz faults spark lint types imports bench peers year simulate-statistics constraints clean
