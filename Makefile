@@ -32,7 +32,7 @@ faults: $(VENV)/.dev  ## slow: services killed, disks full, clocks set back; aft
 	$(BIN)/python -m pytest tests/faults tests/pipeline/test_kills.py tests/pipeline/test_late.py -m faults -s
 
 spark: $(VENV)/.spark  ## slow: counts on a Spark cluster that loses a worker, and a night from its tables; needs Java 17
-	$(BIN)/python -m pytest tests/spark -m spark -s
+	$(BIN)/python -m pytest tests/spark tests/measure/test_engines.py -m '' -s
 
 lint: $(VENV)/.dev  ## ruff, format, policies and declarations, stale suites
 	$(BIN)/ruff check .

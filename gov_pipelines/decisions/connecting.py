@@ -15,6 +15,7 @@ from gov_pipelines.errors import GovError, SourceUnreachable, WrongUse
 
 _CONNECT_SECONDS = 10
 _DRIVERS = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite", "duckdb": "duckdb"}
+_SPARK = r"(spark|sc|k8s)://|local(\[|$)|yarn$"
 
 
 @contextmanager
@@ -65,6 +66,8 @@ def source_url(url_env: str, project: Path, environ: Mapping[str, str]) -> sa.UR
         raise WrongUse(
             f"The environment variable {url_env} is not set. Set it to the source's SQLAlchemy URL, such as sqlite:///file.db."
         )
+    if re.match(_SPARK, environ[url_env]):
+        return sa.URL.create("spark")  # of use to Spark alone, which reads it itself
     try:
         url = sa.make_url(environ[url_env])
     except ArgumentError:
@@ -85,7 +88,7 @@ def source_url(url_env: str, project: Path, environ: Mapping[str, str]) -> sa.UR
 
 def driver_missing(url_env: str, driver: str) -> WrongUse:
     """What to say where a driver is not installed."""
-    extra = {"psycopg": "postgres"}.get(driver, driver)
+    extra = {"psycopg": "postgres", "pyspark": "spark"}.get(driver, driver)
     return WrongUse(
         f"{url_env} names a database whose driver {driver} is not installed. Install `gov-pipelines[{extra}]`."
     )
@@ -97,8 +100,16 @@ _SIGNS = {  # of what happened: the SQLSTATE, the class or the words of the driv
         WrongUse,
         "does not let this login read a declared table or column. Grant SELECT on it, or declare less",
     ),
-    "^57014|interrupted|InterruptException": (SourceUnreachable, _LATE),
+    "^57014|interrupted|InterruptException|[Cc]ancell?ed|CANCELED": (SourceUnreachable, _LATE),
     "FATAL:.* authentication failed": (SourceUnreachable, "refused the login. Check user and password in {url_env}"),
+    "JAVA_GATEWAY_EXITED|spark-submit": (
+        SourceUnreachable,
+        "is Spark, which needs Java 17 on the PATH or in JAVA_HOME, and SPARK_HOME unset rather than empty",
+    ),
+    "maxResultSize": (
+        SourceUnreachable,
+        "has more rows in a partition than spark.driver.maxResultSize lets through. Raise it",
+    ),
     "FATAL:.* does not exist": (SourceUnreachable, "has no such database or user. Check {url_env}"),
 }
 

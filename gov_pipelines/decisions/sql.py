@@ -268,7 +268,14 @@ def opened(url_env: str, project: Path, environ: Mapping[str, str], seconds: int
     Raises:
         WrongUse, SourceUnreachable: as `connected`.
     """
-    if source_url(url_env, project, environ).get_backend_name() == "duckdb":
+    kind = source_url(url_env, project, environ).get_backend_name()
+    if kind == "spark":
+        from gov_pipelines.decisions.spark import opened_session  # noqa: PLC0415  (only what the URL needs)
+
+        with opened_session(url_env, environ, seconds) as session:
+            yield SqlDatabase(session)
+        return
+    if kind == "duckdb":
         from gov_pipelines.decisions.duck import opened_file  # noqa: PLC0415  (only what the URL needs)
 
         with opened_file(url_env, project, environ, seconds) as file:

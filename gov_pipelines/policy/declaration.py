@@ -88,8 +88,8 @@ def rows_range(ranges: Mapping[str, Range]) -> Range:
 class Source(Strict):
     """Where decisions are read from: a database table (`url_env` and `table`) or files (`path`).
 
-    `url_env` names the environment variable that holds the URL of a PostgreSQL, SQLite or DuckDB database. `path` is a
-    file or a glob of CSV, Parquet or JSON-lines files, relative to the project or in a bucket (`s3://`). `zone` is the
+    `url_env` names the environment variable that holds the URL of a PostgreSQL, SQLite or DuckDB database, or of Spark. `path`
+    is a file or a glob of CSV, Parquet or JSON-lines files, relative to the project or in a bucket (`s3://`). `zone` is the
     zone of naive times in the source. `timeout` is how many seconds a statement may take. `cursor` is a column of rising
     moments or numbers that every write raises, `overlap` how far behind it a row may still arrive.
     """
