@@ -26,23 +26,15 @@ FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """What was signed: `payload_sha256` names the snapshot from now on."""
-
-    payload_sha256: str
-    key_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Package:
-    """A package that was read back: its predicate, the digest of its payload, and the key that signed it."""
+    """A signed package: its predicate, the digest of its payload, which names the snapshot, and the key that signed it."""
 
     predicate: dict[str, Any]
     payload_sha256: str
     key_id: str
 
 
-def sign_package(directory: Path, files: Mapping[str, bytes], predicate: Mapping[str, Any], signer: Signer) -> Signed:
+def sign_package(directory: Path, files: Mapping[str, bytes], predicate: Mapping[str, Any], signer: Signer) -> Package:
     """Sign a predicate and write its package, whole or not at all.
 
     Args:
@@ -53,7 +45,7 @@ def sign_package(directory: Path, files: Mapping[str, bytes], predicate: Mapping
         signer: the key.
 
     Returns:
-        The payload's SHA-256 and the keyid.
+        What was signed, the manifest in its predicate.
 
     Raises:
         EvidenceError: a package is already there, a file name is unsafe, or the leaves are absent.
@@ -67,10 +59,11 @@ def sign_package(directory: Path, files: Mapping[str, bytes], predicate: Mapping
         {"name": name, "sha256": sha256(content).hexdigest(), "bytes": len(content)}
         for name, content in sorted(covered.items())
     ]
-    payload = canonical.dumps(statement({**predicate, "manifest": manifest}))
+    signed = {**predicate, "manifest": manifest}
+    payload = canonical.dumps(statement(signed))
     sweep(directory)
     write_folder(directory, {**covered, ENVELOPE: dsse.sign(payload, signer)})
-    return Signed(sha256(payload).hexdigest(), signer.public.keyid)
+    return Package(signed, sha256(payload).hexdigest(), signer.public.keyid)
 
 
 def read_package(directory: Path) -> Package:

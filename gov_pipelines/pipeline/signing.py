@@ -246,14 +246,10 @@ def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
             late |= recorded > end
             known = {"name": policy.policy, "version": policy.version, "sha256": policy_digest(policy)}
             policies.append(known | {"recordedAt": recorded, "inForceFrom": span.from_, "inForceUntil": span.until})
+    day, zone = partition_key(night.partition), night.declaration.zone
     return {
         "system": night.system,
-        "partition": {
-            "key": partition_key(night.partition),
-            "zone": night.declaration.zone,
-            "start": start,
-            "end": end,
-        },
+        "partition": {"key": day, "zone": zone, "start": start, "end": end},
         "asOf": night.as_of,
         "retroactive": late,
         "policies": policies,
@@ -268,28 +264,24 @@ def _package(night: Night, predicate: dict[str, Any], files: Mapping[str, bytes]
     left = _left_by_a_crash(night, predicate)
     follows = ("contentDigest", "revision")
     if left and left[0] == folder and all(left[1].predicate[name] == predicate[name] for name in follows):
-        payload, key_id = left[1].payload_sha256, left[1].key_id
+        signed = left[1]
     else:
         if left:
             discard_package(left[0])
             if not any(left[0].parent.iterdir()):
                 left[0].parent.rmdir()  # a day's folder without a package is no evidence
         signed = sign_package(folder, files, predicate, signer)
-        payload, key_id = signed.payload_sha256, signed.key_id
-    previous = predicate["previous"]
     return SnapshotRow(
         system=night.system,
         partition=night.partition,
-        revision=predicate["revision"],
-        sequence=predicate["sequence"],
-        previous_sha256=previous["payloadSha256"] if previous else None,
-        payload_sha256=payload,
+        **{name: predicate[name] for name in ("revision", "sequence", "retroactive")},
+        previous_sha256=(predicate["previous"] or {}).get("payloadSha256"),
+        payload_sha256=signed.payload_sha256,
         content_digest=predicate["contentDigest"],
         path=str(folder.relative_to(night.home.root)),
-        key_id=key_id,
+        key_id=signed.key_id,
         signed_at=now,
         as_of=night.as_of,
-        retroactive=predicate["retroactive"],
     )
 
 
