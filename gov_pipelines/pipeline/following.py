@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from gov_pipelines.evidence import PublicKey
+from gov_pipelines.notify import told
 from gov_pipelines.people import Finding, events_of_night, finding_id, is_red, known_findings, roster_of
 from gov_pipelines.pipeline.kept import vanished_of
 from gov_pipelines.pipeline.night import Night
@@ -36,26 +38,24 @@ def follow_findings(
     """
     known = known_findings(connection, roster_of(connection, authority), night.system)
     bound = {each.key: each for each in night.bound}
-    now = snapshot.signed_at
     for row in verdicts:
         finding = known.get(finding_id(night.system, row.control))
         if not is_red(row) and (finding is None or finding.state == "closed"):
             continue
-        clause = bound.get(row.control)
-        events = events_of_night(
-            finding,
-            row,
-            verdict_history(connection, night.system, row.control),
-            clause.control.judges if clause else None,
-            incident=clause.control.incident if clause else None,
-            owner=night.declaration.owner,
-            snapshot=snapshot.payload_sha256,
-            now=now,
-            today=now.astimezone(ZoneInfo(night.declaration.zone)).date(),
-            holidays=clause.policy.holidays if clause else (),
+        clause, history = bound.get(row.control), verdict_history(connection, night.system, row.control)
+        about: dict[str, Any] = (
+            {"incident": clause.control.incident, "holidays": clause.policy.holidays} if clause else {}
         )
-        record_findings(connection, events)
+        judges = clause.control.judges if clause else None
+        record_findings(connection, events_of_night(finding, row, history, judges, **_signed(night, snapshot), **about))
     _follow_vanished(connection, night, snapshot, known.get(finding_id(night.system, _vanished(night.system))))
+
+
+def _signed(night: Night, snapshot: SnapshotRow) -> dict[str, Any]:
+    """What every event of a night says: whose finding it opens, by which snapshot, and when."""
+    now, zone = snapshot.signed_at, ZoneInfo(night.declaration.zone)
+    said = {"owner": night.declaration.owner, "snapshot": snapshot.payload_sha256}
+    return said | {"now": now, "today": now.astimezone(zone).date()}
 
 
 def _vanished(system: str) -> str:
@@ -70,17 +70,7 @@ def _follow_vanished(connection: Connection, night: Night, snapshot: SnapshotRow
     row = next(each for each in history if each.partition == night.partition)
     if not row.breaches and (finding is None or finding.state == "closed"):
         return
-    now = snapshot.signed_at
-    events = events_of_night(
-        finding,
-        row,
-        history,
-        "decision",
-        owner=night.declaration.owner,
-        snapshot=snapshot.payload_sha256,
-        now=now,
-        today=now.astimezone(ZoneInfo(night.declaration.zone)).date(),
-    )
+    events = events_of_night(finding, row, history, "decision", **_signed(night, snapshot))
     record_findings(connection, events)
     if "closed" in (kinds := [event.event for event in events]):
         enqueue(connection, [_alert(row, "recovered", "the decisions that had vanished are back, or accepted as gone")])
@@ -105,15 +95,14 @@ def _counted(night: Night, snapshot: SnapshotRow, day: Partition) -> VerdictRow:
 
 
 def _alert(row: VerdictRow, happened: Transition, what: str) -> Alert:
-    key = f"{row.system}|vanished_decisions|{partition_key(row.partition)}|{row.revision}|{happened}"
+    day = partition_key(row.partition)
     do = (
         f"ask who deletes from the source; `gov findings show {finding_id(row.system, row.control)}` says since when. Their "
-        f"ids are in artifacts/{row.system}/{partition_key(row.partition)}/changes.parquet of the home. Accept the finding with a "
-        "signature where they may be gone"
+        f"ids are in artifacts/{row.system}/{day}/changes.parquet of the home. Accept the finding with a signature where they "
+        "may be gone"
     )
-    facts = {"Found": what, "What to do": "nothing at once" if happened == "recovered" else do, "Alert key": key}
-    return Alert(
-        key=key, system=row.system, control=row.control, partition=row.partition, transition=happened,
-        severity=row.severity, notify=(), title=f"{row.system} {partition_key(row.partition)}: {what} ({row.severity})",
-        body="\n".join(f"{name}: {fact}" for name, fact in facts.items()), raised_at=row.recorded_at,
-    )  # fmt: skip
+    facts = {"Found": what, "What to do": "nothing at once" if happened == "recovered" else do}
+    key, title = f"{row.system}|vanished_decisions|{day}|{row.revision}|{happened}", f"{row.system} {day}: {what}"
+    where = {"system": row.system, "control": row.control, "partition": row.partition, "severity": row.severity}
+    told_at = {"transition": happened, "raised_at": row.recorded_at}
+    return told(key, f"{title} ({row.severity})", facts, **where, **told_at)

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from hashlib import sha256
+from itertools import chain
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from gov_pipelines.errors import Mistake
@@ -98,11 +100,7 @@ def alerts_due(
     return [
         *(_escalation(each, step, now) for each in owed for step in each.steps),
         *_endings(waivers, books, now),
-        *(
-            alert
-            for each in findings
-            for alert in _of_finding(each, books, now, waived=(each.system, each.control) in waived)
-        ),
+        *chain(*(_of_finding(each, books, now, waived=(each.system, each.control) in waived) for each in findings)),
     ]
 
 
@@ -110,7 +108,7 @@ def concern_raised(finding: str, system: str, now: datetime) -> Alert:
     """The alert that somebody raised a concern; not what they said, nor who."""
     title = f"{system}: somebody says that something looks wrong ({finding})"
     do = f"read it with `gov findings show {finding}`, and say who sees to it with `gov findings assign`"
-    return _alert(f"{finding}|concern", system, None, now.date(), "warning", (), title, {"What to do": do}, now)
+    return _alert(f"{finding}|concern", system, now.date(), title, {"What to do": do}, now)
 
 
 def _escalation(owed: Owed, step: Step, now: datetime) -> Alert:
@@ -126,7 +124,7 @@ def _escalation(owed: Owed, step: Step, now: datetime) -> Alert:
         "Escalation": f"step {step.place}, to {step.to}",
         "What to do": f"have them run `gov attest {owed.clause} --as NAME --key FOLDER`",
     }
-    return _alert(key, PEOPLE, owed.clause, owed.due, "warning", (step.to,), title, facts, now)
+    return _alert(key, PEOPLE, owed.due, title, facts, now, control=owed.clause, notify=(step.to,))
 
 
 def _endings(waivers: Sequence[Waiver], books: Books, now: datetime) -> Iterator[Alert]:
@@ -140,13 +138,14 @@ def _endings(waivers: Sequence[Waiver], books: Books, now: datetime) -> Iterator
         over, routes = now >= waiver.ends, books.routes(clause, now.date())
         key = f"{clause}|{name}|waiver {'ended' if over else 'ending'}"
         title = f"{system}: the waiver of {clause} {'ended' if over else 'ends'} on {until}"
-        yield _alert(key, system, clause, until, "warning", routes, title, {"Waiver": name, "What to do": do}, now)
+        facts = {"Waiver": name, "What to do": do}
+        yield _alert(key, system, until, title, facts, now, control=clause, notify=routes)
 
 
 def _of_finding(finding: Finding, books: Books, now: datetime, *, waived: bool) -> Iterator[Alert]:
     name, system, control = finding.id, finding.system, finding.control
     today, what = books.today(system, now), control or "a concern"
-    routes = books.routes(control, today)
+    about = {"control": control, "notify": books.routes(control, today)}
     if finding.state == "open" and today > finding.due and not waived:
         key = f"{name}|{finding.due}|past due"
         title = f"{system}: finding {name} ({what}) is past due"
@@ -155,30 +154,27 @@ def _of_finding(finding: Finding, books: Books, now: datetime, *, waived: bool) 
             "Open": f"for {finding.days_open(now)} days, opened again {len(finding.reopened)} times",
             "What to do": f"run `gov findings show {name}`; close it by a later pass, or accept it with a signature",
         }
-        yield _alert(key, system, control, finding.due, finding.severity, routes, title, facts, now)
+        yield _alert(key, system, finding.due, title, facts, now, severity=finding.severity, **about)
     for clock in finding.clocks:
         if clock.reported is None:
             state, said = ("overdue", "was due") if clock.overdue(today) else ("running", "is due")
             key = f"{name}|{clock.kind}|{clock.aware}|report {state}"
             title = f"{system}: a report on incident {name} ({what}, {clock.kind}) {said} by {clock.due}"
             stop = f"`gov findings report {name} --to AUTHORITY --as NAME --key FOLDER`"
-            facts = {
-                "Aware": str(clock.aware),
-                "What to do": f"report it, incomplete if need be, and stop the clock with {stop}",
-            }
-            yield _alert(key, system, control, clock.due, "critical", routes, title, facts, now)
+            do = f"report it, incomplete if need be, and stop the clock with {stop}"
+            facts = {"Aware": str(clock.aware), "What to do": do}
+            yield _alert(key, system, clock.due, title, facts, now, severity="critical", **about)
 
 
 def _alert(
-    about: str,
-    system: str,
-    control: str | None,
-    day: date,
-    severity: str,
-    notify: tuple[str, ...],
-    title: str,
-    facts: Mapping[str, str],
-    now: datetime,
+    about: str, system: str, day: date, title: str, facts: Mapping[str, str], now: datetime, **more: Any
 ) -> Alert:
-    where = {"system": system, "control": control, "partition": day, "severity": severity, "notify": notify}
-    return told(f"{system}|{about}", title, facts, raised_at=now, **where)
+    return told(
+        f"{system}|{about}",
+        title,
+        facts,
+        **{"severity": "warning", **more},
+        system=system,
+        partition=day,
+        raised_at=now,
+    )
