@@ -134,7 +134,6 @@ def catch_up(jobs: Iterable[Any]) -> dg.SensorDefinition:
 
 def _requests(job: str, audit: AuditHome, now: datetime) -> Iterator[dg.RunRequest]:
     from gov_pipelines.pipeline.lookback import noted  # noqa: PLC0415  (not needed to load definitions)
-    from gov_pipelines.store import Home  # noqa: PLC0415  (as above)
 
     system = job.removeprefix(AUDITS)
     try:
@@ -148,7 +147,7 @@ def _requests(job: str, audit: AuditHome, now: datetime) -> Iterator[dg.RunReque
         once = f"{now:%Y-%m-%d}" if answers else f"{now:%Y-%m-%dT%H}"
         key = partition_key(window)
         yield dg.RunRequest(run_key=f"{system}|{key}|{once}", job_name=job, partition_key=key)
-    for before, as_of, again in filter(None, [noted(Home(Path(audit.home)), system)]):
+    for before, as_of, again in filter(None, [noted(audit.files, system)]):
         for key in map(partition_key, again):
             name = f"{system}|{key}|changed before {partition_key(before)}"
             yield dg.RunRequest(run_key=name, job_name=job, partition_key=key, tags={AS_OF: as_of.isoformat()})

@@ -72,17 +72,14 @@ def instigators(instance: dg.DagsterInstance, definitions: dg.Definitions) -> It
 
 def stuck_runs(instance: dg.DagsterInstance, now: datetime) -> Finding:
     """Whether runs say that they go on and have said nothing for an hour."""
-    going = dg.RunsFilter(
-        statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
-    )
+    going = dg.RunsFilter(statuses=[dg.DagsterRunStatus(each) for each in ("STARTED", "STARTING", "CANCELING")])
     silent = 0
     for record in instance.get_run_records(going):
         last = instance.get_records_for_run(record.dagster_run.run_id, limit=1, ascending=False).records
         silent += not last or now - datetime.fromtimestamp(last[0].timestamp, UTC) > SILENCE[False]
+    found = f"{silent} started and silent for an hour"
     remedy = "the catch_up sensor ends them while the daemon lives; else terminate them in Dagster"
-    return Finding(
-        "runs", "bad" if silent else "ok", f"{silent} started and silent for an hour", remedy if silent else ""
-    )
+    return Finding("runs", "bad", found, remedy) if silent else Finding("runs", "ok", found)
 
 
 def windows(home: AuditHome, systems: Iterable[SystemDeclaration], now: datetime) -> Iterator[Finding]:

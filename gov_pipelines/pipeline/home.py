@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gov_pipelines.notify import Delivery
     from gov_pipelines.pipeline.night import Night
     from gov_pipelines.policy import Partition
-    from gov_pipelines.store import Engine
+    from gov_pipelines.store import Engine, Home
 
 
 PATIENCE = 6 * 3600.0
@@ -51,6 +51,13 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
         return cls(project=str(project.root), home=str(project.home))
 
     @property
+    def files(self) -> Home:
+        """The home, as the store names it."""
+        from gov_pipelines.store import Home  # noqa: PLC0415  (not needed to load definitions)
+
+        return Home(Path(self.home))
+
+    @property
     def place(self) -> Project:
         """The project, as other rooms name it."""
         return Project(Path(self.project), Path(self.home))
@@ -65,11 +72,11 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
         Raises:
             GovError: another process audits one of them, and did so for `wait` seconds.
         """
-        from gov_pipelines.store import Home, lock  # noqa: PLC0415  (not needed to load definitions)
+        from gov_pipelines.store import lock  # noqa: PLC0415  (as above)
 
         with ExitStack() as stack:
             for system in sorted(systems):
-                stack.enter_context(lock(Home(Path(self.home)), f"night-{system}", engine=self.store(), wait=wait))
+                stack.enter_context(lock(self.files, f"night-{system}", engine=self.store(), wait=wait))
             yield
 
     @contextmanager
@@ -84,13 +91,13 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
         It is judged as of its next morning unless `as_of` is given; a day audited before, no earlier than it was then.
         """
         from gov_pipelines.pipeline.night import Night  # noqa: PLC0415  (every room: a second that loading need not pay)
-        from gov_pipelines.store import Home, reading, snapshot_of  # noqa: PLC0415  (as above)
+        from gov_pipelines.store import reading, snapshot_of  # noqa: PLC0415  (as above)
 
         with reading(self.store()) as connection:
             signed = snapshot_of(connection, graph.system, partition)
         usual = max(graph.as_of(partition), signed.as_of) if signed else graph.as_of(partition)
         return Night(
-            home=Home(Path(self.home)),
+            home=self.files,
             project=Path(self.project),
             declaration=graph.declaration,
             policies=graph.policies,
@@ -104,31 +111,27 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
         """The audited partitions before one that must be judged again, as `pipeline.overdue.overdue`, or recorded. No source is asked."""
         from gov_pipelines.pipeline.overdue import overdue, unrecorded  # noqa: PLC0415  (as above)
         from gov_pipelines.policy import partition_of  # noqa: PLC0415  (as above)
-        from gov_pipelines.store import Home, reading  # noqa: PLC0415  (as above)
+        from gov_pipelines.store import reading  # noqa: PLC0415  (as above)
 
-        files = Home(Path(self.home))
         with reading(self.store()) as connection:
-            left = unrecorded(files, graph.system, connection)
+            left = unrecorded(self.files, graph.system, connection)
         # A crash leaves one package; several are those of a lost store, which signing tells.
         signed = {partition_of(folder.parent.name) for folder in left if len(left) == 1}
-        judged = overdue(files, graph.declaration, graph.policies, before=before, as_of=as_of)
+        judged = overdue(self.files, graph.declaration, graph.policies, before=before, as_of=as_of)
         return sorted({*judged, *(each for each in signed if each < before)})
 
     def changed(self, graph: SystemGraph, *, before: Partition) -> list[Partition]:
         """The audited partitions before one that the source has changed: as its own run noted, or else as the source says."""
         from gov_pipelines.pipeline.lookback import changed_since_audited, noted  # noqa: PLC0415  (as above)
-        from gov_pipelines.store import Home  # noqa: PLC0415  (as above)
 
-        files, project = Home(Path(self.home)), Path(self.project)
+        files, project = self.files, Path(self.project)
         if (note := noted(files, graph.system)) and note[0] == before:
             return note[2]
         return changed_since_audited(files, graph.declaration, before=before, project=project, environ=os.environ)
 
     def store(self) -> Engine:
         """The store: verdicts, snapshots, the outbox of alerts."""
-        from gov_pipelines.store import Home  # noqa: PLC0415  (as above)
-
-        return _opened(os.environ.get("GOV_STORE_URL") or Home(Path(self.home)).store_url)
+        return _opened(os.environ.get("GOV_STORE_URL") or self.files.store_url)
 
     def deliver(self, now: datetime) -> Delivery:
         """Send what is due in the outbox, over the routes the environment names."""
