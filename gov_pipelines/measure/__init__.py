@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from gov_pipelines.measure.adhoc import metrics
+from gov_pipelines.measure.alarms import Year
 from gov_pipelines.measure.bias_audit import Base, ImpactTable, Line, impact_tables, printed
 from gov_pipelines.measure.cautions import cautions
 from gov_pipelines.measure.columns import Columns, columns_of
 from gov_pipelines.measure.drift import drift_measurements
 from gov_pipelines.measure.fairness import fairness_measurements
+from gov_pipelines.measure.groups import examples
 from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement, Verdict
+from gov_pipelines.measure.proxy import proxy_measurements
 from gov_pipelines.measure.published import PUBLISHED_COLUMNS, Defect, defects, published_rows
 from gov_pipelines.measure.quality import freshness_measurement, quality_measurements, range_measurements
 from gov_pipelines.measure.scan import count, tally
 from gov_pipelines.measure.scoring import SCORING, scored_tally
+from gov_pipelines.measure.shifts import over_the_year
 from gov_pipelines.measure.tallies import Tally, total
 from gov_pipelines.measure.tally_text import disclosed, tally_digest, tally_from_json, tally_json
 from gov_pipelines.measure.usual import LEAST_DAYS, Series, departures, unusable, usual_measurements, weekday_of
@@ -33,6 +37,7 @@ __all__ = [
     "Series",
     "Tally",
     "Verdict",
+    "Year",
     "cautions",
     "columns_of",
     "count",
@@ -40,12 +45,15 @@ __all__ = [
     "departures",
     "disclosed",
     "drift_measurements",
+    "examples",
     "fairness_measurements",
     "freshness_measurement",
     "impact_tables",
     "judge",
     "metrics",
+    "over_the_year",
     "printed",
+    "proxy_measurements",
     "published_rows",
     "quality_measurements",
     "range_measurements",

@@ -107,13 +107,13 @@ def adjusted(p: ArrayLike, how: Adjustment = "holm") -> Floats:
 
     Source: Holm (1979), Scandinavian Journal of Statistics 6, 65-70; SciPy for the last two.
     """
-    from scipy.stats import false_discovery_control  # noqa: PLC0415  (see the module)
-
     values = np.asarray(p, float)
     size = values.shape[-1]
     if how == "bonferroni" or not size:
         return np.asarray(np.minimum(values * size, 1.0))
     if how != "holm":
+        from scipy.stats import false_discovery_control  # noqa: PLC0415  (see the module)
+
         return np.asarray(false_discovery_control(values, axis=-1, method=how))
     order = np.argsort(values, axis=-1, kind="stable")
     steps = np.arange(size, 0, -1) * np.take_along_axis(values, order, axis=-1)

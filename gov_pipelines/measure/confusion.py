@@ -26,7 +26,7 @@ Values = NDArray[np.float64]
 """One number for each leading axis; not a number where undefined."""
 
 TP, FP, FN, TN, FAVORABLE, UNFAVORABLE = range(6)
-_CELLS = [
+CELLS = [
     ("favorable", "positive"), ("favorable", "negative"), ("unfavorable", "positive"), ("unfavorable", "negative"),
     ("favorable", None), ("unfavorable", None),
 ]  # fmt: skip
@@ -156,7 +156,7 @@ def confusion(
     """
     decided, label = pl.col(of), pl.col("label")
     n = pl.col(count).cast(pl.Int64 if count == "n" else pl.Float64)
-    matching = [n.filter(decided == out, label.eq_missing(pl.lit(told, pl.String))).sum() for out, told in _CELLS]
+    matching = [n.filter(decided == out, label.eq_missing(pl.lit(told, pl.String))).sum() for out, told in CELLS]
     undecided = n.filter(decided.is_null() | (decided == "undecided")).sum()
     sums = [each.alias(f"({place})") for place, each in enumerate([*matching, undecided])]
     cells = cells_of(tally, by, among or {})

@@ -12,7 +12,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gov_pipelines.measure import adverse_impact, comparisons
+import numpy as np
+
+from gov_pipelines.measure import adverse_impact, comparisons, sentences
+from gov_pipelines.measure.alarms import Year
 from gov_pipelines.measure.family import (
     Entry,
     Family,
@@ -29,15 +32,18 @@ from gov_pipelines.measure.groups import Group, worst_of
 from gov_pipelines.measure.intervals import Interval, newcombe, ratio_score, wilson
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.referenced import availability_measurements, common_odds_measurements, mean_measurements
+from gov_pipelines.measure.resampling import DRAWS
 from gov_pipelines.measure.scoring import SCORING
 from gov_pipelines.measure.tallies import Tally
 from gov_pipelines.policy.declaration import SystemDeclaration
-from gov_pipelines.policy.kinds import DIFFERENCES, RATES, Fairness
+from gov_pipelines.policy.kinds import DIFFERENCES, GOOD, RATES, Fairness
 
 _WITHOUT_AGGREGATE = frozenset({"adverse_impact_ratio"})  # compared with one named group, each for itself
 
 
-def fairness_measurements(tally: Tally, control: Fairness, declaration: SystemDeclaration) -> list[Measurement]:
+def fairness_measurements(
+    tally: Tally, control: Fairness, declaration: SystemDeclaration, year: Year | None = None, policy: str = ""
+) -> list[Measurement]:
     """Measure what a fairness control limits.
 
     One row a group (unknown and small groups too, with `tested` False) and, but for `selection_rate` and
@@ -52,6 +58,8 @@ def fairness_measurements(tally: Tally, control: Fairness, declaration: SystemDe
         tally: the window's counts.
         control: metric, groups, limit, test.
         declaration: names the outcomes that are left out.
+        year: the nights that a control with `error_over: year` holds its error over; else None.
+        policy: its digest. Random draws are seeded from it and the names of system, window, metric and attributes.
 
     Returns:
         Measurements without system and window, ordered by entry and group.
@@ -66,7 +74,7 @@ def fairness_measurements(tally: Tally, control: Fairness, declaration: SystemDe
     left_out = f"undecided ({undecided}) left out" if undecided else "undecided left out"
     if control.metric in SCORING:
         left_out = "without a score left out"
-    entries = [entry_of(tally, by, control, left_out) for by in named]
+    entries = [entry_of(tally, by, control, left_out, rate) for by in named for rate in control.rates]
     if control.metric in RATES:
         rows = _rates(entries, control)
     elif control.metric == "common_odds_ratio":
@@ -74,19 +82,26 @@ def fairness_measurements(tally: Tally, control: Fairness, declaration: SystemDe
     elif control.metric == "standardized_mean_difference":
         rows = mean_measurements(tally, entries, control)
     else:
-        family = family_of(entries, control)
-        rows = []
+        days = tally.days["partition"]
+        seed = (declaration.system, f"{days.min()!s} to {days.max()!s}", control.metric, repr(named), policy)
+        family = family_of(entries, tally, control, seed, year)
+        rows, aggregates = [], dict[tuple[str, ...], list[Measurement]]()
         for entry in entries:
-            rows += (compared := [_row(group, entry, family, control) for group in entry.groups])
-            if control.metric not in _WITHOUT_AGGREGATE:
-                rows.append(_aggregate(entry, compared, family, control))
+            beside = _beside(entry, family, control)
+            rows += (compared := [_row(group, entry, family, control, beside.get(group)) for group in entry.groups])
+            aggregates.setdefault(entry.attributes, []).append(_aggregate(entry, compared, family, control))
+            if entry.rate == control.rates[-1] and control.metric not in _WITHOUT_AGGREGATE and not control.each_alone:
+                rows.append(_worst(aggregates[entry.attributes], control))
         if control.metric == "adverse_impact":
             rows += [each for entry in entries for group in entry.tested for each in _battery(group, entry)]
     return _among(rows, control)
 
 
 def _among(rows: Sequence[Measurement], control: Fairness) -> list[Measurement]:
-    return [replace(row, stratum=dict(control.among) or None) for row in rows]
+    of_rows = control.metric in SCORING  # the median of everyone's scores is in no tally
+    return [
+        replace(row, stratum=dict(control.among) or None, recomputable=row.recomputable and not of_rows) for row in rows
+    ]
 
 
 def _battery(group: Group, entry: Entry) -> list[Measurement]:
@@ -145,31 +160,57 @@ def _battery(group: Group, entry: Entry) -> list[Measurement]:
     ]
 
 
-def _row(group: Group, entry: Entry, family: Family, control: Fairness) -> Measurement:
+Beside = tuple[float, float, float, float]
+"""Of a group beside the reference: both limits, the rate that would be found, times as many decisions needed."""
+
+
+def _beside(entry: Entry, family: Family, control: Fairness) -> dict[Group, Beside]:
+    base = entry.reference
+    groups = [group for group in entry.groups if base and group.decided and group != base]
+    if base is None or not groups:
+        return {}
+    pairs = [(group, base) for group in groups]
+    low, high = _interval(pairs, control, family.confidence)
+    n, rates, base_rate = columns_of(pairs)[1], [float(group.rate) for group in groups], float(base.rate)
+    reachable = comparisons.detectable_rate(base_rate, n, base.decided, family.level)
+    times = comparisons.needed_factor(rates, n, base_rate, base.decided, family.level)
+    numbers = zip(low.tolist(), high.tolist(), reachable.tolist(), times.tolist(), strict=True)
+    return dict(zip(groups, numbers, strict=True))
+
+
+def _row(group: Group, entry: Entry, family: Family, control: Fairness, beside: Beside | None) -> Measurement:
     base = entry.reference
     row = listed(group, entry, control, _method(family, control, simultaneous=family.chosen))
     if base is None or not group.decided:
         return replace(row, note=joined(row.note, entry.why_none if base is None else None))
     value = _value(group, base, control)
     if value is None:
-        return replace(row, note=joined(row.note, f"undefined: no favorable decision in {base.name}"))
-    if group == base:
-        words = "the group compared with" if control.reference else "the best group, which the others are compared with"
+        nothing = (
+            "no favorable decision in"
+            if entry.rate == "selection_rate"
+            else f"a {sentences.metric(entry.rate)} of 0 in"
+        )
+        return replace(row, note=joined(row.note, f"undefined: {nothing} {base.name}"))
+    if beside is None:
+        best = "the group with the highest rate" if GOOD[entry.rate] == "small" else "the best group"
+        words = "the group compared with" if control.reference else f"{best}, which the others are compared with"
         return replace(row, value=value, note=joined(row.note, words))
-    low, high = _interval([(group, base)], control, family.confidence)
+    low, high, reachable, times = beside
     p, adjusted = family.p.get(frozenset((group, base)), (None, None)) if row.tested else (None, None)
     base_rate, differs = float(base.rate), control.metric in DIFFERENCES
-    reachable = comparisons.detectable_rate(base_rate, group.decided, base.decided, family.level)
-    return replace(
+    row = replace(
         row,
         value=value,
-        lower=_finite(low[0]),
-        upper=_finite(high[0]),
+        lower=_finite(low),
+        upper=_finite(high),
         confidence=family.plain,
         p_value=p,
         p_adjusted=adjusted,
-        minimum_detectable=None if reachable is None else base_rate - reachable if differs else reachable / base_rate,
+        minimum_detectable=_finite(base_rate - reachable if differs else reachable / base_rate),
+        n_needed=math.ceil(times * group.decided) if math.isfinite(times) else None,
+        recomputable=not family.drawn,
     )
+    return family.watched(row, group, base)
 
 
 def _aggregate(entry: Entry, rows: Sequence[Measurement], family: Family, control: Fairness) -> Measurement:
@@ -182,21 +223,51 @@ def _aggregate(entry: Entry, rows: Sequence[Measurement], family: Family, contro
         n=sum(group.decided for group in entry.tested),
         method=f"{extreme} among the tested groups; {_method(family, control, simultaneous=True)}",
     )
-    left_out = entry.without(sum(group.undecided for group in entry.groups))
+    left_out = entry.without(entry.groups)
     if not others or entry.reference is None:
         return replace(row, note=joined(entry.why_none or too_few(entry.groups, control), left_out))
     worst = worst_of(others)
     own = next(found for found in rows if found.group == worst.values)
     if own.value is None:
         return replace(row, note=own.note)
-    pairs = pairs_of(entry, control)
-    both = pairs + [(other, one) for one, other in pairs] if family.chosen else pairs
-    ends = _interval(both, control, family.simultaneous)
+    if family.every:
+        pairs = pairs_of(entry, control)
+        both = pairs + [(other, one) for one, other in pairs] if family.chosen else pairs
+        ends = _interval(both, control, family.simultaneous)
+    else:
+        ends = _outermost(entry, control, family)
     pick, equality = (max, 0.0) if control.metric in DIFFERENCES else (min, 1.0)
     # Where the data choose, the best group is at least as good as any other, so the metric ends at equality.
     low, high = (_finite(pick([*limits, equality] if family.chosen else limits)) for limits in ends)
-    note = joined(f"{worst.name} against {entry.reference.name}", left_out)
-    return replace(own, group=None, n=row.n, method=row.method, note=note, lower=low, upper=high)
+    of = f"{sentences.metric(entry.rate)} of " if len(control.rates) > 1 else ""
+    note = joined(f"{of}{worst.name} against {entry.reference.name}", left_out)
+    needed = own.n_needed and math.ceil(own.n_needed * row.n / own.n)
+    own = replace(own, metric=row.metric, group=None, n=row.n, n_needed=needed)
+    row = replace(own, method=row.method, note=note, lower=low, upper=high)
+    return family.watched(row, worst, entry.reference)
+
+
+def _worst(rows: Sequence[Measurement], control: Fairness) -> Measurement:
+    """Of the rates of one metric the worst one; limits that hold together hold for the extreme of them."""
+    undefined = [row for row in rows if row.value is None]
+    if undefined or len(rows) == 1:
+        return [*undefined, *rows][0]
+    pick = max if control.metric in DIFFERENCES else min
+    low, high = (
+        pick(math.inf if end is None else end for end in ends)
+        for ends in zip(*((row.lower, row.upper) for row in rows), strict=True)
+    )
+    return replace(pick(rows, key=lambda row: row.value or 0.0), lower=_finite(low), upper=_finite(high))
+
+
+def _outermost(entry: Entry, control: Fairness, family: Family) -> Interval:
+    """Limits of the extreme over all pairs from one interval a group: all rates lie in theirs together, by Bonferroni."""
+    x, n = [group.favorable for group in entry.tested], [group.decided for group in entry.tested]
+    low, high = wilson(x, n, 1 - (1 - family.plain) / len(entry.tested))
+    least, most = (low.min(), high.min()), (low.max(), high.max())
+    if control.metric in DIFFERENCES:
+        return np.array([most[0] - least[1]]), np.array([most[1] - least[0]])
+    return np.array([least[0] / most[1]]), np.array([least[1] / most[0] if most[0] else np.inf])
 
 
 def _value(group: Group, base: Group, control: Fairness) -> float | None:
@@ -219,11 +290,14 @@ def _finite(number: float) -> float | None:
 
 def _method(family: Family, control: Fairness, *, simultaneous: bool) -> str:
     interval = "Newcombe" if control.metric in DIFFERENCES else "Miettinen-Nurminen score"
-    test = "Fisher exact two-sided"
+    test = family.year or "Fisher exact two-sided"
     if family.size == 1:
         return f"{interval} interval; {test}; one comparison"
-    over = f"{family.size} {'pairs of groups' if family.chosen else 'comparisons with the reference'}"
-    kind = f"simultaneous (Bonferroni over {over})" if simultaneous else "plain"
+    over = f"{family.size:,} {'pairs of groups' if family.chosen else 'comparisons with the reference'}"
+    bound = f"max-T of {DRAWS:,} bootstrap draws" if family.drawn else "Bonferroni"
+    kind = f"simultaneous ({bound} over {over})" if simultaneous else "plain"
+    if not family.every:
+        return f"{interval} interval, {kind}; {test}, Bonferroni over {over}, of which those with the best are tested"
     return f"{interval} interval, {kind}; {test}, {family.adjust.capitalize()} over {over}"
 
 

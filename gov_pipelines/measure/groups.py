@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from gov_pipelines.measure.confusion import RATES, Key, confusion
-from gov_pipelines.measure.overrides import HANDLING, handling
+from gov_pipelines.measure.confusion import CELLS, RATES, Key, confusion
+from gov_pipelines.measure.overrides import HANDLING, MOVES, handling
 from gov_pipelines.measure.tallies import Tally
 
 
@@ -22,6 +22,7 @@ class Group:
         decided: its denominator: favorable and unfavorable ones; the undecided are left out everywhere.
         undecided: how many those are.
         lacking: decided ones left out too, for they lack what the rate needs: a label, or a proposal.
+        of: the name of the rate.
     """
 
     attributes: tuple[str, ...]
@@ -30,6 +31,7 @@ class Group:
     decided: int = 0
     undecided: int = 0
     lacking: int = 0
+    of: str = "selection_rate"
 
     @property
     def known(self) -> bool:
@@ -78,7 +80,21 @@ def groups_of(tally: Tally, by: Sequence[str], among: Mapping[str, str], rate: s
         x, n = of.of(found.counts)
         lacking = found.unlabelled if of.labelled else 0 * n
     each = zip(keys, x.tolist(), n.tolist(), undecided.tolist(), lacking.tolist(), strict=True)
-    return [Group(tuple(by), *values) for values in each]
+    return [Group(tuple(by), *values, rate) for values in each]
+
+
+def examples(rate: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """A decision in the numerator of a rate, and one in its denominator alone: what canonical columns must mean.
+
+    A decision is favorable, unfavorable or undecided, a label positive or negative; what is not named is as it may be.
+    """
+    if rate in RATES:
+        of, kinds = RATES[rate], [{"decision": out} | ({"label": told} if told else {}) for out, told in CELLS]
+    else:
+        of = HANDLING[rate]
+        kinds = [{"reviewed_at": "reviewed"}, {}, {"decision": "undecided"}, {"decision": "favorable"}]
+        kinds += [{"proposed_decision": then, "decision": now} for then, now in MOVES]
+    return kinds[of.x[-1]], kinds[next(place for place in reversed(of.n) if place not in of.x)]
 
 
 def _unknown_last(key: Key) -> list[tuple[bool, str]]:

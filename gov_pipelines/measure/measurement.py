@@ -31,9 +31,14 @@ class Measurement:
         method: how value, interval and test were computed.
         p_value: of the test named in `method`, unadjusted.
         p_adjusted: adjusted over the family the control declares.
+        e_value: evidence of the year's nights against equality, where the control holds its error over a year: the
+            p value is 1 / e, and the adjusted one that of the family's share of it, valid at any night.
         minimum_detectable: smallest departure found with 80 % power at this n, in the metric's own unit.
+        n_needed: the n at which a departure as large as this one would be found with 80 % power, the groups growing alike;
+            None where there is none to find.
         tested: False for groups that are listed but not judged (too small, unknown).
         note: what the number does not say.
+        recomputable: False where part of the row rests on random draws, or on rows that no tally keeps.
     """
 
     metric: str
@@ -49,12 +54,15 @@ class Measurement:
     method: str = ""
     p_value: float | None = None
     p_adjusted: float | None = None
+    e_value: float | None = None
     minimum_detectable: float | None = None
+    n_needed: int | None = None
     tested: bool = True
     note: str | None = None
     system: str | None = None
     window_start: datetime | None = None
     window_end: datetime | None = None
+    recomputable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ import numpy as np
 
 from gov_pipelines.measure import composite, inequality
 from gov_pipelines.measure.confusion import FN, FP, RATES, TN, TP, Counts, Rate, Values, over
-from gov_pipelines.policy.kinds.rates import RATES as GOOD
-from gov_pipelines.policy.kinds.rates import SHAPES, Form, Good, Shape
+from gov_pipelines.policy.kinds.rates import GOOD, SHAPES, Form, Good, Shape
 
 Bounds = tuple[float | None, float | None]
 Against = Literal["best", "overall", "rest"]

@@ -41,12 +41,12 @@ def handling(tally: Tally, by: Sequence[str], among: Mapping[str, str] | None = 
     proposed, final, reviewed, n = pl.col("proposed"), pl.col("outcome"), pl.col("reviewed"), pl.col("n")
     decided = final.is_in(["favorable", "unfavorable"]).fill_null(value=False)
     each = [reviewed, ~reviewed, ~decided, decided]
-    each += [(proposed == then) & (final == now) for then, now in _MOVES]
+    each += [(proposed == then) & (final == now) for then, now in MOVES]
     sums = [n.filter(kept).sum().alias(f"({place})") for place, kept in enumerate(each)]
     return grouped(cells_of(tally, by, among or {}), by, *sums)
 
 
-_MOVES = (
+MOVES = (
     ("favorable", "favorable"), ("favorable", "unfavorable"), ("unfavorable", "unfavorable"), ("unfavorable", "favorable"),
 )  # fmt: skip
 

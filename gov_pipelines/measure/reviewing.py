@@ -32,7 +32,7 @@ FEWEST = 5
 """Timed reviews below which haste is no sign."""
 
 _RARE = 0.05
-_METHOD = "rows of reviews; recomputable: false"
+_METHOD = "rows of reviews"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _taken() -> pl.Expr:
 
 def _rate(metric: str, x: int, n: int, *, note: str | None = None) -> Measurement:
     if not n:
-        return Measurement(metric=metric, method=_METHOD, note=note or "no reviews")
+        return Measurement(metric=metric, method=_METHOD, note=note or "no reviews", recomputable=False)
     lower, upper = wilson(x, n)
     return Measurement(
         metric=metric,
@@ -137,6 +137,7 @@ def _rate(metric: str, x: int, n: int, *, note: str | None = None) -> Measuremen
         confidence=0.95,
         n=n,
         method=f"Wilson interval; {_METHOD}",
+        recomputable=False,
         note=note,
     )
 
@@ -168,7 +169,12 @@ def _seconds(reviews: pl.DataFrame) -> Measurement:
     median = taken.median()
     value = float(median) if isinstance(median, int | float) else None
     return Measurement(
-        metric="median_review_seconds", value=value, n=taken.len(), method=f"median; {_METHOD}", note=note
+        metric="median_review_seconds",
+        value=value,
+        n=taken.len(),
+        method=f"median; {_METHOD}",
+        note=note,
+        recomputable=False,
     )
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import get_args
 
+from gov_pipelines.measure.comparisons import POWER
 from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.policy.kinds import SHAPES
 from gov_pipelines.policy.kinds.access_pattern import Watched
 
 _NAMES = {
@@ -35,15 +40,14 @@ _NAMES = {
     "days_past_due": "number of days past due",
     "availability_z": "distance in standard deviations from the available share",
 }
-_AGGREGATED = frozenset(
-    {
-        "impact_ratio",
-        "adverse_impact",
-        "scoring_impact_ratio",
-        "demographic_parity_difference",
-        "demographic_parity_ratio",
-    }
-)
+_TESTS = {
+    "Fisher exact": "Fisher's exact test",
+    "Cochran-Mantel-Haenszel": "Cochran-Mantel-Haenszel test",
+    "Welch": "Welch's test",
+    "binomial test": "exact binomial test",
+    "Kolmogorov-Smirnov": "Kolmogorov-Smirnov test",
+    "chi-square": "chi-square test",
+}
 _WITHOUT_POWER = frozenset({"availability_z", "wasserstein", "wasserstein_normed"})
 """Metrics whose smallest departure is not worked out: it depends on more than the sizes."""
 
@@ -71,7 +75,7 @@ def name(row: Measurement) -> str:
         return f"{words}{within or ' of'} {group(row.group)}"
     if not row.attribute:
         return words
-    link = "by" if row.metric in _AGGREGATED else "of"
+    link = "by" if row.metric in SHAPES and SHAPES[row.metric].form != "rate" else "of"
     return f"{words} {link} {' and '.join(row.attribute)}"
 
 
@@ -106,10 +110,62 @@ def said(row: Measurement, rows: Sequence[Measurement]) -> str:
     return f"{name(row)} is {number(row.value)} ({certainty})"
 
 
+def tested(row: Measurement, digits: int) -> str:
+    """What the test says: of one sample, or of all nights of the year so far."""
+    if row.p_adjusted is None:
+        return "not tested"
+    if row.e_value is None:
+        name = next((test for sign, test in _TESTS.items() if sign in row.method), "the test of its method")
+        return f"{name}, adjusted p = {row.p_adjusted:.{digits}g}"
+    since = next((f", {note}" for note in (row.note or "").split("; ") if note.startswith("changed about")), "")
+    return f"evidence of the year's nights, p = {row.p_adjusted:.{digits}g} at any night{since}"
+
+
 def reachable(row: Measurement) -> str:
     """What this sample could have shown."""
-    if row.metric in _WITHOUT_POWER:
+    if row.metric in _WITHOUT_POWER or row.e_value is not None:
         return ""
     if row.minimum_detectable is None:
         return "; this sample is too small to show any departure"
     return f"; with 80 % power this sample shows {number(row.minimum_detectable)} or worse"
+
+
+def bounded(row: Measurement) -> str:
+    """Which interval the limit was held against: its values are those that a test of them does not reject."""
+    found = re.search(r"([^;,:]+) interval", row.method)
+    return f"{found[1].strip()} interval" if found else "interval"
+
+
+def needed(row: Measurement, confidence: float) -> str:
+    """The sample that would show, with 80 % power, that rates as far apart as these are not equal.
+
+    Where the measurement does not say it, from the p value, as if its statistic were normal.
+    """
+    n = row.n_needed
+    if n is None and row.p_value and row.p_adjusted and row.p_value < 1 and row.e_value is None:
+        level = (1 - confidence) * row.p_value / row.p_adjusted
+        n = _more(row.n, _quantile(level / 2) / _quantile(row.p_value / 2), _quantile(level / 2))
+    return _asked(row, n)
+
+
+def needed_for_limit(row: Measurement, limit: float, confidence: float) -> str:
+    """The sample that would show, with 80 % power, on which side of a limit a value like this one lies."""
+    end = None if row.value is None else row.lower if limit < row.value else row.upper
+    if row.value is None or end is None or row.value == limit:
+        return ""
+    return _asked(row, _more(row.n, abs(row.value - end) / abs(row.value - limit), _quantile((1 - confidence) / 2)))
+
+
+def _more(n: int, times: float, quantile: float) -> int:
+    """The sample in which an interval so many times too wide is narrow enough, with 80 % power."""
+    return math.ceil(n * (times * (1 + _quantile(1 - POWER) / quantile)) ** 2)
+
+
+def _quantile(tail: float) -> float:
+    return -NormalDist().inv_cdf(tail)
+
+
+def _asked(row: Measurement, n: int | None) -> str:
+    if n is None or n <= row.n:
+        return ""
+    return f"; {number(row.value or 0)} would take n of about {n:,}"

@@ -118,7 +118,8 @@ def _compared(control: Fairness | Drift, measurements: Sequence[Measurement]) ->
         return _report_only(rows)
     # The group compared with is its own reference: always equal, so never a reason to pass.
     judged = [one for one in rows if one.tested and (one.group is None or one.group != one.reference_group)]
-    found = [_limit(control.test, at_least, control.at_most, one, rows) for one in judged]
+    bases = [one for one in rows if one.group is not None and one.group == one.reference_group]
+    found = [_limit(control.test, at_least, control.at_most, one, bases) for one in judged]
     for attribute in dict.fromkeys(one.attribute for one in rows):
         if not any(one.attribute == attribute for one in judged):
             row = next(one for one in rows if one.attribute == attribute)
@@ -190,19 +191,25 @@ def _limit(
     low = -math.inf if row.lower is None else row.lower
     high = math.inf if row.upper is None else row.upper
     inside, apart = not beyond and low >= least and high <= most, high < least or low > most
-    by_limit = test.against == "threshold" or row.metric in RATES
-    if inside or (by_limit and apart):
-        return Judgement("pass" if inside else "fail", f"{told}, and so is the whole interval.", row)
-    if bool(beyond) == by_limit:  # a point beyond, or one inside that is only held against equality
-        return Judgement("warn", f"{told}, but the interval crosses the limit.", row)
-    why = "the interval crosses the limit"
-    if not by_limit:
-        p = row.p_adjusted
-        if p is not None and p <= 1 - test.confidence:
-            return Judgement("fail", f"{told}, and equality is rejected (adjusted p = {p:.1g}).", row)
-        tested = "not tested" if p is None else f"adjusted p = {p:.2g}"
-        why = f"equality is not rejected ({tested}){sentences.reachable(row)}"
-    return _insufficient(row, f"{told}, but {why}")
+    against = f"tested against the limit by its {sentences.bounded(row)}"
+    crosses = f"the interval crosses the limit ({against})"
+    if test.against == "equality" and row.metric not in RATES and not inside:
+        return _against_equality(test, row, told) if beyond else Judgement("warn", f"{told}, but {crosses}.", row)
+    if inside or apart:
+        words = f"{told}, and so is the whole interval ({against})."
+        return Judgement("pass" if inside else "fail", words, row)
+    if beyond:
+        return Judgement("warn", f"{told}, but {crosses}.", row)
+    needed = sentences.needed_for_limit(row, least if low < least else most, test.confidence)
+    return _insufficient(row, f"{told}, but {crosses}{needed}")
+
+
+def _against_equality(test: Test, row: Measurement, told: str) -> Judgement:
+    """Of a point beyond its limit."""
+    if row.p_adjusted is not None and row.p_adjusted <= 1 - test.confidence:
+        return Judgement("fail", f"{told}, and equality is rejected ({sentences.tested(row, 1)}).", row)
+    needed = sentences.reachable(row) + sentences.needed(row, test.confidence)
+    return _insufficient(row, f"{told}, but equality is not rejected ({sentences.tested(row, 2)}){needed}")
 
 
 def _insufficient(row: Measurement, words: str) -> Judgement:

@@ -14,7 +14,7 @@ from gov_pipelines.measure import Measurement
 TEXTS = ("metric", "method", "note", "system")
 OBJECTS = ("attribute", "group", "reference_group", "stratum")  # JSON text: a condition can name it
 INSTANTS = ("window_start", "window_end")  # ISO 8601
-NUMBERS = ("value", "lower", "upper", "confidence", "p_value", "p_adjusted", "minimum_detectable")
+NUMBERS = ("value", "lower", "upper", "confidence", "p_value", "p_adjusted", "minimum_detectable", "n_needed")
 
 
 def row_of(measurement: Measurement, control: str) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """The verdict rule, as a table: what is measured, what is due, what it comes to."""
 
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from gov_pipelines.measure import (
     quality_measurements,
     range_measurements,
 )
+from gov_pipelines.measure.intervals import wilson
 from gov_pipelines.policy.kinds import (
     DataAccess,
     DecisionRule,
@@ -149,8 +152,8 @@ def test_the_mortgage_decisions_fail_against_equality(loans, mortgages):
     found = verdict(control, fairness_measurements(loans, control, mortgages))
     assert found.verdict == "fail"
     assert found.reason == (
-        "The impact ratio of Black is 0.743 (95 % simultaneous interval 0.650 to 0.826; n = 197 against 1,679 white), "
-        "below 0.8, and equality is rejected (adjusted p = 1e-16)."
+        "The impact ratio of Black is 0.743 (95 % simultaneous interval 0.655 to 0.823; n = 197 against 1,679 white), "
+        "below 0.8, and equality is rejected (Fisher's exact test, adjusted p = 1e-16)."
     )
 
 
@@ -158,10 +161,48 @@ def test_a_verdict_that_the_data_cannot_give_says_what_would(of_groups, declarat
     control = fairness()
     found = verdict(control, fairness_measurements(of_groups({"a": (25, 15), "b": (18, 22)}), control, declaration))
     assert found.verdict == "insufficient"
-    assert "but equality is not rejected (adjusted p = 0.18); with 80 % power this sample shows 0.469" in found.reason
+    assert "but equality is not rejected (Fisher's exact test, adjusted p = 0.18)" in found.reason
+    assert "; with 80 % power this sample shows 0.469 or worse; 0.720 would take n of about 138." in found.reason
     lone = verdict(control, fairness_measurements(of_groups({"a": (25, 15), "b": (1, 1)}), control, declaration))
     assert lone.verdict == "insufficient"
     assert "fewer than two known groups reach 30 decisions (a 40, b 2)" in lone.reason
+
+
+def test_every_reason_says_which_null_was_tested_and_how(of_groups, declaration):
+    tally = of_groups({"a": (250, 150), "b": (180, 220), "c": (240, 160)})
+    equality, limit = fairness(), fairness(test={"against": "threshold"})
+    low = fairness(at_least=0.5)
+    rate = fairness(metric="selection_rate", at_least=0.3)
+    told = {
+        words: verdict(control, fairness_measurements(tally, control, declaration)).reason
+        for control, words in (
+            (equality, "equality is rejected (Fisher's exact test, adjusted p = 3e-06)"),
+            (limit, "crosses the limit (tested against the limit by its Miettinen-Nurminen score interval)"),
+            (low, "whole interval (tested against the limit by its Miettinen-Nurminen score interval)"),
+            (rate, "whole interval (tested against the limit by its Wilson interval)"),
+            (fairness(test="none"), "the bare point, not tested"),
+        )
+    }
+    for words, reason in told.items():
+        assert words in reason
+
+
+def test_the_sample_a_limit_needs_is_told_and_enough(of_groups, declaration):
+    control = fairness(metric="selection_rate")
+    found = verdict(control, fairness_measurements(of_groups({"a": (88, 12), "b": (990, 10)}), control, declaration))
+    assert found.verdict == "insufficient"
+    n = int(re.search(r"; 0.880 would take n of about ([0-9,]+)\.", found.reason)[1].replace(",", ""))
+    random = np.random.default_rng(20261123)
+    sure = wilson(random.binomial(n, 0.88, 5000), n, 0.975)[0] > 0.8  # two groups against one limit
+    assert 0.8 <= sure.mean() <= 0.9
+
+
+@pytest.mark.parametrize(("p", "n"), [(0.1336144, 349), (0.5, 1726)])
+def test_a_p_value_alone_tells_the_sample_needed(p, n):
+    rows = [replace(ratio(0.7, 0.5, 1.1, p), method="Welch's interval and test")]
+    assert f"(Welch's test, adjusted p = {p:.2g})" in verdict(fairness(), rows).reason
+    assert verdict(fairness(), rows).reason.endswith(f"; 0.700 would take n of about {n:,}.")  # (1.96 + 0.84)² / z²
+    assert "would take" not in verdict(fairness(), [replace(rows[0], p_value=1.0, p_adjusted=1.0)]).reason
 
 
 @pytest.mark.parametrize(

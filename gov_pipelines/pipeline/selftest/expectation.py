@@ -18,9 +18,9 @@ from gov_pipelines.policy import Policy
 from gov_pipelines.policy.kinds import Expectation
 from gov_pipelines.validate import compile_suites, run_suite
 
-_NUMBERS = {"value", "lower", "upper", "confidence", "n", "p_value", "p_adjusted", "minimum_detectable"}
+_NUMBERS = {"value", "lower", "upper", "confidence", "n", "p_value", "p_adjusted", "minimum_detectable", "n_needed"}
 _GROUPS = {"group", "reference_group", "stratum"}
-_COLUMNS = {each.name for each in fields(Measurement)} - {"tested", "window_start", "window_end"}
+_COLUMNS = {each.name for each in fields(Measurement)} - {"tested", "recomputable", "window_start", "window_end"}
 _MOST_ROWS = 10_000
 _LARGEST = 1e9
 """No measurement is believed to be larger."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from gov_pipelines.measure import examples
 from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, Happened, MadeUp, Plant, Row, Setting
-from gov_pipelines.policy.kinds import DIFFERENCES, RATES, SIGNED, Fairness
+from gov_pipelines.policy.kinds import DIFFERENCES, NEEDS, RATES, SHAPES, SIGNED, Fairness
 
 _INVENTED = ("group a", "group b")
 _BELIEVABLE = 50
@@ -32,8 +33,8 @@ class _Fared:
 def fairness(setting: Setting, control: Fairness) -> Plant:
     """For each entry of `by` and each limit, the largest disparity there is: first of small groups, then of large ones."""
     _among(setting, control)
-    groups = 1 if control.metric == "selection_rate" else 2
-    largest = setting.capacity // groups
+    groups = 1 if _alone(control) else 2
+    largest = setting.capacity // (groups * len(control.rates))
     if control.min_group_size > largest:
         raise CannotFail(f"it tests groups of {control.min_group_size:,} or more, but {setting.holds}")
     sizes = sorted({min(max(control.min_group_size, _BELIEVABLE), largest), largest})
@@ -65,7 +66,7 @@ def _breach(
     well, badly = sides
     one = 1 if control.metric in _NEEDS_BOTH else 0
     few = one
-    if control.metric == "adverse_impact_ratio" and limit > 1:  # the reference fares badly, and a ratio to none is none
+    if control.metric in SHAPES and limit > 1:  # the reference fares badly, and a ratio to none is none
         sizes, few = [size for size in sizes if size > limit], 1
         if not sizes:
             raise CannotFail(f"no ratio is above {limit:g}: {setting.holds}")
@@ -79,6 +80,11 @@ def _breach(
     what = f"{' and '.join(by)}: {better} fare as well as can be, {worse} as badly"
     certain = control.metric not in SIGNED | _NEEDS_BOTH
     return Breach(what, nights, attribute=by, metric=control.metric, certain=certain)
+
+
+def _alone(control: Fairness) -> bool:
+    """Whether one group is enough; scores are held against the median of all."""
+    return control.metric in RATES and control.metric != "scoring_rate"
 
 
 def _alike(control: Fairness, by: tuple[str, ...], pair: Sequence[Row], size: int) -> list[_Fared]:
@@ -101,17 +107,32 @@ def _night(setting: Setting, control: Fairness, groups: Sequence[_Fared]) -> Mad
 
 
 def _rows(setting: Setting, control: Fairness, fared: _Fared, *, last: bool) -> list[tuple[Row, int]]:
-    outcomes, number = setting.declaration.outcomes, control.of or "score"
+    number = control.of or "score"
     worst, best = setting.ends(number)
-    counts = {
-        (outcomes.favorable[0], best): fared.favorable,
-        (outcomes.unfavorable[0], worst): fared.size - fared.favorable,
-    }
     days = len(setting.days)
-    return [
-        ({**fared.group, "decision": decision, number: value}, count // days + (count % days if last else 0))
-        for (decision, value), count in counts.items()
-    ]
+    found: list[tuple[Row, int]] = []
+    for rate in control.rates:  # of several each has its own rows, and all are broken alike
+        well, badly = _decisions(setting, rate)
+        for row, value, count in ((well, best, fared.favorable), (badly, worst, fared.size - fared.favorable)):
+            found.append(({**fared.group, **row, number: value}, count // days + (count % days if last else 0)))
+    return found
+
+
+def _decisions(setting: Setting, rate: str) -> tuple[Row, Row]:
+    """A decision that counts in a rate's numerator, and one that counts in its denominator alone."""
+    declaration = setting.declaration
+    if NEEDS.get(rate) == "label" and declaration.label is None:
+        raise CannotFail("the system declares no `label`")
+    positive = declaration.label.positive if declaration.label else True
+    negative = str(not positive) if isinstance(positive, bool) else f"not {positive}"
+    outcomes = declaration.outcomes
+    words: dict[str, object] = {"positive": str(positive), "negative": negative, "reviewed": setting.noon()}
+    words |= {"favorable": outcomes.favorable[0], "unfavorable": outcomes.unfavorable[0]}
+    words["undecided"] = next(iter(outcomes.undecided), None)
+    made: list[Row] = [{name: words[word] for name, word in row.items()} for row in examples(rate)]
+    if any(value is None for row in made for value in row.values()):
+        raise CannotFail("no outcome is declared `undecided`")
+    return made[0], made[1]
 
 
 def _groups(setting: Setting, control: Fairness, by: tuple[str, ...]) -> list[Row]:
@@ -131,7 +152,7 @@ def _groups(setting: Setting, control: Fairness, by: tuple[str, ...]) -> list[Ro
         if all(setting.values(name) for name in by) and of_interest not in found:
             raise CannotFail(f"no decision is ever about {_name(of_interest, by)}; known are {known}")
         found = [of_interest, *(group for group in found if group != of_interest)]
-    if control.metric != "selection_rate" and len(found) < 2:
+    if not _alone(control) and len(found) < 2:
         raise CannotFail(f"there is one group only, so nothing to compare: {known}")
     more: Row = {**control.among, **{name: setting.some(name) for name in control.over or ()}}
     pair: list[Row] = [{**more, **group} for group in found[:2]]

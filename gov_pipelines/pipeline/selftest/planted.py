@@ -96,18 +96,16 @@ def _written(setting: Setting, made: MadeUp, read: Sequence[date], folder: Path)
     """The declaration with file sources, written under its own names of columns; what it joins stands beside the rest."""
     declared = setting.declaration
     access = declared.access_log
+    here = dict.fromkeys(("url_env", "table", "path", "key"))
     attributes = {
-        name: each.model_copy(
-            update={"url_env": None, "table": None, "path": None, "key": None, "column": f"{name}, joined"}
-        )
-        if each.table or each.path
-        else each
+        name: each.model_copy(update={**here, "column": f"{name}, joined"}) if each.table or each.path else each
         for name, each in declared.protected_attributes.items()
     }
     at_night = declared.model_copy(update=dict(made.declared))
     changed: dict[str, Any] = {
         "source": Source(path="decisions.parquet", zone=declared.source.zone),
         "protected_attributes": attributes,
+        "label": declared.label and declared.label.model_copy(update=here),
         "reviews": None,
         "access_log": access and access.model_copy(update={"url_env": None, "table": None, "path": "reads.parquet"}),
         "starts": made.declared.get("starts", setting.starts),

@@ -13,6 +13,7 @@ from gov_pipelines.policy.kinds.bound import (
     Past,
     Severity,
     Test,
+    over_year,
 )
 from gov_pipelines.policy.kinds.data_access import DataAccess
 from gov_pipelines.policy.kinds.deadline import Deadline
@@ -25,6 +26,7 @@ from gov_pipelines.policy.kinds.freshness import ACCESS_LOG, Freshness
 from gov_pipelines.policy.kinds.human_review import HumanReview
 from gov_pipelines.policy.kinds.log_quality import LogQuality
 from gov_pipelines.policy.kinds.operating_range import OperatingRange
+from gov_pipelines.policy.kinds.rates import GOOD, NEEDS, SHAPES
 
 Control = (
     AccessPattern
@@ -43,5 +45,5 @@ Control = (
 )
 
 __all__ = [
-    "ACCESS_LOG", "DIFFERENCES", "ORDERED", "RATES", "SIGNED", "AccessPattern", "Acts", "ApprovedModel", "BoundControl", "Control", "DataAccess", "Deadline", "DecisionRule", "DecisionScope", "Drift", "Expectation", "Fairness", "Freshness", "HumanReview", "Incident", "Judges", "LogQuality", "OnFail", "OperatingRange", "Past", "Severity", "Test",
+    "ACCESS_LOG", "DIFFERENCES", "GOOD", "NEEDS", "ORDERED", "RATES", "SHAPES", "SIGNED", "AccessPattern", "Acts", "ApprovedModel", "BoundControl", "Control", "DataAccess", "Deadline", "DecisionRule", "DecisionScope", "Drift", "Expectation", "Fairness", "Freshness", "HumanReview", "Incident", "Judges", "LogQuality", "OnFail", "OperatingRange", "Past", "Severity", "Test", "over_year",
 ]  # fmt: skip

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from gov_pipelines.policy.kinds.bound import BoundControl, Judges, Test, each_once
+from gov_pipelines.policy.kinds.bound import BoundControl, Judges, Test, each_once, over_year
+from gov_pipelines.policy.kinds.rates import GOOD, SHAPES
 
-RATES = frozenset({"selection_rate", "scoring_rate"})
-DIFFERENCES = frozenset({"demographic_parity_difference"})
+RATES = frozenset(name for name, shape in SHAPES.items() if shape.form == "rate")
+DIFFERENCES = frozenset(name for name, shape in SHAPES.items() if shape.form == "difference")
 SIGNED = frozenset({"standardized_mean_difference", "availability_z"})
 REFERENCED = frozenset({"adverse_impact_ratio", "common_odds_ratio", "standardized_mean_difference"})
+_NOT_BY_NIGHT = RATES | SIGNED | {"scoring_impact_ratio", "common_odds_ratio"}
 _ABOVE_ONE = frozenset({"adverse_impact_ratio", "common_odds_ratio"})
 _OWN = {
     "common_odds_ratio": {"over": "`over: [requisition]`, the strata"},
@@ -22,7 +25,15 @@ _OWN = {
     "availability_z": {"availability": "`availability: {sex: {female: 0.45}}`, the shares of the pool"},
 }
 
+METRICS = (*SHAPES, "common_odds_ratio", "standardized_mean_difference", "availability_z")
+
 Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _known(metric: str) -> str:
+    if metric not in METRICS:
+        raise PydanticCustomError("literal_error", "unknown", {"expected": ", ".join(map(repr, METRICS))})
+    return metric
 
 
 class Fairness(BoundControl):
@@ -38,19 +49,9 @@ class Fairness(BoundControl):
     judges: ClassVar[Judges] = "population"
 
     kind: Literal["fairness"]
-    metric: Literal[
-        "selection_rate",
-        "impact_ratio",
-        "adverse_impact_ratio",
-        "demographic_parity_difference",
-        "demographic_parity_ratio",
-        "adverse_impact",
-        "scoring_rate",
-        "scoring_impact_ratio",
-        "common_odds_ratio",
-        "standardized_mean_difference",
-        "availability_z",
-    ]
+    metric: Annotated[str, AfterValidator(_known), WithJsonSchema({"enum": list(METRICS), "type": "string"})] = Field(
+        examples=["impact_ratio"]
+    )
     by: Annotated[list[str | list[str]], AfterValidator(each_once)] = []
     at_least: float | None = None
     at_most: float | None = None
@@ -62,6 +63,21 @@ class Fairness(BoundControl):
     of: str | None = None
     denominator: Literal["population", "pooled", "reference"] | None = None
     availability: dict[str, dict[str, Share]] | None = None
+
+    @property
+    def rates(self) -> tuple[str, ...]:
+        """What is compared, by the names of `GOOD`; of several the worst counts."""
+        return SHAPES[self.metric].rates if self.metric in SHAPES else ("selection_rate",)
+
+    @property
+    def each_alone(self) -> bool:
+        """Whether each group is compared with the declared one for itself: a ratio that falls behind by rising."""
+        ratio = self.metric in SHAPES and SHAPES[self.metric].form == "ratio"
+        return ratio and self.reference is not None and GOOD[self.rates[0]] == "small"
+
+    def of_rate(self, rate: str) -> str:
+        """The name of this metric for one of its rates."""
+        return f"{rate}_{SHAPES[self.metric].form}" if len(self.rates) > 1 else self.metric
 
     @field_validator("at_least")
     @classmethod
@@ -83,6 +99,8 @@ class Fairness(BoundControl):
             raise ValueError(
                 f"{self.metric} compares with a declared group; add one, such as `reference: {{race: white}}`"
             )
+        if self.reference is not None and len(self.rates) > 1:
+            raise ValueError(f"{self.metric} compares every group with every other; leave `reference` out")
         return self
 
     @model_validator(mode="after")
@@ -96,15 +114,25 @@ class Fairness(BoundControl):
         return self
 
     @model_validator(mode="after")
+    def _evidence_of_nights(self) -> Fairness:
+        if over_year(self) and self.metric in _NOT_BY_NIGHT:
+            raise ValueError(f"`error_over: year` compares two groups' counts; {self.metric} is none, so leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _limits_of_the_metric(self) -> Fairness:
-        if self.metric in DIFFERENCES and self.at_least is not None:
-            raise ValueError(f"`{self.metric}` is good when small; write `at_most`, such as 0.05")
+        small = self.metric in DIFFERENCES or GOOD.get(self.metric) == "small" or self.each_alone
+        if small and self.at_least is not None:
+            example = 1.25 if self.each_alone else 0.05
+            raise ValueError(f"`{self.metric}` is good when small; write `at_most`, such as {example}")
         if self.at_most is None:
             return self
+        if GOOD.get(self.metric) == "large":
+            raise ValueError(f"`{self.metric}` is good when large; write `at_least`, such as 0.8")
         if self.metric in SIGNED:
             if self.at_most <= 0:
                 raise ValueError(f"at most {self.at_most:g} would refuse equality; write a limit above 0, such as 0.3")
-        elif self.metric in _ABOVE_ONE:
+        elif self.metric in _ABOVE_ONE or self.each_alone:
             if self.at_most <= 1:
                 raise ValueError(
                     "at most 1 would refuse equality; write `at_least`, or an `at_most` above 1, such as 1.25"

@@ -29,8 +29,11 @@ _HANDLED = ("review_rate", "abstain_rate")
 _PROPOSED = (
     "override_rate", "agreement_rate", "withdrawn_rate", "granted_rate", "proposed_selection_rate", "final_selection_rate",
 )  # fmt: skip
-RATES: Mapping[str, Good] = {**_DECIDED, **_LABELLED, **dict.fromkeys((*_HANDLED, *_PROPOSED), "either")}
-"""Proportions of decisions; positive is a favorable decision, and a positive label."""
+GOOD: Mapping[str, Good] = {**_DECIDED, **_LABELLED, **dict.fromkeys((*_HANDLED, *_PROPOSED), "either")}
+"""Each rate, a proportion of decisions, and which values of it a person wants.
+
+Positive is a favorable decision, and a positive label.
+"""
 
 NEEDS: Mapping[str, str] = {**dict.fromkeys(_LABELLED, "label"), **dict.fromkeys(_PROPOSED, "proposal")}
 """What a decision must have to count in a rate, where that is more than an outcome."""
@@ -41,7 +44,7 @@ class Shape:
     """What a metric of groups is made of.
 
     Attributes:
-        rates: names of `RATES`; of several, the worst counts.
+        rates: names of `GOOD`; of several, the worst counts.
         form: the rate itself, the largest less the smallest, or the smallest over the largest.
     """
 
@@ -59,16 +62,30 @@ _LAW: Mapping[str, Shape] = {
 _TOGETHER = {
     "demographic_parity": ("selection_rate",),
     "equal_opportunity": ("true_positive_rate",),
-    "predictive_equality": ("false_positive_rate",),
     "predictive_parity": ("precision",),
     "equalized_odds": ("true_positive_rate", "false_positive_rate"),
     "conditional_use_accuracy": ("precision", "negative_predictive_value"),
 }
-_FORMS: tuple[Form, ...] = ("difference", "ratio")
+_OTHERWISE = {  # the difference of what is good when small is that of its complement, of which the best group has most
+    "rejection_rate": "selection_rate",
+    "false_negative_rate": "true_positive_rate",
+    "false_positive_rate": "true_negative_rate",
+    "false_discovery_rate": "precision",
+    "false_omission_rate": "negative_predictive_value",
+    "error_rate": "accuracy",
+}
+
+
+def _upright(rates: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_OTHERWISE.get(rate, rate) for rate in rates)
+
+
 SHAPES: Mapping[str, Shape] = {
     **_LAW,
-    **{rate: Shape((rate,), "rate") for rate in RATES},
-    **{f"{name}_{form}": Shape(rates, form) for name, rates in _TOGETHER.items() for form in _FORMS},
-    **{f"{rate}_{form}": Shape((rate,), form) for rate in RATES for form in _FORMS},
+    **{rate: Shape((rate,), "rate") for rate in GOOD},
+    **{f"{name}_ratio": Shape(rates, "ratio") for name, rates in _TOGETHER.items()},
+    **{f"{name}_difference": Shape(_upright(rates), "difference") for name, rates in _TOGETHER.items()},
+    **{f"{rate}_ratio": Shape((rate,), "ratio") for rate in GOOD},
+    **{f"{rate}_difference": Shape(_upright((rate,)), "difference") for rate in GOOD},
 }
 """Each metric that is made of rates."""
