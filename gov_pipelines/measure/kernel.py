@@ -23,7 +23,7 @@ from gov_pipelines.measure.columns import Columns
 Numbers = NDArray[np.int64]
 Bits = NDArray[np.uint16] | NDArray[np.uint32]
 Tables = dict[str, list[pl.DataFrame]]
-_ROWS = 1 << 18  # of a batch: its temporary arrays stay in the cache
+_ROWS = 1 << 17  # of a batch: its temporary arrays stay in the cache
 _SAMPLE = 1 << 12  # rows from which most values are learnt
 _MOST_VALUES, _MOST = 1 << 20, 1 << 23  # combinations that are told apart; counters of one table
 _BLOCK = 64  # bins that get their counters together
@@ -164,8 +164,9 @@ class _Bins:
 def _by(counts: Numbers, values: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
     """Counts [values, groups] as rows: the value, what is said of the group, and `n`, of groups that are alike together."""
     alike = _Values()
-    same = np.zeros((groups.height, groups.height))
-    same[np.arange(groups.height), alike.numbers(groups)] = 1
+    number = alike.numbers(groups)
+    same = np.zeros((groups.height, alike.seen.height))
+    same[np.arange(groups.height), number] = 1
     n = counts[:, : groups.height] @ same  # whole floats, exact up to 2^53
     value, group = np.nonzero(n)
     return pl.concat([values[value], alike.seen[group]], how="horizontal").with_columns(n=pl.Series(n[value, group]))

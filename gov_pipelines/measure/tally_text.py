@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,10 +26,11 @@ def tally_json(tally: Tally) -> bytes:
         "days": _rows(tally.days),
         "newest": tally.newest.isoformat() if tally.newest else None,
         "merged_below": tally.merged_below,
+        "weighted": "weight" in tally.cells.columns,
         "cells": _rows(tally.cells),
     }
-    if tally.moments.width:  # their sums pass the largest integer of JSON, and most tallies have none
-        document["moments"] = _rows(tally.moments.with_columns(pl.col("sum", "squares").cast(pl.String)))
+    if tally.moments.width:  # most tallies have none
+        document["moments"] = _rows(tally.moments)
     return rfc8785.dumps(document | {name: _rows(getattr(tally, name)) for name in TABLES})
 
 
@@ -43,11 +44,13 @@ def tally_from_json(data: bytes) -> Tally:
         found = json.loads(data)
         tally = Tally(
             days=pl.DataFrame(found["days"], schema=DAYS, orient="row"),
-            cells=pl.DataFrame(found["cells"], schema=cell_schema(found["dimensions"]), orient="row"),
+            cells=_frame(found["cells"], cell_schema(found["dimensions"], weighted=found["weighted"])),
             newest=datetime.fromisoformat(found["newest"]) if found["newest"] else None,
             merged_below=found["merged_below"],
-            moments=_moments(found),
-            **{name: pl.DataFrame(found[name], schema=schema, orient="row") for name, schema in TABLES.items()},
+            moments=_frame(found["moments"], moment_schema(found["dimensions"]))
+            if "moments" in found
+            else pl.DataFrame(),
+            **{name: _frame(found[name], schema) for name, schema in TABLES.items()},
         )
     except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise EvidenceError(f"this is not a tally as gov_pipelines writes it ({error}); expected {FORMAT}") from error
@@ -61,27 +64,39 @@ def tally_digest(tally: Tally) -> str:
     return hashlib.sha256(tally_json(tally)).hexdigest()
 
 
-def _moments(found: dict[str, Any]) -> pl.DataFrame:
-    if "moments" not in found:
-        return pl.DataFrame()
-    written: dict[str, type[pl.DataType]] = {
-        **moment_schema(found["dimensions"]),
-        "sum": pl.String,
-        "squares": pl.String,
-    }
-    return pl.DataFrame(found["moments"], schema=written, orient="row").cast({"sum": pl.Int128, "squares": pl.Int128})
-
-
 def _rows(frame: pl.DataFrame) -> list[list[Any]]:
-    return [list(row) for row in frame.iter_rows()]
+    """Rows as lists. Sums of 128 bits are text, for they pass the largest integer of JSON.
+
+    Rows that differ in `bin` alone are one: bins and counts as text, each bin but the first as its distance from the one
+    before, `-` where there is none.
+    """
+    if "bin" in frame.columns:
+        steps = pl.col("bin").diff().fill_null(pl.col("bin")).cast(pl.String).fill_null("-")
+        keys = [name for name in frame.columns if name not in {"bin", "n"}]
+        texts = (steps.str.join(" "), pl.col("n").cast(pl.String).str.join(" "))
+        frame = frame.group_by(keys, maintain_order=True).agg(*texts)
+    return [list(row) for row in frame.cast({pl.Int128: pl.String}).iter_rows()]
+
+
+def _frame(rows: list[list[Any]], schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+    """What `_rows` made lists of."""
+    packed = {"bin", "n"} if "bin" in schema else {name for name, dtype in schema.items() if dtype == pl.Int128}
+    written = {name: pl.String if name in packed else dtype for name, dtype in schema.items()}
+    frame = pl.DataFrame(rows, schema=written, orient="row")
+    if "bin" in schema:
+        split = frame.with_columns(pl.col("bin", "n").str.split(" ")).with_row_index("row").explode("bin", "n")
+        steps = split.with_columns(pl.col("bin").replace("-", None).cast(pl.Int64))
+        frame = steps.with_columns(pl.col("bin").cum_sum().over("row")).drop("row")
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 
 
 def disclosed(tally: Tally, minimum: int = 5) -> Tally:
     """The tally with small cells merged, so that no count in it points at fewer than `minimum` people.
 
     In each table (for columns: each column of it) the rows below `minimum` become one row labelled `(merged)`, in the
-    histograms bin `MERGED`; where they are still too few together, the next smallest join them. Totals stay. Groups,
-    drift and ranges can no longer be recomputed from the result.
+    histograms bin `MERGED`; where they are still too few together, the next smallest join them. Totals stay. Scores, pairs,
+    moments and weights are left out: bins of one person each would tell of that person. Groups, scores, drift, proxies and
+    ranges can no longer be recomputed from the result.
 
     Raises:
         WrongUse: `minimum` is below 2, or the tally is merged already.
@@ -91,7 +106,7 @@ def disclosed(tally: Tally, minimum: int = 5) -> Tally:
     label = f"(merged, fewer than {minimum})"
     return Tally(
         days=tally.days,
-        cells=_merged(tally.cells, [], minimum, label),
+        cells=_merged(tally.cells.select(list(cell_schema(tally.dimensions))), [], minimum, label),
         categories=_merged(tally.categories, ["column"], minimum, label),
         histograms=_merged(tally.histograms, ["column"], minimum, MERGED),
         ranges=_merged(tally.ranges, ["column", "low", "high"], minimum, label),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure import Columns, columns_of, count, total
+from gov_pipelines.measure import Columns, columns_of, count, disclosed, tally_from_json, tally_json, total
 from gov_pipelines.measure.engines import count_there
 from gov_pipelines.policy import log_schema
 
@@ -126,10 +126,27 @@ def same(one, other):
 @settings(max_examples=20, deadline=None)
 def test_the_tally_of_a_union_is_the_sum_whatever_is_counted(first, second, dtype):
     parts = [count(log_of(rows, dtype), EVERYTHING) for rows in (first, second)]
-    same(total(parts), count(log_of(first + second), EVERYTHING))
+    whole = count(log_of(first + second), EVERYTHING)
+    same(total(parts), whole)
+    same(tally_from_json(tally_json(whole)), whole)
+    assert tally_json(total(parts)) == tally_json(whole)
 
 
 @given(ROWS)
 @settings(max_examples=10, deadline=None)
 def test_numpy_counts_what_queries_count(rows):
     same(count(log_of(rows), EVERYTHING), count_there(nw.from_native(log_of(rows).lazy()), EVERYTHING))
+
+
+def test_bins_are_written_as_steps_and_left_out_of_what_is_published():
+    log = pl.DataFrame(
+        {"said": ["yes"] * 5, "sex": ["f"] * 5, "repaid": ["1"] * 5, "income": [None, 1.0, 1.0, 2.0, -1.0]}
+    )
+    counted = count(
+        log, Columns("said", frozenset({"yes"}), ("sex",), numbers=("income",), score="income", pairs=("income",))
+    )
+    assert b'"histograms":[["income","- -16256 32512 128","1 1 2 1"]]' in tally_json(counted)
+    shown = disclosed(counted)
+    assert shown.scores.is_empty()
+    assert shown.pairs.is_empty()
+    assert tally_json(tally_from_json(tally_json(shown))) == tally_json(shown)
