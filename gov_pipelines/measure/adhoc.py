@@ -23,11 +23,14 @@ from gov_pipelines.measure.means import UNIT
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.metrics import OF_GROUP, OF_GROUPS, OF_PAIR, Metric, bases
 from gov_pipelines.measure.scan import count
-from gov_pipelines.measure.scores import score_measurements
+from gov_pipelines.measure.scores import Scores, score_measurements
 from gov_pipelines.measure.tallies import Tally
 from gov_pipelines.policy.kinds.rates import SHAPES
 
 _FEW = 10  # values of a column that a message lists
+_SCORE = "score, exact"  # no column of a file that is counted besides
+_EVERY_SCORE, _SCORED = 100_000, 40  # rows up to which no score is rounded; groups up to which they are compared
+_INFINITE = 3.4e38  # as in the tally, where scores have 32 bits
 _UNLABELLED = np.array([[0, 0, 0, 0, 2, 3], [0, 0, 0, 0, 4, 4]])
 
 
@@ -95,6 +98,7 @@ def metrics(
     tally = count(lazy.to_native(), columns)
     held = tally.cells.group_by("decision").agg(pl.col("n").sum())["decision"]
     _occurs(decision, columns.favorable, held, columns.undecided)
+    _occurs(decision, columns.undecided, held, columns.favorable, least=math.inf)
     if label:
         _occurs(label, columns.label_positive, tally.categories.filter(column=label)["value"])
     named = {name: next(iter(_written([value], schema[name]))) for name, value in (reference or {}).items()}
@@ -119,7 +123,7 @@ def metrics(
             for table in tables(tally, each, strata, unit):
                 rows += _core(table, confidence, base, labelled=label is not None)
             rows += common_rows(tally, each, strata, confidence, base)
-    return rows + (score_measurements(scored, by, named, confidence) if scored else [])
+    return rows + (_of_scores(scored, by, named, confidence) if scored else [])
 
 
 def _core(table: Table, confidence: float, base: Mapping[str, str] | None, *, labelled: bool) -> Iterator[Measurement]:
@@ -213,17 +217,46 @@ def _weighed(lazy: nw.LazyFrame[Any], weight: str | None) -> tuple[nw.LazyFrame[
 
 
 def _scored(lazy: nw.LazyFrame[Any], columns: Columns, score: str) -> Tally:
-    """Decided rows with a score, favorable above the median of all of them."""
+    """Decided rows with a score, favorable above the median of all of them; of a few rows every score is a stratum."""
     number = nw.col(score).cast(nw.Float64)
     decided = ~nw.col(columns.decision).is_null() & ~nw.col(columns.decision).cast(nw.String).is_in(
         [*columns.undecided]
     )
     number = nw.when(decided & ~number.is_nan()).then(number)
-    median = lazy.select(number.median()).collect("polars").to_native().item()
+    median, rows = lazy.select(median=number.median(), rows=nw.len()).collect("polars").to_native().row(0)
     side = nw.when(number > (math.nan if median is None else median)).then(nw.lit("above"))
     outcome = nw.when(~number.is_null()).then(nw.when(side.is_null()).then(nw.lit("not above")).otherwise(side))
     above = replace(columns, favorable=frozenset({"above"}), undecided=frozenset(), categories=(), score=score)
-    return count(lazy.with_columns(outcome.alias(columns.decision), number.alias(score)).to_native(), above)
+    if rows <= _EVERY_SCORE:
+        above = replace(above, strata=(*columns.strata, _SCORE), score=None)
+    told = {columns.decision: outcome, score: number, _SCORE: number}
+    return count(lazy.with_columns(**told).to_native(), above)
+
+
+def _of_scores(scored: Tally, by: tuple[str, ...], named: Mapping[str, str], confidence: float) -> list[Measurement]:
+    few = [name for name in by if scored.cells[name].n_unique() <= _SCORED]
+    many = f"more than {_SCORED} groups: metrics of their scores are not worked out"
+    rows = [Measurement("mean_score", (name,), n=scored.rows, note=many) for name in by if name not in few]
+    if _SCORE not in scored.dimensions:
+        return rows + score_measurements(scored, few, named, confidence)
+    exact = score_measurements(scored, few, named, confidence, read=_every_score)
+    return rows + [replace(row, method=row.method.replace("histogram of scores", "every score")) for row in exact]
+
+
+def _every_score(scored: Tally, attribute: str) -> dict[str | None, Scores]:
+    """The scores of each group from a tally whose strata they are."""
+    group = pl.col(attribute) if attribute else pl.lit(None, pl.String)
+    told = scored.cells.select("label", "n", group=group, score=pl.col(_SCORE).cast(pl.Float64)).filter(
+        pl.col("score").abs() < _INFINITE
+    )
+    values, at = np.unique(told["score"].to_numpy(), return_inverse=True)
+    found = {}
+    for each in sorted({*told["group"]}, key=lambda name: (name is None, name or "")):
+        own = told["group"].eq_missing(each).to_numpy()
+        labels = (own & told["label"].eq_missing(label).to_numpy() for label in ("positive", "negative", None))
+        n = told["n"].to_numpy()
+        found[each] = Scores(values, *(np.bincount(at[kept], n[kept], len(values)).astype(np.int64) for kept in labels))
+    return found
 
 
 def _present(names: Iterable[str], there: Sequence[str]) -> None:
@@ -247,13 +280,11 @@ def _written(values: Iterable[str], dtype: nw.dtypes.DType) -> frozenset[str]:
     return frozenset(texts)
 
 
-def _occurs(name: str, values: Iterable[str], held: pl.Series, apart: Iterable[str] = (), least: int = 2) -> None:
-    """Refuse values none of which a column holds, unless it holds so few that they may well just be absent."""
-    known = sorted({*held.drop_nulls()} - {*apart})
-    wanted = sorted(values)
-    if {*wanted} & {*known}:
-        return
-    alike = {text.strip().casefold() for text in wanted} & {text.strip().casefold() for text in known}
-    if len(known) >= least or alike:
-        told = f"It holds {', '.join(known)}." if len(known) <= _FEW else f"It holds {len(known):,} other values."
-        raise WrongUse(f"`{name}` never holds {' or '.join(wanted)}. {told}")
+def _occurs(name: str, values: Iterable[str], held: pl.Series, apart: Iterable[str] = (), least: float = 2) -> None:
+    """Refuse values none of which a column holds, unless it holds so few that they may well be absent; and near misses."""
+    wanted, known = {*values}, {*held.drop_nulls()} - {*apart}
+    unseen, others = wanted - known, sorted(known - wanted)
+    missed = {text.strip().casefold() for text in unseen} & {text.strip().casefold() for text in others}
+    if missed or (unseen == wanted and len(known) >= least):
+        told = f"It holds {', '.join(others)}." if len(others) <= _FEW else f"It holds {len(others):,} other values."
+        raise WrongUse(f"`{name}` never holds {' or '.join(sorted(unseen))}. {told}")

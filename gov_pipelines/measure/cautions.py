@@ -39,7 +39,7 @@ def _polarity(rows: Sequence[Measurement]) -> Iterator[str]:
     accuracy = sum(value * n for value, n in agreeing) / n if n else 1.0
     if accuracy < 0.5:
         yield (
-            f"Polarity looks reversed: decisions agree with the label in {accuracy:.1%} of {n:,} rows, fewer than half. "
+            f"Polarity looks reversed: decisions agree with the label in {round(accuracy * n):,} of {n:,} rows, fewer than half. "
             "Check --favorable and --label-positive: each names what a person wants."
         )
 

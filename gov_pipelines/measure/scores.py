@@ -173,6 +173,8 @@ def _logistic(place: int) -> Callable[[Scores, float], Estimate]:
     """
 
     def fitted(scores: Scores, confidence: float) -> Estimate:
+        from scipy.special import expit  # noqa: PLC0415  (loading the code location must not pay for SciPy)
+
         n = scores.positive + scores.negative
         used = n > 0
         n, pos, p = n[used], scores.positive[used], scores.values[used]
@@ -181,7 +183,7 @@ def _logistic(place: int) -> Callable[[Scores, float], Estimate]:
         x = np.stack([np.ones(len(p)), np.log(p / (1 - p))])
         beta = np.array([0.0, 1.0])
         for _ in range(_STEPS):
-            mean = 1 / (1 + np.exp(-beta @ x))
+            mean = expit(beta @ x)
             information = (x * (n * mean * (1 - mean))) @ x.T
             if not np.linalg.cond(information) < 1 / _EDGE:  # the classes are apart
                 return _UNDEFINED
@@ -318,6 +320,7 @@ def score_measurements(
     reference: Mapping[str, str] | None = None,
     confidence: float = 0.95,
     metrics: Sequence[str] = tuple(METRICS),
+    read: Callable[[Tally, str], Mapping[str | None, Scores]] = scores_by,
 ) -> list[Measurement]:
     """Metrics of the scores of everyone and of each group, and how groups differ: from the reference, else at most.
 
@@ -330,16 +333,15 @@ def score_measurements(
         reference: attribute to the group that others are compared with.
         confidence: of each interval, not simultaneous.
         metrics: of `METRICS`.
+        read: how the scores of an attribute's groups are read from the tally.
 
     Returns:
         Rows of everyone (no attribute), then by attribute: each group's, then the differences. Unknown groups are shown
         and not compared.
     """
-    rows = [
-        row for scores in scores_by(tally, "").values() for row in _of(Measurement(""), scores, metrics, confidence)
-    ]
+    rows = [row for scores in read(tally, "").values() for row in _of(Measurement(""), scores, metrics, confidence)]
     for attribute in by:
-        groups = scores_by(tally, attribute)
+        groups = read(tally, attribute)
         own = [
             row
             for value, scores in groups.items()

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from command import told
 from fairlearn import metrics as fairlearn
+from sklearn import metrics as sklearn
 
 KEYS = [
     "system", "window_start", "window_end", "metric", "attribute", "group", "reference_group", "stratum", "value", "lower",
@@ -164,6 +165,28 @@ def test_the_city_s_example_of_scores(measure):
     assert round(value(found, "scoring_impact_ratio", None, ["sex"]), 2) == 0.82
 
 
+def test_scores_of_small_files_are_not_rounded(measure):
+    rng = np.random.default_rng(3)
+    label, score = rng.integers(0, 2, 300), rng.random(300)
+    table = pl.DataFrame({"race": rng.choice(list("ab"), 300), "score": score, "label": label})
+    table = table.with_columns(decision=pl.when(pl.col("score") > 0.5).then(pl.lit("yes")).otherwise(pl.lit("no")))
+    rows, _ = measure(table, score="score", label="label", label_positive="1")
+    for race in "ab":
+        own = (table["race"] == race).to_numpy()
+        for metric in (
+            sklearn.roc_auc_score,
+            sklearn.log_loss,
+            sklearn.brier_score_loss,
+            sklearn.average_precision_score,
+        ):
+            theirs = metric(label[own], score[own])
+            assert value(rows, metric.__name__, race) == pytest.approx(theirs, abs=1e-12)
+    many = pl.DataFrame({"race": [f"g{at}" for at in range(60)] * 2, "score": [1, 2] * 60, "decision": ["yes"] * 120})
+    rows, _ = measure(many, score="score")
+    assert value(rows, "mean_score", None, []) == 1.5
+    assert "more than 40 groups" in one(rows, "mean_score")["note"]
+
+
 def test_the_median_is_of_everyone_scored_and_a_score_on_it_is_not_above(measure):
     table = pl.DataFrame(
         {
@@ -280,6 +303,8 @@ REFUSED = {
         "`decision` never holds yes. It holds granted, no.",
     ),
     "a value in other letters": ("race,decision\na,YES\n", (), "It holds YES."),
+    "one of two in other letters": (GOOD, ("--favorable", "No"), "`decision` never holds No. It holds no."),
+    "undecided in other letters": (GOOD, ("--undecided", "NO"), "`decision` never holds NO. It holds no."),
     "a label that is nowhere": (GOOD, ("--label", "score", "--label-positive", "t"), "`score` never holds t."),
     "a reference that is nowhere": (GOOD, ("--reference", "race=c"), "`race` never holds c. It holds a, b."),
     "a reference without a value": (GOOD, ("--reference", "race"), "write COL=VALUE"),
