@@ -10,7 +10,7 @@ import math
 from fractions import Fraction
 from statistics import NormalDist
 
-_TIE = 1e-7  # relative: tables as likely as the observed one, as SciPy's and R's Fisher tests take them
+from gov_pipelines.measure.comparisons import exact_tests
 
 
 def four_fifths(x: int, n: int, x_ref: int, n_ref: int) -> bool:
@@ -64,20 +64,9 @@ def binomial_p(x: int, n: int, share: float) -> float:
 
 
 def fisher_p(x: int, n: int, x_ref: int, n_ref: int) -> tuple[float, float]:
-    """Fisher's exact two-sided p (all tables no likelier than the observed one), and Lancaster's mid-p.
-
-    The mid-p counts the observed table half: closer to its level than Fisher's, and not guaranteed to keep it.
-
-    Source: Lancaster (1961), J. Am. Stat. Assoc. 56, 223-234.
-    """
-    from scipy.stats import hypergeom  # noqa: PLC0415  (as above)
-
-    chosen = x + x_ref
-    tables = range(max(0, chosen - n_ref), min(chosen, n) + 1)
-    likely = hypergeom(n + n_ref, chosen, n).pmf(tables)
-    observed = float(likely[x - tables.start])
-    p = min(float(likely[likely <= observed * (1 + _TIE)].sum()), 1.0)
-    return p, p - observed / 2
+    """Fisher's exact two-sided p and Lancaster's mid-p; see `exact_tests`."""
+    p, mid = exact_tests(x, n, x_ref, n_ref)
+    return float(p[0]), float(mid[0])
 
 
 def flip_flop(x: int, n: int, x_ref: int, n_ref: int) -> bool:
