@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gov_pipelines.evidence import Signer, generate
 from gov_pipelines.people import Hand, Roster, enrol, hand_of, roster_of
-from gov_pipelines.store import Engine, reading
+from gov_pipelines.store import Connection, Engine, reading
 
 ENROLLED = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -32,5 +32,5 @@ class Crew:
         with reading(self.engine) as connection:
             return roster_of(connection, self.home.public)
 
-    def hand(self, person: str, now: datetime) -> Hand:
-        return hand_of(self.roster, person, self.keys[person], now)
+    def hand(self, connection: Connection, person: str, now: datetime) -> Hand:
+        return hand_of(connection, self.roster, person, self.keys[person], now)

@@ -60,7 +60,7 @@ def ack_command(
         if folder:
             hand, said = place.hand(connection, person, folder), {"alerts": keys, "why": why.strip()}
             role = hand.role("acknowledge an alert")
-            act = hand.sign(connection, "acknowledge", role, mine[0].alert.system, said, place.now)
+            act = hand.sign("acknowledge", role, mine[0].alert.system, said, place.now)
         acknowledge(connection, mine, person, why.strip(), place.now, act)
     how = f"acknowledged by {person}, {'signed' if act else 'not signed'}"
     answer(

@@ -153,14 +153,9 @@ def here() -> Project:
     return find_project(os.environ, Path.cwd())
 
 
-def print_json(data: Any) -> None:
-    """JSON alone on standard output."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=str))
-
-
 def answer(as_json: bool, data: Any, *lines: str) -> None:
-    """What a command found: as JSON for programs, or in lines for people."""
+    """What a command found: JSON alone on standard output, or lines for people."""
     if as_json:
-        print_json(data)
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=str))
     else:
         click.echo("".join(f"{line}\n" for line in lines), nl=False)

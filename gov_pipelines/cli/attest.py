@@ -26,9 +26,9 @@ def attest_command(clause: str, person: str, folder: Path, note: str | None, as_
     """
     place = workplace()
     policy, found = clause_in_force(place, clause)
-    with place.store.begin() as connection:
-        act = attest(connection, place.hand(connection, person, folder), policy, found, note, place.now)
-        owed = known_obligations(connection, place.roster(connection), place.books.policies, place.now)
+    with place.signing(person, folder) as hand:
+        act = attest(hand, policy, found, note, place.now)
+        owed = known_obligations(hand.connection, place.roster(hand.connection), place.books.policies, place.now)
     due = next(each.due for each in owed if (each.clause, each.person) == (clause, person))
     said = {"act": act, "clause": clause, "version": policy.version, "person": person, "next_due": due}
     answer(as_json, said, f"{person} attested {clause}, version {policy.version}. Next due: {due or 'not again'}.")

@@ -122,9 +122,9 @@ def accept_finding(finding: str, why: str, person: str, folder: Path) -> None:
       gov findings accept F-3fa92c1b07 --why "Corrected by letter on 3 November" --as jane --key keys/jane
     """
     place = workplace()
-    with place.store.begin() as connection:
-        found = _finding(place, connection, finding)
-        accept(connection, place.hand(connection, person, folder), found, _entitled(place, found), why, place.now)
+    with place.signing(person, folder) as hand:
+        found = _finding(place, hand.connection, finding)
+        accept(hand, found, _entitled(place, found), why, place.now)
     click.echo(f"{finding} is closed: accepted by {person}.")
 
 
@@ -160,12 +160,10 @@ def report(finding: str, authority: str, person: str, folder: Path) -> None:
       gov findings report F-3fa92c1b07 --to "Market surveillance authority" --as jane --key keys/jane
     """
     place = workplace()
-    with place.store.begin() as connection:
-        found = _finding(place, connection, finding)
-        report_incident(
-            connection, place.hand(connection, person, folder), found, _entitled(place, found), authority, place.now
-        )
-        now = _finding(place, connection, finding)
+    with place.signing(person, folder) as hand:
+        found = _finding(place, hand.connection, finding)
+        report_incident(hand, found, _entitled(place, found), authority, place.now)
+        now = _finding(place, hand.connection, finding)
     click.echo("\n".join(f"{finding}: {_clock(place, now, clock)}." for clock in now.clocks))
 
 

@@ -10,7 +10,6 @@ import click
 
 from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import Workplace, workplace
-from gov_pipelines.people import Waiver
 from gov_pipelines.policy import CoverageCell, LastVerdict, Orphan, coverage_matrix, last_verdict, orphans
 from gov_pipelines.store import reading, verdict_history
 
@@ -49,7 +48,7 @@ def coverage(place: Workplace) -> list[CoverageCell]:
     for mistake in mistakes:
         click.echo(f"not shown: {mistake}", err=True)
     last: dict[tuple[str, str], LastVerdict] = {}
-    waivers: Mapping[tuple[str, str], Waiver] = {}
+    waivers: Mapping[tuple[str, str], str] = {}
     if place.audited:
         with reading(place.engine) as connection:
             for system in declarations:

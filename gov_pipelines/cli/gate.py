@@ -66,10 +66,7 @@ def _approve(place: Workplace, declaration: SystemDeclaration, person: str | Non
     if person is None or folder is None:
         raise WrongUse("--approve is signed: name who signs with --as, and the folder of their own key with --key.")
     entitled = [name for name in (declaration.owner, declaration.approver) if name is not None]
-    with place.store.begin() as connection:
-        hand = place.hand(connection, person, folder)
+    with place.signing(person, folder) as hand:
         role = hand.role(f"sign for {declaration.system}", entitled)
-        hand.sign(
-            connection, "approve", role, declaration.system, approval_subject(declaration, place.authority), place.now
-        )
+        hand.sign("approve", role, declaration.system, approval_subject(declaration, place.authority), place.now)
     click.echo(f"{person} has signed the declaration of {declaration.system} as it is.", err=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -15,7 +16,7 @@ import click
 from gov_pipelines.cli.app import here
 from gov_pipelines.errors import ConfigurationError, Mistake, WrongUse
 from gov_pipelines.evidence import PublicKey, load_public, load_signer
-from gov_pipelines.people import Hand, Roster, Waiver, hand_of, roster_of, waivers_in_force
+from gov_pipelines.people import Hand, Roster, hand_of, roster_of, waivers_in_force
 from gov_pipelines.pipeline.register import Books, open_books
 from gov_pipelines.policy import (
     Policy,
@@ -126,11 +127,18 @@ class Workplace:
 
     def hand(self, connection: Connection, person: str, folder: Path) -> Hand:
         """Somebody about to sign, with the key in a folder."""
-        return hand_of(self.roster(connection), person, load_signer(folder), self.now)
+        return hand_of(connection, self.roster(connection), person, load_signer(folder), self.now)
 
-    def waivers(self, connection: Connection) -> Mapping[tuple[str, str], Waiver]:
-        """The waivers in force, by system and control."""
-        return waivers_in_force(connection, self.roster(connection), self.policies, self.now)
+    @contextmanager
+    def signing(self, person: str, folder: Path) -> Iterator[Hand]:
+        """A transaction in which somebody signs."""
+        with self.store.begin() as connection:
+            yield self.hand(connection, person, folder)
+
+    def waivers(self, connection: Connection) -> Mapping[tuple[str, str], str]:
+        """The waivers in force in words, by system and control."""
+        found = waivers_in_force(connection, self.roster(connection), self.policies, self.now)
+        return {key: each.words for key, each in found.items()}
 
 
 def workplace() -> Workplace:

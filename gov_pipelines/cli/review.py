@@ -202,13 +202,12 @@ def release(system: str, control: str, on: date, person: str, folder: Path) -> N
         raise WrongUse(f"{control} is {verdict} on {night.partition} and holds nothing.")
     approver = holding[control].control.approver
     assert approver is not None  # lint asks for one with hold_all
-    with place.store.begin() as connection:
-        hand = place.hand(connection, person, folder)
+    with place.signing(person, folder) as hand:
         role = hand.role(f"release what {control} holds", [approver])
         subject = release_subject(statement.snapshot, control)
         act = Act("release", person, role, place.now, system, subject)
         assert releases(SignedAct(act, "", "", place.now), statement.snapshot, control, approver)
-        hand.sign(connection, "release", role, system, subject, place.now)
+        hand.sign("release", role, system, subject, place.now)
     clear(night)
     click.echo(f"Released from {control}: {night.partition}, revision {statement.snapshot.revision}.{_now(night)}")
 
@@ -227,13 +226,12 @@ def _review(
     place = workplace()
     night, day, _ = _opened(place, system, decision, on)
     cases = _cases(day, decision, control)
-    with place.store.begin() as connection:
-        hand = place.hand(connection, person, folder)
-        snapshots = people_of(night, connection).snapshots
+    with place.signing(person, folder) as hand:
+        snapshots = people_of(night, hand.connection).snapshots
         problems, signed = [], []
         for case in cases:
             snapshot, key_id = case.snapshot, hand.signer.public.keyid
-            opened = opened_at(connection, key_id, system, decision, snapshot.revision)
+            opened = opened_at(hand.connection, key_id, system, decision, snapshot.revision)
             review = Review(
                 partition=partition_key(snapshot.partition),
                 revision=snapshot.revision,
@@ -249,7 +247,7 @@ def _review(
             if problem := objection(SignedAct(act, "", key_id, place.now), case, snapshots):
                 problems.append(f"{case.control}: {problem}")
             else:
-                hand.sign(connection, act.kind, act.role, system, act.subject, place.now)
+                hand.sign(act.kind, act.role, system, act.subject, place.now)
                 signed.append(case.control)
     if not signed:
         raise WrongUse(f"Nothing was signed. {'; '.join(problems)}.")

@@ -56,9 +56,8 @@ def ask(clause: str, system: str, why: str, until: datetime, person: str, folder
         raise WrongUse(
             f"{system} is not under {policy.policy}, so there is nothing to waive. It is under: {', '.join(declaration.policies)}."
         )
-    with place.store.begin() as connection:
-        hand = place.hand(connection, person, folder)
-        act = waive(connection, hand, declaration, policy, found, why=why, until=until.date(), now=place.now)
+    with place.signing(person, folder) as hand:
+        act = waive(hand, declaration, policy, found, why=why, until=until.date(), now=place.now)
     click.echo(
         f"Waiver {act[:12]} of {clause} for {system} until {until:%Y-%m-%d} is asked for, and not in force. "
         f"Somebody else, as {policy.owner}: gov waive countersign {act[:12]} --as NAME --key FOLDER"
@@ -76,10 +75,11 @@ def countersign_waiver(waiver: str, person: str, folder: Path) -> None:
       gov waive countersign 3fa92c1b07d2 --as omar --key keys/omar
     """
     place = workplace()
-    with place.store.begin() as connection:
-        found = _waiver(known_waivers(connection, place.roster(connection), place.books.policies), waiver)
-        entitled = policy_owners(place.books.policies).get(found.clause.partition("/")[0], set())
-        countersign(connection, place.hand(connection, person, folder), found, entitled, place.now)
+    policies = place.books.policies
+    with place.signing(person, folder) as hand:
+        found = _waiver(known_waivers(hand.connection, place.roster(hand.connection), policies), waiver)
+        entitled = policy_owners(policies).get(found.clause.partition("/")[0], set())
+        countersign(hand, found, entitled, place.now)
     click.echo(
         f"Waiver {found.id[:12]} of {found.clause} for {found.system} is in force until {found.until}, exclusive."
     )

@@ -57,9 +57,7 @@ def alerts_for(
     return [told(f"{key}|audited", title, facts, transition="audited", notify=routes, **_of(row)), *alerts]
 
 
-def missed_window(
-    system: str, partition: date, *, reason: str, notify: Sequence[str], raised_at: datetime, note: str | None = None
-) -> Alert:
+def missed_window(system: str, partition: date, *, reason: str, notify: Sequence[str], raised_at: datetime) -> Alert:
     """Tell that a partition was not audited. Told once a partition, however often it is tried.
 
     Args:
@@ -68,13 +66,11 @@ def missed_window(
         reason: why, in words; no addresses, nothing personal.
         notify: names of routes; empty for what alerts.yaml says.
         raised_at: when it was found.
-        note: what the reader must know of the data.
     """
     facts = {
         "Verdict": f"none: every control of {partition} is missing",
         "Reason": reason,
         "What to do": f"make the source answer again, then run `gov audit {system} --date {partition}`",
-        "About the data": note,
     }
     where = {"system": system, "partition": partition, "notify": tuple(notify), "raised_at": raised_at}
     title = f"{system}: {partition} was not audited"

@@ -29,10 +29,11 @@ LONGEST_TEXT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """Somebody about to sign: who they are, and the key they hold."""
+    """Somebody about to sign: who they are, the key they hold, and the transaction in which what they sign is recorded."""
 
     enrolment: Enrolment
     signer: Signer
+    connection: Connection
 
     def role(self, deed: str, entitled: Collection[str] | None = None) -> str:
         """The role in which they may do something; the first by name where anybody enrolled may.
@@ -49,19 +50,17 @@ class Hand:
             )
         return min(fitting)
 
-    def sign(
-        self, connection: Connection, kind: Kind, role: str, system: str | None, said: Mapping[str, Any], now: datetime
-    ) -> str:
+    def sign(self, kind: Kind, role: str, system: str | None, said: Mapping[str, Any], now: datetime) -> str:
         """Sign an act and record it.
 
         Returns:
             The act's id.
         """
         act = Act(kind, self.enrolment.person, role, now, system, said)
-        return record_act(connection, sign_act(act, self.signer), now)
+        return record_act(self.connection, sign_act(act, self.signer), now)
 
 
-def hand_of(roster: Roster, person: str, signer: Signer, now: datetime) -> Hand:
+def hand_of(connection: Connection, roster: Roster, person: str, signer: Signer, now: datetime) -> Hand:
     """Somebody enrolled, with the key they are enrolled with.
 
     Raises:
@@ -76,7 +75,7 @@ def hand_of(roster: Roster, person: str, signer: Signer, now: datetime) -> Hand:
         raise WrongUse(
             f"The key at hand is not the one {person} is enrolled with. Name the folder of their own key with --key."
         )
-    return Hand(enrolment, signer)
+    return Hand(enrolment, signer, connection)
 
 
 def words(text: str, what: str) -> str:
@@ -95,7 +94,7 @@ def words(text: str, what: str) -> str:
     return text
 
 
-def attest(connection: Connection, hand: Hand, policy: Policy, clause: Clause, note: str | None, now: datetime) -> str:
+def attest(hand: Hand, policy: Policy, clause: Clause, note: str | None, now: datetime) -> str:
     """Attest that one did what a clause obliges one to.
 
     Raises:
@@ -110,19 +109,11 @@ def attest(connection: Connection, hand: Hand, policy: Policy, clause: Clause, n
         raise WrongUse(f"{key} asks for a record. Say where it is kept with --note.")
     role = hand.role(f"attest {key}", [clause.obligation.who])
     said = {"clause": key, "version": policy.version, "note": words(note, "note") if note else None}
-    return hand.sign(connection, "attest", role, None, said, now)
+    return hand.sign("attest", role, None, said, now)
 
 
 def waive(
-    connection: Connection,
-    hand: Hand,
-    declaration: SystemDeclaration,
-    policy: Policy,
-    clause: Clause,
-    *,
-    why: str,
-    until: date,
-    now: datetime,
+    hand: Hand, declaration: SystemDeclaration, policy: Policy, clause: Clause, *, why: str, until: date, now: datetime
 ) -> str:
     """Ask that a clause be set aside for a system. It is in force once somebody else countersigns.
 
@@ -135,10 +126,10 @@ def waive(
     key = control_key(policy, clause)
     said = {"clause": key, "version": policy.version, "why": words(why, "reason")}
     said |= {"until": until.isoformat(), "zone": declaration.zone}
-    return hand.sign(connection, "waive", hand.role(f"waive {key}"), declaration.system, said, now)
+    return hand.sign("waive", hand.role(f"waive {key}"), declaration.system, said, now)
 
 
-def countersign(connection: Connection, hand: Hand, waiver: Waiver, entitled: Collection[str], now: datetime) -> str:
+def countersign(hand: Hand, waiver: Waiver, entitled: Collection[str], now: datetime) -> str:
     """Agree to a waiver that somebody else asked for.
 
     Raises:
@@ -154,12 +145,10 @@ def countersign(connection: Connection, hand: Hand, waiver: Waiver, entitled: Co
             f"{waiver.by} asked for waiver {short}. Another person countersigns it, with a key of their own."
         )
     role = hand.role(f"countersign a waiver of {waiver.clause}", entitled)
-    return hand.sign(connection, "countersign", role, waiver.system, {"waiver": waiver.id}, now)
+    return hand.sign("countersign", role, waiver.system, {"waiver": waiver.id}, now)
 
 
-def accept(
-    connection: Connection, hand: Hand, finding: Finding, entitled: Collection[str], why: str, now: datetime
-) -> None:
+def accept(hand: Hand, finding: Finding, entitled: Collection[str], why: str, now: datetime) -> None:
     """Accept what a finding found: it closes, and opens again at the next failure.
 
     Raises:
@@ -170,13 +159,11 @@ def accept(
     role = hand.role(f"accept {finding.id}", entitled)
     breaches = {partition_key(day): count for day, count in finding.red.items()}
     said = {"finding": finding.id, "why": words(why, "reason"), "breaches": breaches}
-    act = hand.sign(connection, "accept", role, finding.system, said, now)
-    record_findings(connection, [_event(finding, "accepted", {}, now, act)])
+    act = hand.sign("accept", role, finding.system, said, now)
+    record_findings(hand.connection, [_event(finding, "accepted", {}, now, act)])
 
 
-def report_incident(
-    connection: Connection, hand: Hand, finding: Finding, entitled: Collection[str], authority: str, now: datetime
-) -> None:
+def report_incident(hand: Hand, finding: Finding, entitled: Collection[str], authority: str, now: datetime) -> None:
     """Note that an incident was reported: its clocks stop. An incomplete first report is enough (Article 73(5)).
 
     Raises:
@@ -188,8 +175,8 @@ def report_incident(
         )
     role = hand.role(f"report {finding.id}", entitled)
     said = {"finding": finding.id, "authority": words(authority, "authority")}
-    act = hand.sign(connection, "report", role, finding.system, said, now)
-    record_findings(connection, [_event(finding, "reported", {}, now, act)])
+    act = hand.sign("report", role, finding.system, said, now)
+    record_findings(hand.connection, [_event(finding, "reported", {}, now, act)])
 
 
 def start_clock(

@@ -46,6 +46,11 @@ class Waiver:
             return "ended"
         return "in force" if self.stands(at) else "waits for a second signature"
 
+    @property
+    def words(self) -> str:
+        """Until when, by whom and why, to follow the word `waived`."""
+        return f"until {self.until} by {self.by}, countersigned by {self.countersigned_by}: {self.why.rstrip('.')}"
+
     def stands(self, at: datetime) -> bool:
         """Whether it is in force at an instant."""
         return self.since is not None and self.since <= at < self.ends

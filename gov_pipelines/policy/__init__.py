@@ -8,12 +8,10 @@ from gov_pipelines.policy.coverage import (
     GAPS,
     CoverageCell,
     LastVerdict,
-    StandingWaiver,
     State,
     coverage_matrix,
     last_verdict,
     newest_due,
-    waiver_words,
 )
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.difference import Change, differences
@@ -38,8 +36,8 @@ from gov_pipelines.policy.timeline import (
 
 __all__ = [
     "CANONICAL", "GAPS", "BoundClause", "Calendar", "Change", "Clause", "CoverageCell", "Duration", "LastVerdict", "Linted", "Obligation", "Orphan", "Partition", "Policy",
-    "Predicate", "PredicateError", "StandingWaiver", "State", "SystemDeclaration", "Window", "alarms_of_year", "bound_clauses", "control_key", "control_keys",
+    "Predicate", "PredicateError", "State", "SystemDeclaration", "Window", "alarms_of_year", "bound_clauses", "control_key", "control_keys",
     "controls_in_force", "coverage_matrix", "declaration_digest", "did_you_mean", "differences", "digest_while", "examine", "in_force", "last_verdict", "lint",
     "load_declaration", "load_declarations", "load_policies", "load_policy", "log_schema", "newest_due", "orphans",
-    "parse_predicate", "partition_key", "partition_of", "policy_digest", "policy_text", "schema_files", "unit_of", "waiver_words",
+    "parse_predicate", "partition_key", "partition_of", "policy_digest", "policy_text", "schema_files", "unit_of",
 ]  # fmt: skip

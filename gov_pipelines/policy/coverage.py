@@ -73,26 +73,6 @@ class RecordedVerdict(Protocol):
         """Last instant, exclusive."""
 
 
-class StandingWaiver(Protocol):
-    """What the matrix needs of a signed, countersigned waiver that holds; those of `people` have it."""
-
-    @property
-    def why(self) -> str:
-        """The reason given."""
-
-    @property
-    def by(self) -> str:
-        """Who signed it."""
-
-    @property
-    def countersigned_by(self) -> str | None:
-        """Who agreed."""
-
-    @property
-    def until(self) -> date:
-        """Local date, exclusive."""
-
-
 @dataclass(frozen=True, slots=True)
 class LastVerdict:
     """What a control last said of a system.
@@ -205,7 +185,7 @@ def coverage_matrix(
     last: Mapping[tuple[str, str], LastVerdict],
     *,
     today: date,
-    waivers: Mapping[tuple[str, str], StandingWaiver] = MappingProxyType({}),
+    waivers: Mapping[tuple[str, str], str] = MappingProxyType({}),
 ) -> list[CoverageCell]:
     """Every clause of every policy a system names, one cell each.
 
@@ -217,7 +197,7 @@ def coverage_matrix(
         declarations: the systems.
         last: the last verdict by system and control key.
         today: as for `newest_due`.
-        waivers: those that hold today, by system and control key.
+        waivers: until when, by whom and why a clause is waived today, by system and control key.
 
     Returns:
         In the order of the declarations and of the clauses; sort by `risk` for what to look at first.
@@ -261,7 +241,7 @@ def _cells(
     declaration: SystemDeclaration,
     policy: Policy,
     last: Mapping[tuple[str, str], LastVerdict],
-    waivers: Mapping[tuple[str, str], StandingWaiver],
+    waivers: Mapping[tuple[str, str], str],
     *,
     due: Partition,
 ) -> Iterator[CoverageCell]:
@@ -271,8 +251,7 @@ def _cells(
         verdict = last.get(key) if clause.control else None
         age = _age(declaration, verdict, due) if verdict else None
         state, why = next(_standings(policy, clause, declaration, verdict, due))
-        waiver = waiver_words(waivers[key]) if key in waivers else None
-        if waiver:
+        if waiver := waivers.get(key):
             state, why = "waived", f"waived {waiver}. Beneath it: {why}"
         yield CoverageCell(
             system=system,
@@ -343,11 +322,6 @@ def _standings(
         ("working", True, f"{said}"),
     )  # fmt: skip
     yield from ((state, why) for state, applies, why in found if applies)
-
-
-def waiver_words(waiver: StandingWaiver) -> str:
-    """Until when, by whom and why a clause is waived, to follow the word `waived`."""
-    return f"until {waiver.until} by {waiver.by}, countersigned by {waiver.countersigned_by}: {waiver.why.rstrip('.')}"
 
 
 def _owed(obligation: Obligation) -> str:

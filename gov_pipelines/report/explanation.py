@@ -15,14 +15,12 @@ from gov_pipelines.errors import WrongUse
 from gov_pipelines.policy import (
     BoundClause,
     Policy,
-    StandingWaiver,
     SystemDeclaration,
     controls_in_force,
     in_force,
     partition_key,
     partition_of,
     unit_of,
-    waiver_words,
 )
 from gov_pipelines.store import Connection, Home, read_frame, snapshot_of, verdicts_of
 
@@ -124,7 +122,7 @@ def explain(
     policies: Sequence[Policy],
     home: Home,
     connection: Connection,
-    waivers: Mapping[tuple[str, str], StandingWaiver],
+    waivers: Mapping[tuple[str, str], str],
 ) -> Explanation:
     """Explain one decision by what was audited; `waivers` are those that stand now, by system and control.
 
@@ -154,8 +152,7 @@ def explain(
                 section = "judged" if key in said else "not_concerned"
                 verdict, reason = said.get(key, (None, ""))
             waiver = waivers.get((declaration.system, key))
-            told = waiver_words(waiver) if waiver else None
-            clauses[section].append(Said(key, policy.version, each.text, verdict, reason, told))
+            clauses[section].append(Said(key, policy.version, each.text, verdict, reason, waiver))
     signed = snapshot_of(connection, declaration.system, day)
     leaf = Leaf(signed.sequence, signed.revision, signed.path, index, size) if signed else None
     held = _held(decision, home.partition_dir(declaration.system, day) / "held_decisions.parquet")

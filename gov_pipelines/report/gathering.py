@@ -18,7 +18,7 @@ from gov_pipelines.decisions import RowAccounting
 from gov_pipelines.evidence import PublicKey
 from gov_pipelines.measure import Measurement
 from gov_pipelines.measure.reviewing import review_measurements
-from gov_pipelines.people import Roster, Waiver, acts_of, known_findings, known_obligations, roster_of, waivers_in_force
+from gov_pipelines.people import Roster, acts_of, known_findings, known_obligations, roster_of, waivers_in_force
 from gov_pipelines.people.reviewing import review_rows
 from gov_pipelines.policy import (
     CoverageCell,
@@ -71,7 +71,7 @@ def gather(
         orphans: what serves no clause.
     """
     roster = roster_of(connection, authority)
-    waivers = waivers_in_force(connection, roster, policies, as_of)
+    waivers = {key: each.words for key, each in waivers_in_force(connection, roster, policies, as_of).items()}
     pages = (_system(connection, home, each, policies, as_of, waivers, roster) for each in declarations.values())
     return Report(
         as_of=as_of,
@@ -88,7 +88,7 @@ def _system(
     declaration: SystemDeclaration,
     policies: Sequence[Policy],
     as_of: datetime,
-    waivers: Mapping[tuple[str, str], Waiver],
+    waivers: Mapping[tuple[str, str], str],
     roster: Roster,
 ) -> SystemPage:
     system, calendar = declaration.system, declaration.calendar

@@ -213,7 +213,7 @@ def test_days_open_are_of_the_last_opening(population):
 def act(nights, deed, *arguments, person="ann", **more):
     nights.now += timedelta(hours=1)
     with nights.engine.begin() as connection:
-        deed(connection, nights.crew.hand(person, nights.now), nights.finding, *arguments, nights.now, **more)
+        deed(nights.crew.hand(connection, person, nights.now), nights.finding, *arguments, nights.now, **more)
 
 
 def test_an_acceptance_closes_until_more_is_found(decisions, declaration):
@@ -284,7 +284,7 @@ def test_an_acceptance_of_another_finding_counts_for_nothing(decisions, crew, en
     decisions.sign(1, "fail", 2)
     said = {"finding": "F-other", "why": "seen", "breaches": {"2026-10-01": 2}}
     with engine.begin() as connection:
-        act = crew.hand("ann", NOW).sign(connection, "accept", "credit-risk", "lending", said, NOW)
+        act = crew.hand(connection, "ann", NOW).sign("accept", "credit-risk", "lending", said, NOW)
         event = FindingEvent(key="x", finding=NAME, event="accepted", system="lending", act=act, at=NOW, said={})
         record_findings(connection, [event])
     assert decisions.finding.state == "open"

@@ -63,7 +63,7 @@ def attested(engine, crew):
     def sign(one, day, person="ann", note=None):
         now = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
         with engine.begin() as connection:
-            attest(connection, crew.hand(person, now), one, one.clauses[0], note, now)
+            attest(crew.hand(connection, person, now), one, one.clauses[0], note, now)
 
     return sign
 
@@ -101,7 +101,7 @@ def test_an_attestation_that_makes_no_sense_counts_for_nothing(owed, crew, engin
     at = ENROLLED + timedelta(days=1)
     with engine.begin() as connection:  # past the command
         said = {"clause": "house/P-1", "version": [], "note": None}
-        crew.hand("ann", at).sign(connection, "attest", "underwriters", None, said, at)
+        crew.hand(connection, "ann", at).sign("attest", "underwriters", None, said, at)
     assert state(owed([policy(YEARLY)], date(2026, 3, 3))) == ("overdue", date(2026, 3, 2), 1)
 
 

@@ -48,7 +48,7 @@ def ask(engine, crew):
     def sign(person="ann", until=date(2026, 12, 1), why="Too few rows.", now=NOW):
         with engine.begin() as connection:
             return waive(
-                connection, crew.hand(person, now), LENDING, POLICY, POLICY.clauses[0], why=why, until=until, now=now
+                crew.hand(connection, person, now), LENDING, POLICY, POLICY.clauses[0], why=why, until=until, now=now
             )
 
     return sign
@@ -59,7 +59,7 @@ def agree(engine, crew):
     def sign(waiver, person="ben", now=NOW + timedelta(hours=1)):
         with engine.begin() as connection:
             found = next(each for each in known_waivers(connection, crew.roster, [POLICY]) if each.id == waiver)
-            countersign(connection, crew.hand(person, now), found, {"credit-risk"}, now)
+            countersign(crew.hand(connection, person, now), found, {"credit-risk"}, now)
 
     return sign
 
@@ -93,7 +93,7 @@ def test_one_person_signing_twice_waives_nothing(ask, agree, crew, engine, in_fo
         agree(waiver, "ann")
     later = NOW + timedelta(hours=1)
     with engine.begin() as connection:  # past the command
-        crew.hand("ann", later).sign(connection, "countersign", "credit-risk", "lending", {"waiver": waiver}, later)
+        crew.hand(connection, "ann", later).sign("countersign", "credit-risk", "lending", {"waiver": waiver}, later)
     assert in_force(NOW + timedelta(days=1)) == {}
 
 
@@ -115,7 +115,7 @@ def test_the_countersigner_holds_the_role_of_the_policys_owner(ask, agree, crew,
         agree(waiver, "cid")
     later = NOW + timedelta(hours=1)
     with engine.begin() as connection:
-        crew.hand("cid", later).sign(connection, "countersign", "underwriters", "lending", {"waiver": waiver}, later)
+        crew.hand(connection, "cid", later).sign("countersign", "underwriters", "lending", {"waiver": waiver}, later)
     assert in_force(NOW + timedelta(days=1)) == {}
 
 
@@ -123,7 +123,7 @@ def test_the_countersigner_holds_the_role_of_the_policys_owner(ask, agree, crew,
 def test_a_zone_that_is_none_waives_nothing_and_stops_nobody(crew, engine, ask, agree, in_force, zone):
     said = {"clause": "house/H-1", "version": 2, "why": "No.", "until": "2026-12-01", "zone": zone}
     with engine.begin() as connection:  # past the command
-        crew.hand("ann", NOW).sign(connection, "waive", "underwriters", "lending", said, NOW)
+        crew.hand(connection, "ann", NOW).sign("waive", "underwriters", "lending", said, NOW)
     assert in_force(NOW + timedelta(days=1)) == {}
     agree(ask())
     assert KEY in in_force(NOW + timedelta(days=1))
@@ -151,10 +151,10 @@ def test_a_longer_one_waives_nothing_though_it_is_signed(crew, engine, agree, in
     said = {"clause": "house/H-1", "version": 2, "why": "x", "until": "2029-01-01", "zone": "America/New_York"}
     for broken in (said, said | {"until": "someday"}, said | {"zone": "Mars"}, {"clause": "house/H-1"}):
         with engine.begin() as connection:
-            hand = crew.hand("ann", NOW)
-            waiver = hand.sign(connection, "waive", "underwriters", "lending", broken, NOW)
+            hand = crew.hand(connection, "ann", NOW)
+            waiver = hand.sign("waive", "underwriters", "lending", broken, NOW)
             later = NOW + timedelta(hours=1)
-            crew.hand("ben", later).sign(connection, "countersign", "credit-risk", "lending", {"waiver": waiver}, later)
+            crew.hand(connection, "ben", later).sign("countersign", "credit-risk", "lending", {"waiver": waiver}, later)
     assert in_force(NOW + timedelta(days=1)) == {}
 
 

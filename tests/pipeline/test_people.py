@@ -1,46 +1,31 @@
 """What nights and mornings do about people: findings follow signed nights, the register tells each thing once."""
 
-import os
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
 from crew import Crew
+from projects import declared, house, night_of, signed, write_project
 
 from gov_pipelines.definitions import load
 from gov_pipelines.evidence import load_signer
 from gov_pipelines.people import attest, countersign, finding_id, known_findings, known_waivers, roster_of, waive
-from gov_pipelines.pipeline import night as steps
-from gov_pipelines.pipeline import signing, verdicts
+from gov_pipelines.pipeline import signing
 from gov_pipelines.pipeline.duties import REGISTER
-from gov_pipelines.pipeline.night import Night
 from gov_pipelines.pipeline.register import open_books, register
-from gov_pipelines.policy import load_declaration, load_policies
 from gov_pipelines.project import Project
 from gov_pipelines.store import Home, open_store, pending, reading
 
-DEFS = """\
-type: gov_pipelines.pipeline.AuditedSystem
-attributes:
-  system: loans
-  owner: team:credit
-  purpose: Decide on loans.
-  risk: high
-  zone: UTC
-  starts: 2026-09-01
+DEFS = declared(
+    """\
   source: {path: loans.csv}
   columns: {decision_id: id, decided_at: at, decision: d, completed_at: completed, notice_sent_at: told}
   outcomes: {favorable: [yes], unfavorable: [no]}
   protected_attributes: {sex: {}}
-  policies: [house]
 """
-POLICY = """\
-policy: house
-version: 1
-in_force: {from: 2026-01-01}
-owner: credit-risk
-document: {title: House rules}
-clauses:
+)
+POLICY = house(
+    """\
   - id: H-1
     text: People hear within ten days.
     level: output
@@ -53,7 +38,9 @@ clauses:
       every: 1 year
       first_due: 2026-10-05
       escalate: [{to: manager, after: 5 working days}, {to: board, after: 20 working days}]
-"""
+""",
+    owner="credit-risk",
+)
 FIRST = date(2026, 9, 1)
 CONTROL = finding_id("loans", "house/H-1")
 NOW = datetime(2026, 10, 6, 6, tzinfo=UTC)  # a Tuesday
@@ -61,10 +48,7 @@ NOW = datetime(2026, 10, 6, 6, tzinfo=UTC)  # a Tuesday
 
 @pytest.fixture
 def root(tmp_path):
-    (tmp_path / "assets" / "loans").mkdir(parents=True)
-    (tmp_path / "expectations").mkdir()
-    (tmp_path / "assets" / "loans" / "defs.yaml").write_text(DEFS)
-    (tmp_path / "expectations" / "house.yaml").write_text(POLICY)
+    write_project(tmp_path, DEFS, POLICY, key=False)
     write(tmp_path)
     return tmp_path
 
@@ -98,28 +82,11 @@ def write(root, late=()):
 
 
 def night(root, day):
-    policies, _ = load_policies(root / "expectations")
-    return Night(
-        home=Home(root / ".gov"), project=root, declaration=load_declaration(root / "assets" / "loans" / "defs.yaml"),
-        policies=policies, partition=day, as_of=datetime(2026, 10, 1, tzinfo=UTC),
-        environ=dict(os.environ) | {"GOV_STORE_URL": ""},
-    )  # fmt: skip
+    return night_of(root, day, as_of=datetime(2026, 10, 1, tzinfo=UTC))
 
 
 def audit(root, day):
-    one = night(root, day)
-    for step in (
-        "read_decisions",
-        "judge",
-        "read_access",
-        "compare_access",
-        "tally",
-        "measure_fairness",
-        "measure_shift",
-    ):
-        getattr(steps, step)(one)
-    verdicts.reach_verdicts(one)
-    signing.sign(one)
+    signed(night(root, day))
 
 
 def found(crew):
@@ -141,10 +108,10 @@ def test_findings_follow_the_nights_that_are_signed(root, crew):
     audit(root, FIRST)
     opened = found(crew)
     with reading(crew.engine) as connection:
-        signed = signing.verdict_rows(night(root, FIRST))
+        rows = signing.verdict_rows(night(root, FIRST))
         assert opened.snapshot == signing.last_snapshot(connection, "loans").payload_sha256
     assert (opened.state, opened.partition, opened.red) == ("open", FIRST, {FIRST: 1})
-    assert [row.breaches for row in signed] == [1]
+    assert [row.breaches for row in rows] == [1]
     assert opened.clocks[0].due == datetime.now(UTC).date() + timedelta(days=15)
 
     audit(root, FIRST)  # the same findings: no revision, no event
@@ -195,7 +162,7 @@ def test_attesting_ends_it_and_the_next_year_begins_anew(root, crew, ann):
     assert run(root, crew, late) == 1
     books = open_books(Project(root, root / ".gov"))
     with crew.engine.begin() as connection:
-        attest(connection, crew.hand("ann", late), books.policies[0], books.policies[0].clauses[1], None, late)
+        attest(crew.hand(connection, "ann", late), books.policies[0], books.policies[0].clauses[1], None, late)
     assert run(root, crew, late + timedelta(days=60)) == 0
     assert run(root, crew, late + timedelta(days=365 + 8)) == 1
     assert len(told(crew)) == 2
@@ -217,10 +184,10 @@ def waive_it(root, crew, until):
     books = open_books(Project(root, root / ".gov"))
     policy, declaration = books.policies[0], books.systems["loans"]
     with crew.engine.begin() as connection:
-        hand = crew.hand("cid", NOW)
-        waive(connection, hand, declaration, policy, policy.clauses[0], why="x", until=until, now=NOW)
+        hand = crew.hand(connection, "cid", NOW)
+        waive(hand, declaration, policy, policy.clauses[0], why="x", until=until, now=NOW)
         (waiver,) = [each for each in known_waivers(connection, crew.roster, books.policies) if each.until == until]
-        countersign(connection, crew.hand("ben", NOW), waiver, {"credit-risk"}, NOW)
+        countersign(crew.hand(connection, "ben", NOW), waiver, {"credit-risk"}, NOW)
 
 
 def test_a_waivers_end_is_told_two_weeks_before_and_when_it_comes(root, crew):

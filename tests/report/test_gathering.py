@@ -1,7 +1,7 @@
 """From the store, the policies and the files of a partition to what the pages show."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -160,9 +160,9 @@ def test_a_waiver_shows_while_it_stands_and_for_those_whose_key_counts(home, tmp
         for person, role in (("ann", "underwriter"), ("bo", HOUSE.owner)):
             own = generate(tmp_path / person, name=person, created=START_INSTANT)
             enrol(connection, authority, person, [role], own.public, START_INSTANT)
-            hands[person] = hand_of(roster_of(connection, authority.public), person, own, START_INSTANT)
+            hands[person] = hand_of(connection, roster_of(connection, authority.public), person, own, START_INSTANT)
         given = {"why": "A tool is down.", "until": date(2026, 9, 8), "now": START_INSTANT}
-        waive(connection, hands["ann"], LOANS, HOUSE, HOUSE.clauses[0], **given)
+        waive(hands["ann"], LOANS, HOUSE, HOUSE.clauses[0], **given)
         (asked,) = known_waivers(connection, roster_of(connection, authority.public), [HOUSE])
 
     def state(as_of, key=authority.public):
@@ -173,7 +173,7 @@ def test_a_waiver_shows_while_it_stands_and_for_those_whose_key_counts(home, tmp
 
     assert state(AS_OF) == ("failing", None)  # nobody has countersigned it
     with open_store(home.store_url).begin() as connection:
-        countersign(connection, hands["bo"], asked, [HOUSE.owner], START_INSTANT)
+        countersign(replace(hands["bo"], connection=connection), asked, [HOUSE.owner], START_INSTANT)
     assert state(AS_OF) == ("waived", "until 2026-09-08 by ann, countersigned by bo: A tool is down")
     assert state(AS_OF + timedelta(days=3)) == ("failing", None)
     stranger = generate(tmp_path / "stranger", name="home", created=START_INSTANT)

@@ -54,9 +54,7 @@ def before_the_first_day(place: Workplace) -> None:
         hands = _hands(place, connection)
         for person, role in ((OWNER, declaration.owner), (APPROVER, declaration.approver)):
             assert role is not None  # the demo's declaration names both
-            hands[person].sign(
-                connection, "approve", role, SYSTEM, approval_subject(declaration, place.authority), APPROVED
-            )
+            hands[person].sign("approve", role, SYSTEM, approval_subject(declaration, place.authority), APPROVED)
 
 
 def after_the_last_day(place: Workplace, days: Iterable[date]) -> None:
@@ -66,8 +64,8 @@ def after_the_last_day(place: Workplace, days: Iterable[date]) -> None:
         hands = _hands(place, connection)
         made = {application: told for application, *told in reviews(applications())}
         for night in nights:
-            _review(connection, hands, night, made)
-        _attest(connection, hands, place)
+            _review(hands, night, made)
+        _attest(hands, place)
         _waive(connection, hands, place)
         _see_to_findings(connection, hands, place)
     for night in nights:
@@ -84,10 +82,10 @@ def _hands(place: Workplace, connection: Connection) -> dict[str, Hand]:
         if roster.enrolled(person, ENROLLED) is None:
             enrol(connection, authority, person, roles, load_signer(folder / person).public, ENROLLED)
     roster = place.roster(connection)
-    return {person: hand_of(roster, person, load_signer(folder / person), ENROLLED) for person in CAST}
+    return {each: hand_of(connection, roster, each, load_signer(folder / each), ENROLLED) for each in CAST}
 
 
-def _review(connection: Connection, hands: Mapping[str, Hand], night: Night, made: Mapping[str, Sequence[Any]]) -> None:
+def _review(hands: Mapping[str, Hand], night: Night, made: Mapping[str, Sequence[Any]]) -> None:
     """Sign the reviews of one day, each at the time and in the role that the made-up source tells."""
     bound = next(each for each in night.bound if each.key == REVIEWED)
     day = open_day(night)
@@ -104,13 +102,13 @@ def _review(connection: Connection, hands: Mapping[str, Hand], night: Night, mad
             outcome="approve",
             opened_at=(moment - timedelta(minutes=4 + int(case.decision_id[-1]))).isoformat(),
         )
-        hands[person].sign(connection, "review", role, SYSTEM, asdict(review), moment)
+        hands[person].sign("review", role, SYSTEM, asdict(review), moment)
 
 
-def _attest(connection: Connection, hands: Mapping[str, Hand], place: Workplace) -> None:
+def _attest(hands: Mapping[str, Hand], place: Workplace) -> None:
     policy, clause = clause_in_force(place, TRAINED)
     for person in ("reviewer-01", "reviewer-02", "reviewer-03"):  # the fourth is overdue
-        attest(connection, hands[person], policy, clause, None, ATTESTED)
+        attest(hands[person], policy, clause, None, ATTESTED)
 
 
 def _waive(connection: Connection, hands: Mapping[str, Hand], place: Workplace) -> None:
@@ -121,9 +119,9 @@ def _waive(connection: Connection, hands: Mapping[str, Hand], place: Workplace) 
     policy, clause = clause_in_force(place, UNSETTLED)
     why = "the groups are too small to settle it; looked at again when a quarter's decisions are in"
     until = now.date() + timedelta(days=90)
-    asked = waive(connection, hands[APPROVER], place.system(SYSTEM), policy, clause, why=why, until=until, now=now)
+    asked = waive(hands[APPROVER], place.system(SYSTEM), policy, clause, why=why, until=until, now=now)
     waiver = next(each for each in known_waivers(connection, roster, place.policies) if each.id == asked)
-    countersign(connection, hands[OWNER], waiver, policy_owners(place.policies)[POLICY], now)
+    countersign(hands[OWNER], waiver, policy_owners(place.policies)[POLICY], now)
 
 
 def _see_to_findings(connection: Connection, hands: Mapping[str, Hand], place: Workplace) -> None:
@@ -135,4 +133,4 @@ def _see_to_findings(connection: Connection, hands: Mapping[str, Hand], place: W
         assign(connection, failing, owner=None, action=action, due=None, today=now.date(), now=now)
     if late and late.state == "open":
         entitled = may_accept(place.system(SYSTEM), clause_in_force(place, LATE)[1])
-        accept(connection, hands[OWNER], late, entitled, "one notice went astray; the applicant was told", now)
+        accept(hands[OWNER], late, entitled, "one notice went astray; the applicant was told", now)
