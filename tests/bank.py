@@ -1,43 +1,27 @@
 """A bank with one live system and people who hold keys: nights without Dagster, acts of any kind, and what is cleared."""
 
-import os
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
+from projects import declared, house, night_of, signed, write_project
 
 from gov_pipelines.evidence import generate
 from gov_pipelines.people import Act, approval_subject, enrol, record_act, sign_act
-from gov_pipelines.pipeline import night as steps
-from gov_pipelines.pipeline import signing, verdicts
 from gov_pipelines.pipeline.clearing import CLEARED, HELD, clear, open_day
-from gov_pipelines.pipeline.night import Night
-from gov_pipelines.policy import load_declaration, load_policies
 from gov_pipelines.store import Home
 
-DEFS = """\
-type: gov_pipelines.pipeline.AuditedSystem
-attributes:
-  system: loans
+DEFS = declared(
+    """\
   state: live
-  owner: team:credit
   approver: head
-  purpose: Decide on loans.
-  risk: high
-  zone: UTC
-  starts: 2026-09-01
   source: {path: loans.csv}
   columns: {decision_id: id, decided_at: at, decision: d, notice_sent_at: told, requester: asked}
   outcomes: {favorable: ["yes"], unfavorable: ["no"]}
   protected_attributes: {sex: {}}
-  policies: [house]
 """
-POLICY = """\
-policy: house
-version: 1
-in_force: {from: 2026-01-01}
-owner: credit
-document: {title: House rules}
-clauses:
+)
+POLICY = house(
+    """\
   - id: R
     text: A senior looks at denials of large amounts before the applicant hears.
     level: intake
@@ -55,6 +39,7 @@ clauses:
     level: runtime
     control: {kind: operating_range, ranges: {amount: [1, 100000]}, on_fail: suspend}
 """
+)
 FIRST = date(2026, 9, 1)
 START = datetime(2026, 8, 1, tzinfo=UTC)
 ROWS = {
@@ -76,10 +61,7 @@ class Bank:
     def __init__(self, root):
         self.root, self.rows, self.keys = root, dict(ROWS), {}
         self.header = "id,at,d,sex,amount,asked,told"
-        (root / "assets" / "loans").mkdir(parents=True)
-        (root / "expectations").mkdir()
-        self.declare(DEFS)
-        self.policy(POLICY)
+        write_project(root, DEFS, POLICY, key=False)
         self.home = generate(Home(root / ".gov").keys_dir, name="bank", created=START)
         for person, role in ROLES.items():
             self.keys[person] = generate(root / "people" / person, name=person, created=START)
@@ -93,22 +75,11 @@ class Bank:
 
     def night(self, day=FIRST):
         (self.root / "loans.csv").write_text("\n".join([self.header, *self.rows.values()]) + "\n")
-        declaration = load_declaration(self.root / "assets" / "loans" / "defs.yaml")
-        policies, mistakes = load_policies(self.root / "expectations")
-        assert not mistakes
         as_of = datetime(day.year, day.month, day.day, 2, tzinfo=UTC) + timedelta(days=30)
-        return Night(
-            home=Home(self.root / ".gov"), project=self.root, declaration=declaration, policies=policies, partition=day,
-            as_of=as_of, environ=dict(os.environ) | {"GOV_STORE_URL": ""},
-        )  # fmt: skip
+        return night_of(self.root, day, as_of=as_of)
 
     def audit(self, day=FIRST):
-        one = self.night(day)
-        for step in (
-            steps.read_decisions, steps.judge, steps.read_access, steps.compare_access, steps.tally,
-            steps.measure_fairness, steps.measure_shift, verdicts.reach_verdicts, signing.sign,
-        ):  # fmt: skip
-            step(one)
+        signed(self.night(day))
         return self
 
     def clear(self, day=FIRST):

@@ -1,28 +1,18 @@
 """Whole nights on PostgreSQL: grants beyond what is declared fail the control, and `gov grants` mends it."""
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from command import gov
+from projects import declared, house, night_of, signed, write_project
 
 from gov_pipelines.errors import SourceUnreachable
-from gov_pipelines.evidence import generate, verify
-from gov_pipelines.pipeline import night as steps
-from gov_pipelines.pipeline import signing, verdicts
-from gov_pipelines.pipeline.night import Night
-from gov_pipelines.policy import load_declaration, load_policies
-from gov_pipelines.store import Home, reading, verdicts_of
+from gov_pipelines.evidence import verify
+from gov_pipelines.store import reading, verdicts_of
 
-DEFS = """\
-type: gov_pipelines.pipeline.AuditedSystem
-attributes:
-  system: loans
-  owner: team:credit
-  purpose: Decide on loans.
-  risk: high
-  zone: UTC
-  starts: 2026-09-01
+DEFS = declared(
+    """\
   ends: 2026-09-04
   source: {{url_env: LOANS_URL, table: applications}}
   columns: {{decision_id: id, decided_at: decided_on, decision: action, guidelines: gdlin}}
@@ -32,15 +22,10 @@ attributes:
   access_log: {{table: reads, columns: {{read_at: at, table: tab}}}}
   intake: {{may_read: [amount, guidelines], database_role: {role}, database_url_env: LOANS_URL}}
   operating_range: {{rows_per_day: [0, 1000]}}
-  policies: [house]
 """
-POLICY = """\
-policy: house
-version: 1
-in_force: {from: 2026-01-01}
-owner: credit
-document: {title: House rules}
-clauses:
+)
+POLICY = house(
+    """\
   - id: H-1
     text: The system reads what is declared for it, and never sex.
     level: intake
@@ -50,16 +35,13 @@ clauses:
     level: runtime
     control: {kind: access_pattern, watch: [principal, hour], reads: [0.5, 2], reference: {from: 2026-09-01, until: 2026-09-02}}
 """
+)
 DAYS = [date(2026, 9, 1) + timedelta(days=n) for n in range(3)]
 
 
 @pytest.fixture
 def project(loans, tmp_path):
-    (tmp_path / "assets" / "loans").mkdir(parents=True)
-    (tmp_path / "expectations").mkdir()
-    (tmp_path / "assets" / "loans" / "defs.yaml").write_text(DEFS.format(role=loans.reader))
-    (tmp_path / "expectations" / "house.yaml").write_text(POLICY)
-    generate(Home(tmp_path / ".gov").keys_dir, name="test", created=datetime(2026, 9, 1, tzinfo=UTC))
+    write_project(tmp_path, DEFS.format(role=loans.reader), POLICY)
     for day in DAYS[1:]:
         loans.run(
             f"INSERT INTO applications SELECT id + {day.day} * 1000, decided_on + {day.day - 1} * interval '1 day', action,"
@@ -71,19 +53,8 @@ def project(loans, tmp_path):
 
 
 def audit(project, day, environ):
-    policies, mistakes = load_policies(project / "expectations")
-    assert not mistakes
-    one = Night(
-        home=Home(project / ".gov"), project=project, partition=day, policies=policies,
-        declaration=load_declaration(project / "assets" / "loans" / "defs.yaml"),
-        as_of=datetime(day.year, day.month, day.day, 2, tzinfo=UTC) + timedelta(days=1), environ=environ,
-    )  # fmt: skip
-    for step in (
-        steps.read_decisions, steps.judge, steps.read_access, steps.compare_access, steps.tally,
-        steps.measure_fairness, steps.measure_shift, verdicts.reach_verdicts,
-    ):  # fmt: skip
-        step(one)
-    signing.sign(one)
+    one = night_of(project, day, environ=environ)
+    signed(one)
     with reading(one.store) as connection:
         found = {each.clause: each for each in verdicts_of(connection, "loans", day)}
     return found, json.loads((one.folder / "access_patterns.json").read_text())

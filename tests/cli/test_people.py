@@ -1,7 +1,6 @@
 """The commands of people, run as people would: real keys, a real store, a night that failed."""
 
 import json
-import os
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
@@ -11,36 +10,23 @@ from types import SimpleNamespace
 import pytest
 from command import gov
 from crew import Crew
+from projects import declared, house, night_of, write_project
 
 from gov_pipelines.cli import main
 from gov_pipelines.evidence import generate
 from gov_pipelines.people import finding_id
 from gov_pipelines.pipeline import signing
-from gov_pipelines.pipeline.night import Night
-from gov_pipelines.policy import load_declaration, load_policies
 from gov_pipelines.store import Home, open_store, pending, reading
 
-DEFS = """\
-type: gov_pipelines.pipeline.AuditedSystem
-attributes:
-  system: loans
-  owner: team:credit
-  purpose: Decide on loans.
-  risk: high
-  zone: UTC
-  starts: 2026-09-01
+DEFS = declared(
+    """\
   source: {path: loans.csv}
   outcomes: {favorable: [yes], unfavorable: [no]}
   protected_attributes: {sex: {}}
-  policies: [house]
 """
-POLICY = """\
-policy: house
-version: 3
-in_force: {from: 2026-01-01}
-owner: credit-risk
-document: {title: House rules}
-clauses:
+)
+POLICY = house(
+    """\
   - id: H-1
     text: Few rows are unusable.
     level: runtime
@@ -55,7 +41,10 @@ clauses:
     obligation:
       who: traders
       tools: [{name: Helper, for: letters, approved_until: 2026-02-01}, {name: Other}]
-"""
+""",
+    owner="credit-risk",
+    version=3,
+)
 NAME = finding_id("loans", "house/H-1")
 SECRET = "Mr Jones of 5 High Street got a no"
 
@@ -64,22 +53,13 @@ SECRET = "Mr Jones of 5 High Street got a no"
 def place(tmp_path_factory):
     """A project in which one night was missed, and three people are enrolled."""
     root = tmp_path_factory.mktemp("people")
-    (root / "assets" / "loans").mkdir(parents=True)
-    (root / "expectations").mkdir()
-    (root / "assets" / "loans" / "defs.yaml").write_text(DEFS)
-    (root / "expectations" / "house.yaml").write_text(POLICY)
+    write_project(root, DEFS, POLICY, key=False)
     home = Home(root / ".gov")
     crew = Crew(open_store(home.store_url), root / "people")
     (root / "people" / "home").rename(home.keys_dir)
     for person, role in (("ann", "underwriters"), ("ben", "credit-risk"), ("cid", "credit")):
         crew.enrol(person, role)
-    policies, _ = load_policies(root / "expectations")
-    night = Night(
-        home=home, project=root, declaration=load_declaration(root / "assets" / "loans" / "defs.yaml"),
-        policies=policies, partition=date(2026, 9, 1), as_of=datetime(2026, 9, 2, tzinfo=UTC),
-        environ=dict(os.environ) | {"GOV_STORE_URL": ""},
-    )  # fmt: skip
-    signing.sign_missed(night, "the source did not answer")
+    signing.sign_missed(night_of(root, date(2026, 9, 1)), "the source did not answer")
     yield crew
     crew.engine.dispose()
 

@@ -2,28 +2,17 @@
 
 import json
 import sqlite3
-from datetime import UTC, date, datetime
+from datetime import date
 
 import polars as pl
 import pytest
+from projects import declared, house, night_of, signed, write_project
 
-from gov_pipelines.evidence import generate
 from gov_pipelines.measure import tally_from_json
-from gov_pipelines.pipeline import night as steps
-from gov_pipelines.pipeline import signing, verdicts
-from gov_pipelines.pipeline.night import Night
-from gov_pipelines.policy import lint, load_declaration, load_policies, log_schema
-from gov_pipelines.store import Home
+from gov_pipelines.policy import lint, log_schema
 
-DEFS = """\
-type: gov_pipelines.pipeline.AuditedSystem
-attributes:
-  system: loans
-  owner: team:credit
-  purpose: Decide on loans.
-  risk: high
-  zone: UTC
-  starts: 2026-09-08
+DEFS = declared(
+    """\
   ends: 2026-09-10
   source: {url_env: LOANS_URL, table: decisions}
   columns: {decision_id: id, decided_at: decided_on, decision: action}
@@ -31,15 +20,11 @@ attributes:
   protected_attributes:
     sex: {}
     creed: {url_env: PEOPLE_URL, table: people, key: applicant, column: faith}
-  policies: [house]
-"""
-POLICY = """\
-policy: house
-version: 1
-in_force: {from: 2026-01-01}
-owner: credit
-document: {title: House rules}
-clauses:
+""",
+    starts="2026-09-08",
+)
+POLICY = house(
+    """\
   - id: F
     text: Creeds are treated alike.
     level: runtime
@@ -49,16 +34,14 @@ clauses:
     level: runtime
     control: {kind: fairness, metric: impact_ratio, by: [sex], at_least: 0.8, min_group_size: 30}
 """
+)
 PLANTED = ("zoroastrian-planted", "quaker-planted")
 MOMENT = "2026-09-08 10:00:00"
 
 
 @pytest.fixture
 def project(tmp_path):
-    (tmp_path / "assets" / "loans").mkdir(parents=True)
-    (tmp_path / "expectations").mkdir()
-    (tmp_path / "assets" / "loans" / "defs.yaml").write_text(DEFS)
-    (tmp_path / "expectations" / "house.yaml").write_text(POLICY)
+    write_project(tmp_path, DEFS, POLICY)
     decisions = [
         (f"decision-{n:04}", MOMENT, "denied" if n % 2 and n % 3 else "approved", "fm"[n % 4 > 1]) for n in range(400)
     ]
@@ -77,22 +60,10 @@ def project(tmp_path):
 
 
 def audited(project):
-    policies, mistakes = load_policies(project / "expectations")
-    assert not mistakes
-    home = Home(project / ".gov")
-    generate(home.keys_dir, name="test", created=datetime(2026, 9, 1, tzinfo=UTC))
-    one = Night(
-        home=home, project=project, partition=date(2026, 9, 8), policies=policies,
-        declaration=load_declaration(project / "assets" / "loans" / "defs.yaml"), as_of=datetime(2026, 9, 9, 2, tzinfo=UTC),
-        environ={"LOANS_URL": "sqlite:///loans.db", "PEOPLE_URL": "sqlite:///people.db"},
-    )  # fmt: skip
-    told = {}
-    for step in (
-        steps.read_decisions, steps.judge, steps.read_access, steps.compare_access, steps.tally,
-        steps.measure_fairness, steps.measure_shift, verdicts.reach_verdicts, signing.sign,
-    ):  # fmt: skip
-        told[step.__name__] = step(one)
-    return one, told
+    one = night_of(
+        project, date(2026, 9, 8), environ={"LOANS_URL": "sqlite:///loans.db", "PEOPLE_URL": "sqlite:///people.db"}
+    )
+    return one, signed(one)
 
 
 def test_groups_of_another_database_are_counted_and_never_stored_with_a_decision(project):

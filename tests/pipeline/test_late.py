@@ -13,20 +13,18 @@ from functools import partial
 import dagster as dg
 import pytest
 from command import ROOT, gov
+from projects import declared, house, night_of, signed, write_project
 
 from gov_pipelines.decisions.sqlite import Sqlite
 from gov_pipelines.definitions import load
 from gov_pipelines.evidence import generate, read_package, verify
 from gov_pipelines.people import finding_id, known_findings, roster_of
 from gov_pipelines.pipeline import audit as run_audit
-from gov_pipelines.pipeline import night as steps
-from gov_pipelines.pipeline import signing, verdicts
+from gov_pipelines.pipeline import signing
 from gov_pipelines.pipeline.assets import AS_OF
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.lookback import changed_since_audited
-from gov_pipelines.pipeline.night import Night
 from gov_pipelines.pipeline.overdue import overdue
-from gov_pipelines.policy import load_declaration, load_policies
 from gov_pipelines.project import Project
 from gov_pipelines.store import Home, pending, read_frame, reading, snapshot_of
 
@@ -34,34 +32,23 @@ from .test_in_force import fresh_modules
 
 __all__ = ["fresh_modules"]  # the fixture
 
-DEFS = """\
-type: gov_pipelines.pipeline.AuditedSystem
-attributes:
-  system: loans
-  owner: team:credit
-  purpose: Decide on loans.
-  risk: high
-  zone: UTC
-  starts: 2026-09-01
+DEFS = declared(
+    """\
   source: {url_env: LOANS_URL, table: decisions}
   columns: {decision_id: id, decided_at: at, decision: action}
   outcomes: {favorable: [granted], unfavorable: [denied]}
   protected_attributes: {sex: {table: people, key: person}}
   reviews: {table: reviews, key: id, columns: {reviewer: who, reviewed_at: at}}
   label: {column: repaid, positive: 1, matures_after: 7 days}
-  policies: [house]
 """
-POLICY = """\
-policy: house
-version: 1
-in_force: {from: 2026-01-01}
-owner: credit
-document: {title: House rules}
-clauses:
+)
+POLICY = house(
+    """\
   - {id: DAY, text: Fair by day., level: runtime, control: {kind: fairness, metric: impact_ratio, at_least: 0.8, test: none}}
   - {id: WEEK, text: Fair by week., level: runtime, control: {kind: fairness, metric: impact_ratio, at_least: 0.8, test: none, window: 7 days}}
   - {id: REPAID, text: Who is granted repays., level: output, control: {kind: decision_rule, when: "decision = 'granted'", must: "label = '1'"}}
 """
+)
 SCRIPT = """
 CREATE TABLE decisions (id TEXT, at DATETIME, action TEXT, amount REAL, repaid INTEGER);
 CREATE TABLE people (person TEXT, sex TEXT);
@@ -81,10 +68,7 @@ class Lender:
 
     def __init__(self, folder):
         self.folder = folder
-        (folder / "assets" / "loans").mkdir(parents=True)
-        (folder / "expectations").mkdir()
-        (folder / "assets" / "loans" / "defs.yaml").write_text(DEFS)
-        (folder / "expectations" / "house.yaml").write_text(POLICY)
+        write_project(folder, DEFS, POLICY, key=False)
         self.home, self.written = Home(folder / ".gov"), 0
         self.draw = random.Random(7)
         self.write(SCRIPT)
@@ -117,22 +101,12 @@ class Lender:
         self.write("UPDATE decisions SET repaid = ? WHERE id = ?", known)
 
     def night(self, number, as_of=None):
-        declaration = load_declaration(self.folder / "assets" / "loans" / "defs.yaml")
-        policies, mistakes = load_policies(self.folder / "expectations")
-        assert not mistakes
-        return Night(
-            home=self.home, project=self.folder, declaration=declaration, policies=policies, partition=day(number),
-            as_of=as_of or datetime(2026, 9, 1, 2, tzinfo=UTC) + timedelta(days=number + 1),
-            environ={"LOANS_URL": "sqlite:///loans.db"},
-        )  # fmt: skip
+        environ = {"LOANS_URL": "sqlite:///loans.db"}
+        return night_of(self.folder, day(number), as_of=as_of, environ=environ, home=self.home)
 
     def audit(self, number, as_of=None):
         one = self.night(number, as_of)
-        for step in (
-            steps.read_decisions, steps.judge, steps.read_access, steps.compare_access, steps.tally,
-            steps.measure_fairness, steps.measure_shift, verdicts.reach_verdicts, signing.sign,
-        ):  # fmt: skip
-            step(one)
+        signed(one)
         return json.loads((one.folder / "reading.json").read_bytes())["fetched"]
 
     def touched(self, number):

@@ -1,42 +1,28 @@
 """Whole nights on a small real system: what must never pass, be lost, or be signed over."""
 
-import os
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from projects import STEPS, declared, house, night_of, write_project
 
 from gov_pipelines.errors import EvidenceError, GovError, WrongUse
-from gov_pipelines.evidence import generate, verify
-from gov_pipelines.pipeline import AuditHome, signing, verdicts
+from gov_pipelines.evidence import verify
+from gov_pipelines.pipeline import AuditHome, signing
 from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline.graph import SystemGraph
-from gov_pipelines.pipeline.night import Night
 from gov_pipelines.pipeline.overdue import overdue
-from gov_pipelines.policy import load_declaration, load_policies
-from gov_pipelines.store import Home, all_snapshots, drop_verdicts, pending, reading, verdicts_of
+from gov_pipelines.store import all_snapshots, drop_verdicts, pending, reading, verdicts_of
 
-DEFS = """\
-type: gov_pipelines.pipeline.AuditedSystem
-attributes:
-  system: loans
-  owner: team:credit
-  purpose: Decide on loans.
-  risk: high
-  zone: UTC
-  starts: 2026-09-01
+DEFS = declared(
+    """\
   source: {path: loans.csv}
   columns: {decision_id: id, decided_at: at, decision: d, completed_at: completed, notice_sent_at: told}
   outcomes: {favorable: [yes], unfavorable: [no]}
   protected_attributes: {sex: {}}
-  policies: [house]
 """
-POLICY = """\
-policy: house
-version: 1
-in_force: {from: 2026-01-01}
-owner: credit
-document: {title: House rules}
-clauses:
+)
+POLICY = house(
+    """\
   - id: H-1
     text: Few rows are unusable.
     level: runtime
@@ -46,18 +32,15 @@ clauses:
     level: output
     control: {kind: deadline, from: completed_at, to: notice_sent_at, within: 10 days}
 """
+)
 FIRST = date(2026, 9, 1)
 
 
 @pytest.fixture
 def project(tmp_path):
     """Three days of ten decisions, five of each sex; everyone is told at once."""
-    (tmp_path / "assets" / "loans").mkdir(parents=True)
-    (tmp_path / "expectations").mkdir()
-    (tmp_path / "assets" / "loans" / "defs.yaml").write_text(DEFS)
-    (tmp_path / "expectations" / "house.yaml").write_text(POLICY)
+    write_project(tmp_path, DEFS, POLICY)
     write(tmp_path, [row(n) for n in range(30)])
-    generate(Home(tmp_path / ".gov").keys_dir, name="test", created=datetime(2026, 9, 1, tzinfo=UTC))
     return tmp_path
 
 
@@ -73,30 +56,13 @@ def write(project, rows):
 
 
 def night(project, day=FIRST, as_of=None):
-    declaration = load_declaration(project / "assets" / "loans" / "defs.yaml")
-    policies, mistakes = load_policies(project / "expectations")
-    assert not mistakes
-    usual = datetime(day.year, day.month, day.day, 2, tzinfo=UTC) + timedelta(days=1)
-    return Night(
-        home=Home(project / ".gov"), project=project, declaration=declaration, policies=policies, partition=day,
-        as_of=as_of or usual, environ=dict(os.environ) | {"GOV_STORE_URL": ""},
-    )  # fmt: skip
+    return night_of(project, day, as_of=as_of)
 
 
 def reach(one):
     """Every step but the signing; the answer of the log's own check."""
-    answer = steps.read_decisions(one).answer
-    for step in (
-        steps.judge,
-        steps.read_access,
-        steps.compare_access,
-        steps.tally,
-        steps.measure_fairness,
-        steps.measure_shift,
-    ):
-        step(one)
-    verdicts.reach_verdicts(one)
-    return answer
+    read, *_ = [step(one) for step in STEPS]
+    return read.answer
 
 
 def audit(project, day=FIRST, as_of=None):
