@@ -72,9 +72,9 @@ def drift_errors(moved: float, seed: int) -> list[tuple[str, str, float, float]]
     """Shape, metric, exact value and error."""
     then, now = (shapes(np.random.default_rng([seed, part]), part * moved) for part in (0, 1))
     columns = Columns("d", frozenset(), numbers=tuple(then))
-    tallies = [count(pl.DataFrame(each).with_columns(d=pl.lit("x")), columns) for each in (now, then)]
+    current, reference = (count(pl.DataFrame(each).with_columns(d=pl.lit("x")), columns) for each in (now, then))
     found = []
-    for one in compare(*tallies, list(then)):
+    for one in compare(current, reference, list(then)):
         name = one.row.attribute[0]
         for metric, value in exact(now[name], then[name]).items():
             sides = one.of(metric)

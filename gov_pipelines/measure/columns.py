@@ -13,6 +13,7 @@ _OF_WEIGHTS = frozenset({"weight", "weight_squares"})
 _OF_MOMENTS = frozenset({"column", "sum", "squares"})
 _NUMBERS = ("amount", "score")
 _CATEGORIES = ("decision", "model_version", "product")
+_FEATURES = ("amount", "product")
 _YES, _NO = frozenset({"true", "True", "TRUE", "t", "1"}), frozenset({"false", "False", "FALSE", "f", "0"})
 
 
@@ -75,13 +76,16 @@ class Columns:
         return tuple(dict.fromkeys([*(name for name in single if name is not None), *many]))
 
 
-def columns_of(declaration: SystemDeclaration, present: Iterable[str], moments: Iterable[str] = ()) -> Columns:
+def columns_of(
+    declaration: SystemDeclaration, present: Iterable[str], moments: Iterable[str] = (), *, scored: bool = False
+) -> Columns:
     """What is counted of a declared system's log: what it declares, and of the canonical columns those that are there.
 
     Args:
         declaration: names attributes, strata, fields, outcomes and the label.
         present: the columns of the log.
         moments: numbers whose sums are wanted.
+        scored: whether scores are wanted by group, which takes more room than all else.
     """
     there = frozenset(present)
 
@@ -101,9 +105,13 @@ def columns_of(declaration: SystemDeclaration, present: Iterable[str], moments: 
         label_positive=_texts(label.positive) if label else frozenset(),
         proposed="proposed_decision" if "proposed_decision" in there else None,
         reviewed="reviewed_at" if "reviewed_at" in there else None,
+        score="score" if scored and "score" in there else None,
         numbers=counted("number", _NUMBERS),
         categories=counted("category", _CATEGORIES),
         moments=tuple(sorted({*moments})),
+        pairs=tuple(
+            sorted({*declaration.fields, *there.intersection(_FEATURES)} - {*declaration.protected_attributes})
+        ),
     )
 
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import comparisons
-from gov_pipelines.measure.bins import NOT_A_NUMBER, POSITIVE_INFINITY
+from gov_pipelines.measure.bins import HISTOGRAM_BITS, NOT_A_NUMBER, PAIR_BITS, POSITIVE_INFINITY, SCORE_BITS
 from gov_pipelines.measure.columns import Columns
 from gov_pipelines.measure.distances import (
     DISTANCES,
@@ -273,9 +273,14 @@ def _of_group(tally: Tally, column: str, part: Part) -> pl.DataFrame:
     pairs = tally.pairs.filter(column=column, attribute=attribute)
     if pairs.height:
         pairs = pairs.filter(_is("group", group))
-        return _numbers(pairs, 8) if pairs["bin"].count() else pairs.select("value", "n")
+        return (
+            _numbers(pairs, 2 ** (PAIR_BITS - HISTOGRAM_BITS)) if pairs["bin"].count() else pairs.select("value", "n")
+        )
     if column == "score":
-        return _numbers(tally.scores.filter(pl.col("attribute") == attribute, _is("value", group)), 0.25)
+        return _numbers(
+            tally.scores.filter(pl.col("attribute") == attribute, _is("value", group)),
+            2 ** (SCORE_BITS - HISTOGRAM_BITS),
+        )
     if column in _DECIDED:
         return _in_cells(tally, column, part)
     raise WrongUse(
@@ -325,7 +330,7 @@ def _compared(current: Tally, reference: Tally, column: str, part: Part | None, 
         counts = f"{int(gone['n'].sum()):,} rows, in the reference {int(gone['n_then'].sum()):,}"
         left_out = f"missing or infinite and left out: {counts}"
     kept = both.filter(~dropped)
-    numbers = representatives(kept["value"].to_numpy(), 16)
+    numbers = representatives(kept["value"].to_numpy(), HISTOGRAM_BITS)
     return Compared(row, _sides(_binned(both, bins)), _sides(kept, numbers), how, left_out)
 
 

@@ -28,6 +28,8 @@ def tally(
     partition: Partition,
     ranges: Iterable[tuple[str, Range]] = (),
     moments: Iterable[str] = (),
+    *,
+    scored: bool = False,
 ) -> Tally:
     """Count one partition of a decision log in one scan.
 
@@ -39,13 +41,14 @@ def tally(
         partition: the local day.
         ranges: further ranges to count, such as a control's own, as (column, (low, high)).
         moments: numbers whose sums are wanted for each cell, such as a control's own.
+        scored: whether scores are wanted by group.
 
     Raises:
         WrongUse: a column is missing, a decision has no declared outcome, or `accepted` is not the number of rows.
     """
     lazy = log.lazy()
     present = lazy.collect_schema()
-    columns = columns_of(declaration, present, moments)
+    columns = columns_of(declaration, present, moments, scored=scored)
     asked = {name: limits for name, limits in declaration.operating_range.items() if name not in ROWS}
     limits = sorted({*asked.items(), *ranges}, key=repr)
     absent = sorted({"decided_at", *columns.all, *(column for column, _ in limits)} - set(present))

@@ -1,11 +1,11 @@
-"""What a night is held against: the days of a reference, read back from their audits."""
+"""What a night is held against: the days of a reference, read back from their audits; and what features tell of groups."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -15,17 +15,20 @@ from gov_pipelines.measure import (
     Measurement,
     Tally,
     freshness_measurement,
+    proxy_measurements,
     tally_from_json,
     unusable,
     usual_measurements,
     weekday_of,
 )
-from gov_pipelines.policy import BoundClause, partition_key
+from gov_pipelines.policy import BoundClause, Window, partition_key
 from gov_pipelines.policy.calendar import Partition
 from gov_pipelines.policy.kinds import AccessPattern, Freshness, OperatingRange, Past
 
 if TYPE_CHECKING:
     from gov_pipelines.pipeline.night import Night
+
+_PROXIES = Window("days", 30)
 
 
 def read_tally(file: Path) -> Tally:
@@ -34,7 +37,7 @@ def read_tally(file: Path) -> Tally:
     return _read_tally(file, stat.st_ino, stat.st_mtime_ns)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def _read_tally(file: Path, *_same: int) -> Tally:
     return tally_from_json(file.read_bytes())
 
@@ -88,6 +91,26 @@ def reference_of(night: Night, bound: BoundClause, past: Past) -> tuple[Tally | 
     if past.weeks is not None:  # fixed days may lie within the window
         why = _unusable(night, past, judged_from, present, len(days))
     return None if why else counted, why
+
+
+def proxies_of(night: Night) -> list[Measurement]:
+    """What each feature told of each protected attribute in the last 30 days, the strongest first."""
+    month, _ = night.tally_of(night.declaration.calendar.window(_PROXIES, night.partition))
+    return sorted(proxy_measurements(month), key=lambda row: -(row.value or 0)) if month else []
+
+
+def table_of(rows: Sequence[Measurement]) -> list[dict[str, Any]]:
+    """Measurements of columns as the Dagster UI shows them."""
+    return [
+        {
+            "of": ", ".join(each.attribute),
+            "within": each.group and ", ".join(value or "unknown" for value in each.group.values()),
+            "metric": each.metric,
+            "value": each.value,
+            "n": each.n,
+        }
+        for each in rows
+    ]
 
 
 def freshness_of_reads(night: Night, bound: BoundClause, control: Freshness) -> Measurement:

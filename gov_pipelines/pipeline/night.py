@@ -57,9 +57,11 @@ from gov_pipelines.measure import tally as count
 from gov_pipelines.pipeline.baseline import (
     baseline_of,
     freshness_of_reads,
+    proxies_of,
     read_tally,
     reads_of,
     reference_of,
+    table_of,
     usual_of,
     weekdays_of,
 )
@@ -354,7 +356,9 @@ def tally(night: Night) -> StepResult:
         if limit[0] not in ROWS
     ]
     moments = {bound.control.of for bound in night.bound if isinstance(bound.control, Fairness) and bound.control.of}
-    counted = count(log, night.declaration, counts, night.partition, ranges, moments)
+    drifts = [bound.control for bound in night.bound if isinstance(bound.control, Drift)]
+    scored = any(each.per and "score" in each.of for each in drifts)
+    counted = count(log, night.declaration, counts, night.partition, ranges, moments, scored=scored)
     write_atomic(night.folder / "tally.json", tally_json(counted))
     found = {"accepted": log.height, "cells": counted.cells.height, "digest": tally_digest(counted)}
     return StepResult(found | ({"notes": "\n".join(notes)} if notes else {}))
@@ -421,7 +425,7 @@ def _together(opinions: Sequence[SecondOpinion]) -> SecondOpinion | None:
 
 
 def measure_shift(night: Night) -> StepResult:
-    """`distribution_shift`: columns of each control's window against its stored reference."""
+    """`distribution_shift`: columns of each control's window against its stored reference; what features tell of groups."""
     measured: dict[str, list[Measurement]] = {}
     for bound in night.bound:
         if isinstance(control := bound.control, Drift):
@@ -434,18 +438,11 @@ def measure_shift(night: Night) -> StepResult:
                 rows = drift_measurements(current, reference, control)
             measured[bound.key] = _placed(night, bound, rows)
     night.write_json("distribution_shift.json", _records(measured))
-    shown = [
-        {
-            "column": each.attribute[0],
-            "group": each.group and ", ".join(value or "unknown" for value in each.group.values()),
-            "metric": each.metric,
-            "value": each.value,
-            "n": each.n,
-        }
-        for rows in measured.values()
-        for each in rows
-    ]
-    return StepResult({"moved": shown})
+    proxies = proxies_of(night)
+    night.write_json("proxies.json", _records({"proxies": proxies})["proxies"])
+    return StepResult(
+        {"moved": table_of([each for rows in measured.values() for each in rows]), "proxies": table_of(proxies)}
+    )
 
 
 def measurements_of(night: Night) -> dict[str, list[Measurement]]:
