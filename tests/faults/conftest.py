@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from projects import declared, house
 
 from gov_pipelines.evidence import generate, verify
 from gov_pipelines.store import Home, all_snapshots, open_store, reading, verdict_history
@@ -39,29 +40,14 @@ TABLE: list[tuple[str, float, Counter[str]]] = []
 
 DATABASE = "{url_env: LOANS_URL, table: decisions}"
 
-DEFS = f"""\
-type: gov_pipelines.pipeline.AuditedSystem
-attributes:
-  system: loans
-  owner: team:credit
-  purpose: Decide on loans.
-  risk: high
-  zone: UTC
-  starts: 2026-09-01
+DEFS = declared(f"""\
   source: {DATABASE}
   columns: {{decision_id: id, decided_at: at, decision: d}}
   outcomes: {{favorable: ["yes"], unfavorable: ["no"]}}
   protected_attributes: {{sex: {{}}}}
   schedule: {{at: "02:00"}}
-  policies: [house]
-"""
-POLICY = """\
-policy: house
-version: 1
-in_force: {from: 2026-01-01}
-owner: credit
-document: {title: House rules}
-clauses:
+""")
+POLICY = house("""\
   - id: Q
     text: Few rows are unusable.
     level: runtime
@@ -70,7 +56,7 @@ clauses:
     text: No group's rate is below half of the best group's.
     level: runtime
     control: {kind: fairness, metric: impact_ratio, by: [sex], at_least: 0.5}
-"""
+""")
 
 
 def day(number: int) -> date:
