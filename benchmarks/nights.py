@@ -35,8 +35,8 @@ from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline import verdicts
 from gov_pipelines.pipeline.baseline import baseline_of, reads_of, usual_of, weekdays_of
 from gov_pipelines.pipeline.night import Night
-from gov_pipelines.policy import BoundClause, load_declaration, load_policies, partition_key
-from gov_pipelines.policy.kinds import AccessPattern, DataAccess, Drift, Fairness, LogQuality, OperatingRange
+from gov_pipelines.policy import BoundClause, load_declaration, load_policies, partition_key, policy_digest
+from gov_pipelines.policy.kinds import AccessPattern, DataAccess, Drift, Fairness, LogQuality, OperatingRange, over_year
 from gov_pipelines.store import Home, reading, verdicts_of
 
 FIRST = date(2025, 1, 1)
@@ -85,11 +85,11 @@ class _Remembered(Night):
         return self.sums[span]
 
 
-def nights(world: World, system: str, days: int) -> Iterator[tuple[date, Verdicts]]:
-    """Draw a system day by day and judge each of its nights."""
+def nights(world: World, system: str, days: int, beside: Sequence[str] = ()) -> Iterator[tuple[date, Verdicts]]:
+    """Draw a system day by day and judge each of its nights; other systems are declared beside it, and share its error."""
     known: dict[date, _Day] = {}
     sums: dict[tuple[date, date], Tally] = {}
-    for night in _drawn(world, system, days):
+    for night in _drawn(world, system, days, beside):
         tonight = _Remembered(**vars(night), days=known, sums=sums)
         yield night.partition, _judged(tonight)
 
@@ -113,12 +113,12 @@ def same_verdicts(world: World, system: str, days: int) -> int:
     return compared
 
 
-def _drawn(world: World, system: str, days: int) -> Iterator[Night]:
+def _drawn(world: World, system: str, days: int, beside: Sequence[str] = ()) -> Iterator[Night]:
     """Each night in turn, with its own day alone at the source: none has rows that come late."""
     last = FIRST + timedelta(days=days - 1)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        write_project(root, world, [system], FIRST, last, None)
+        write_project(root, world, [system, *beside], FIRST, last, None)
         declaration = load_declaration(root / "assets" / system / "defs.yaml")
         policies, _ = load_policies(root / "expectations")
         for name in (system, f"{system}_reads"):
@@ -166,13 +166,14 @@ def _measured(night: _Remembered, bound: BoundClause) -> list[Measurement]:  # n
         )
     counted = night.summed(days)
     if isinstance(control, Fairness):
-        return fairness_measurements(counted, control, declaration)
+        year = night.year if over_year(control) else None
+        return fairness_measurements(counted, control, declaration, year, policy_digest(bound.policy))
     if isinstance(control, LogQuality):
         return quality_measurements(counted, control, declaration)
     if isinstance(control, OperatingRange):
         return range_measurements(counted, control, declaration) + usual_of(night, bound, control)
     assert isinstance(control, Drift), f"the simulated policy has no {control.kind}"
-    expected = declaration.calendar.named(control.reference.from_, control.reference.until)
+    expected = declaration.calendar.named(*control.reference.days(night.partition))
     if not all(day in night.days for day in expected):
         return [Measurement(metric=control.metric, attribute=(name,), note="too early") for name in control.of]
     return drift_measurements(counted, night.summed(expected), control)

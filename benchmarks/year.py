@@ -38,6 +38,8 @@ Told = tuple[str, str, str]
 """Day, control and transition, as the outbox has it."""
 Job = tuple[str, int, str]
 """A system, the seed of its world, and the fault planted in it, or nothing."""
+PROJECT = [f"credit_{number:03d}" for number in range(1, 21)]
+"""The systems that share the error of a year; each is lived alone, with the others declared beside it."""
 
 
 def live(job: Job, rows: int, days: int) -> dict[str, Any]:
@@ -46,7 +48,8 @@ def live(job: Job, rows: int, days: int) -> dict[str, Any]:
     world, days = _world(seed, rows, kind), AFTER + AT_MOST if kind else days
     before: dict[str, list[tuple[date, str]]] = defaultdict(list)
     told: list[Told] = []
-    for number, (day, verdicts) in enumerate(nights(world, system, days), 1):
+    beside = [each for each in PROJECT if each != system]
+    for number, (day, verdicts) in enumerate(nights(world, system, days, beside), 1):
         for control, verdict in verdicts.items():
             told += [
                 (f"{day}", control, transition) for transition in news(before[control], day, verdict, CLEAN_WINDOWS)

@@ -43,9 +43,12 @@ from gov_pipelines.measure import (
     SCORING,
     Measurement,
     Tally,
+    Year,
+    columns_of,
     drift_measurements,
     fairness_measurements,
     freshness_measurement,
+    over_the_year,
     quality_measurements,
     range_measurements,
     scored_tally,
@@ -54,6 +57,7 @@ from gov_pipelines.measure import (
     total,
 )
 from gov_pipelines.measure import tally as count
+from gov_pipelines.pipeline.alarms import since, year_of
 from gov_pipelines.pipeline.baseline import (
     baseline_of,
     freshness_of_reads,
@@ -74,6 +78,7 @@ from gov_pipelines.policy import (
     controls_in_force,
     partition_key,
     partition_of,
+    policy_digest,
 )
 from gov_pipelines.policy.declaration import ROWS, rows_range
 from gov_pipelines.policy.kinds import (
@@ -86,6 +91,7 @@ from gov_pipelines.policy.kinds import (
     Freshness,
     LogQuality,
     OperatingRange,
+    over_year,
 )
 from gov_pipelines.report import measurements_in
 from gov_pipelines.store import Engine, Home, open_store, read_frame, write_atomic, write_frame
@@ -172,6 +178,11 @@ class Night:
     def window(self, bound: BoundClause) -> list[date]:
         """The partitions a control looks at; this one is the last."""
         return self.declaration.calendar.window(bound.control.window, self.partition)
+
+    @cached_property
+    def year(self) -> Year:
+        """The nights of the calendar year so far, for controls that hold their error over it."""
+        return year_of(self)
 
     def files(self, name: str, days: Iterable[date]) -> list[Path]:
         """One file of some days, where it is there."""
@@ -377,7 +388,9 @@ def measure_fairness(night: Night) -> StepResult:
         if isinstance(control, Fairness):
             if control.metric in SCORING:
                 counted = scored_tally(counted, _logs_of(night, days))
-            rows = fairness_measurements(counted, control, night.declaration)
+            year = night.year if over_year(control) else None
+            digest = policy_digest(bound.policy)
+            rows = fairness_measurements(counted, control, night.declaration, year, digest)
             if control.metric in DEFINED_BY_FAIRLEARN:
                 compared = {name for row in rows for name in row.attribute}
                 known = None if compared.intersection(night.declaration.attributes_apart) else _rows_of(night, days)
@@ -436,6 +449,7 @@ def measure_shift(night: Night) -> StepResult:
                 rows = [Measurement(metric=control.metric, attribute=(name,), note=why) for name in control.of]
             else:
                 rows = drift_measurements(current, reference, control)
+                rows = over_the_year(rows, since(night, control.reference), control) if over_year(control) else rows
             measured[bound.key] = _placed(night, bound, rows)
     night.write_json("distribution_shift.json", _records(measured))
     proxies = proxies_of(night)
@@ -482,8 +496,13 @@ def _rows_of(night: Night, days: Sequence[date]) -> pl.DataFrame:
     outcomes = night.declaration.outcomes
     meaning = {value: name for name in ("favorable", "unfavorable", "undecided") for value in getattr(outcomes, name)}
     columns = dict.fromkeys([*night.declaration.attributes_in_log, *night.declaration.strata])
-    return _logs_of(night, days).select(
-        *columns, outcome=pl.col("decision").replace_strict(meaning, return_dtype=pl.String)
+    log = _logs_of(night, days)
+    positive = columns_of(night.declaration, log.columns).label_positive
+    label = pl.when(pl.col("label").is_in(positive)).then(pl.lit("positive"))
+    return log.select(
+        *columns,
+        outcome=pl.col("decision").replace_strict(meaning, return_dtype=pl.String),
+        label=label.when(pl.col("label").is_not_null()).then(pl.lit("negative")),
     )
 
 

@@ -1,0 +1,213 @@
+"""Evidence over nights: exact by enumeration and by fractions, never above its level however often one looks, and soon found."""
+
+from datetime import date, timedelta
+from fractions import Fraction
+from itertools import product
+from math import comb, exp, log
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import hypergeom
+
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.measure import Year, drift_measurements, fairness_measurements, judge, over_the_year, total
+from gov_pipelines.measure.alarms import in_family, odds_evidence, shift_evidence
+from gov_pipelines.policy.kinds import Drift, Fairness
+
+FIRST = date(2026, 1, 1)
+
+
+def chance(x, n, m, favorable):
+    """Of x favorable decisions in a group of n, where nothing is wrong and the margins are known."""
+    return Fraction(comb(n, x) * comb(m, favorable - x), comb(n + m, favorable))
+
+
+def possible(n, m, favorable):
+    return range(max(0, favorable - m), min(n, favorable) + 1)
+
+
+@pytest.mark.parametrize("above", [False, True])
+@pytest.mark.parametrize("margins", [[(3, 5, 4), (6, 2, 5), (1, 1, 1)], [(4, 4, 8), (0, 3, 2), (7, 9, 3)]])
+def test_the_mean_of_e_is_one_after_any_night_whatever_the_margins(margins, above):
+    spaces = [possible(*each) for each in margins]
+    means = np.zeros(len(margins))
+    for xs in product(*spaces):
+        weight = float(np.prod([float(chance(x, *each)) for x, each in zip(xs, margins, strict=True)]))
+        counts = [[x, n, k - x, m] for x, (n, m, k) in zip(xs, margins, strict=True)]
+        means += weight * np.exp(odds_evidence(counts, 5, above=above).log_e)
+    assert means == pytest.approx(np.ones(len(margins)), abs=1e-12)
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.data())
+def test_the_first_night_is_fishers_likelihood_ratio(n, m, data):
+    favorable = data.draw(st.integers(0, n + m))
+    x = data.draw(st.sampled_from(list(possible(n, m, favorable))))
+    thetas = [exp(-0.08 * 1.6**step) for step in range(7)]
+    ratios = [t**x / sum(float(chance(j, n, m, favorable)) * t**j for j in possible(n, m, favorable)) for t in thetas]
+    expected = 0.5 + 0.5 * sum(ratios) / len(thetas)
+    assert odds_evidence([[x, n, favorable - x, m]], 365).now == pytest.approx(log(expected), abs=1e-9)
+
+
+def test_large_nights_are_as_exact_as_small_ones():
+    n, m, favorable, x = 30_000, 90_000, 48_000, 11_500
+    j = np.arange(9_000, 15_000)
+    logs = hypergeom.logpmf(j, n + m, favorable, n)
+    ratios = [-t * x - np.logaddexp.reduce(logs - t * j) for t in 0.08 * 1.6 ** np.arange(7)]
+    expected = np.logaddexp(log(0.5), log(0.5 / 7) + np.logaddexp.reduce(ratios))
+    assert odds_evidence([[x, n, favorable - x, m]], 365).now == pytest.approx(expected, rel=1e-9)
+
+
+def year(random, decisions, ratio, begins, nights=365, base=0.5):
+    """Counts of nights whose base rate moves for both groups alike; from one night on the smaller one has less."""
+    rate = np.clip(base + 0.15 * np.sin(np.arange(nights) / 20) + random.normal(0, 0.05, nights), 0.05, 0.9)
+    n, m = random.poisson(decisions / 4, nights), random.poisson(decisions * 3 / 4, nights)
+    its = np.where(np.arange(nights) < begins, rate, rate * ratio)
+    return np.column_stack([random.binomial(n, its), n, random.binomial(m, rate), m])
+
+
+def test_a_year_without_a_difference_alarms_no_more_than_declared_though_base_rates_move():
+    random = np.random.default_rng(11)
+    peaks = [odds_evidence(year(random, 60, 1, 0), 365, above=True).log_e.max() for _ in range(60)]
+    for level in (0.5, 0.2, 0.05):
+        assert np.mean(np.array(peaks) >= log(1 / level)) <= level + 2 * (level * (1 - level) / 60) ** 0.5
+    assert max(peaks) > 0.5  # and is no constant
+
+
+@pytest.mark.parametrize(("ratio", "within"), [(0.7, 9), (0.8, 20), (0.9, 90)])
+def test_a_change_is_found_and_dated(ratio, within):
+    random = np.random.default_rng(5)
+    found = [odds_evidence(year(random, 400, ratio, 150), 365) for _ in range(5)]
+    spans = [each.since() for each in found]
+    for each, (middle, _, _) in zip(found, spans, strict=True):
+        assert 150 <= int(np.argmax(each.log_e >= log(40 / 0.05))) <= 150 + within
+        assert abs(middle - 150) <= 25
+        assert each.began.sum() == pytest.approx(1)
+    assert sum(first - 2 <= 150 <= last + 2 for _, first, last in spans) >= 4
+
+
+def test_what_was_so_before_the_year_is_found_sooner_than_what_comes_in_it():
+    standing, coming = [], []
+    for seed in range(4):
+        table = year(np.random.default_rng(seed), 200, 0.85, 0)
+        late = np.vstack([year(np.random.default_rng(seed + 50), 200, 1, 0)[:180], table[:185]])
+        for nights, each in ((standing, table), (coming, late)):
+            nights.append(int(np.argmax(odds_evidence(each, 365).log_e >= log(800))))
+    assert sum(standing) < sum(coming) - 4 * 180 - 8
+
+
+def test_better_odds_are_evidence_only_where_they_count():
+    table = year(np.random.default_rng(3), 400, 1.25, 0, nights=60)
+    assert odds_evidence(table, 365).now < 0
+    assert odds_evidence(table, 365, above=True).now > 20
+
+
+@given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=7))
+def test_a_family_takes_the_smallest_mean_of_all_sets_that_contain_each(values):
+    expected = []
+    for at, one in enumerate(values):
+        others = values[:at] + values[at + 1 :]
+        means = []
+        for chosen in product((False, True), repeat=len(others)):
+            several = [one, *(other for other, there in zip(others, chosen, strict=True) if there)]
+            means.append(sum(several) / len(several))
+        expected.append(min(means))
+    found = np.exp(in_family([log(value) for value in values]))
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("scatter", [None, 0.15])
+def test_shares_that_stay_alarm_no_more_than_declared_and_those_that_move_are_found(scatter):
+    random, shares = np.random.default_rng(7), np.array([0.4, 0.25, 0.15, 0.1, 0.06, 0.04])
+
+    def days(count, of):
+        drawn = [of if scatter is None else random.dirichlet(of / scatter**2) for _ in range(count)]
+        return np.array([random.multinomial(random.poisson(150), each) for each in drawn])
+
+    peaks = np.array([shift_evidence(days(100, shares), days(28, shares), 365).log_e.max() for _ in range(60)])
+    assert np.mean(peaks >= log(1 / 0.2)) <= 0.2 + 2 * (0.16 / 60) ** 0.5
+    assert np.mean(peaks >= log(1 / 0.05)) <= 0.05 + 2 * (0.0475 / 60) ** 0.5
+    moved = shares * np.array([0.7, 1.5, 1, 1, 1, 1.2])
+    found = shift_evidence(np.vstack([days(60, shares), days(60, moved / moved.sum())]), days(28, shares), 365)
+    assert 60 <= int(np.argmax(found.log_e >= log(800))) <= 115
+    assert found.since()[1] - 3 <= 60 <= found.since()[2] + 3
+
+
+def test_no_night_and_nobody_is_no_evidence():
+    assert odds_evidence([], 365).now == 0
+    assert odds_evidence([[0, 0, 5, 9], [3, 3, 0, 0]], 365).now == pytest.approx(0)
+    assert shift_evidence(np.zeros((2, 3)), np.ones((4, 3)), 365).now == pytest.approx(0)
+    assert shift_evidence(np.zeros((0, 3)), np.ones((4, 3)), 365).now == 0
+
+
+def control(**options):
+    test = {"error_over": "year"}
+    return Fairness(kind="fairness", metric="impact_ratio", by=["race"], at_least=0.8, test=test, **options)
+
+
+@pytest.fixture(scope="module")
+def nights(of_groups):
+    """Sixty days of three groups, one of which has had less from the thirtieth on."""
+
+    def day(number):
+        fewer = 12 if number < 30 else 7
+        return of_groups({"white": (30, 20, 1), "Black": (fewer, 20 - fewer), "Hispanic": (6, 4)})
+
+    return {FIRST + timedelta(days=number): day(number) for number in range(60)}
+
+
+def test_a_control_fails_on_the_evidence_of_the_year_and_says_since_when(nights, declaration):
+    year = Year(nights, 365, 40)
+    window = total([tally for day, tally in nights.items() if day > FIRST + timedelta(days=35)])
+    rows = fairness_measurements(window, control(), declaration, year)
+    black, hispanic, white = (
+        next(row for row in rows if row.group == {"race": race}) for race in ("Black", "Hispanic", "white")
+    )
+    assert white.e_value is None
+    assert black.p_adjusted < 0.001 < black.e_value / 40
+    assert black.p_value == pytest.approx(1 / black.e_value)
+    assert black.p_adjusted <= 40 * 3 / black.e_value * (1 + 1e-9)
+    assert hispanic.p_adjusted == 1
+    assert "60 of 365 nights of the year shared by 40 alarms" in black.method
+    assert "closed means over 3 pairs" in black.method.lower()
+    verdict = judge(control(), rows, partitions_present=24, partitions_expected=24)
+    assert verdict.verdict == "fail"
+    assert "changed about 2026-01-3" in verdict.reason
+    alone = fairness_measurements(window, control(), declaration, Year(nights, 365, 10**60))
+    assert judge(control(), alone, partitions_present=24, partitions_expected=24).verdict == "insufficient"
+
+
+def test_numbers_are_cut_at_the_references_quantiles_every_night_alike(of_columns):
+    random = np.random.default_rng(4)
+
+    def day(mean):
+        values = pl.Series([None, *random.normal(mean, 1, 119)], dtype=pl.Float64)
+        return of_columns(income=values, plan=pl.Series(random.choice(["a", "b"], 120)))
+
+    reference = [day(0) for _ in range(14)]
+    nights = {FIRST + timedelta(days=number): day(0 if number < 20 else 0.5) for number in range(30)}
+    options = {"from": FIRST - timedelta(days=14), "until": FIRST}
+    control = Drift(kind="drift", of=["income", "plan"], at_most=0.1, reference=options, test={"error_over": "year"})
+    rows = drift_measurements(total([*nights.values()][-7:]), total(reference), control)
+    income, plan = over_the_year(rows, Year(nights, 365, 40, reference), control)
+    assert (income.p_adjusted <= 0.05, plan.p_adjusted) == (True, 1)
+    assert income.value == rows[0].value
+    assert any(f"changed about {FIRST + timedelta(days=day)}" in income.note for day in (19, 20, 21))
+    assert judge(control, [income, plan], partitions_present=7, partitions_expected=7).verdict == "fail"
+
+
+def test_without_the_nights_a_year_cannot_be_asked_for(nights, declaration):
+    with pytest.raises(WrongUse, match="nights of the year"):
+        fairness_measurements(nights[FIRST], control(), declaration)
+
+
+@pytest.mark.parametrize(
+    "options", [{"metric": "selection_rate"}, {"test": {"error_over": "year", "against": "threshold"}}]
+)
+def test_only_what_compares_counts_with_equality_can_ask_for_it(options):
+    with pytest.raises(ValueError, match="error_over"):
+        Fairness(
+            **{"kind": "fairness", "metric": "impact_ratio", "at_least": 0.8, "test": {"error_over": "year"}} | options
+        )
