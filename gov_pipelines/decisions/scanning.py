@@ -24,7 +24,7 @@ _FIELD = 131_072  # characters; the standard library's reader refuses longer one
 
 
 def scan_file(path: Path) -> pl.LazyFrame:
-    """The rows of a file; every column of a CSV as text, with nothing for an empty field.
+    """The rows of a file; every column of a CSV as text, with nothing for an empty field, in quotes or not.
 
     A file is Parquet if it is called `.parquet` or `.pq` or begins like one; any other is CSV with one header line,
     tabs between if it is called `.tsv`.
@@ -46,6 +46,8 @@ def scan_file(path: Path) -> pl.LazyFrame:
         file.seek(0)
         blank = _checked(file, path, _TAB if tabs else _COMMA, len(names))
         rows = pl.scan_csv(path, infer_schema=False, separator="\t" if tabs else ",", glob=False)
+        each = (pl.col(name) for name in rows.collect_schema().names())
+        rows = rows.select(pl.when(value != "").then(value) for value in each)
         # Polars reads a blank line as a row of nothing
         return rows.filter(pl.any_horizontal(pl.all().is_not_null())) if blank and len(names) > 1 else rows
 

@@ -96,34 +96,29 @@ def metrics(
     )  # fmt: skip
     lazy, unit = _weighed(lazy, weight)
     tally = count(lazy.to_native(), columns)
-    held = tally.cells.group_by("decision").agg(pl.col("n").sum())["decision"]
-    _occurs(decision, columns.favorable, held, columns.undecided)
-    _occurs(decision, columns.undecided, held, columns.favorable, least=math.inf)
-    if label:
-        _occurs(label, columns.label_positive, tally.categories.filter(column=label)["value"])
     named = {name: next(iter(_written([value], schema[name]))) for name, value in (reference or {}).items()}
-    for name, value in named.items():
-        _occurs(name, {value}, tally.cells[name].unique(), least=1)
+    _all_occur(tally, columns, named)
     scored = None if score is None else _scored(lazy, columns, score)
-    depths = range(1, len(by) + 1 if intersections else 2)
     rows: list[Measurement] = []
-    for each in (names for depth in depths for names in combinations(by, depth)):
+    for each in (names for depth in range(1, len(by) + 1 if intersections else 2) for names in combinations(by, depth)):
         base = named if {*each} <= {*named} else None
         for table in tables(tally, each, (), unit):
-            rows += [
-                *_core(table, confidence, base, labelled=label is not None),
-                *_rest(table, base, labelled=label is not None),
-            ]
+            rows += _core(table, confidence, base, labelled=label is not None)
+            rows += _rest(table, base, labelled=label is not None)
         for table in tables(scored, each, (), unit, "a score or decision") if scored else ():
-            rows += rate_rows(table, "selection_rate", confidence, "scoring_rate")
-            rows += ratio_rows(table, "scoring_impact_ratio", confidence)
-            ((_, least),) = gap_rows(table, [("selection_rate", 1)], confidence)
-            rows.append(replace(least, metric="scoring_impact_ratio"))
-        if strata:
-            for table in tables(tally, each, strata, unit):
-                rows += _core(table, confidence, base, labelled=label is not None)
-            rows += common_rows(tally, each, strata, confidence, base)
+            rows += _scoring(table, confidence)
+        for table in tables(tally, each, strata, unit) if strata else ():
+            rows += _core(table, confidence, base, labelled=label is not None)
+        rows += common_rows(tally, each, strata, confidence, base) if strata else []
     return rows + (_of_scores(scored, by, named, confidence) if scored else [])
+
+
+def _scoring(table: Table, confidence: float) -> list[Measurement]:
+    """The rates above the median, their ratios to the best and the smallest of those."""
+    rates = rate_rows(table, "selection_rate", confidence, "scoring_rate")
+    ((_, least),) = gap_rows(table, [("selection_rate", 1)], confidence)
+    ratios = ratio_rows(table, "scoring_impact_ratio", confidence)
+    return [*rates, *ratios, replace(least, metric="scoring_impact_ratio")]
 
 
 def _core(table: Table, confidence: float, base: Mapping[str, str] | None, *, labelled: bool) -> Iterator[Measurement]:
@@ -278,6 +273,18 @@ def _written(values: Iterable[str], dtype: nw.dtypes.DType) -> frozenset[str]:
         kind = pl.Float64 if dtype.is_float() else pl.Int64
         texts = texts.cast(kind, strict=False).cast(pl.String).fill_null(texts)
     return frozenset(texts)
+
+
+def _all_occur(tally: Tally, columns: Columns, named: Mapping[str, str]) -> None:
+    if both := sorted(columns.favorable & columns.undecided):
+        raise WrongUse(f"{', '.join(both)} cannot be both favorable and undecided. Say which it is.")
+    held = tally.cells["decision"].unique()
+    _occurs(columns.decision, columns.favorable, held, columns.undecided)
+    _occurs(columns.decision, columns.undecided, held, columns.favorable, least=math.inf)
+    if columns.label:
+        _occurs(columns.label, columns.label_positive, tally.categories.filter(column=columns.label)["value"])
+    for name, value in named.items():
+        _occurs(name, {value}, tally.cells[name].unique(), least=1)
 
 
 def _occurs(name: str, values: Iterable[str], held: pl.Series, apart: Iterable[str] = (), least: float = 2) -> None:

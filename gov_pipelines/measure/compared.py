@@ -242,12 +242,13 @@ def common_rows(
     if named is None and np.isfinite(rates).any():
         base = int(np.nanargmax(rates))
     disparity = conditional_demographic_disparity(counts) if len(every) else np.full(len(keys), np.nan)
+    once = "; rows count once each, whatever they weigh" if "weight" in tally.cells.columns else ""
     rows = []
     for at, key in enumerate(keys):
         row = Measurement(
             metric="conditional_demographic_disparity", attribute=by, group=dict(zip(by, key, strict=True)), n=int(n[at]),
             value=finite(disparity[at]), note=f"within {len(every):,} strata of {' and '.join(strata)}",
-            method="share of the refused less share of the favored, the mean over strata by their decisions",
+            method="share of the refused less share of the favored, the mean over strata by their decisions" + once,
         )  # fmt: skip
         if row.value is None:
             row = replace(row, note=joined("undefined: no stratum has both outcomes", row.note))
@@ -261,11 +262,11 @@ def common_rows(
         common = replace(
             row, metric="common_odds_ratio", value=odds.odds_ratio, lower=low, upper=high, p_value=odds.p,
             confidence=None if low is None else confidence, note=joined(None if odds.odds_ratio is not None else "undefined: the odds have no bound", seen),
-            method="Mantel-Haenszel; Robins-Breslow-Greenland interval; Cochran-Mantel-Haenszel test, unadjusted",
+            method="Mantel-Haenszel; Robins-Breslow-Greenland interval; Cochran-Mantel-Haenszel test, unadjusted" + once,
         )  # fmt: skip
         differ = replace(
             row, metric="odds_ratio_heterogeneity", value=odds.heterogeneity, p_value=odds.heterogeneity_p,
-            note=joined(None if odds.heterogeneity is not None else "undefined", seen), method="Breslow-Day chi-square with Tarone's correction",
+            note=joined(None if odds.heterogeneity is not None else "undefined", seen), method="Breslow-Day chi-square with Tarone's correction" + once,
         )  # fmt: skip
         rows += [common, differ]
     return rows

@@ -75,8 +75,8 @@ def test_ways_to_write_the_same_rows(tmp_path, content):
 
 def test_text_is_kept_as_it_is(tmp_path):
     file = tmp_path / "rows.csv"
-    file.write_text('id,of\n007, a\n1.0,"b,\n""c"""\nNA,\n', "utf-8")
-    assert scan_file(file).collect().rows() == [("007", " a"), ("1.0", 'b,\n"c"'), ("NA", None)]
+    file.write_text('id,of\n007, a\n1.0,"b,\n""c"""\nNA,\n"", \n', "utf-8")
+    assert scan_file(file).collect().rows() == [("007", " a"), ("1.0", 'b,\n"c"'), ("NA", None), (None, " ")]
 
 
 def test_rows_across_chunks_are_counted_as_one(tmp_path, monkeypatch):

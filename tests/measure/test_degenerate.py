@@ -65,7 +65,7 @@ def sound(rows):
     assert all(isinstance(words, str) for words in cautions(rows))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(tables(), st.sets(st.sampled_from(["intersections", "label", "score", "stratify", "weight"])))
 def test_whatever_a_table_lacks_no_number_is_made_up(table, asked):
     given_too = {"intersections": True, "label": "label", "score": "score", "stratify": ["stratum"], "weight": "weight"}
