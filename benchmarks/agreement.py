@@ -50,13 +50,13 @@ class Line:
     wrong: list[str] = field(default_factory=list)
 
 
-def random_tables(size: int, seed: int = 5) -> list[Counts]:
-    """Tables `[G, 4]` of one to six groups, each with somebody; a third have empty cells."""
+def random_tables(size: int, most: int = 200, seed: int = 5) -> list[Counts]:
+    """Tables `[G, 4]` of one to six groups, each with somebody; a third have empty cells, none reaches `most`."""
     rng = np.random.default_rng(seed)
     tables = []
     for at in range(size):
         groups = int(rng.integers(1, 7))
-        table = rng.integers(1, 200, (groups, 4))
+        table = rng.integers(1, most, (groups, 4))
         if at % 3 == 0:
             table *= rng.random((groups, 4)) < 0.6
             table[table.sum(1) == 0, 3] = 1

@@ -29,7 +29,12 @@ def _entropy(benefit: Values, people: Values, alpha: float) -> Values:
         else:
             terms = (ratio**alpha - 1) / (alpha * (alpha - 1))
         value = over(np.where(people > 0, terms * people, 0.0 * n).sum(-1), n[..., 0])
-    return np.where(np.isfinite(value), np.maximum(value, 0.0), np.nan)
+    return _without_noise(np.where(np.isfinite(value), value, np.nan))
+
+
+def _without_noise(value: Values) -> Values:
+    """Nothing where only rounding is left, so that a ratio of two such values is none."""
+    return np.where(np.abs(value) < 1e-12, 0.0, value)
 
 
 def generalized_entropy(counts: Counts, alpha: float = 2.0) -> Values:
@@ -52,7 +57,7 @@ def atkinson(counts: Counts) -> Values:
     people = _benefits(counts)
     n = people.sum(-1)
     mean = over((people * _BENEFITS).sum(-1), n)
-    return 1 - over(over((people * np.sqrt(_BENEFITS)).sum(-1), n) ** 2, mean)
+    return _without_noise(1 - over(over((people * np.sqrt(_BENEFITS)).sum(-1), n) ** 2, mean))
 
 
 def jain(counts: Counts) -> Values:

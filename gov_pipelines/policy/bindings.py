@@ -14,6 +14,7 @@ from gov_pipelines.policy.difference import includes
 from gov_pipelines.policy.document import Clause, Policy
 from gov_pipelines.policy.forbidden import protected_attribute, protected_in_rule, used, used_in_rule
 from gov_pipelines.policy.kinds import (
+    NEEDS,
     ORDERED,
     ApprovedModel,
     Control,
@@ -108,6 +109,9 @@ def _compared(control: Fairness, declaration: SystemDeclaration) -> _Found:
     if apart and control.metric.startswith("scoring"):
         problem = f"scores are ranked over the rows of a window, which do not have {', '.join(sorted(apart))}"
         yield ("control", "by"), problem, "Declare `in_log: true` for it, or compare by something else."
+    if declaration.label is None and any(NEEDS.get(rate) == "label" for rate in control.rates):
+        problem = f"{control.metric} needs to know what came of decisions, and no label is declared"
+        yield ("control", "metric"), problem, "Declare `label`, or choose a metric of decisions alone."
     numbers = {name for name, dtype in log_schema(declaration).items() if dtype == NUMBER}
     if (number := control.of) is not None and number not in numbers:
         yield ("control", "of"), f"`{number}` is not a column of numbers", did_you_mean(number, numbers)

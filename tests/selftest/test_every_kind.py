@@ -55,6 +55,27 @@ def test_every_metric_of_fairness(more):
 
 
 @pytest.mark.parametrize(
+    ("more", "positive"),
+    [
+        ({"metric": "false_negative_rate", "at_least": None, "at_most": 0.2}, True),
+        ({"metric": "false_positive_rate_ratio", "by": ["race"], "reference": {"race": "w"}, "at_least": None, "at_most": 1.5}, "repaid"),
+        ({"metric": "equalized_odds_difference", "by": ["race"], "at_least": None, "at_most": 0.1}, 1),
+        ({"metric": "override_rate_difference", "by": ["race"], "at_least": None, "at_most": 0.1}, True),
+        ({"metric": "abstain_rate", "by": ["race"], "at_least": None, "at_most": 0.5}, True),
+    ],
+)  # fmt: skip
+def test_rates(more, positive):
+    label = {"table": "loans", "key": "person", "column": "came", "positive": positive, "matures_after": "90 days"}
+    found = finding(control("fairness", **more), declaration=declared(label=label))
+    assert found.outcome == "caught", found.why
+
+
+def test_a_rate_of_labels_needs_them():
+    found = finding(control("fairness", metric="equalized_odds_ratio"))
+    assert "declares no `label`" in found.why
+
+
+@pytest.mark.parametrize(
     ("kind", "more", "changes"),
     [
         ("deadline", {"from": "decided_at", "to": "notice_sent_at", "within": "24 hours"}, {}),
@@ -160,3 +181,16 @@ def test_a_judge_that_always_fails_is_told(kind, monkeypatch):
     found = finding(control(kind))
     assert found.outcome in {"always fails", "not caught"}
     assert found.wrong
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"of": ["years"], "metric": "wasserstein_normed"},
+        {"of": ["decision", "score"], "per": ["sex"], "metric": "jensen_shannon_distance"},
+        {"of": ["decision"], "metric": "l_infinity", "reference": {"weeks": 4}},
+    ],
+)
+def test_drift_is_caught_by_every_distance_within_groups_and_against_the_weeks_before(changes):
+    found = finding(control("drift", **changes))
+    assert found.outcome == "caught", found.why
