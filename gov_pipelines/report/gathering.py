@@ -119,6 +119,7 @@ def _system(
         findings=tuple(known_findings(connection, roster, system).values()),
         cleared=tuple(_added((each.partition, each) for each in cleared).values()),
         reviewing=tuple(_reviewing(connection, home, declaration, roster)),
+        proxies=_proxies(home.partition_dir(system, signed[-1])) if signed else (),
     )
 
 
@@ -206,6 +207,12 @@ def measurements_in(folder: Path) -> dict[str, list[Measurement]]:
 def _measurement(record: Mapping[str, Any]) -> Measurement:
     moments = {at: datetime.fromisoformat(record[at]) for at in ("window_start", "window_end") if record.get(at)}
     return Measurement(**{**record, "attribute": tuple(record["attribute"]), **moments})
+
+
+def _proxies(folder: Path) -> tuple[Measurement, ...]:
+    """What features told of protected attributes as that day was measured; nothing where nothing was."""
+    file = folder / "proxies.json"
+    return tuple(map(_measurement, json.loads(file.read_bytes()))) if file.is_file() else ()
 
 
 def _decisive(row: VerdictRow) -> list[Measurement]:

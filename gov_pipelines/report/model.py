@@ -133,7 +133,7 @@ class SystemPage:
 
     `synthetic` are its made-up columns, `partitions` those with a signed snapshot; `missed` those that were due and have
     none. `findings` are all that were ever opened, `cleared` what was let through and held on each partition that was
-    cleared, `reviewing` how people review, of all and by group.
+    cleared, `reviewing` how people review, of all and by group, `proxies` what features told of attributes on the newest day.
     """
 
     declaration: SystemDeclaration
@@ -147,6 +147,7 @@ class SystemPage:
     findings: tuple[Finding, ...] = ()
     cleared: tuple[Cleared, ...] = ()
     reviewing: tuple[Measurement, ...] = ()
+    proxies: tuple[Measurement, ...] = ()
 
     @property
     def name(self) -> str:

@@ -120,6 +120,11 @@ METRIC_WORDS: Mapping[str, str] = {
     "demographic_parity_ratio": "selection rate over that of the best group, the smallest counts",
     "impact_ratio": "selection rate over that of the best group",
     "psi": "population stability index (0 means the reference's distribution)",
+    "ks": "largest distance of the distribution functions, from 0 to 1",
+    "wasserstein": "how far values have moved on average, in the column's unit",
+    "wasserstein_normed": "how far values have moved on average, in standard deviations of the reference",
+    "total_variation": "share of decisions that would have to change for the reference's distribution",
+    "l_infinity": "largest difference of a share from the reference's",
     "scoring_impact_ratio": "scoring rate over that of the best group",
     "scoring_rate": "share of scores above the median of everyone",
     "selection_rate": "share of decisions that were favorable",
@@ -171,7 +176,10 @@ def group_words(group: Mapping[str, str | None] | None) -> str:
 def subject_words(measurement: Measurement, whole: str = "the log") -> str:
     """What a measurement is of: its group, its column or the `whole`, and the stratum it is limited to."""
     if measurement.group is not None:
-        words = group_words(measurement.group)
+        own = [name for name in measurement.attribute if name not in measurement.group]
+        words = (
+            f"{' and '.join(own)} within {group_words(measurement.group)}" if own else group_words(measurement.group)
+        )
     else:
         words = " and ".join(measurement.attribute) or whole
     return f"{words}, among {group_words(measurement.stratum)}" if measurement.stratum else words
@@ -207,7 +215,8 @@ def measurement_sentence(measurement: Measurement) -> str:
         level = "" if measurement.confidence is None else f"{measurement.confidence * 100:g} % "
         certainty.insert(0, f"{level}interval {interval}")
     if measurement.p_adjusted is not None:
-        certainty.append(f"adjusted p {p_words(measurement.p_adjusted)}")
+        which = "adjusted p" if measurement.e_value is None else "at any night of the year p"
+        certainty.append(f"{which} {p_words(measurement.p_adjusted)}")
     against = f", compared with {group_words(measurement.reference_group)}" if measurement.reference_group else ""
     name = metric_words(measurement.metric)
     sentence = f"{subject_words(measurement)}: {name} {value} ({'; '.join(certainty)}){against}."

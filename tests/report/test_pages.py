@@ -12,7 +12,7 @@ import pytest
 
 from gov_pipelines.policy import State
 from gov_pipelines.report import render
-from gov_pipelines.report.words import DECISION_WORDS, LIMITS, STATE_GLYPHS, STATE_WORDS, VERDICT_WORDS
+from gov_pipelines.report.words import DECISION_WORDS, LIMITS, STATE_GLYPHS, STATE_WORDS, VERDICT_WORDS, subject_words
 
 HOSTILE = "</title><script>alert('x')</script> & \"quoted\""
 
@@ -229,6 +229,19 @@ def test_how_people_review(pages):
     text = read(pages / "mortgage_underwriting.html").text.split("How people review")[1]
     assert "override rate all reviews 0.062 0.011 to 0.283 16" in text
     assert "no finding" in text
+
+
+def test_what_features_tell_of_protected_attributes(sample, tmp_path):
+    proxy = sample.Measurement("correlation_ratio", ("income", "race"), value=0.312, n=900, p_adjusted=0.002)
+    render(sample.report(sample.system(proxies=(proxy,))), tmp_path)
+    text = read(tmp_path / "mortgage_underwriting.html").text.split("What features tell of protected attributes")[1]
+    assert "correlation ratio income and race 0.312 900 0.0020" in text
+    assert "for people to say" in text
+
+
+def test_drift_within_a_group_names_column_and_group(sample):
+    row = sample.Measurement("psi", ("decision",), group={"sex": "F"}, value=0.3, n=90)
+    assert subject_words(row) == "decision within sex: F"
 
 
 def test_every_measurement_stands_in_the_tables(sample, pages):
