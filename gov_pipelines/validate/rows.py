@@ -14,7 +14,9 @@ from gov_pipelines.measure import Measurement
 TEXTS = ("metric", "method", "note", "system")
 OBJECTS = ("attribute", "group", "reference_group", "stratum")  # JSON text: a condition can name it
 INSTANTS = ("window_start", "window_end")  # ISO 8601
-NUMBERS = ("value", "lower", "upper", "confidence", "p_value", "p_adjusted", "minimum_detectable", "n_needed")
+NUMBERS = (
+    "value", "lower", "upper", "confidence", "p_value", "p_adjusted", "e_value", "minimum_detectable", "n_needed",
+)  # fmt: skip
 
 
 def row_of(measurement: Measurement, control: str) -> dict[str, Any]:

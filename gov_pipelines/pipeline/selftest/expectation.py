@@ -18,7 +18,9 @@ from gov_pipelines.policy import Policy
 from gov_pipelines.policy.kinds import Expectation
 from gov_pipelines.validate import compile_suites, run_suite
 
-_NUMBERS = {"value", "lower", "upper", "confidence", "n", "p_value", "p_adjusted", "minimum_detectable", "n_needed"}
+_NUMBERS = {
+    "value", "lower", "upper", "confidence", "n", "p_value", "p_adjusted", "e_value", "minimum_detectable", "n_needed",
+}  # fmt: skip
 _GROUPS = {"group", "reference_group", "stratum"}
 _COLUMNS = {each.name for each in fields(Measurement)} - {"tested", "recomputable", "window_start", "window_end"}
 _MOST_ROWS = 10_000
