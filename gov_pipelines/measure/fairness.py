@@ -32,7 +32,7 @@ from gov_pipelines.measure.groups import Group, worst_of
 from gov_pipelines.measure.intervals import Interval, newcombe, ratio_score, wilson
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.referenced import availability_measurements, common_odds_measurements, mean_measurements
-from gov_pipelines.measure.resampling import DRAWS
+from gov_pipelines.measure.resampling import DRAWS, gap_test, seeded
 from gov_pipelines.measure.scoring import SCORING
 from gov_pipelines.measure.tallies import Tally
 from gov_pipelines.policy.declaration import SystemDeclaration
@@ -94,6 +94,7 @@ def fairness_measurements(
                 rows.append(_worst(aggregates[entry.attributes], control))
         if control.metric == "adverse_impact":
             rows += [each for entry in entries for group in entry.tested for each in _battery(group, entry)]
+            rows += [_permuted(entry, seed) for entry in entries]
     return _among(rows, control)
 
 
@@ -102,6 +103,22 @@ def _among(rows: Sequence[Measurement], control: Fairness) -> list[Measurement]:
     return [
         replace(row, stratum=dict(control.among) or None, recomputable=row.recomputable and not of_rows) for row in rows
     ]
+
+
+def _permuted(entry: Entry, seed: Sequence[str]) -> Measurement:
+    """Whether the largest gap among the groups is one that chance deals: one test of all of them, for context."""
+    x, n = [group.favorable for group in entry.tested], [group.decided for group in entry.tested]
+    p = gap_test(x, n, seeded(*seed, *entry.attributes)) if len(n) > 1 else None
+    return Measurement(
+        metric="permutation_p",
+        attribute=entry.attributes,
+        value=p,
+        n=sum(n),
+        p_value=p,
+        method="permutation test of highest less lowest rate, hypergeometric deals",
+        note=None if p is not None else "undefined",
+        recomputable=False,
+    )
 
 
 def _battery(group: Group, entry: Entry) -> list[Measurement]:

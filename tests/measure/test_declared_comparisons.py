@@ -215,6 +215,9 @@ def test_the_battery_stands_beside_the_ratio(of_groups, declaration):
         "selections_to_four_fifths": 8.0,
         "relative_rate_adverse": 1.75,
     }
+    (all_,) = (row for row in rows if row.metric == "permutation_p")
+    assert all_.value == pytest.approx(0.0034, abs=0.002)  # of two groups, Fisher's test by chance
+    assert not all_.recomputable
     assert judged(control("adverse_impact", by=["race"], at_least=0.8), rows).verdict == "fail"
 
 
