@@ -1,11 +1,13 @@
 """The kernel: rows of a Polars query counted batch by batch with numpy, at about the cost of decoding them.
 
-Rows are told apart by a 64-bit hash of their values: looked up by its upper 16 bits, then compared whole. A number's bin is
-looked up by its upper bits. So nothing is parsed, sorted or put into a hash table, and the counters are small arrays.
+Rows are told apart by a 64-bit hash of their values (of an Enum by its number): looked up by its upper 16 bits, then
+compared whole. A number's bin is looked up by its upper bits. So nothing is parsed, sorted or put into a hash table, and
+the counters are small arrays.
 """
 
 from __future__ import annotations
 
+import math
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
@@ -23,7 +25,7 @@ from gov_pipelines.measure.columns import Columns
 Numbers = NDArray[np.int64]
 Bits = NDArray[np.uint16] | NDArray[np.uint32]
 Tables = dict[str, list[pl.DataFrame]]
-_ROWS = 1 << 17  # of a batch: its temporary arrays stay in the cache
+_ROWS = 1 << 18  # of a batch: its temporary arrays stay in the cache
 _SAMPLE = 1 << 12  # rows from which most values are learnt
 _MOST_VALUES, _MOST = 1 << 20, 1 << 23  # combinations that are told apart; counters of one table
 _BLOCK = 64  # bins that get their counters together
@@ -45,6 +47,9 @@ def counted(frame: pl.LazyFrame, columns: Columns) -> tuple[list[pl.DataFrame], 
     Raises:
         TooWideError: the counters would take too much memory.
     """
+    np.empty(
+        1 << 21
+    )  # once 16 MB were freed, the C library keeps arrays of batches in its heap instead of mapping each anew
     narrow = frame.select(columns.all)
     counters = _Counters(columns, narrow.collect_schema())
     counters.add(narrow.head(0).collect())
@@ -61,10 +66,16 @@ class _Values:
     seen: pl.DataFrame = field(default_factory=pl.DataFrame)
     hashes: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
     slots: Numbers = field(default_factory=lambda: np.zeros(1 << 16, np.int64))
+    code: pl.Expr | None = None
 
     def numbers(self, rows: pl.DataFrame) -> Numbers:
         """The number of each row; new combinations get the next ones."""
-        hashes = rows.hash_rows().to_numpy()
+        if not self.hashes.size:
+            self.code = _code(rows.schema)
+        if self.code is None:
+            hashes = rows.hash_rows().to_numpy()
+        else:
+            hashes = rows.select(self.code).to_series().to_numpy().astype(np.uint64) << np.uint64(48)
         if not self.hashes.size:
             self._learn(rows, hashes, np.arange(min(_SAMPLE, rows.height)))
         found = self.slots.take(hashes.view(np.uint16)[3::4])
@@ -84,6 +95,18 @@ class _Values:
         self.hashes = np.concatenate([self.hashes, new[fresh]])
         unseen = rows[where[first[fresh]]]
         self.seen = pl.concat([self.seen, unseen]) if self.seen.width else unseen
+
+
+def _code(schema: pl.Schema) -> pl.Expr | None:
+    """A number of 16 bits for the values of a row, where they are few and known before; else None."""
+    sizes = [len(each.categories) + 1 if isinstance(each, pl.Enum) else _MOST for each in schema.values()]
+    sizes = [3 if each == pl.Boolean else size for each, size in zip(schema.values(), sizes, strict=True)]
+    if math.prod(sizes) > 1 << 16:
+        return None
+    code = pl.lit(0, pl.UInt16)
+    for name, size in zip(schema, sizes, strict=True):
+        code = code * size + pl.col(name).to_physical().cast(pl.UInt16).fill_null(size - 1)
+    return code
 
 
 @dataclass(slots=True)
@@ -120,8 +143,8 @@ class _Bins:
     def add(self, values: pl.Series, groups: Numbers | None = None, width: int = 1) -> None:
         """Count values, by group where there are groups."""
         floats = values if values.dtype == pl.Float32 else values.cast(pl.Float64).cast(pl.Float32)
-        bits = floats.fill_null(_MISSING).to_numpy()
-        raw = upper(bits, self.bits)
+        known = floats.fill_null(_MISSING) if floats.null_count() else floats
+        raw = upper(known.to_numpy(), self.bits)
         self._widen(width)
         places = self._places(raw, groups)
         found = np.bincount(places, minlength=self.counts.size)
@@ -202,9 +225,10 @@ class _Counters:
 
     def add(self, batch: pl.DataFrame) -> None:
         """Count some rows."""
-        reviewed = pl.col(self.columns.reviewed).is_not_null() if self.columns.reviewed else pl.lit(value=False)
         keys = {key: pl.col(name) for key, name in self.keys.items()}
-        rows = self.rows.add(batch.select(**keys, reviewed=reviewed))
+        if self.columns.reviewed:
+            keys["reviewed"] = pl.col(self.columns.reviewed).is_not_null()
+        rows = self.rows.add(batch.select(**keys))
         self.nulls += np.array(batch.null_count().row(0), np.int64)
         seen = self.rows.values.seen.with_columns(every=pl.lit(0))
         by = ["every", *self.attributes.values()]
@@ -258,7 +282,8 @@ class _Counters:
         return made
 
     def _cells(self) -> pl.DataFrame:
-        return self.rows.values.seen.with_columns(n=pl.Series(self.rows.counts[:, 0]))
+        reviewed = pl.col("reviewed") if self.columns.reviewed else pl.lit(value=False)
+        return self.rows.values.seen.with_columns(reviewed=reviewed, n=pl.Series(self.rows.counts[:, 0]))
 
     def _groups(self, name: str) -> pl.DataFrame:
         """The groups by which a number is counted."""
