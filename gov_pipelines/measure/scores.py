@@ -58,8 +58,6 @@ def auc(scores: Scores, confidence: float) -> Estimate:
     """
     pos, neg = scores.positive.astype(float), scores.negative.astype(float)
     n, m = pos.sum(), neg.sum()
-    if not n or not m:
-        return _UNDEFINED
     beaten = (np.cumsum(neg) - neg / 2) / m  # of each positive: the share of negatives below, half of those beside it
     beating = 1 - (np.cumsum(pos) - pos / 2) / n
     value = float(beaten @ pos / n)
@@ -86,18 +84,14 @@ def _gini(scores: Scores, confidence: float) -> Estimate:
 
 def _separation(scores: Scores, confidence: float) -> Estimate:
     sides, ks = Sides(scores.positive, scores.negative), DISTANCES["ks"]
-    if not min(sides.sizes) or ks.interval is None:
-        return _UNDEFINED
-    value = ks.value(sides)
-    return value, *ks.interval(sides, value, 1 - confidence)
+    assert ks.interval is not None
+    return (value := ks.value(sides)), *ks.interval(sides, value, 1 - confidence)
 
 
 def _average_precision(scores: Scores, confidence: float) -> Estimate:
     """As scikit-learn's, with the delta method over both classes' counts, on the logit scale."""
     pos, neg = scores.positive[::-1].astype(float), scores.negative[::-1].astype(float)
     n = pos.sum()
-    if not n:
-        return _UNDEFINED
     found, tried = np.cumsum(pos), np.maximum(np.cumsum(pos + neg), 1)
     value = float(pos @ (found / tried) / n)
     if not 0 < value < 1:
@@ -122,8 +116,6 @@ def _mean(counts: Floats | Counts, values: Floats, confidence: float) -> Estimat
 
     used = counts > 0
     n, counts, values = int(counts.sum()), counts[used], values[used]
-    if not n or not np.all(np.isfinite(values)):
-        return _UNDEFINED
     value = float(counts @ values / n)
     if n < 2:
         return value, None, None
@@ -146,24 +138,17 @@ def _log_loss(score: Floats, label: bool) -> Floats:
     return -np.log(np.clip(score if label else 1 - score, _EDGE, 1))
 
 
-def _calibration(scores: Scores) -> Floats | None:
-    """Of each tenth of the scale with labels: how far the mean score is from the share of positives, and its weight."""
-    tenth = np.minimum((scores.values * _BINS).astype(int), _BINS - 1)
-    pos, neg = (np.bincount(tenth, counts, _BINS) for counts in (scores.positive, scores.negative))
-    n = pos + neg
-    used = n > 0
-    means = np.bincount(tenth, (scores.positive + scores.negative) * scores.values, _BINS)
-    return np.stack([np.abs(means - pos)[used] / n[used], n[used] / n.sum()]) if used.any() else None
+def _calibration(of: Callable[[Floats, Floats], float]) -> Callable[[Scores, float], Estimate]:
+    """An aggregate over the tenths of the scale: how far mean score and share of positives are apart, and the weights."""
 
+    def error(scores: Scores, _: float) -> Estimate:
+        tenth = np.minimum((scores.values * _BINS).astype(int), _BINS - 1)
+        n = scores.positive + scores.negative
+        sums = np.bincount(tenth, n * scores.values - scores.positive, _BINS)
+        sizes = np.bincount(tenth, n, _BINS)
+        return of(np.abs(sums) / np.maximum(sizes, 1), sizes / sizes.sum()), None, None
 
-def _ece(scores: Scores, _: float) -> Estimate:
-    found = _calibration(scores)
-    return _UNDEFINED if found is None else (float(found[0] @ found[1]), None, None)
-
-
-def _mce(scores: Scores, _: float) -> Estimate:
-    found = _calibration(scores)
-    return _UNDEFINED if found is None else (float(found[0].max()), None, None)
+    return error
 
 
 def _logistic(place: int) -> Callable[[Scores, float], Estimate]:
@@ -216,47 +201,32 @@ class Metric:
 
 _BOTH = ("positive", "negative")
 _STUDENT = "Student's interval"
+_DELTA = "delta method, interval on the logit scale"
 _TENTHS = "ten bins of equal width; biased upward, without an interval"
 _COX = "logistic regression of the label on the logit of the score; Wald's interval"
 METRICS: Mapping[str, Metric] = {
     "mean_score": Metric(lambda s, c: _mean(s.all, s.values, c), f"of everyone scored; {_STUDENT}"),
     "roc_auc_score": Metric(auc, "ties count half; DeLong's standard error, interval on the logit scale", _BOTH),
     "gini": Metric(_gini, "2 AUC - 1; from the interval of the AUC", _BOTH),
-    "ks_separation": Metric(
-        _separation, "largest distance of the score distributions by label; Kolmogorov band", _BOTH
-    ),
-    "average_precision_score": Metric(
-        _average_precision,
-        "sum over thresholds of precision by the rise of recall; logit interval (Boyd)",
-        ("positive",),
-    ),
-    "brier_score_loss": Metric(_loss(lambda s, y: (s - y) ** 2), f"of the labelled; {_STUDENT}", (), probability=True),
-    "log_loss": Metric(
-        _loss(_log_loss), f"natural logarithm, scores clipped at 2.2e-16; {_STUDENT}", (), probability=True
-    ),
-    "over_prediction": Metric(_loss(lambda s, y: s * (not y)), f"mean of (S - Y)+; {_STUDENT}", (), probability=True),
-    "under_prediction": Metric(_loss(lambda s, y: (1 - s) * y), f"mean of (Y - S)+; {_STUDENT}", (), probability=True),
+    "ks_separation": Metric(_separation, "largest distance of the score distributions by label; Kolmogorov band", _BOTH),
+    "average_precision_score": Metric(_average_precision, f"precision summed by the rise of recall; {_DELTA}", _BOTH[:1]),
+    "brier_score_loss": Metric(_loss(lambda s, y: (s - y) ** 2), f"of the labelled; {_STUDENT}", (), True),
+    "log_loss": Metric(_loss(_log_loss), f"natural logarithm, scores clipped at 2.2e-16; {_STUDENT}", (), True),
+    "over_prediction": Metric(_loss(lambda s, y: s * (not y)), f"mean of (S - Y)+; {_STUDENT}", (), True),
+    "under_prediction": Metric(_loss(lambda s, y: (1 - s) * y), f"mean of (Y - S)+; {_STUDENT}", (), True),
     "generalized_true_positive_rate": Metric(
-        lambda s, c: _mean(s.positive, s.values, c),
-        f"mean score of the positive class, its balance; {_STUDENT}",
-        _BOTH[:1],
-    ),
+        lambda s, c: _mean(s.positive, s.values, c), f"mean score of the positive class, its balance; {_STUDENT}", _BOTH[:1]),
     "generalized_false_positive_rate": Metric(
-        lambda s, c: _mean(s.negative, s.values, c),
-        f"mean score of the negative class, its balance; {_STUDENT}",
-        _BOTH[1:],
-    ),
+        lambda s, c: _mean(s.negative, s.values, c), f"mean score of the negative class, its balance; {_STUDENT}", _BOTH[1:]),
     "generalized_false_negative_rate": Metric(
-        lambda s, c: _mean(s.positive, 1 - s.values, c), f"1 - S of the positive class; {_STUDENT}", _BOTH[:1], True
-    ),
+        lambda s, c: _mean(s.positive, 1 - s.values, c), f"1 - S of the positive class; {_STUDENT}", _BOTH[:1], True),
     "generalized_true_negative_rate": Metric(
-        lambda s, c: _mean(s.negative, 1 - s.values, c), f"1 - S of the negative class; {_STUDENT}", _BOTH[1:], True
-    ),
-    "expected_calibration_error": Metric(_ece, _TENTHS, (), probability=True),
-    "maximum_calibration_error": Metric(_mce, _TENTHS, (), probability=True),
-    "calibration_slope": Metric(_logistic(1), _COX, _BOTH, probability=True),
-    "calibration_intercept": Metric(_logistic(0), f"{_COX}; with a free slope", _BOTH, probability=True),
-}
+        lambda s, c: _mean(s.negative, 1 - s.values, c), f"1 - S of the negative class; {_STUDENT}", _BOTH[1:], True),
+    "expected_calibration_error": Metric(_calibration(lambda apart, share: float(apart @ share)), _TENTHS, (), True),
+    "maximum_calibration_error": Metric(_calibration(lambda apart, _: float(apart.max())), _TENTHS, (), True),
+    "calibration_slope": Metric(_logistic(1), _COX, _BOTH, True),
+    "calibration_intercept": Metric(_logistic(0), f"{_COX}; with a free slope", _BOTH, True),
+}  # fmt: skip
 """Metrics of one group's scores, by name."""
 
 
@@ -347,7 +317,7 @@ def score_measurements(
             for value, scores in groups.items()
             for row in _of(Measurement("", (attribute,), {attribute: value}), scores, metrics, confidence)
         ]
-        known = {value: scores for value, scores in groups.items() if value is not None}
+        known = {value: scores for value, scores in groups.items() if value is not None and scores.all.any()}
         rows += [
             *own,
             *_differences(attribute, own, (reference or {}).get(attribute)),

@@ -91,6 +91,8 @@ def test_what_is_undefined_has_a_note_and_no_value():
     assert rows["roc_auc_score", "a"].note == "no negative label"
     assert rows["mean_score", "a"].n == 2
     assert rows["abroca", None].value is None
+    none = found(tally_of([0.2, np.nan], ["1", "1"], ["a", "b"]), ["g"])
+    assert none["maximum_statistical_parity", None].value is None
     assert (
         found(tally_of([310.0, 700.0], ["1", "0"]))["brier_score_loss", None].note == "scores are not between 0 and 1"
     )
