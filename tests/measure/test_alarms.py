@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
+from benchmarks.statistics.power import alarms, found
+from benchmarks.statistics.power import year as simulated
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import Year, drift_measurements, fairness_measurements, judge, over_the_year, total
 from gov_pipelines.measure.alarms import in_family, odds_evidence, shift_evidence
@@ -211,3 +213,13 @@ def test_only_what_compares_counts_with_equality_can_ask_for_it(options):
         Fairness(
             **{"kind": "fairness", "metric": "impact_ratio", "at_least": 0.8, "test": {"error_over": "year"}} | options
         )
+
+
+def test_the_simulation_finds_a_fall_within_days_and_nothing_where_nothing_is():
+    nights, held = found(2_000, 0.8, 120, 3)
+    assert max(nights["e-process"]) <= 6
+    assert held > 0.5
+    random = np.random.default_rng(8)
+    quiet = [alarms(simulated(random, 200, (0.6, 0.25, 0.15))) for _ in range(5)]
+    assert not any(each["e-process"].any() or each["year"].any() for each in quiet)
+    assert all(each["4/5"].any() and each["z, 5 %"].any() for each in quiet)
