@@ -269,6 +269,9 @@ def common_rows(
             note=joined(None if odds.heterogeneity is not None else "undefined", seen), method="Breslow-Day chi-square with Tarone's correction" + once,
         )  # fmt: skip
         rows += [common, differ]
+    if len(keys) > _ODDS:
+        note = f"more than {_ODDS} groups: they are not compared by their odds"
+        rows.append(Measurement(metric="common_odds_ratio", attribute=by, n=int(n.sum()), note=note))
     return rows
 
 

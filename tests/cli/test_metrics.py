@@ -180,7 +180,7 @@ def test_scores_of_small_files_are_not_rounded(measure):
             theirs = metric(label[own], score[own])
             assert value(rows, metric.__name__, race) == pytest.approx(theirs, abs=1e-12)
     many = pl.DataFrame({"race": [f"g{at}" for at in range(60)] * 2, "score": [1, 2] * 60, "decision": ["yes"] * 120})
-    rows, _ = measure(many, score="score")
+    rows, _ = measure(many, score="score", stratify="score")
     assert value(rows, "mean_score", None, []) == 1.5
     assert "more than 40 groups" in one(rows, "mean_score")["note"]
 
