@@ -7,7 +7,7 @@ from gov_pipelines.measure.alarms import Year
 from gov_pipelines.measure.bias_audit import Base, ImpactTable, Line, impact_tables, printed
 from gov_pipelines.measure.cautions import cautions
 from gov_pipelines.measure.columns import Columns, columns_of
-from gov_pipelines.measure.drift import drift_measurements
+from gov_pipelines.measure.drift import drift, drift_measurements
 from gov_pipelines.measure.fairness import fairness_measurements
 from gov_pipelines.measure.groups import examples
 from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement, Verdict
@@ -44,6 +44,7 @@ __all__ = [
     "defects",
     "departures",
     "disclosed",
+    "drift",
     "drift_measurements",
     "examples",
     "fairness_measurements",
