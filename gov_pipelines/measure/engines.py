@@ -16,6 +16,8 @@ from gov_pipelines.measure.bins import HISTOGRAM_BITS, PAIR_BITS, SCORE_BITS
 from gov_pipelines.measure.columns import Columns
 from gov_pipelines.measure.tallies import DAYS, TABLES, Tally, summed
 
+_LAZY = frozenset({"polars", "duckdb", "pyspark", "pyspark[connect]"})
+
 
 def as_lazy(frame: Any) -> pl.LazyFrame | cells.Lazy:
     """Any frame that can be counted: as one of Polars, or as a query of DuckDB or Spark, which is not run.
@@ -30,10 +32,12 @@ def as_lazy(frame: Any) -> pl.LazyFrame | cells.Lazy:
     try:
         known: Any = nw.from_native(nw.to_native(frame, pass_through=True))
     except TypeError:
-        told = "Polars, pandas, Arrow, DuckDB (a relation) or PySpark"
-        raise WrongUse(f"got {type(frame).__name__}; give a frame of {told}") from None
+        known = None
     except nw.exceptions.DuplicateError as error:
         raise WrongUse(f"the frame has several columns of one name: {error}") from None
+    if known is None or (isinstance(known, nw.LazyFrame) and known.implementation.value not in _LAZY):
+        told = "Polars, pandas, Arrow, DuckDB (a relation) or PySpark"
+        raise WrongUse(f"got {type(frame).__name__}; give a frame of {told}")
     if isinstance(known, nw.LazyFrame):
         lazy: pl.LazyFrame | cells.Lazy = known.to_native() if known.implementation.is_polars() else known
         return lazy
