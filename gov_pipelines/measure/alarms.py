@@ -136,14 +136,11 @@ class Year:
         return [self._alarm(each, float(log_e), level) for each, log_e in zip(found, shared, strict=True)]
 
     def _alarm(self, found: Evidence, shared: float, level: float) -> Alarm:
-        own, p = min(found.now, _LARGEST), min(1.0, self.shared * math.exp(-shared))
-        days = [partition_key(day) for day in self.counted]
-        since = (
-            f"changed about {{}} ({100 * _CREDIBLE:g} %: {{}} to {{}})".format(*(days[at] for at in found.since()))
-            if p <= level
-            else None
-        )
-        return Alarm(math.exp(own), min(1.0, math.exp(-own)), p, since)
+        p, since = min(1.0, self.shared * math.exp(min(-shared, 0))), None
+        if p <= level:
+            middle, first, last = ([partition_key(day) for day in self.counted][at] for at in found.since())
+            since = f"changed about {middle} ({100 * _CREDIBLE:g} %: {first} to {last})"
+        return Alarm(math.exp(min(found.now, _LARGEST)), math.exp(min(-found.now, 0)), p, since)
 
 
 def odds_evidence(counts: ArrayLike, nights: int, *, above: bool = False) -> Evidence:
@@ -265,7 +262,7 @@ def _evidence(begun: Floats, last: Floats, kept: Floats) -> Evidence:
 
 def in_family(log_e: Sequence[float]) -> Floats:
     """The e of each member of a family so that all may be looked at: its smallest mean with any of the others; logarithms."""
-    e = np.exp(np.minimum(np.asarray(log_e, float), _LARGEST))
+    e = np.exp(np.clip(np.asarray(log_e, float), -_LARGEST, _LARGEST))
     order = np.argsort(e, kind="stable")
     rising = e[order]
     smaller = np.concatenate([[0.0], np.cumsum(rising)[:-1]])[: len(e)]

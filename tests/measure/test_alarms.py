@@ -144,6 +144,15 @@ def test_no_night_and_nobody_is_no_evidence():
     assert shift_evidence(np.zeros((0, 3)), np.ones((4, 3)), 365).now == 0
 
 
+def test_evidence_beyond_all_numbers_stays_a_number():
+    far = [[90_000, 100_000, 10_000, 100_000]] * 3
+    for table in (far, [[y, m, x, n] for x, n, y, m in far]):
+        found = odds_evidence(table, 3)
+        (alarm,) = Year({FIRST: None}, 3, 40).alarms([found], 1, 0.0)
+        assert np.isfinite([found.now, alarm.e, alarm.p, alarm.p_adjusted]).all()
+        assert alarm.p_adjusted in {0, 1} or alarm.p_adjusted < 1e-200
+
+
 def control(**options):
     test = {"error_over": "year"}
     return Fairness(kind="fairness", metric="impact_ratio", by=["race"], at_least=0.8, test=test, **options)
