@@ -57,11 +57,11 @@ def _classes(rows: Sequence[Measurement]) -> Iterator[str]:
 
 def _bar(rows: Sequence[Measurement]) -> Iterator[str]:
     for row in rows:
-        if row.metric == "impact_ratio" and row.group is None and row.reference_group is not None:
+        if row.metric == "impact_ratio" and row.group is None and row.value is not None:
             best = next(one for one in _of(rows, "selection_rate", row.attribute) if one.group == row.reference_group)
             if best.n < _TINY:
                 yield (
-                    f"One tiny group sets the bar: {group(row.reference_group)} ({', '.join(row.attribute)}) has the highest "
+                    f"One tiny group sets the bar: {group(row.reference_group or {})} ({', '.join(row.attribute)}) has the highest "
                     f"selection rate with {best.n:,} decisions. Compare with a large group: --reference COL=VALUE."
                 )
 
