@@ -61,11 +61,13 @@ def measured():
         p_value=4e-17,
         p_adjusted=1.2e-16,
         minimum_detectable=None,
+        n_needed=250,
         tested=False,
         note='the "best" group is small: é',
         system="mortgage_underwriting",
         window_start=dt.datetime(2026, 9, 1, 4, tzinfo=dt.UTC),
         window_end=dt.datetime(2026, 10, 1, 4, 0, 0, 1, tzinfo=dt.UTC),
+        recomputable=False,
     )
 
 
