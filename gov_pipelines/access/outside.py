@@ -85,10 +85,8 @@ def granted_outside(
 
     def within(grant: Grant) -> bool:
         column = grant.column.lower()
-        tables = [
-            None,
-            *(f"{schema}.{name}".lower() for schema, name in ((grant.schema, grant.relation), *grant.under)),
-        ]
+        own = (grant.schema, grant.relation)
+        tables = [None, *(f"{schema}.{name}".lower() for schema, name in (own, *grant.under))]
         return grant.through or (column not in never and any((table, column) in allowed for table in tables))
 
     return [*(grant for grant in privileges.columns if not within(grant)), *privileges.later]

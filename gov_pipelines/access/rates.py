@@ -80,10 +80,8 @@ def rate_series(
             one = replace(one, days=anybody, only_more=True, alike=True)
         series.append(one)
         for each in np.flatnonzero(here & ~few):
-            row, alike = (
-                Measurement(metric, group={"principal": names[each]}),
-                not _as_usual(active[each], classes, judged),
-            )
+            row = Measurement(metric, group={"principal": names[each]})
+            alike = not _as_usual(active[each], classes, judged)
             series.append(Series(row, of[each], days=active[each], only_more=True, alike=alike, all_count=True))
         if rare:
             row = Measurement(metric, group={"principal": listed(rare)})

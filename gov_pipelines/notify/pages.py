@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from gov_pipelines.notify.settings import AlertSettings
 from gov_pipelines.store import Ack, Alert, Connection, acks, enqueue, finish, pending, put_ack, told
@@ -39,9 +40,7 @@ def still_open(alerts: Iterable[Alert]) -> list[Alert]:
             found.pop(about, None)
         elif each.escalates is None:
             found.setdefault(about, []).append(each)
-    return sorted(
-        (each for of_one in found.values() for each in of_one), key=lambda alert: (alert.raised_at, alert.key)
-    )
+    return sorted(chain(*found.values()), key=lambda alert: (alert.raised_at, alert.key))
 
 
 def escalated(connection: Connection, settings: AlertSettings, now: datetime) -> None:

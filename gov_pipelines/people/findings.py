@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
+from functools import partial
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -162,10 +163,10 @@ def findings_of(events: Iterable[FindingEvent], acts: Iterable[SignedAct]) -> di
             )
         elif event.event not in ("accepted", "reported"):
             found[event.finding] = _next(found[event.finding], event)
-        elif (act := signed.pop(event.act or "", None)) and act.act.subject.get(
-            "finding"
-        ) == event.finding:  # each once
-            found[event.finding] = _acted(found[event.finding], act)
+        else:
+            act = signed.pop(event.act or "", None)  # each once
+            if act and act.act.subject.get("finding") == event.finding:
+                found[event.finding] = _acted(found[event.finding], act)
     return found
 
 
@@ -224,22 +225,13 @@ def _acted(finding: Finding, signed: SignedAct) -> Finding:
     """What a signed acceptance or report makes of a finding. The later of the person's word and our clock counts."""
     match signed.act.kind, signed.act.subject:
         case "accept", {"why": str(why), "breaches": dict(said)}:
-            accepted = {
-                day: breaches for day in finding.red if isinstance(breaches := said.get(partition_key(day)), int)
-            }
-            return replace(
-                finding,
-                state="closed",
-                closed_at=signed.moment,
-                evidence=f"accepted by {signed.act.role}: {why}",
-                accepted={**finding.accepted, **accepted},
-            )
+            told = {day: said.get(partition_key(day)) for day in finding.red}
+            accepted = {**finding.accepted, **{day: count for day, count in told.items() if isinstance(count, int)}}
+            evidence = f"accepted by {signed.act.role}: {why}"
+            return replace(finding, state="closed", closed_at=signed.moment, evidence=evidence, accepted=accepted)
         case "report", {"authority": str(authority)}:
-            clocks = (
-                each if each.reported else replace(each, reported=signed.moment, authority=authority)
-                for each in finding.clocks
-            )
-            return replace(finding, clocks=tuple(clocks))
+            stopped = partial(replace, reported=signed.moment, authority=authority)
+            return replace(finding, clocks=tuple(each if each.reported else stopped(each) for each in finding.clocks))
     return finding
 
 

@@ -122,9 +122,8 @@ def _of_one(
         state = "overdue"
         ladder = owes.escalate or [Escalation(to=policy.owner, after=Duration(1, "working days"))]
         reached = (later(due, each.after, policy.holidays) <= today for each in ladder)
-        steps = [
-            Step(place=at, to=each.to) for at, (each, come) in enumerate(zip(ladder, reached, strict=True), 1) if come
-        ]
+        placed = enumerate(zip(ladder, reached, strict=True), 1)
+        steps = [Step(place=at, to=each.to) for at, (each, come) in placed if come]
     elif due is not None and due <= today:
         state = "due"
     return replace(

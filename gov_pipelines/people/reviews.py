@@ -143,26 +143,18 @@ def objection(signed: SignedAct, case: Case, snapshots: Mapping[tuple[str, int],
     asked_by = _as_read(case.requester or "")
     seen = snapshots.get((review.partition, review.revision)) == review.snapshot
     due = canonical.instant(case.before) if case.before else ""
+    mine = (snapshot.system, partition_key(snapshot.partition), case.decision_id, case.control)
+    may = act.role == case.reviewer or (case.or_person and act.person == case.reviewer)
+    earlier = not seen or review.revision > snapshot.revision or review.facts != case.facts
+    undeclared = review.decision is not None and review.decision not in case.outcomes - {case.decision}
     problems = (
-        (
-            about != (snapshot.system, partition_key(snapshot.partition), case.decision_id, case.control),
-            "it is a review of another decision",
-        ),
-        (
-            act.role != case.reviewer and not (case.or_person and act.person == case.reviewer),
-            f"only {case.reviewer} may review it",
-        ),
+        (about != mine, "it is a review of another decision"),
+        (not may, f"only {case.reviewer} may review it"),
         (case.requester_missing, "the log does not say who asked for the decision, so it could be anybody"),
         (asked_by == act.person.casefold(), "whoever asked for a decision cannot review it"),
-        (
-            not seen or review.revision > snapshot.revision or review.facts != case.facts,
-            "it is a review of an earlier revision: the facts have changed since",
-        ),
+        (earlier, "it is a review of an earlier revision: the facts have changed since"),
         (case.before is not None and signed.moment > case.before, f"it came too late: it was due by {due}"),
-        (
-            review.decision is not None and review.decision not in case.outcomes - {case.decision},
-            f"an override puts another declared outcome in place of {case.decision}",
-        ),
+        (undeclared, f"an override puts another declared outcome in place of {case.decision}"),
     )
     return next((problem for wrong, problem in problems if wrong), None)
 

@@ -39,16 +39,13 @@ def check_names(controls: Collection[str]) -> dict[str, str]:
             would be judged and never shown.
     """
     names = {check_name(control): control for control in sorted(controls)}
-    remedy = "Rename one of the two clauses."
-    mistakes = [
-        Mistake(
-            "expectations", 0, "clauses", f"{names[name]} and {control} are both called {name} as asset checks", remedy
-        )
-        for control in sorted(controls)
-        if names[name := check_name(control)] != control
+    alike = [
+        (names[name], control, name) for control in sorted(controls) if names[name := check_name(control)] != control
     ]
-    if mistakes:
-        raise ConfigurationError(mistakes)
+    said = (f"{one} and {other} are both called {name} as asset checks" for one, other, name in alike)
+    if alike:
+        remedy = "Rename one of the two clauses."
+        raise ConfigurationError([Mistake("expectations", 0, "clauses", problem, remedy) for problem in said])
     return names
 
 

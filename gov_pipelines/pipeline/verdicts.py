@@ -115,12 +115,9 @@ _NUMBERS = (
     "metric", "attribute", "group", "reference_group", "value", "lower", "upper", "confidence", "n", "p_adjusted",
 )  # fmt: skip
 
+_OF_DECISIONS = ("decision_rule", "deadline", "human_review", "decision_scope", "approved_model")
 _LIMITS = {
-    "decision_rule": "no decision outside",
-    "deadline": "no decision outside",
-    "human_review": "no decision outside",
-    "decision_scope": "no decision outside",
-    "approved_model": "no decision outside",
+    **dict.fromkeys(_OF_DECISIONS, "no decision outside"),
     "data_access": "no field declared, granted or read outside",
 }
 

@@ -146,18 +146,13 @@ def _control(control: Control) -> Iterator[tuple[str, str, str]]:
     if on_fail == "hold_all" and control.approver is None:
         problem = "`hold_all` holds every decision until someone releases them"
         yield "approver", problem, "Name who may, such as `approver: head-of-credit`."
-    if isinstance(control, Freshness) and control.document is None and control.within.unit not in {"hours", "days"}:
-        yield "within", f"`{control.within}` has no fixed length", "Write hours or days."
-    if (
-        isinstance(control, Freshness)
-        and control.document is not None
-        and control.within.unit in {"hours", "working days"}
-    ):
-        yield (
-            "within",
-            f"a document has a date, and `{control.within}` is no span of dates",
-            "Write days, months or years.",
-        )
+    if isinstance(control, Freshness):
+        unit, dated = control.within.unit, control.document is not None
+        if not dated and unit not in {"hours", "days"}:
+            yield "within", f"`{control.within}` has no fixed length", "Write hours or days."
+        if dated and unit in {"hours", "working days"}:
+            problem = f"a document has a date, and `{control.within}` is no span of dates"
+            yield "within", problem, "Write days, months or years."
     if isinstance(control, AccessPattern | OperatingRange) and control.usual and not control.reference.holds_weeks:
         yield "reference", "`usual` compares weekdays, and has fewer than four of each", "Write four weeks or more."
     if isinstance(control, DataAccess) and (both := sorted({*(control.may_read or ())} & {*control.never})):

@@ -52,9 +52,8 @@ def examine(assets_dir: Path, expectations_dir: Path, edited: Callable[[Policy],
     if not in_declarations:
         found.update(_unused_policies(policies, {name for system in systems for name in system.model.policies}))
     for policy in policies:
-        found.update(
-            mistakes_in_binding(policy, [each for each in systems if policy.model.policy in each.model.policies])
-        )
+        bound = [each for each in systems if policy.model.policy in each.model.policies]
+        found.update(mistakes_in_binding(policy, bound))
         if edited is not None and edited(policy.model):
             problem = f"version {policy.model.version} was recorded with another text, by which decisions were judged"
             remedy = f"Restore that text, close it with `until`, and write version {policy.model.version + 1}."

@@ -102,10 +102,8 @@ def _checks(file: Path, clauses: set[str]) -> Iterator[tuple[int, str]]:
             continue
         clause = next((clause for keyword in call.keywords for clause in _clause_in(keyword)), None)
         if clause is None:
-            yield (
-                call.lineno,
-                'is an asset check that names no clause; write `metadata={"clause": "<policy>/<clause>"}`',
-            )
+            remedy = 'write `metadata={"clause": "<policy>/<clause>"}`'
+            yield call.lineno, f"is an asset check that names no clause; {remedy}"
         elif clause not in clauses:
             yield call.lineno, f"is an asset check of {clause}, which is no clause in force for this system"
 

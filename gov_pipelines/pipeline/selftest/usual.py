@@ -41,10 +41,8 @@ def usual_days(
             if name == "volume":
                 made, what = night({}, {}, most, rows), f"{most} decisions a day instead of {rows}"
             elif name == "hours":
-                made, what = (
-                    night({}, {"decided_at": setting.at(3)}, most, most),
-                    "all decisions at three in the morning",
-                )
+                made = night({}, {"decided_at": setting.at(3)}, most, most)
+                what = "all decisions at three in the morning"
             else:
                 made, what = night({name: then}, {name: now}, most, most), f"{name} was {told(then)} and is {told(now)}"
             named = "volume_to_usual" if name == "volume" else metric
