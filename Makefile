@@ -47,12 +47,14 @@ types: $(VENV)/.dev  ## strict type checking
 imports: $(VENV)/.dev  ## the rules of the house: who may import whom
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.bench $(VENV)/.demo peers  ## slow: ten million decisions judged, a million audited step by step, 200 systems, the same numbers as our peers
+bench: $(VENV)/.bench $(VENV)/.demo peers  ## slow: ten million decisions judged, a million audited step by step, 200 systems, the same numbers as our peers, how fast
 	$(BIN)/python -m benchmarks.judging
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -W ignore -m benchmarks.million
 	$(BIN)/python -m benchmarks.many
 	$(BIN)/python -W ignore -m benchmarks.agreement
+	$(BIN)/python -m benchmarks.limit
+	$(BIN)/python -W ignore -m benchmarks.speed
 
 year: $(VENV)/.dev  ## slow: a simulated year of twenty systems: pages for nothing, nights until a planted fault
 	$(BIN)/python -W ignore -m benchmarks.year
