@@ -5,6 +5,7 @@ from __future__ import annotations
 from gov_pipelines.measure.adhoc import metrics
 from gov_pipelines.measure.alarms import Year
 from gov_pipelines.measure.bias_audit import Base, ImpactTable, Line, impact_tables, printed
+from gov_pipelines.measure.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, Metric
 from gov_pipelines.measure.cautions import cautions
 from gov_pipelines.measure.columns import Columns, columns_of
 from gov_pipelines.measure.drift import drift, drift_measurements
@@ -24,6 +25,9 @@ from gov_pipelines.measure.verdict import judge
 
 __all__ = [
     "LEAST_DAYS",
+    "OF_GROUP",
+    "OF_GROUPS",
+    "OF_PAIR",
     "PUBLISHED_COLUMNS",
     "SCORING",
     "WORST_FIRST",
@@ -34,6 +38,7 @@ __all__ = [
     "Judgement",
     "Line",
     "Measurement",
+    "Metric",
     "Series",
     "Tally",
     "Verdict",

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from gov_pipelines.errors import WrongUse
+from gov_pipelines.measure.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, Metric, bases
 from gov_pipelines.measure.columns import Columns
 from gov_pipelines.measure.compared import Table, common_rows, finite, rate_rows, ratio_rows, tables
 from gov_pipelines.measure.confusion import RATES, Key
@@ -21,7 +22,6 @@ from gov_pipelines.measure.engines import as_lazy
 from gov_pipelines.measure.gaps import gap_rows
 from gov_pipelines.measure.means import UNIT
 from gov_pipelines.measure.measurement import Measurement
-from gov_pipelines.measure.metrics import OF_GROUP, OF_GROUPS, OF_PAIR, Metric, bases
 from gov_pipelines.measure.scan import count
 from gov_pipelines.measure.scores import Scores, score_measurements
 from gov_pipelines.measure.tallies import Tally

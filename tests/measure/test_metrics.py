@@ -13,11 +13,11 @@ from hypothesis.extra.numpy import arrays
 from benchmarks.agreement import compare, random_tables
 from benchmarks.agreement_peers import fairlearn, rows_of, scipy
 from gov_pipelines.measure import Columns, count, examples
+from gov_pipelines.measure.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, all_pairs, bases, worst_group
 from gov_pipelines.measure.conditional import by_strata, conditional_demographic_disparity, standardized_rates
 from gov_pipelines.measure.confusion import RATES, confusion
 from gov_pipelines.measure.groups import groups_of
 from gov_pipelines.measure.inequality import generalized_entropy, gini
-from gov_pipelines.measure.metrics import OF_GROUP, OF_GROUPS, OF_PAIR, all_pairs, bases, worst_group
 from gov_pipelines.measure.multiclass import decisions, parity_differences
 from gov_pipelines.measure.overrides import HANDLING, handling, override_effect
 from gov_pipelines.measure.representation import kolmogorov_smirnov, label_bounds, norm, shares, skew, total_variation
