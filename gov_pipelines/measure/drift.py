@@ -281,10 +281,10 @@ def _of_group(tally: Tally, column: str, part: Part) -> pl.DataFrame:
             tally.scores.filter(pl.col("attribute") == attribute, _is("value", group)),
             2 ** (SCORE_BITS - HISTOGRAM_BITS),
         )
-    if column in _DECIDED:
-        return _in_cells(tally, column, part)
+    if column in _DECIDED or not tally.rows:
+        return _in_cells(tally, column if column in _DECIDED else attribute, part)
     raise WrongUse(
-        f"the tallies do not count {column} by {attribute}; they count the decision, the label and the score"
+        f"the tallies do not count {column} by {attribute}; the decision, the label, the score and features are"
     )
 
 

@@ -202,9 +202,8 @@ def _comparable(control: Drift, declaration: SystemDeclaration) -> tuple[Collect
     counted = counted_columns(declaration) | ({"label"} if declaration.label else set())
     what = "a counted column (those of your own stand under `fields`)"
     if control.per:
-        by_group = {"decision", "score", "label", *declaration.protected_attributes, *declaration.strata}
-        counted &= by_group.difference(control.per)
-        what = "counted by group, as the decision, the label, the score, attributes and strata are"
+        counted = counted.difference(control.per, {"model_version"})
+        what = "counted by group, as the decision, the label, the score and features are"
     if control.metric in ORDERED:
         counted &= {name for name, dtype in log_schema(declaration).items() if dtype == NUMBER}
         what = f"a column of numbers {'counted by group' if control.per else 'that is counted'}; {control.metric} needs one"

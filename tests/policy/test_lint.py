@@ -70,7 +70,7 @@ def test_a_protected_attribute_may_not_be_read_under_its_columns_name_either(fil
         ("{kind: drift, of: [yeers], reference: {from: 2026-09-01, until: 2026-09-02}}", "of[0]", "Did you mean `years`?"),
         ("{kind: drift, of: [reviewer], reference: {from: 2026-09-01, until: 2026-09-02}}", "of[0]", "is not a counted column"),
         ("{kind: drift, of: [region], metric: ks, reference: {weeks: 8}}", "of[0]", "`region` is not a column of numbers that is counted; ks needs one"),
-        ("{kind: drift, of: [years], per: [sex], reference: {weeks: 8}}", "of[0]", "`years` is not counted by group, as the decision"),
+        ("{kind: drift, of: [model_version], per: [sex], reference: {weeks: 8}}", "of[0]", "`model_version` is not counted by group, as the"),
         ("{kind: drift, of: [decision], per: [sxe], reference: {weeks: 8}}", "per[0]", "Did you mean `sex`?"),
         ("{kind: log_quality, metric: missing_share, of: [sxe]}", "of[0]", "`sxe` is not a column. Did you mean `sex`?"),
         ("{kind: operating_range, ranges: {grade: [0, 1]}}", "ranges", "`grade` is not a column of numbers"),

@@ -187,7 +187,7 @@ def test_a_judge_that_always_fails_is_told(kind, monkeypatch):
     "changes",
     [
         {"of": ["years"], "metric": "wasserstein_normed"},
-        {"of": ["decision", "score"], "per": ["sex"], "metric": "jensen_shannon_distance"},
+        {"of": ["decision", "score", "years"], "per": ["sex"], "metric": "jensen_shannon_distance"},
         {"of": ["decision"], "metric": "l_infinity", "reference": {"weeks": 4}},
     ],
 )
