@@ -74,7 +74,7 @@ constraints: ## pin every dependency anew, without URLs
 	rm -rf $(VENV)-pins
 
 clean:  ## remove the environment and the demo's home
-	rm -rf $(VENV) $(HOME_DIR)
+	rm -rf $(VENV) $(VENV)-peers $(HOME_DIR)
 
 $(VENV)-peers/.done: benchmarks/peers.txt
 	$(PYTHON) -m venv $(VENV)-peers
