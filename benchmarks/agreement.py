@@ -35,7 +35,7 @@ _UNDEFINED = {
     "scikit-learn": "0 over 0 is 0 for scikit-learn",
     "scipy": "SciPy gives infinity, or divides by nothing",
     "statsmodels": "statsmodels divides by nothing",
-    "aif360": "AIF360 divides by nothing",
+    "aif360": "AIF360 divides by nothing, and says 0 for a predictive value of 0 of 0",
     "aequitas": "Aequitas divides by nothing, and writes 10 for infinity",
 }
 
