@@ -8,6 +8,7 @@ the counters are small arrays.
 from __future__ import annotations
 
 import math
+import os
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
