@@ -132,7 +132,7 @@ def _duckdb(file: str, _: str) -> Work:
     def work() -> object:
         keys = [f"{', '.join([*ATTRIBUTES, 'decision', 'label'])}", *CATEGORIES, "model_version"]
         keys += [f"floor(ln(abs({name}) + 1e-9) * 100)" for name in NUMBERS]
-        return [duckdb.sql(f"select {key}, count(*) from '{file}' group by all").fetchall() for key in keys]  # noqa: S608
+        return [duckdb.sql(f"select {key}, count(*) from '{file}/*.parquet' group by all").fetchall() for key in keys]  # noqa: S608
 
     return work
 

@@ -48,6 +48,9 @@ def counted(frame: pl.LazyFrame, columns: Columns) -> tuple[list[pl.DataFrame], 
     Raises:
         TooWideError: the counters would take too much memory.
     """
+    os.environ.setdefault(
+        "POLARS_ROW_GROUP_PREFETCH_SIZE", "2"
+    )  # else a gigabyte of them waits; Polars has no other switch
     np.empty(
         1 << 21
     )  # once 16 MB were freed, the C library keeps arrays of batches in its heap instead of mapping each anew
