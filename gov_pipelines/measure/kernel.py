@@ -49,7 +49,7 @@ def counted(frame: pl.LazyFrame, columns: Columns) -> tuple[list[pl.DataFrame], 
         TooWideError: the counters would take too much memory.
     """
     os.environ.setdefault(
-        "POLARS_ROW_GROUP_PREFETCH_SIZE", "2"
+        "POLARS_ROW_GROUP_PREFETCH_SIZE", "1"
     )  # else a gigabyte of them waits; Polars has no other switch
     np.empty(
         1 << 21
