@@ -47,14 +47,15 @@ def start(tmp_path_factory):
     home, folder, started = Path(pyspark.__file__).parent, tmp_path_factory.mktemp("programs"), []
 
     def run(program, *arguments, port=None):
-        environ = {**os.environ, "SPARK_HOME": str(home), "SPARK_DAEMON_MEMORY": "256m"}
+        environ = {**os.environ, "SPARK_HOME": str(home), "SPARK_DAEMON_MEMORY": "768m"}
         with (folder / f"{len(started)}.log").open("w") as log:
             command = [home / "bin" / program, *arguments]
             process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, start_new_session=True, cwd=folder)
         started.append(process)
         deadline = time.monotonic() + SECONDS
         while port and not _answers(port):
-            assert time.monotonic() < deadline, f"{arguments} did not start; see {folder}"
+            gone = process.poll() is not None or time.monotonic() > deadline
+            assert not gone, f"{arguments} did not start; see {folder}"
             time.sleep(0.2)
         return process
 
