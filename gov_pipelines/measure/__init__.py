@@ -8,7 +8,7 @@ from gov_pipelines.measure.bias_audit import Base, ImpactTable, Line, impact_tab
 from gov_pipelines.measure.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, Metric
 from gov_pipelines.measure.cautions import cautions
 from gov_pipelines.measure.columns import Columns, columns_of
-from gov_pipelines.measure.drift import drift, drift_measurements
+from gov_pipelines.measure.drift import drift, drift_measurements, drift_shares
 from gov_pipelines.measure.fairness import fairness_measurements
 from gov_pipelines.measure.groups import examples
 from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement, Verdict
@@ -51,6 +51,7 @@ __all__ = [
     "disclosed",
     "drift",
     "drift_measurements",
+    "drift_shares",
     "examples",
     "fairness_measurements",
     "freshness_measurement",

@@ -35,6 +35,8 @@ CODES = "reason_codes"
 LABEL = "label"
 _DECIDED = ("decision", LABEL)
 _NONE = "no decision"
+_FEWEST, _MOST = 5, 19
+_LONG = (1e3, 1e9)
 _MOST_CATEGORIES = 1000
 _TOO_MANY = f"more than {_MOST_CATEGORIES:,} values, as an identifier has; name the column to compare it nevertheless"
 
@@ -50,6 +52,7 @@ class Compared:
         how: how the categories were made.
         left_out: rows of which nothing is said, in words.
         rows: rows now and then, where one can be in several categories; else None.
+        labels: of the categories or bins; a bin is named after its highest value.
     """
 
     row: Measurement
@@ -58,10 +61,21 @@ class Compared:
     how: str
     left_out: str | None = None
     rows: tuple[int, int] | None = None
+    labels: tuple[str, ...] = ()
 
     def of(self, metric: str) -> Sides | None:
         """The counts that a distance is of."""
         return self.fine if DISTANCES[metric].ordered else self.sides
+
+    def shown(self) -> list[tuple[str, int, int]]:
+        """Label, count now and then of each bin in order, or of the most frequent categories; small ones and the rest are `others`."""
+        rows = list(zip(self.labels, self.sides.now.tolist(), self.sides.then.tolist(), strict=True))
+        kept = rows if self.fine else sorted(rows, key=lambda row: -row[2] - row[1])[:_MOST]
+        kept = [row for row in kept if not _small(row[1:])]
+        n, m = self.sides.sizes
+        while _small(others := (n - sum(x for _, x, _ in kept), m - sum(y for _, _, y in kept))) and kept:
+            kept.remove(min(kept, key=lambda row: row[1] + row[2]))
+        return [*kept, ("others", *others)] if any(others) else kept
 
     def test(self, metric: str) -> float:
         """The p value that nothing has changed."""
@@ -100,6 +114,13 @@ def drift_measurements(current: Tally, reference: Tally, control: Drift) -> list
     ]
     confidence, adjust = comparisons.demanded(control.test)
     return measured([each for each in compared if each not in listed], control.metric, confidence, adjust) + rows
+
+
+def drift_shares(current: Tally, reference: Tally, control: Drift) -> list[dict[str, Any]]:
+    """What a control's distances are of: by column and group the shown shares, without groups too small to be tested."""
+    compared = compare(current, reference, control.of, control.per, control.bins)
+    tested = [each for each in compared if not each.row.group or not _untested(each, control.min_group_size)]
+    return [{"column": each.row.attribute[0], "group": each.row.group, "shares": each.shown()} for each in tested]
 
 
 def drift(
@@ -322,7 +343,8 @@ def _compared(current: Tally, reference: Tally, column: str, part: Part | None, 
         .sort("value", nulls_last=True)
     )
     if both.schema["value"] != pl.Int64:
-        return Compared(row, _sides(both), None, how, left_out, rows)
+        labels = tuple("missing" if value is None else value for value in both["value"])
+        return Compared(row, _sides(both), None, how, left_out, rows, labels)
     how = f"{bins} bins at the reference's quantiles (inverted_cdf, right-closed), missing its own"
     dropped = pl.col("value").is_null() | (pl.col("value").abs() >= POSITIVE_INFINITY)
     gone = both.filter(dropped)
@@ -331,7 +353,8 @@ def _compared(current: Tally, reference: Tally, column: str, part: Part | None, 
         left_out = f"missing or infinite and left out: {counts}"
     kept = both.filter(~dropped)
     numbers = representatives(kept["value"].to_numpy(), HISTOGRAM_BITS)
-    return Compared(row, _sides(_binned(both, bins)), _sides(kept, numbers), how, left_out)
+    binned = _binned(both, bins)
+    return Compared(row, _sides(binned), _sides(kept, numbers), how, left_out, labels=_edges(binned["highest"]))
 
 
 def _sides(both: pl.DataFrame, values: Floats | None = None) -> Sides:
@@ -347,13 +370,28 @@ def _binned(both: pl.DataFrame, bins: int) -> pl.DataFrame:
     """Join histogram bins into quantile bins of the reference; null, sorted last, stays alone."""
     present = both.filter(pl.col("value").is_not_null())
     place = quantile_bins(present["n_then"].to_numpy(), bins)
-    joined = present.with_columns(value=pl.Series(place, dtype=pl.Int64))
+    joined = present.with_columns(highest="value", value=pl.Series(place, dtype=pl.Int64))
     return (
-        pl.concat([joined, both.filter(pl.col("value").is_null())])
+        pl.concat([joined, both.filter(pl.col("value").is_null())], how="diagonal")
         .group_by("value")
-        .agg(pl.col("n", "n_then").sum())
+        .agg(pl.col("n", "n_then").sum(), pl.col("highest").max())
         .sort("value", nulls_last=True)
     )
+
+
+def _edges(highest: pl.Series) -> tuple[str, ...]:
+    """Names of the bins that end with these bins of `histograms`; the last one is open."""
+    known = highest.drop_nulls().clip(1 - POSITIVE_INFINITY, POSITIVE_INFINITY - 1)
+    numbers = representatives(known.to_numpy(), HISTOGRAM_BITS)
+    ends = [f"{x:,.0f}" if _LONG[0] <= abs(x) < _LONG[1] else f"{x:.3g}" for x in numbers]
+    named = [f"to {end}" for end in ends]
+    if len(ends) > 1:
+        named[-1] = f"above {ends[-2]}"
+    return (*named, *["missing"] * highest.null_count())
+
+
+def _small(counts: Sequence[int]) -> bool:
+    return any(0 < count < _FEWEST for count in counts)
 
 
 def _empty(sides: Sides) -> str:

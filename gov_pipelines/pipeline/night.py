@@ -46,6 +46,7 @@ from gov_pipelines.measure import (
     Year,
     columns_of,
     drift_measurements,
+    drift_shares,
     fairness_measurements,
     freshness_measurement,
     over_the_year,
@@ -440,6 +441,7 @@ def _together(opinions: Sequence[SecondOpinion]) -> SecondOpinion | None:
 def measure_shift(night: Night) -> StepResult:
     """`distribution_shift`: columns of each control's window against its stored reference; what features tell of groups."""
     measured: dict[str, list[Measurement]] = {}
+    shares: dict[str, list[dict[str, Any]]] = {}
     for bound in night.bound:
         if isinstance(control := bound.control, Drift):
             if (current := night.tally_of(night.window(bound))[0]) is None:
@@ -449,9 +451,10 @@ def measure_shift(night: Night) -> StepResult:
                 rows = [Measurement(metric=control.metric, attribute=(name,), note=why) for name in control.of]
             else:
                 rows = drift_measurements(current, reference, control)
+                shares[bound.key] = drift_shares(current, reference, control)
                 rows = over_the_year(rows, since(night, control.reference), control) if over_year(control) else rows
             measured[bound.key] = _placed(night, bound, rows)
-    night.write_json("distribution_shift.json", _records(measured))
+    night.write_json("distribution_shift.json", {"measurements": _records(measured), "shares": shares})
     proxies = proxies_of(night)
     night.write_json("proxies.json", _records({"proxies": proxies})["proxies"])
     return StepResult(

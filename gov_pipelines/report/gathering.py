@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +33,8 @@ from gov_pipelines.policy import (
     newest_due,
 )
 from gov_pipelines.policy.document import Source
+from gov_pipelines.report import words
+from gov_pipelines.report.charts.overlay import Share
 from gov_pipelines.report.model import RED, Cleared, ControlView, PastVerdict, Report, Side, SystemPage
 from gov_pipelines.store import Connection, Home, VerdictRow, all_snapshots, read_frame, verdict_history
 
@@ -101,9 +103,10 @@ def _system(
     signed = sorted({row.partition for row in snapshots})
     rows = {each: _rows(home.partition_dir(system, each)) for each in signed}
     cleared = [went for each in signed if (went := _cleared(home.partition_dir(system, each), calendar.day(each)))]
-    measured = cache(lambda day: measurements_in(home.partition_dir(system, day)))
+    folder = partial(home.partition_dir, system)
+    measured = cache(lambda day: measurements_in(folder(day)))
     views = (
-        _control(cell, declaration, policies, due, histories.get(f"{cell.policy}/{cell.clause}", []), measured)
+        _control(cell, declaration, policies, due, histories.get(f"{cell.policy}/{cell.clause}", []), measured, folder)
         for cell in coverage_matrix(policies, [declaration], said, today=as_of, waivers=waivers)
     )
     return SystemPage(
@@ -130,6 +133,7 @@ def _control(
     due: Partition,
     history: Sequence[VerdictRow],
     measured: Callable[[date], Mapping[str, list[Measurement]]],
+    folder: Callable[[date], Path],
 ) -> ControlView:
     versions = [policy for policy in policies if policy.policy == cell.policy]
     day = declaration.calendar.day(due)
@@ -161,6 +165,7 @@ def _control(
         gap_days_open=_days(declaration, turned, day) if cell.gap else None,
         n=newest.n if newest else None,
         measurements=tuple(numbers),
+        shares=_shares(folder(newest.partition), newest, numbers) if newest and newest.kind == "drift" else {},
         history=tuple(PastVerdict(row.partition, row.verdict, row.breaches, *_decisive(row)) for row in history),
         synthetic=_synthetic_in(control, declaration) if control else (),
         source=_source(clause.source or policy.document),
@@ -199,9 +204,22 @@ def measurements_in(folder: Path) -> dict[str, list[Measurement]]:
     for name in ("fairness_metrics.json", "distribution_shift.json", "access_patterns.json"):
         if (file := folder / name).is_file():
             content = json.loads(file.read_bytes())
-            records = content["measurements"] if name == "access_patterns.json" else content
+            records = content.get("measurements", content)
             found |= {key: [_measurement(row) for row in rows] for key, rows in records.items()}
     return found
+
+
+def _shares(folder: Path, row: VerdictRow, measured: Sequence[Measurement]) -> dict[str, list[Share]]:
+    """What the distance that decided is of, or where none did the largest; nothing where the partition kept no shares."""
+    file = folder / "distribution_shift.json"
+    kept = json.loads(file.read_bytes()).get("shares", {}).get(row.control, []) if file.is_file() else []
+    told = _decisive(row) or sorted(measured, key=lambda each: -(each.value or 0))[:1]
+    return {
+        words.subject_words(one): [Share(*each) for each in record["shares"]]
+        for one in told
+        for record in kept
+        if (one.attribute, one.group) == ((record["column"],), record["group"])
+    }
 
 
 def _measurement(record: Mapping[str, Any]) -> Measurement:

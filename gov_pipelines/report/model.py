@@ -15,6 +15,7 @@ from gov_pipelines.decisions import RowAccounting
 from gov_pipelines.measure.measurement import Measurement, Verdict
 from gov_pipelines.people import Finding, Owed
 from gov_pipelines.policy import CoverageCell, Orphan, SystemDeclaration
+from gov_pipelines.report.charts.overlay import Share
 from gov_pipelines.store import SnapshotRow
 
 Side = Literal["at_least", "at_most"]
@@ -68,6 +69,7 @@ class ControlView(CoverageCell):
         days_open, gap_days_open: days it has been red, and a gap.
         n: rows the deciding number rests on.
         measurements: numbers of the newest partition, as the artifacts hold them.
+        shares: what the distance that decided is of, by its name in words; of controls that compare distributions.
         history: verdicts by partition, oldest first.
         synthetic: made-up columns (or `access log`) that feed the control.
         source: where the clause comes from and how sure that is, in words; empty where nothing is said.
@@ -91,6 +93,7 @@ class ControlView(CoverageCell):
     gap_days_open: int | None = None
     n: int | None = None
     measurements: tuple[Measurement, ...] = ()
+    shares: Mapping[str, Sequence[Share]] = field(default_factory=dict)
     history: tuple[PastVerdict, ...] = ()
     synthetic: tuple[str, ...] = ()
     source: str = ""

@@ -121,6 +121,9 @@ def _control_figures(view: ControlView) -> list[Figure]:
             reading = "The line through a mark is its interval; an arrow means it goes on. Hollow: listed, not judged."
             draw = partial(charts.forest, groups, limit, title, limit_is=view.limit_is)
             figures.append(_figure(draw, f"{caption} {reading}"))
+    for subject, shares in view.shares.items():
+        title = f"{view.clause}: {subject}, the window and its reference"
+        figures.append(_figure(partial(charts.overlay, shares, title), "Where the two differ, bar by bar."))
     numbers = [past for past in view.history if past.number is not None and past.number.metric == view.metric]
     if view.limit is not None and len(numbers) >= LEAST_NIGHTS:
         title = f"{view.clause}: the deciding {words.metric_words(view.metric or '')} by partition"

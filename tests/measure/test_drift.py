@@ -1,5 +1,6 @@
 """The stability index: published value, binning, and by simulation the level of its test and the coverage of its interval."""
 
+import math
 from datetime import date
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure import disclosed, drift_measurements, judge
+from gov_pipelines.measure import disclosed, drift_measurements, drift_shares, judge
 from gov_pipelines.measure.columns import Columns
 from gov_pipelines.measure.distances import chi_square, stability_index
 from gov_pipelines.measure.drift import drift
@@ -103,6 +104,44 @@ def test_missing_values_and_categories_are_counted(of_columns):
     assert "0.5 added" in x.method
     assert "Holm over 3 columns" in x.method
     assert c.p_adjusted == pytest.approx(3 * min(x.p_value, c.p_value))
+
+
+def shown(now, then, *of, **options):
+    return [record["shares"] for record in drift_shares(now, then, control(*of, **options))]
+
+
+def test_the_shares_shown_are_those_the_distance_is_of(of_columns):
+    now = of_columns(x=numbers([1.0] * 50 + [40.0] * 30 + [2500.0] * 20), c=pl.Series(["a"] * 60 + [None] * 40))
+    then = of_columns(x=numbers([1.0] * 40 + [40.0] * 40 + [2500.0] * 20), c=pl.Series(["a"] * 60 + ["b"] * 40))
+    x, c = shown(now, then, "x", "c")
+    assert x == [("to 1", 50, 40), ("to 40", 30, 40), ("above 40", 20, 20)]
+    assert c == [("a", 60, 60), ("b", 0, 40), ("missing", 40, 0)]
+    missing = of_columns(x=numbers([1.0] * 90 + [None, math.nan, math.inf, -math.inf] * 5))
+    assert shown(missing, missing, "x", bins=20) == [
+        [("to -inf", 5, 5), ("to 1", 90, 90), ("above 1", 5, 5), ("missing", 10, 10)]
+    ]
+
+
+@given(COUNTS, st.booleans())
+@settings(deadline=None, max_examples=40)
+def test_no_share_shown_is_of_fewer_than_five_rows_and_none_is_lost(of_columns, counts, ordered):
+    values = [float(at) if ordered else f"v{at}" for at in range(len(counts))]
+    sides = [
+        of_columns(x=pl.Series(np.repeat(values, side), dtype=pl.Float64 if ordered else pl.String))
+        for side in zip(*counts, strict=True)
+    ]
+    (rows,) = shown(*sides, "x", bins=20)
+    if any(0 < count < 5 for _, *both in rows for count in both):
+        assert [label for label, *_ in rows] == ["others"]  # there are no five rows
+    assert [sum(side) for side in list(zip(*rows, strict=True))[1:]] == [
+        sum(side) for side in zip(*counts, strict=True)
+    ] or not rows
+
+
+def test_the_rare_of_many_categories_are_shown_as_one(of_columns):
+    sides = [of_columns(c=pl.Series([f"v{at}" for at in range(40) for _ in range(60 - at)]))] * 2
+    (rows,) = shown(*sides, "c")
+    assert (rows[0], len(rows), rows[-1][0]) == (("v0", 60, 60), 20, "others")
 
 
 def test_protected_attributes_drift_too(loans):

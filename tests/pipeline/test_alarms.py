@@ -103,7 +103,7 @@ def measured(root, day):
     steps.measure_fairness(one)
     steps.measure_shift(one)
     (woman,) = (row for row in one.read_json("fairness_metrics.json")["house/H-1"] if row["group"] == {"sex": "f"})
-    (region,) = one.read_json("distribution_shift.json")["house/H-2"]
+    (region,) = one.read_json("distribution_shift.json")["measurements"]["house/H-2"]
     return woman, region
 
 

@@ -8,6 +8,7 @@ from gov_pipelines.decisions import RowAccounting
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.people import Clock, Finding, Owed, Step
 from gov_pipelines.policy import GAPS, CoverageCell, Orphan, SystemDeclaration
+from gov_pipelines.report.charts.overlay import Share
 from gov_pipelines.report.model import Cleared, ControlView, PastVerdict, Report, SystemPage
 from gov_pipelines.store import SnapshotRow
 
@@ -69,6 +70,8 @@ DRIFT = tuple(
     Measurement(metric="psi", attribute=(column,), value=value, lower=value * 0.6, upper=value * 1.7, confidence=0.95, n=923)
     for column, value in [("income", 0.0312), ("amount", 0.2874), ("decision", 0.0041)]
 )  # fmt: skip
+
+SHARES = [Share("to 90", 210, 60), Share("to 140", 150, 62), Share("above 140", 563, 61)]
 
 
 def view(clause, text, level, standing="", **more):
@@ -134,7 +137,7 @@ CONTROLS = (
          history=history((0, "insufficient"))),
     view("FL-10", "Applicants and decisions of the last two weeks look like those of the first ten days.", "runtime",
          control_kind="drift", acts="detects", window="14 days", verdict="warn", n=923, threshold="at most 0.25", metric="psi",
-         limit=0.25, limit_is="at_most", since=DAYS[25], measurements=DRIFT,
+         limit=0.25, limit_is="at_most", since=DAYS[25], measurements=DRIFT, shares={"amount": SHARES},
          reason="amount moved by 0.287 (95 % interval 0.172 to 0.489; n 923); the limit of 0.25 lies inside the interval.",
          history=history((0, "not_applicable"), (11, "pass"), (17, "missing"), (18, "pass"), (25, "warn"))),
     view("FL-11", "The nightly log arrives by two in the morning.", "runtime", risk=48, control_kind="freshness", acts="detects",

@@ -13,7 +13,17 @@ from gov_pipelines.measure import Measurement
 from gov_pipelines.people import countersign, enrol, hand_of, known_waivers, roster_of, waive
 from gov_pipelines.policy import Policy, SystemDeclaration
 from gov_pipelines.report import gather, render
-from gov_pipelines.store import Home, SnapshotRow, VerdictRow, open_store, put_verdicts, record_snapshot, write_frame
+from gov_pipelines.report.charts.overlay import Share
+from gov_pipelines.store import (
+    Home,
+    SnapshotRow,
+    VerdictRow,
+    all_snapshots,
+    open_store,
+    put_verdicts,
+    record_snapshot,
+    write_frame,
+)
 
 START = date(2026, 9, 1)
 START_INSTANT = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -49,7 +59,7 @@ BLACK = Measurement(
 
 
 def verdict(day, clause, said, **more):
-    kind = {"A-1": "fairness", "A-2": "approved_model", "A-4": "human_review"}[clause]
+    kind = {"A-1": "fairness", "A-2": "approved_model", "A-4": "human_review"}.get(clause)
     return VerdictRow(**({
         "system": "loans", "partition": day, "revision": 1, "control": f"house/{clause}", "policy": "house",
         "policy_version": 2, "clause": clause, "level": "runtime", "kind": kind, "acts": "detects", "severity": "warning",
@@ -135,6 +145,47 @@ def test_made_up_columns_are_named_where_they_feed_a_control(home):
     assert found["A-2"].synthetic == ("model_version",)
     assert found["A-4"].synthetic == ("product", "reviewed_at")
     assert gathered(home).systems[0].synthetic == ("product", "model_version", "reviewed_at", "access log")
+
+
+def test_the_shares_of_the_column_that_decided(home):
+    drift = {
+        "kind": "drift", "of": ["x", "y"], "per": ["race"], "at_most": 0.25, "reference": {"from": "2026-08-01", "until": "2026-08-11"},
+    }  # fmt: skip
+    clause = {"id": "A-5", "text": "As it was.", "level": "runtime", "control": drift}
+    house = Policy.model_validate(
+        HOUSE.model_dump(mode="json", by_alias=True, exclude_unset=True) | {"clauses": [clause]}
+    )
+    rows = [
+        asdict(Measurement("psi", (name,), group={"race": "black"}, value=value))
+        for name, value in (("x", 0.4), ("y", 0.3))
+    ]
+    shares = [
+        {"column": name, "group": {"race": "black"}, "shares": [[name, 30, 20], ["missing", 7, 9]]} for name in "xy"
+    ]
+
+    def shown(sequence, content, **decisive):
+        day = START + timedelta(days=sequence - 1)
+        (folder := home.partition_dir("loans", day)).mkdir()
+        (folder / "distribution_shift.json").write_text(json.dumps(content))
+        with open_store(home.store_url).begin() as connection:
+            put_verdicts(connection, [verdict(day, "A-5", "fail", kind="drift", **decisive)])
+            record_snapshot(
+                connection,
+                replace(
+                    all_snapshots(connection, "loans")[-1],
+                    partition=day,
+                    sequence=sequence,
+                    previous_sha256=f"{sequence - 1:x}" * 64,
+                    payload_sha256=f"{sequence:x}" * 64,
+                ),
+            )
+            return views(gather(connection, home, {"loans": LOANS}, [house], AS_OF, OFFICE))["A-5"].shares
+
+    kept = {"measurements": {"house/A-5": rows}, "shares": {"house/A-5": shares}}
+    assert shown(4, kept) == {"x within race: black": [Share("x", 30, 20), Share("missing", 7, 9)]}  # the largest
+    decisive = {"metric": "psi", "value": 0.3, "attribute": ("y",), "group": {"race": "black"}}
+    assert [*shown(5, kept, **decisive)] == ["y within race: black"]
+    assert shown(6, {"house/A-5": rows}) == {}  # as before shares were kept
 
 
 def test_partitions_rows_and_snapshots(home):

@@ -244,6 +244,12 @@ def test_drift_within_a_group_names_column_and_group(sample):
     assert subject_words(row) == "decision within sex: F"
 
 
+def test_the_shares_of_the_column_that_decided_are_drawn(pages):
+    text = read(pages / "mortgage_underwriting.html").text
+    assert "FL-10: amount, the window and its reference" in text
+    assert "bars: window, n 923; lines: reference, n 183" in text
+
+
 def test_every_measurement_stands_in_the_tables(sample, pages):
     text = read(pages / "mortgage_underwriting.html").text
     assert "impact ratio race: black 0.743 0.661 to 0.824 197 < 0.0001 race: white" in text
@@ -324,7 +330,7 @@ def test_without_the_extra_the_pages_say_so_and_keep_the_numbers(sample, tmp_pat
     render(sample.report(), tmp_path)
     page = read(tmp_path / "mortgage_underwriting.html")
     assert "pip install 'gov-pipelines[charts]'" in page.text
-    assert page.text.count("Chart not drawn") == 7
+    assert page.text.count("Chart not drawn") == 8
     assert "0.743 0.661 to 0.824" in page.text
 
 
