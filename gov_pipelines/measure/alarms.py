@@ -234,14 +234,15 @@ def shift_evidence(counts: ArrayLike, reference: ArrayLike, nights: int) -> Evid
 def _departures(counts: Floats, base: Floats) -> tuple[Floats, Floats, Floats]:
     """Each night's standardised departure [T, K] from all before it, how many rows those are, and the weight [T].
 
-    The weight times the rows before a change times the shift is what the departure of a later night is expected to be.
+    The weight times the rows before a change times the shift is what the departure of a later night is expected to be. What
+    is rarer than once a night is standardised as if it were not: else its rows, one by one, are each a great surprise.
     """
     until = base + np.cumsum(counts, axis=0)
     earlier = until - counts
     n, before = counts.sum(axis=1), earlier.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.sqrt(n * before / (n + before))
-        shares = until / (n + before)[:, None]
+        shares = np.maximum(until / (n + before)[:, None], 1 / n[:, None])
         apart = (counts / n[:, None] - earlier / before[:, None]) / np.sqrt(shares)
         weight = scale / before
     return np.nan_to_num(scale[:, None] * apart), before, np.nan_to_num(weight)

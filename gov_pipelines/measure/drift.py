@@ -18,7 +18,7 @@ from gov_pipelines.measure.distances import (
     DISTANCES,
     SMALL_EXPECTED,
     Sides,
-    chi_square,
+    homogeneity,
     kolmogorov_smirnov,
     quantile_bins,
     representatives,
@@ -83,9 +83,9 @@ class Compared:
             return kolmogorov_smirnov(self.fine)[1]
         now, then = self.sides.now, self.sides.then
         if self.rows is None:
-            return chi_square(now, then)[1]
+            return homogeneity(now, then)
         n, m = self.rows  # rows with several codes are not independent draws of codes; of each code alone they are
-        return min(1.0, len(now) * min(chi_square([x, n - x], [y, m - y])[1] for x, y in zip(now, then, strict=True)))
+        return min(1.0, len(now) * float(np.min(comparisons.fisher(now, n, then, m), initial=1.0)))
 
 
 def drift_measurements(current: Tally, reference: Tally, control: Drift) -> list[Measurement]:
@@ -336,7 +336,7 @@ def _compared(current: Tally, reference: Tally, column: str, part: Part | None, 
     elif column == CODES:
         rows = int(now["n"].sum()), int(then["n"].sum())
         now, then = _by_code(now), _by_code(then)
-        how = "by code, each once a row, none its own; a test of each code's share of rows, Bonferroni; no interval"
+        how = "by code, each once a row, none its own; Fisher exact test of each code's share of rows, Bonferroni; no interval"
     both = (
         now.join(then, on="value", how="full", coalesce=True, suffix="_then", nulls_equal=True)
         .with_columns(pl.col("n", "n_then").fill_null(0))

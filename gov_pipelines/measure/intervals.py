@@ -19,7 +19,7 @@ def normal_quantile(confidence: ArrayLike) -> Floats:
     """The two-sided standard normal quantile: 1.96 at 0.95."""
     from scipy.special import ndtri  # noqa: PLC0415  (see the module)
 
-    return np.asarray(ndtri(1 - (1 - np.asarray(confidence, float)) / 2))
+    return np.asarray(-ndtri((1 - np.asarray(confidence, float)) / 2))
 
 
 def wilson(favorable: ArrayLike, decided: ArrayLike, confidence: ArrayLike = 0.95) -> Interval:

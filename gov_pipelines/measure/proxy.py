@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gov_pipelines.measure import comparisons
 from gov_pipelines.measure.bins import HISTOGRAM_BITS, PAIR_BITS, POSITIVE_INFINITY
-from gov_pipelines.measure.distances import Counts, chi_square, quantile_bins, representatives
+from gov_pipelines.measure.distances import Counts, chi_square, homogeneity, quantile_bins, representatives
 from gov_pipelines.measure.intervals import Floats
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.tallies import Tally
@@ -60,7 +60,7 @@ def proxy_measurements(tally: Tally) -> list[Measurement]:
 def _of_table(row: Measurement, counts: Counts, how: str) -> list[Measurement]:
     counts = counts[counts.sum(axis=1) > 0]
     n, (r, c) = int(counts.sum()), counts.shape
-    statistic, p = chi_square(*counts.T)
+    statistic, p = chi_square(*counts.T)[0], homogeneity(*counts.T)
     value = math.nan
     if n > 1 and min(r, c) > 1:
         excess = max(statistic / n - (r - 1) * (c - 1) / (n - 1), 0)

@@ -137,6 +137,22 @@ def test_shares_that_stay_alarm_no_more_than_declared_and_those_that_move_are_fo
     assert found.since()[1] - 3 <= 60 <= found.since()[2] + 3
 
 
+@pytest.mark.parametrize(("categories", "steep", "n"), [(300, 1.5, 200), (50, 2, 20)])
+def test_rare_categories_are_no_surprise_one_by_one(categories, steep, n):
+    random, p = np.random.default_rng(categories), 1 / np.arange(1, categories + 1) ** steep
+    p /= p.sum()
+    peaks = [
+        shift_evidence(random.multinomial(n, p, size=100), random.multinomial(n, p, size=20), 365).log_e.max()
+        for _ in range(20)
+    ]
+    assert max(peaks) < log(1 / 0.05)
+    then, moved = (
+        random.multinomial(n, np.append(p, 0), size=20),
+        random.multinomial(n, np.append(p * 0.8, 0.2), size=60),
+    )
+    assert shift_evidence(moved, then, 365).now > log(1 / 0.05)
+
+
 def test_no_night_and_nobody_is_no_evidence():
     assert odds_evidence([], 365).now == 0
     assert odds_evidence([[0, 0, 5, 9], [3, 3, 0, 0]], 365).now == pytest.approx(0)

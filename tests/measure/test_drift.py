@@ -2,6 +2,7 @@
 
 import math
 from datetime import date
+from itertools import combinations
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,7 @@ from scipy import stats
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import disclosed, drift_measurements, drift_shares, judge
 from gov_pipelines.measure.columns import Columns
-from gov_pipelines.measure.distances import chi_square, stability_index
+from gov_pipelines.measure.distances import chi_square, homogeneity, stability_index
 from gov_pipelines.measure.drift import drift
 from gov_pipelines.measure.intervals import stability_index_interval
 from gov_pipelines.measure.scan import count
@@ -185,6 +186,37 @@ def test_the_test_holds_its_level_on_quantile_bins(n, m, bins):
         counts = [np.bincount(np.searchsorted(edges, rows, side="left"), minlength=bins) for rows in (now, then)]
         rejected += chi_square(*counts)[1] <= 0.05
     assert rejected / draws == pytest.approx(0.05, abs=0.017)
+
+
+@pytest.mark.parametrize(("n", "m", "categories"), [(200, 20_000, 300), (1000, 20_000, 1000), (30, 20_000, 4)])
+def test_the_test_holds_its_level_where_most_categories_are_rare(n, m, categories):
+    random, p = np.random.default_rng([n, m]), 1 / np.arange(1, categories + 1) ** (1.5 if categories > 9 else 3)
+    p /= p.sum()
+    found = np.array([homogeneity(random.multinomial(n, p), random.multinomial(m, p)) for _ in range(1000)])
+    assert np.mean(found <= 0.05) <= 0.075
+    assert np.mean(found <= 0.01) <= 0.022
+    moved = np.append(p * 0.9, 0.1)
+    assert homogeneity(random.multinomial(n, moved), random.multinomial(m, np.append(p, 0))) < 0.05
+
+
+def test_the_exact_moments_are_those_of_every_table():
+    margins = [4, 3, 2, 1]
+    rows = np.repeat(np.arange(4), margins)
+    tables = [np.bincount(rows[list(each)], minlength=4) for each in combinations(range(10), 3)]
+    statistics = [chi_square(each, margins - each)[0] for each in tables]
+    shape = np.mean(statistics) ** 2 / np.var(statistics)
+    for table, statistic in zip(tables[::7], statistics[::7], strict=True):
+        by_moments = stats.gamma.sf(statistic, shape, scale=np.mean(statistics) / shape)
+        expected = max(by_moments, chi_square(table, margins - table)[1])
+        assert homogeneity(table, margins - table) == pytest.approx(expected, abs=1e-12)
+    assert homogeneity([1, 0], [0, 1]) == homogeneity([1, 1, 1, 0], [0, 0, 0, 1]) == homogeneity([], []) == 1
+
+
+def test_a_rare_reason_code_is_no_news(of_columns):
+    then = of_columns(reason_codes=pl.Series(["A"] * 3000))
+    now = of_columns(reason_codes=pl.Series(["A"] * 49 + ["B"]))
+    (row,) = drift_measurements(now, then, control("reason_codes"))
+    assert row.p_value == pytest.approx(2 * stats.fisher_exact([[49, 1], [3000, 0]]).pvalue)
 
 
 SHARES = {
