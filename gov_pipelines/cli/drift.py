@@ -28,9 +28,7 @@ _SHOWN = ("drift", "psi", "jensen_shannon_distance", "ks", "wasserstein_normed")
 @click.option("--per", multiple=True, metavar="COL", help="Compare within each group of this column too.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this distance, as --json names them.")
 @click.option("--bins", type=click.IntRange(2, 100), default=10, show_default=True, help="Quantile bins of numbers.")
-@click.option(
-    "--confidence", type=click.FloatRange(0.5, 1, min_open=True, max_open=True), default=0.95, show_default=True
-)
+@click.option("--confidence", type=click.FloatRange(0.5, 0.999999, min_open=True), default=0.95, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print an array of measurements, every distance among them.")
 def drift_command(reference: Path, current: Path, categories: Sequence[str], as_json: bool, **asked: Any) -> int:
     """Compare the columns of CURRENT with those of REFERENCE, CSV or Parquet files, without set-up.
@@ -57,6 +55,9 @@ def _typed(frames: Sequence[pl.LazyFrame], words: set[str]) -> list[pl.LazyFrame
     """Text that is a number wherever it has a value, in all of the frames, as numbers; the columns in `words` as text."""
     import polars as pl  # noqa: PLC0415  (not needed for --help)
 
+    frames = [frame.with_columns(pl.col(pl.Null).cast(pl.String)) for frame in frames]
+    named = pl.Boolean, pl.Categorical, pl.Enum
+    words = words | {name for frame in frames for name, dtype in frame.collect_schema().items() if dtype in named}
     texts = [[name for name, dtype in frame.collect_schema().items() if dtype == pl.String] for frame in frames]
     for frame, mine in zip(frames, texts, strict=True):
         number = {name: pl.col(name).cast(pl.Float64, strict=False) for name in mine}

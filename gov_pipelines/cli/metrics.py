@@ -68,6 +68,8 @@ def metrics_command(file: Path, reference: Sequence[str], as_json: bool, **asked
     if wrong := [each for each in reference if "=" not in each]:
         raise click.UsageError(f"--reference {wrong[0]}: write COL=VALUE, such as race=white.")
     asked["reference"] = dict(each.split("=", 1) for each in reference)
+    if len(asked["reference"]) < len(reference):
+        raise click.UsageError("--reference: name one group of a protected column, not several.")
     with readable(file):
         rows = metrics(_typed(scan_file(file), (asked["score"], asked["weight"])), **asked)
     for caution in (warned := cautions(rows)):
@@ -92,7 +94,11 @@ def _typed(rows: pl.LazyFrame, numbers: Sequence[str | None]) -> pl.LazyFrame:
     schema = rows.collect_schema()
     rows = rows.select(plain(pl.col(name), dtype) for name, dtype in schema.items())
     for name in dict.fromkeys(numbers):
-        if name is not None and name in schema and not schema[name].is_numeric():
+        if name is not None and schema.get(name) == pl.Boolean:
+            rows = rows.with_columns(pl.col(name).cast(pl.Float64))
+        elif name is not None and name in schema and not schema[name].is_numeric():
+            if schema[name].is_temporal():
+                raise WrongUse(f"`{name}` holds {schema[name]} and no numbers. Name a column of numbers.")
             number = pl.col(name).str.strip_chars().cast(pl.Float64, strict=False)
             wrong = rows.filter(pl.col(name).is_not_null() & number.is_null()).select(pl.len()).collect().item()
             if wrong:

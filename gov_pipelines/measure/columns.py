@@ -58,7 +58,7 @@ class Columns:
     pairs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        own = _OWN | (_OF_MOMENTS if self.moments else set()) | (_OF_WEIGHTS if self.weight else set())
+        own = _OWN | _OF_WEIGHTS | (_OF_MOMENTS if self.moments else set())
         if taken := own.intersection(self.dimensions):
             names = ", ".join(sorted(taken))
             raise WrongUse(f"no protected attribute or stratum can be called {names}: the tally's own columns are")

@@ -308,6 +308,8 @@ REFUSED = {
     "a reference that is nowhere": (GOOD, ("--reference", "race=c"), "`race` never holds c. It holds a, b."),
     "a reference without a value": (GOOD, ("--reference", "race"), "write COL=VALUE"),
     "a reference of no group": (GOOD, ("--reference", "score=1"), "score: "),
+    "two references": (GOOD, ("--reference", "race=a", "--reference", "race=b"), "one group of a protected column"),
+    "a column that counts have": (GOOD.replace("score", "weight"), ("--protected", "weight"), "can be called weight"),
     "a stratum that is a group": (GOOD, ("--stratify", "race"), "race: strata are other columns"),
     "words for a score": (GOOD.replace("2", "two"), ("--score", "score"), "`score` holds 1 values that are no numbers"),
     "a weight below nothing": (GOOD.replace("2", "-2"), ("--weight", "score"), "score holds -2"),
@@ -332,6 +334,28 @@ def test_wrong_use_ends_with_two_and_one_sentence(tmp_path, name):
     assert words in done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
+
+
+def test_not_a_number_is_a_missing_value(measure):
+    table = people([("a", 30, 60), ("b", 20, 60)]).with_columns(label=pl.Series([1.0, float("nan")] * 60))
+    table = table.with_columns(race=pl.Series([1.0] * 60 + [2.0] * 40 + [float("nan")] * 20))
+    rows, _ = measure(table, kind="parquet", label="label", label_positive="1")
+    assert [one(rows, metric, "1.0")["value"] for metric in ("base_rate", "labelled_rate")] == [1, 0.5]
+    assert one(rows, "selection_rate", {"race": None})["n"] == 20
+
+
+def test_scores_that_are_true_or_dates(measure, tmp_path):
+    table = people([("a", 30, 60), ("b", 20, 60)]).with_columns(score=pl.Series([True, False, False] * 40))
+    rows, _ = measure(table, kind="parquet", score="score")
+    assert value(rows, "scoring_rate", "a") == pytest.approx(1 / 3)
+    table.with_columns(score=pl.lit(date(2026, 1, 1))).write_parquet(tmp_path / "dates.parquet")
+    done = told("metrics", tmp_path / "dates.parquet", *ASKED, "--score", "score", home=tmp_path, check=2)
+    assert "`score` holds Date and no numbers" in done.stderr
+
+
+def test_the_surest_interval_is_a_number(measure):
+    rows, _ = measure(people([("a", 30, 60), ("b", 20, 60)]), confidence="0.9999999999999999")
+    assert one(rows, "selection_rate", "a")["lower"] is not None
 
 
 def test_parquet_torn_within_is_refused_when_its_rows_are_read(tmp_path):
