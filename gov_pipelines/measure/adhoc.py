@@ -94,6 +94,10 @@ def metrics(
         favorable=_written(favorable, schema[decision]), undecided=_written(undecided, schema[decision]),
         label_positive=_written(label_positive, schema[label]) if label else frozenset(),
     )  # fmt: skip
+    floats = [
+        name for name in dict.fromkeys([decision, *by, *strata, *filter(None, [label])]) if schema[name].is_float()
+    ]
+    lazy = lazy.with_columns(nw.when(~nw.col(name).is_nan()).then(nw.col(name)).alias(name) for name in floats)
     lazy, unit = _weighed(lazy, weight)
     tally = count(lazy.to_native(), columns)
     named = {name: next(iter(_written([value], schema[name]))) for name, value in (reference or {}).items()}
