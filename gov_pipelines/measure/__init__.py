@@ -19,11 +19,19 @@ from gov_pipelines.measure.scan import count, tally
 from gov_pipelines.measure.scoring import SCORING, scored_tally
 from gov_pipelines.measure.shifts import over_the_year
 from gov_pipelines.measure.tallies import Tally, total
-from gov_pipelines.measure.tally_text import disclosed, tally_digest, tally_from_json, tally_json
+from gov_pipelines.measure.tally_text import (
+    BULKY,
+    disclosed,
+    tally_digest,
+    tally_from_json,
+    tally_json,
+    total_from_json,
+)
 from gov_pipelines.measure.usual import LEAST_DAYS, Series, departures, unusable, usual_measurements, weekday_of
 from gov_pipelines.measure.verdict import judge
 
 __all__ = [
+    "BULKY",
     "LEAST_DAYS",
     "OF_GROUP",
     "OF_GROUPS",
@@ -70,6 +78,7 @@ __all__ = [
     "tally_from_json",
     "tally_json",
     "total",
+    "total_from_json",
     "unusable",
     "usual_measurements",
     "weekday_of",

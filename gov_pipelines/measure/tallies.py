@@ -27,6 +27,7 @@ TABLES: dict[str, dict[str, type[pl.DataType]]] = {
 DECIDED = ("decision", "outcome", "label", "proposed")
 SUMS = frozenset({"n", "sum", "squares", "weight", "weight_squares"})
 LARGEST = 1e9  # of a number whose moments are summed: 10^8 squares of it, in millionths, fit into 128 bits
+Shape = tuple[tuple[str, ...], bool, int]
 HOURS = "decided_at, local hour"  # beside the log's columns among `categories`; no declared name has a comma
 
 
@@ -94,17 +95,7 @@ def total(tallies: Sequence[Tally]) -> Tally:
     Raises:
         WrongUse: there is none to add, they were counted over different attributes, or cells of one are merged.
     """
-    if not tallies:
-        raise WrongUse("there is no tally to add: audit at least one partition of the window first")
-    shapes = {(one.dimensions, one.merged_below) for one in tallies}
-    weighted = {"weight" in one.cells.columns for one in tallies}
-    if len(weighted) > 1:
-        raise WrongUse("weighted and plain tallies do not add up; count all of them with the same weight")
-    if len(shapes) > 1:
-        told = " and ".join(
-            sorted(", ".join(names) + (f" (merged below {low})" if low else "") for names, low in shapes)
-        )
-        raise WrongUse(f"tallies counted over {told} do not add up; audit the older partitions again")
+    addable([(one.dimensions, "weight" in one.cells.columns, one.merged_below) for one in tallies])
     newest = [one.newest for one in tallies if one.newest is not None]
     tables = {
         name: summed([getattr(one, name) for one in tallies], dict(getattr(tallies[0], name).schema))
@@ -113,8 +104,31 @@ def total(tallies: Sequence[Tally]) -> Tally:
     moments = [one.moments for one in tallies if one.moments.width]
     if moments:
         tables["moments"] = summed(moments, dict(moments[0].schema))
-    days = pl.concat([one.days for one in tallies]).group_by("partition").sum().sort("partition")
+    days = accounted(pl.concat([one.days for one in tallies]))
     return Tally(days=days, newest=max(newest, default=None), merged_below=tallies[0].merged_below, **tables)
+
+
+def accounted(days: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `days`, one a partition."""
+    return days.group_by("partition").sum().sort("partition")
+
+
+def addable(shapes: Sequence[Shape]) -> Shape:
+    """The one shape of all tallies that are added: their dimensions, whether they are weighted, what cells are merged below.
+
+    Raises:
+        WrongUse: as in `total`.
+    """
+    if not shapes:
+        raise WrongUse("there is no tally to add: audit at least one partition of the window first")
+    if len({weighted for _, weighted, _ in shapes}) > 1:
+        raise WrongUse("weighted and plain tallies do not add up; count all of them with the same weight")
+    if len({*shapes}) > 1:
+        told = " and ".join(
+            sorted({", ".join(names) + (f" (merged below {low})" if low else "") for names, _, low in shapes})
+        )
+        raise WrongUse(f"tallies counted over {told} do not add up; audit the older partitions again")
+    return shapes[0]
 
 
 def cell_schema(dimensions: Iterable[str], *, weighted: bool = False) -> dict[str, type[pl.DataType]]:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 import rfc8785
+from numpy.typing import NDArray
 
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.measure.bins import MERGED
-from gov_pipelines.measure.tallies import DAYS, TABLES, Tally, cell_schema, moment_schema
+from gov_pipelines.measure.tallies import DAYS, TABLES, Tally, accounted, addable, cell_schema, moment_schema, summed
 
 FORMAT = "gov_pipelines.tally/2"
+BULKY = {"histograms": "merged_below", "pairs": "ranges", "scores": "weighted"}
+"""Nine tenths of a tally, and what follows each in its JSON."""
+_HALF = 1 << 31  # beyond every bin, on both sides of zero
 
 
 def tally_json(tally: Tally) -> bytes:
@@ -40,23 +45,48 @@ def tally_from_json(data: bytes) -> Tally:
     Raises:
         EvidenceError: it is not a tally, or not in the canonical form.
     """
-    try:
-        found = json.loads(data)
-        tally = Tally(
-            days=pl.DataFrame(found["days"], schema=DAYS, orient="row"),
-            cells=_frame(found["cells"], cell_schema(found["dimensions"], weighted=found["weighted"])),
-            newest=datetime.fromisoformat(found["newest"]) if found["newest"] else None,
-            merged_below=found["merged_below"],
-            moments=_frame(found["moments"], moment_schema(found["dimensions"]))
-            if "moments" in found
-            else pl.DataFrame(),
-            **{name: _frame(found[name], schema) for name, schema in TABLES.items()},
-        )
-    except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
-        raise EvidenceError(f"this is not a tally as gov_pipelines writes it ({error}); expected {FORMAT}") from error
+    tally = total_from_json([data])
     if tally_json(tally) != data:
         raise EvidenceError(f"the tally is not in canonical form ({FORMAT}, RFC 8785); it was edited by hand")
     return tally
+
+
+def total_from_json(written: Sequence[bytes], without: Collection[str] = ()) -> Tally:
+    """The sum of what `tally_json` wrote, at a fraction of what reading and adding each would cost; the form is not checked.
+
+    Args:
+        written: of the same dimensions, at least one.
+        without: tables of `BULKY` to leave empty; they are not even parsed.
+
+    Raises:
+        EvidenceError: one is no tally.
+        WrongUse: they do not add up, as in `total`.
+    """
+    try:
+        found = [json.loads(_cut(data, without)) for data in written]
+        shape = addable([(tuple(each["dimensions"]), each["weighted"], each["merged_below"]) for each in found])
+        dimensions, weighted, merged_below = shape
+        schemas = {"cells": cell_schema(dimensions, weighted=weighted), **TABLES}
+        if any("moments" in each for each in found):
+            schemas["moments"] = moment_schema(dimensions)
+        rows = {name: [row for each in found for row in each.get(name, ())] for name in {"days", *schemas}}
+        newest = [datetime.fromisoformat(each["newest"]) for each in found if each["newest"]]
+        return Tally(
+            days=accounted(pl.DataFrame(rows["days"], schema=DAYS, orient="row")),
+            newest=max(newest, default=None),
+            merged_below=merged_below,
+            **{name: _frame(rows[name], schema) for name, schema in schemas.items()},
+        )
+    except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+        raise EvidenceError(f"this is not a tally as gov_pipelines writes it ({error}); expected {FORMAT}") from error
+
+
+def _cut(data: bytes, names: Iterable[str]) -> bytes:
+    """Without some tables. Within a table no text is followed by a colon, so a key is found by its text."""
+    for name in names:
+        start, end = data.index(f',"{name}":'.encode()), data.index(f',"{BULKY[name]}":'.encode())
+        data = data[:start] + data[end:]
+    return data
 
 
 def tally_digest(tally: Tally) -> str:
@@ -78,16 +108,36 @@ def _rows(frame: pl.DataFrame) -> list[list[Any]]:
     return [list(row) for row in frame.cast({pl.Int128: pl.String}).iter_rows()]
 
 
-def _frame(rows: list[list[Any]], schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
-    """What `_rows` made lists of."""
-    packed = {"bin", "n"} if "bin" in schema else {name for name, dtype in schema.items() if dtype == pl.Int128}
-    written = {name: pl.String if name in packed else dtype for name, dtype in schema.items()}
-    frame = pl.DataFrame(rows, schema=written, orient="row")
+def _frame(rows: Sequence[Sequence[Any]], schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+    """The sum of what `_rows` made lists of."""
     if "bin" in schema:
-        split = frame.with_columns(pl.col("bin", "n").str.split(" ")).with_row_index("row").explode("bin", "n")
-        steps = split.with_columns(pl.col("bin").replace("-", None).cast(pl.Int64))
-        frame = steps.with_columns(pl.col("bin").cum_sum().over("row")).drop("row")
-    return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+        return _binned(rows, schema)
+    written = {name: pl.String if dtype == pl.Int128 else dtype for name, dtype in schema.items()}
+    return summed([pl.DataFrame(rows, schema=written, orient="row")], schema)
+
+
+def _binned(rows: Sequence[Sequence[Any]], schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+    """Added by number of the keys and bin: texts would take most of the time."""
+    names = [name for name in schema if name not in {"bin", "n"}]
+    keys = pl.DataFrame([row[:-2] for row in rows], schema={name: schema[name] for name in names}, orient="row")
+    unlike = keys.unique().sort(names, nulls_last=False).with_row_index("key")
+    key = keys.join(unlike, on=names, how="left", nulls_equal=True, maintain_order="left")["key"].to_numpy()
+    counts = _numbers(row[-1] for row in rows)
+    steps = _numbers(row[-2] for row in rows)
+    sizes = np.array([row[-1].count(" ") + 1 for row in rows], np.int64)
+    first = np.cumsum(sizes) - sizes
+    reached = np.cumsum(steps)
+    bins = reached - np.repeat(reached[first] - steps[first], sizes)
+    bins[first[[row[-2].split(" ", 1)[0] == "-" for row in rows]]] = -_HALF
+    code = np.repeat(key.astype(np.int64) * 2 * _HALF, sizes) + bins + _HALF
+    added = pl.DataFrame({"code": code, "n": counts}).group_by("code").agg(pl.col("n").sum()).sort("code")
+    place = pl.col("code") % (2 * _HALF)
+    bins_added = added.select(bin=pl.when(place > 0).then(place - _HALF), n="n")
+    return unlike[added["code"] // (2 * _HALF)].drop("key").hstack(bins_added)
+
+
+def _numbers(texts: Iterable[str]) -> NDArray[np.int64]:
+    return np.fromstring(" ".join(texts).replace("- ", "0 "), np.int64, sep=" ")
 
 
 def disclosed(tally: Tally, minimum: int = 5) -> Tally:

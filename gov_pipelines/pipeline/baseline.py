@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from gov_pipelines.measure import (
     Tally,
     freshness_measurement,
     proxy_measurements,
-    tally_from_json,
+    total_from_json,
     unusable,
     usual_measurements,
     weekday_of,
@@ -33,13 +33,22 @@ _PROXIES = Window("days", 30)
 
 def read_tally(file: Path) -> Tally:
     """The tally of a file; read once while it is the same file, for one night asks for the days of weeks many times."""
+    return _read_total((_same(file),), ())
+
+
+def read_total(files: Sequence[Path], without: Collection[str] = ()) -> Tally:
+    """The sum of the tallies of files, as `total_from_json` makes it; made once while they are the same files."""
+    return _read_total(tuple(_same(file) for file in files), tuple(without))
+
+
+def _same(file: Path) -> tuple[Path, int, int]:
     stat = file.stat()
-    return _read_tally(file, stat.st_ino, stat.st_mtime_ns)
+    return file, stat.st_ino, stat.st_mtime_ns
 
 
 @lru_cache(maxsize=512)
-def _read_tally(file: Path, *_same: int) -> Tally:
-    return tally_from_json(file.read_bytes())
+def _read_total(files: tuple[tuple[Path, int, int], ...], without: tuple[str, ...]) -> Tally:
+    return total_from_json([file.read_bytes() for file, *_ in files], without)
 
 
 def weekdays_of(night: Night, bound: BoundClause, days: Sequence[Partition]) -> dict[Partition, int]:

@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure import Columns, columns_of, count, disclosed, tally_from_json, tally_json, total
+from gov_pipelines.measure import (
+    BULKY,
+    Columns,
+    columns_of,
+    count,
+    disclosed,
+    tally_from_json,
+    tally_json,
+    total,
+    total_from_json,
+)
 from gov_pipelines.measure.engines import count_there
 from gov_pipelines.policy import log_schema
 
@@ -130,6 +140,9 @@ def test_the_tally_of_a_union_is_the_sum_whatever_is_counted(first, second, dtyp
     same(total(parts), whole)
     same(tally_from_json(tally_json(whole)), whole)
     assert tally_json(total(parts)) == tally_json(whole)
+    written = [tally_json(part) for part in parts]
+    same(total_from_json(written), whole)
+    same(total_from_json(written, BULKY), replace(whole, **{name: getattr(whole, name).clear() for name in BULKY}))
 
 
 @given(ROWS)
