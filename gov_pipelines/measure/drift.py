@@ -175,7 +175,10 @@ def drift(
         categories=categories,
         pairs=tuple(name for name in features if name not in per) if per else (),
     )
-    then, now = (count(frame.with_columns(nw.lit("").alias(_NONE)).to_native(), counted) for frame in frames)
+    frames = [frame.with_columns(nw.lit("").alias(_NONE)) for frame in frames]
+    then, now = (count(frame.to_native(), counted) for frame in frames)
+    if far := [each.row.attribute[0] for each in compare(now, then, numbers, (), bins) if _far(each)]:
+        then, now = _moved(frames, (then, now), counted, far)
     compared = compare(now, then, features, (), bins)
     many = [each for each in compared if not each.fine and not columns and len(each.sides.now) > _MOST_CATEGORIES]
     rows = [replace(each.row, metric="drift", n=each.sides.sizes[0], note=_TOO_MANY) for each in many]
@@ -188,6 +191,33 @@ def drift(
         fit = [each for each in compared if each.of(metric)]
         rows += measured(fit, metric, confidence)
     return sorted(rows, key=lambda row: (row.group is not None, asked.index(row.attribute[0])))
+
+
+def _far(compared: Compared) -> bool:
+    """Whether numbers lie so far from zero beside what they span, as years do, that bins by share of a value are too wide."""
+    values = compared.fine.values if compared.fine else None
+    return (
+        values is not None and len(values) > 0 and min(abs(values[0]), abs(values[-1])) > (values[-1] - values[0]) / 4
+    )
+
+
+def _moved(frames: Sequence[Any], counted: Sequence[Tally], columns: Columns, far: Sequence[str]) -> list[Tally]:
+    """The same tallies, some numbers counted by how far they are above their least one: no distance changes by that."""
+    import narwhals as nw  # noqa: PLC0415  (as above)
+
+    known = [nw.when(nw.col(name).cast(nw.Float64).is_finite()).then(nw.col(name)).min().alias(name) for name in far]
+    each_least = [frame.select(known).collect("polars").to_native().row(0, named=True) for frame in frames]
+    least = {name: min(one[name] for one in each_least if one[name] is not None) for name in far}
+    again = replace(columns, numbers=tuple(far), categories=(), pairs=tuple({*far} & {*columns.pairs}))
+    tallies = []
+    for frame, tally in zip(frames, counted, strict=True):
+        moved = count(frame.with_columns(nw.col(name) - least[name] for name in far).to_native(), again)
+        tables = {
+            table: pl.concat([getattr(tally, table).filter(~pl.col("column").is_in(far)), getattr(moved, table)])
+            for table in ("histograms", "pairs")
+        }
+        tallies.append(replace(tally, **tables))
+    return tallies
 
 
 def _kind(types: Sequence[Any]) -> str:

@@ -341,3 +341,17 @@ def test_almost_nothing_is_no_exception(rows):
         numbers = (row.value, row.lower, row.upper, row.p_value, row.minimum_detectable)
         assert all(each is None or np.isfinite(each) for each in numbers)
         assert row.value is not None or row.note
+
+
+@pytest.mark.parametrize("least", [2015, 1_790_000_000, -(10**15), 0.7])
+def test_numbers_far_from_zero_are_told_apart(least):
+    random = np.random.default_rng(3)
+    then, now = (least + random.integers(0, 9 + more, 400) * (0.001 if least < 1 else 1) for more in (0, 2))
+    groups = pl.Series("sex", ["f", "m"] * 200)
+    tables = [pl.DataFrame({"x": each, "sex": groups}) for each in (then, now)]
+    found = {(row.metric, str(row.group)): row for row in drift(*tables, columns=["x"], per=["sex"])}
+    theirs = stats.ks_2samp(then, now, method="asymp")
+    assert found["ks", "None"].value == pytest.approx(theirs.statistic)
+    assert found["ks", "None"].p_value == pytest.approx(theirs.pvalue)
+    assert found["wasserstein", "None"].value == pytest.approx(stats.wasserstein_distance(then, now), rel=0.005)
+    assert found["ks", "{'sex': 'f'}"].value == pytest.approx(stats.ks_2samp(then[::2], now[::2]).statistic)
