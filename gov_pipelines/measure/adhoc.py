@@ -16,12 +16,12 @@ import polars as pl
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, Metric, bases
 from gov_pipelines.measure.columns import Columns
-from gov_pipelines.measure.compared import Table, common_rows, finite, rate_rows, ratio_rows, tables
+from gov_pipelines.measure.compared import Table, common_rows, rate_rows, tables
 from gov_pipelines.measure.confusion import RATES, Key
 from gov_pipelines.measure.engines import as_lazy
-from gov_pipelines.measure.gaps import gap_rows
+from gov_pipelines.measure.gaps import gap_rows, ratio_rows
 from gov_pipelines.measure.means import UNIT
-from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure.measurement import Measurement, finite
 from gov_pipelines.measure.scan import count
 from gov_pipelines.measure.scores import Scores, score_measurements
 from gov_pipelines.measure.tallies import Tally
@@ -120,7 +120,7 @@ def metrics(
 def _scoring(table: Table, confidence: float) -> list[Measurement]:
     """The rates above the median, their ratios to the best and the smallest of those."""
     rates = rate_rows(table, "selection_rate", confidence, "scoring_rate")
-    ((_, least),) = gap_rows(table, [("selection_rate", 1)], confidence)
+    least = gap_rows(table, [SHAPES["scoring_impact_ratio"]], confidence)[SHAPES["scoring_impact_ratio"]]
     ratios = ratio_rows(table, "scoring_impact_ratio", confidence)
     return [*rates, *ratios, replace(least, metric="scoring_impact_ratio")]
 
@@ -131,38 +131,16 @@ def _core(table: Table, confidence: float, base: Mapping[str, str] | None, *, la
     for name in rates:
         yield from rate_rows(table, name, confidence)
     shapes = {metric: shape for metric, shape in SHAPES.items() if metric in OF_GROUPS and {*shape.rates} <= {*rates}}
-    asked = list(dict.fromkeys((name, len(shape.rates)) for shape in shapes.values() for name in shape.rates))
-    gaps = dict(zip(asked, gap_rows(table, asked, confidence), strict=True))
-    for metric, shape in shapes.items():
-        place, pick = (0, max) if shape.form == "difference" else (1, min)
-        each = [gaps[name, len(shape.rates)][place] for name in shape.rates]
-        yield replace(each[0] if len(each) == 1 else _worst(each, pick), metric=metric)
+    gaps = gap_rows(table, [*dict.fromkeys(shapes.values())], confidence)
+    yield from (replace(gaps[shape], metric=metric) for metric, shape in shapes.items())
     yield from ratio_rows(table, "impact_ratio", confidence)
     if base is not None:
         yield from ratio_rows(table, "adverse_impact_ratio", confidence, base)
 
 
-def _worst(gaps: Sequence[Measurement], pick: Any) -> Measurement:
-    """The gap of several rates that is the worst; undefined where one of them is."""
-    told = [row for row in gaps if row.value is not None]
-    row = (
-        pick(told, key=lambda one: one.value)
-        if len(told) == len(gaps)
-        else next(row for row in gaps if row.value is None)
-    )
-    if row.value is None:
-        return row
-    ends = {
-        end: pick([one for each in gaps if (one := getattr(each, end)) is not None], default=None)
-        for end in ("lower", "upper")
-    }
-    least = min(gaps, key=lambda one: one.p_value or 0.0)
-    return replace(row, p_value=least.p_value, p_adjusted=least.p_adjusted, n=sum(each.n for each in gaps), **ends)
-
-
 def _rest(table: Table, base: Mapping[str, str] | None, *, labelled: bool) -> Iterator[Measurement]:
     """Every other metric of counts, by its value alone: of each group, of the groups together, and against the reference."""
-    counts = table.counts if table.sums is None else table.sums[0]
+    counts = table.weighed
     decided = table.counts.sum(-1)
     known = np.flatnonzero(table.known & (decided > 0))
     own, keys = counts[known], [table.keys[at] for at in known]

@@ -1,8 +1,4 @@
-"""Groups of any table compared: every rate with its interval, ratios to the best and to a named group, and the gaps.
-
-Where the data choose the best group, a test and its interval pay for every pair of groups (Bonferroni); against a named
-group tests are adjusted by Holm's method and intervals are plain.
-"""
+"""The groups of any table: every rate with its interval, and the groups compared within strata."""
 
 from __future__ import annotations
 
@@ -14,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gov_pipelines.measure import comparisons
+from gov_pipelines.measure import comparisons, resampling
 from gov_pipelines.measure.conditional import by_strata, conditional_demographic_disparity
 from gov_pipelines.measure.confusion import RATES, Counts, Key, Values, confusion, over
 from gov_pipelines.measure.family import joined
-from gov_pipelines.measure.intervals import Floats, effective, ratio_score, wilson
-from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure.intervals import Floats, effective, wilson
+from gov_pipelines.measure.measurement import Measurement, finite
+from gov_pipelines.measure.pairwise import MOST_CELLS
 from gov_pipelines.measure.strata import common_odds
 from gov_pipelines.measure.tallies import Tally
 
@@ -38,6 +35,7 @@ class Table:
         sums: `[2, G, 6]`, weights and their squares where rows have any.
         stratum: whose rows these are.
         missing: what an undecided row lacks, in words.
+        draws: `[R, G, 6]`, bootstrap samples of the rows; None where there are too many groups.
     """
 
     attributes: tuple[str, ...]
@@ -47,6 +45,12 @@ class Table:
     sums: Counts | None = None
     stratum: Mapping[str, str | None] | None = None
     missing: str = "a decision"
+    draws: Counts | None = None
+
+    @property
+    def weighed(self) -> Counts:
+        """`[G, 6]`: what is counted, weights where rows have any."""
+        return self.counts if self.sums is None else self.sums[0]
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -106,15 +110,20 @@ def tables(
     for at, key in enumerate(found.keys):
         places.setdefault(key[: len(strata)], []).append(at)
     for stratum, own in places.items():
-        yield Table(
-            by,
-            tuple(found.keys[place][len(strata) :] for place in own),
-            found.counts[own],
-            found.undecided[own],
-            None if sums is None else sums[:, own],
-            dict(zip(strata, stratum, strict=True)) if strata else None,
-            missing,
-        )
+        keys, of = tuple(found.keys[at][len(strata) :] for at in own), None if sums is None else sums[:, own]
+        draws = _draws(found.counts[own], of, (*by, *map(str, stratum))) if len(found.keys) <= MOST_CELLS else None
+        whose = dict(zip(strata, stratum, strict=True)) if strata else None
+        yield Table(by, keys, found.counts[own], found.undecided[own], of, whose, missing, draws)
+
+
+def _draws(counts: Counts, sums: Counts | None, names: tuple[str, ...]) -> Counts:
+    order, rng = np.lexsort(counts.T), resampling.seeded("metrics", *names)  # what groups are called draws nothing
+    draws: Counts = (
+        resampling.resample(counts[order], resampling.DRAWS, rng)
+        if sums is None
+        else resampling.redraw(sums[0, order], sums[1, order], resampling.DRAWS, rng)
+    )
+    return draws[:, np.argsort(order)]
 
 
 def proportion(table: Table, name: str) -> Proportion:
@@ -172,60 +181,6 @@ def extremes(found: Proportion, at: NDArray[np.intp]) -> tuple[int, int]:
     return best, worst
 
 
-def ratio_rows(
-    table: Table,
-    metric: str,
-    confidence: float,
-    reference: Mapping[str, str] | None = None,
-    name: str = "selection_rate",
-) -> list[Measurement]:
-    """Each group's rate over that of a named group, or else of the best known one."""
-    found = proportion(table, name)
-    told = ~np.isnan(found.value)
-    at = np.flatnonzero(table.known & told)
-    key = None if reference is None else tuple(reference[column] for column in table.attributes)
-    if key is not None:
-        base = table.keys.index(key) if key in table.keys else None
-    else:
-        base = extremes(found, at)[0] if len(at) > 1 else int(at[0]) if len(at) else None
-    if base is None or not told[base] or not found.value[base]:
-        why = "undefined: no known group to compare with" if base is None else "undefined: the rate compared with is 0"
-        rows = rate_rows(table, name, confidence, metric)
-        return [
-            replace(row, value=None, lower=None, upper=None, confidence=None, note=joined(why, row.note))
-            for row in rows
-        ]
-    others = at[at != base]
-    size = max(len(others) if key is not None else len(at) * (len(at) - 1) // 2, 1)
-    level = (1 - confidence) / (1 if key is not None else size)
-    p = dict(
-        zip(others.tolist(), found.test(found.x[others], found.n[others], found.x[base], found.n[base]), strict=True)
-    )
-    adjusted = comparisons.adjusted([*p.values()]) if key is not None else np.minimum(np.array([*p.values()]) * size, 1)
-    each = dict(zip(p, adjusted.tolist(), strict=True))
-    value = found.over(slice(None), base)
-    low, high = ratio_score(found.x, found.n, found.x[base], found.n[base], 1 - level)
-    reach = comparisons.detectable_rate(found.value[base], found.n, found.n[base], (1 - confidence) / size)
-    paid = f"Holm over {size:,} comparisons" if key is not None else f"Bonferroni over {size:,} pairs of groups"
-    method = f"Miettinen-Nurminen interval; {found.tested}; {'one comparison' if size == 1 else paid}"
-    rows = []
-    for place, row in enumerate(rate_rows(table, name, confidence, metric)):
-        row = replace(row, reference_group=table.group(base), value=None, lower=None, upper=None, method=method)  # noqa: PLW2901
-        if place == base:
-            words = (
-                "the group compared with" if key is not None else "the best group, which the others are compared with"
-            )
-            row = replace(row, value=1.0, confidence=None, note=joined(words, row.note))  # noqa: PLW2901
-        elif told[place]:
-            row = replace(  # noqa: PLW2901
-                row, value=float(value[place]), lower=finite(low[place]), upper=finite(high[place]),
-                p_value=p.get(place), p_adjusted=each.get(place),
-                minimum_detectable=finite(reach[place] / found.value[base]) if place in p else None,
-            )  # fmt: skip
-        rows.append(row)
-    return rows
-
-
 def common_rows(
     tally: Tally, by: tuple[str, ...], strata: tuple[str, ...], confidence: float, reference: Mapping[str, str] | None
 ) -> list[Measurement]:
@@ -273,8 +228,3 @@ def common_rows(
         note = f"more than {_ODDS} groups: they are not compared by their odds"
         rows.append(Measurement(metric="common_odds_ratio", attribute=by, n=int(n.sum()), note=note))
     return rows
-
-
-def finite(number: float) -> float | None:
-    """None where it has no bound, or is not a number."""
-    return float(number) if math.isfinite(number) else None

@@ -12,8 +12,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from gov_pipelines.measure import adverse_impact, comparisons, sentences
 from gov_pipelines.measure.alarms import Year
 from gov_pipelines.measure.family import (
@@ -23,14 +21,16 @@ from gov_pipelines.measure.family import (
     columns_of,
     entry_of,
     family_of,
+    form_of,
     joined,
     listed,
     pairs_of,
     too_few,
 )
 from gov_pipelines.measure.groups import Group, worst_of
-from gov_pipelines.measure.intervals import Interval, newcombe, ratio_score, wilson
-from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure.intervals import Interval, wilson
+from gov_pipelines.measure.measurement import Measurement, finite
+from gov_pipelines.measure.pairwise import INTERVAL, extreme, interval, outermost
 from gov_pipelines.measure.referenced import availability_measurements, common_odds_measurements, mean_measurements
 from gov_pipelines.measure.resampling import DRAWS, gap_test, seeded
 from gov_pipelines.measure.scoring import SCORING
@@ -218,12 +218,12 @@ def _row(group: Group, entry: Entry, family: Family, control: Fairness, beside: 
     row = replace(
         row,
         value=value,
-        lower=_finite(low),
-        upper=_finite(high),
+        lower=finite(low),
+        upper=finite(high),
         confidence=family.plain,
         p_value=p,
         p_adjusted=adjusted,
-        minimum_detectable=_finite(base_rate - reachable if differs else reachable / base_rate),
+        minimum_detectable=finite(base_rate - reachable if differs else reachable / base_rate),
         n_needed=math.ceil(times * group.decided) if math.isfinite(times) else None,
         recomputable=not family.drawn,
     )
@@ -232,13 +232,13 @@ def _row(group: Group, entry: Entry, family: Family, control: Fairness, beside: 
 
 def _aggregate(entry: Entry, rows: Sequence[Measurement], family: Family, control: Fairness) -> Measurement:
     others = [group for group in entry.tested if group != entry.reference]
-    extreme = "largest difference" if control.metric in DIFFERENCES else "smallest ratio"
+    which = "largest difference" if control.metric in DIFFERENCES else "smallest ratio"
     row = Measurement(
         metric=control.metric,
         attribute=entry.attributes,
         reference_group=entry.reference.values if entry.reference else None,
         n=sum(group.decided for group in entry.tested),
-        method=f"{extreme} among the tested groups; {_method(family, control, simultaneous=True)}",
+        method=f"{which} among the tested groups; {_method(family, control, simultaneous=True)}",
     )
     left_out = entry.without(entry.groups)
     if not others or entry.reference is None:
@@ -247,20 +247,19 @@ def _aggregate(entry: Entry, rows: Sequence[Measurement], family: Family, contro
     own = next(found for found in rows if found.group == worst.values)
     if own.value is None:
         return replace(row, note=own.note)
-    if family.every:
-        pairs = pairs_of(entry, control)
-        both = pairs + [(other, one) for one, other in pairs] if family.chosen else pairs
-        ends = _interval(both, control, family.simultaneous)
+    if not family.chosen:
+        pick = max if control.metric in DIFFERENCES else min
+        low, high = map(pick, _interval(pairs_of(entry, control), control, family.simultaneous))
+    elif family.every:
+        low, high = extreme(form_of(control), *_interval(pairs_of(entry, control), control, family.simultaneous))
     else:
-        ends = _outermost(entry, control, family)
-    pick, equality = (max, 0.0) if control.metric in DIFFERENCES else (min, 1.0)
-    # Where the data choose, the best group is at least as good as any other, so the metric ends at equality.
-    low, high = (_finite(pick([*limits, equality] if family.chosen else limits)) for limits in ends)
+        x, n = [group.favorable for group in entry.tested], [group.decided for group in entry.tested]
+        low, high = outermost(form_of(control), x, n, family.plain)
     of = f"{sentences.metric(entry.rate)} of " if len(control.rates) > 1 else ""
     note = joined(f"{of}{worst.name} against {entry.reference.name}", left_out)
     needed = own.n_needed and math.ceil(own.n_needed * row.n / own.n)
     own = replace(own, metric=row.metric, group=None, n=row.n, n_needed=needed)
-    row = replace(own, method=row.method, note=note, lower=low, upper=high)
+    row = replace(own, method=row.method, note=note, lower=finite(low), upper=finite(high))
     return family.watched(row, worst, entry.reference)
 
 
@@ -274,17 +273,7 @@ def _worst(rows: Sequence[Measurement], control: Fairness) -> Measurement:
         pick(math.inf if end is None else end for end in ends)
         for ends in zip(*((row.lower, row.upper) for row in rows), strict=True)
     )
-    return replace(pick(rows, key=lambda row: row.value or 0.0), lower=_finite(low), upper=_finite(high))
-
-
-def _outermost(entry: Entry, control: Fairness, family: Family) -> Interval:
-    """Limits of the extreme over all pairs from one interval a group: all rates lie in theirs together, by Bonferroni."""
-    x, n = [group.favorable for group in entry.tested], [group.decided for group in entry.tested]
-    low, high = wilson(x, n, 1 - (1 - family.plain) / len(entry.tested))
-    least, most = (low.min(), high.min()), (low.max(), high.max())
-    if control.metric in DIFFERENCES:
-        return np.array([most[0] - least[1]]), np.array([most[1] - least[0]])
-    return np.array([least[0] / most[1]]), np.array([least[1] / most[0] if most[0] else np.inf])
+    return replace(pick(rows, key=lambda row: row.value or 0.0), lower=finite(low), upper=finite(high))
 
 
 def _value(group: Group, base: Group, control: Fairness) -> float | None:
@@ -295,27 +284,21 @@ def _value(group: Group, base: Group, control: Fairness) -> float | None:
 
 
 def _interval(pairs: Sequence[Pair], control: Fairness, confidence: float) -> Interval:
-    x1, n1, x2, n2 = columns_of(pairs)
-    if control.metric in DIFFERENCES:
-        return newcombe(x2, n2, x1, n1, confidence)
-    return ratio_score(x1, n1, x2, n2, confidence)
-
-
-def _finite(number: float) -> float | None:
-    return float(number) if math.isfinite(number) else None
+    x, n, y, m = columns_of(pairs)
+    return interval(form_of(control), x, n, y, m, confidence)
 
 
 def _method(family: Family, control: Fairness, *, simultaneous: bool) -> str:
-    interval = "Newcombe" if control.metric in DIFFERENCES else "Miettinen-Nurminen score"
+    name = INTERVAL[form_of(control)]
     test = family.year or "Fisher exact two-sided"
     if family.size == 1:
-        return f"{interval} interval; {test}; one comparison"
+        return f"{name} interval; {test}; one comparison"
     over = f"{family.size:,} {'pairs of groups' if family.chosen else 'comparisons with the reference'}"
     bound = f"max-T of {DRAWS:,} bootstrap draws" if family.drawn else "Bonferroni"
     kind = f"simultaneous ({bound} over {over})" if simultaneous else "plain"
     if not family.every:
-        return f"{interval} interval, {kind}; {test}, Bonferroni over {over}, of which those with the best are tested"
-    return f"{interval} interval, {kind}; {test}, {family.adjust.capitalize()} over {over}"
+        return f"{name} interval, {kind}; {test}, Bonferroni over {over}, of which those with the best are tested"
+    return f"{name} interval, {kind}; {test}, {family.adjust.capitalize()} over {over}"
 
 
 def _rates(entries: Sequence[Entry], control: Fairness) -> list[Measurement]:

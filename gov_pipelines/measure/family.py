@@ -2,8 +2,7 @@
 
 With a declared reference each group is compared with it, once. Without one the data choose the best group, so every
 pair could have been chosen: the family is all pairs of tested groups, over all `by` entries of the control. Their
-intervals hold together by max-T (see `resampling`), by Bonferroni where the draws cannot tell. Beyond `MOST_PAIRS` only
-the pairs with the best group are tested, and paid for as all of them.
+intervals hold together (see `pairwise`). Beyond `MOST_PAIRS` only the pairs with the best group are tested, and paid for as all of them.
 """
 
 from __future__ import annotations
@@ -20,12 +19,11 @@ from gov_pipelines.measure import comparisons, resampling
 from gov_pipelines.measure.alarms import NIGHT, Alarm, Year, odds_evidence
 from gov_pipelines.measure.groups import Group, best_of, groups_of
 from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure.pairwise import MOST_CELLS, MOST_PAIRS, Form, together
 from gov_pipelines.measure.tallies import Tally
 from gov_pipelines.policy.kinds import DIFFERENCES, NEEDS, RATES, Fairness, over_year
 
 Pair = tuple[Group, Group]
-MOST_PAIRS = 1_000
-_MOST_CELLS = 500  # more would be drawn for longer than the rest of an audit takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +176,7 @@ def family_of(
     simultaneous, drawn = 1 - (1 - confidence) / size, None
     if chosen and every and size > 1 and resampling.enough(confidence):
         drawn = _drawn(entries, pairs, tally, control, confidence, resampling.seeded(*seed))
-    if drawn is not None:  # Bonferroni's holds too, so nothing need be wider
-        simultaneous = min(max(drawn, confidence), simultaneous)
-    family = Family(p, simultaneous, confidence, size, chosen, adjust, drawn=drawn is not None)
+    family = Family(p, drawn or simultaneous, confidence, size, chosen, adjust, drawn=drawn is not None)
     if not over_year(control):
         return family
     if year is None:
@@ -201,13 +197,11 @@ def _drawn(
     rng: np.random.Generator,
 ) -> float | None:
     """The confidence of one interval at which all hold together, by max-T; None where there are too many cells to draw."""
-    from scipy.special import ndtr  # noqa: PLC0415  (loading the code location must not pay for SciPy)
-
     names = tuple(dict.fromkeys(name for entry in entries for name in entry.attributes))
     # Several rates have no decision in common, so that one draw over all of them draws rows.
     found = [cell for rate in control.rates for cell in groups_of(tally, names, control.among, rate) if cell.decided]
     cells = sorted(found, key=lambda cell: (cell.decided, cell.favorable))  # what groups are called draws nothing
-    if len(cells) > _MOST_CELLS:
+    if len(cells) > MOST_CELLS:
         return None
     places: dict[Group, list[int]] = {}
     for entry in entries:
@@ -222,13 +216,10 @@ def _drawn(
     counts = [[cell.favorable for cell in cells], [cell.decided - cell.favorable for cell in cells]]
     x, rest = np.moveaxis(resampling.resample(counts, resampling.DRAWS, rng) @ member, 1, 0)
     n, rates = np.array([group.decided for group in places]), np.array([float(group.rate) for group in places])
-    # Of a ratio the departures are relative: those of its logarithm.
-    scale = 1 / np.where((rates > 0) & (control.metric not in DIFFERENCES), rates, 1.0)
-    errors = (x / np.maximum(x + rest, 1) - rates) * np.sqrt((x + rest) / n) * scale
     which = {group: place for place, group in enumerate(places)}
-    sides = [np.array([which[pair[side]] for pair in pairs]) for side in (0, 1)]
-    value = resampling.critical_value(errors, rates * (1 - rates) / n * scale**2, (sides[0], sides[1]), confidence)
-    return float(2 * ndtr(value) - 1)
+    one, other = (np.array([which[pair[side]] for pair in pairs]) for side in (0, 1))
+    draws = x / np.maximum(x + rest, 1), (x + rest) / n
+    return together(form_of(control), rates, n, draws, (one, other), confidence)
 
 
 def _by_night(entry: Entry, control: Fairness, year: Year, *, every: bool) -> list[list[list[int]]]:
@@ -247,6 +238,11 @@ def _by_night(entry: Entry, control: Fairness, year: Year, *, every: bool) -> li
         ]
         for pair in pairs_of(entry, control, every=every)
     ]
+
+
+def form_of(control: Fairness) -> Form:
+    """How the groups of a control are compared."""
+    return "difference" if control.metric in DIFFERENCES else "ratio"
 
 
 def columns_of(pairs: Sequence[Pair]) -> list[list[int]]:

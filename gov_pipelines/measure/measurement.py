@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -81,3 +82,8 @@ class Judgement:
     decisive: Measurement | None = None
     breaches: int = 0
     notes: tuple[str, ...] = field(default=())
+
+
+def finite(number: float) -> float | None:
+    """None where it has no bound, or is not a number."""
+    return float(number) if math.isfinite(number) else None

@@ -36,6 +36,16 @@ def resample(cells: ArrayLike, draws: int, rng: np.random.Generator) -> NDArray[
     return found.reshape(draws, *counts.shape)
 
 
+def redraw(weights: Floats, squares: Floats, draws: int, rng: np.random.Generator) -> Floats:
+    """Sums of weights of bootstrap samples, from those of the rows and of their squares: `[draws, *weights.shape]`.
+
+    As many rows of one weight as tell as much (see `effective`), each drawn as often as Poisson's law has it.
+    """
+    each = np.divide(squares, weights, out=np.zeros_like(weights), where=weights > 0)
+    many = np.divide(weights, each, out=np.zeros_like(weights), where=each > 0)
+    return np.asarray(rng.poisson(many, (draws, *weights.shape)) * each, float)
+
+
 def enough(confidence: float, draws: int = DRAWS) -> bool:
     """Whether so many draws can tell a quantile so far out."""
     return (1 - confidence) * draws >= _LEAST_BEYOND - 1e-9

@@ -6,7 +6,7 @@ import pytest
 from fairlearn import metrics as fairlearn
 from pydantic import ValidationError
 
-from gov_pipelines.measure import Columns, count, fairness_measurements, judge
+from gov_pipelines.measure import Columns, count, fairness_measurements, judge, metrics
 from gov_pipelines.policy.kinds import Fairness
 from gov_pipelines.validate import second_opinion
 
@@ -127,6 +127,31 @@ def test_against_a_reference_a_group_falls_behind_by_more_errors(measured):
     rows = measured("error_rate_ratio", reference={"race": "a"}, at_most=1.1)
     assert all(row.group for row in rows)
     assert {row.group["race"]: row.value for row in rows}["b"] == pytest.approx(rates["b"] / rates["a"])
+
+
+@pytest.mark.parametrize(
+    "metric", ["demographic_parity_difference", "impact_ratio", "equalized_odds_ratio", "precision_ratio"]
+)
+def test_any_table_is_measured_as_controls_measure(measured, log, metric):
+    asked = {"decision": "decision", "favorable": ["approved"], "label": "repaid", "label_positive": ["1"]}
+    rows = [row for row in metrics(log, protected=["race"], **asked) if row.metric == metric]
+    theirs = {str(row.group): row for row in measured(metric)}
+    assert str(None) in {str(row.group) for row in rows}
+    for row in rows:
+        other = theirs[str(row.group)]
+        for field in (
+            "value",
+            "p_value",
+            "p_adjusted",
+            "minimum_detectable",
+            "n_needed",
+            "reference_group",
+            "recomputable",
+        ):
+            assert getattr(row, field) == pytest.approx(
+                getattr(other, field), rel=0.005 if field == "n_needed" else 1e-9
+            ), (field, row.group)
+        assert (row.lower, row.upper) == pytest.approx((other.lower, other.upper), rel=0.02)
 
 
 def test_without_a_label_there_is_nothing_to_compare(measured, tally, declaration):
