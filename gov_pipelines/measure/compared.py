@@ -186,7 +186,8 @@ def common_rows(
 ) -> list[Measurement]:
     """Each known group compared within strata, and over them together: the common odds ratio, and demographic disparity.
 
-    The odds are compared with the named group, or else with the one of the highest rate over all strata.
+    The odds are compared with the named group, or else with the one of the highest rate over all strata: tests and
+    intervals then pay for every pair of groups.
     """
     every, keys, counts = by_strata(tally, by, strata)
     decided = RATES["selection_rate"].of(counts)
@@ -197,6 +198,9 @@ def common_rows(
     if named is None and np.isfinite(rates).any():
         base = int(np.nanargmax(rates))
     disparity = conditional_demographic_disparity(counts) if len(every) else np.full(len(keys), np.nan)
+    groups = int((n > 0).sum())
+    size = 1 if named is not None else max(groups * (groups - 1) // 2, 1)
+    paid = "Holm over the groups" if named is not None else f"Bonferroni over {size:,} pairs of groups"
     once = "; rows count once each, whatever they weigh" if "weight" in tally.cells.columns else ""
     rows = []
     for at, key in enumerate(keys):
@@ -211,19 +215,25 @@ def common_rows(
         if base is None or at == base or len(keys) > _ODDS:
             continue
         odds = common_odds([*zip(*(side[:, place].tolist() for place in (at, base) for side in decided), strict=True)])
-        low, high = odds.interval(confidence) or (None, None)
+        low, high = odds.interval(1 - (1 - confidence) / size) or (None, None)
         seen = f"{odds.strata:,} of {len(every):,} strata have both groups and both outcomes"
         row = replace(row, reference_group=dict(zip(by, keys[base], strict=True)), n=odds.n)
         common = replace(
             row, metric="common_odds_ratio", value=odds.odds_ratio, lower=low, upper=high, p_value=odds.p,
+            p_adjusted=None if odds.p is None else min(odds.p * size, 1.0),
             confidence=None if low is None else confidence, note=joined(None if odds.odds_ratio is not None else "undefined: the odds have no bound", seen),
-            method="Mantel-Haenszel; Robins-Breslow-Greenland interval; Cochran-Mantel-Haenszel test, unadjusted" + once,
+            method="Mantel-Haenszel; Robins-Breslow-Greenland interval; Cochran-Mantel-Haenszel test; " + paid + once,
         )  # fmt: skip
         differ = replace(
             row, metric="odds_ratio_heterogeneity", value=odds.heterogeneity, p_value=odds.heterogeneity_p,
             note=joined(None if odds.heterogeneity is not None else "undefined", seen), method="Breslow-Day chi-square with Tarone's correction" + once,
         )  # fmt: skip
         rows += [common, differ]
+    if named is not None:
+        tested = [at for at, row in enumerate(rows) if row.metric == "common_odds_ratio" and row.p_value is not None]
+        adjusted = comparisons.adjusted([rows[at].p_value or 0.0 for at in tested]).tolist()
+        for at, p in zip(tested, adjusted, strict=True):
+            rows[at] = replace(rows[at], p_adjusted=p)
     if len(keys) > _ODDS:
         note = f"more than {_ODDS} groups: they are not compared by their odds"
         rows.append(Measurement(metric="common_odds_ratio", attribute=by, n=int(n.sum()), note=note))

@@ -336,6 +336,21 @@ def test_wrong_use_ends_with_two_and_one_sentence(tmp_path, name):
     assert "Traceback" not in done.stderr
 
 
+def test_odds_within_strata_pay_for_every_pair_that_could_have_been_chosen(measure):
+    counts = [("a", 34, 60), ("b", 20, 60), ("c", 27, 60), ("d", 30, 60)]
+    table = people(counts).with_columns(site=pl.Series(["x", "y"] * 120))
+    chosen, _ = measure(table, stratify="site")
+    named, _ = measure(table, "--reference", "race=a", stratify="site")
+    for group in "bcd":
+        row, plain = (one(rows, "common_odds_ratio", group) for rows in (chosen, named))
+        assert row["reference_group"] == plain["reference_group"] == {"race": "a"}
+        assert row["p_adjusted"] == pytest.approx(min(6 * row["p_value"], 1))
+        assert "Bonferroni over 6 pairs of groups" in row["method"]
+        assert row["lower"] < plain["lower"] < plain["value"] < plain["upper"] < row["upper"]
+    lowest = one(named, "common_odds_ratio", "b")
+    assert lowest["p_adjusted"] == pytest.approx(3 * lowest["p_value"])
+
+
 def test_not_a_number_is_a_missing_value(measure):
     table = people([("a", 30, 60), ("b", 20, 60)]).with_columns(label=pl.Series([1.0, float("nan")] * 60))
     table = table.with_columns(race=pl.Series([1.0] * 60 + [2.0] * 40 + [float("nan")] * 20))
