@@ -412,8 +412,8 @@ def _binned(both: pl.DataFrame, bins: int) -> pl.DataFrame:
 def _edges(highest: pl.Series) -> tuple[str, ...]:
     """Names of the bins that end with these bins of `histograms`; the last one is open."""
     known = highest.drop_nulls().clip(1 - POSITIVE_INFINITY, POSITIVE_INFINITY - 1)
-    numbers = representatives(known.to_numpy(), HISTOGRAM_BITS)
-    ends = [f"{x:,.0f}" if _LONG[0] <= abs(x) < _LONG[1] else f"{x:.3g}" for x in numbers]
+    numbers = [float(f"{x:.4g}") for x in representatives(known.to_numpy(), HISTOGRAM_BITS)]  # no finer than bins are
+    ends = [f"{x:,.0f}" if _LONG[0] <= abs(x) < _LONG[1] else f"{x:g}" for x in numbers]
     named = [f"to {end}" for end in ends]
     if len(ends) > 1:
         named[-1] = f"above {ends[-2]}"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from altair import LayerChart
 
 CATEGORIES = 20
+_LETTER = 7  # pixels, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,8 @@ def overlay(shares: Sequence[Share], title: str) -> LayerChart:
         for each in head
     ]
     order = [each.label for each in head]
-    axis = alt.Axis(
-        title=None, labelAngle=-40 if max(map(len, order), default=0) > 4 else 0, labelLimit=120, ticks=False
-    )
+    fit = len(order) * max(map(len, order), default=0) * _LETTER < WIDTH
+    axis = alt.Axis(title=None, labelAngle=0 if fit else -40, labelLimit=120, ticks=False)
     base = alt.Chart(alt.Data(values=rows)).encode(x=alt.X("label:N", sort=order, axis=axis))
     percent = alt.Axis(format="%", tickCount=5)
     bars = base.mark_bar(color="#8fb4cf").encode(y=alt.Y("now:Q", title=None, axis=percent))
