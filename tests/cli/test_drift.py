@@ -2,6 +2,7 @@
 
 import json
 
+import polars as pl
 import pytest
 from command import told
 
@@ -47,6 +48,16 @@ def test_wrong_use_is_one_sentence(files, tmp_path, arguments, words):
     done = told("drift", *files, *arguments, home=tmp_path, check=2)
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_column_that_has_gone_silent_is_compared(tmp_path):
+    table = pl.DataFrame({"x": [1, 2] * 30, "t": ["a", "b"] * 30, "b": [True, False] * 30})
+    table.write_parquet(tmp_path / "then.parquet")
+    table.with_columns(pl.lit(None).alias(name) for name in table.columns).write_parquet(tmp_path / "now.parquet")
+    files = (tmp_path / "then.parquet", tmp_path / "now.parquet")
+    rows = json.loads(told("drift", *files, "--metric", "l_infinity", "--json", home=tmp_path, check=0).stdout)
+    assert [(row["attribute"], row["value"]) for row in rows] == [(["x"], 1), (["t"], 1), (["b"], 1)]
+    assert told("drift", *files, "--confidence", "0.9999999999999999", home=tmp_path, check=2).stdout == ""
 
 
 def test_a_file_that_is_none_is_refused(files, tmp_path):
