@@ -123,7 +123,8 @@ def _control_figures(view: ControlView) -> list[Figure]:
             figures.append(_figure(draw, f"{caption} {reading}"))
     for subject, shares in view.shares.items():
         title = f"{view.clause}: {subject}, the window and its reference"
-        figures.append(_figure(partial(charts.overlay, shares, title), "Where the two differ, bar by bar."))
+        caption = "Shares of rows. Numbers are cut at the reference's quantiles; what has fewer than five rows is among others."
+        figures.append(_figure(partial(charts.overlay, shares, title), caption))
     numbers = [past for past in view.history if past.number is not None and past.number.metric == view.metric]
     if view.limit is not None and len(numbers) >= LEAST_NIGHTS:
         title = f"{view.clause}: the deciding {words.metric_words(view.metric or '')} by partition"
