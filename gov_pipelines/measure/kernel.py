@@ -13,7 +13,6 @@ import struct
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import product
 
 import numpy as np
 import polars as pl
@@ -22,9 +21,9 @@ from numpy.typing import NDArray
 from gov_pipelines.measure import cells
 from gov_pipelines.measure.bins import HISTOGRAM_BITS, PAIR_BITS, SCORE_BITS, in_order, upper
 from gov_pipelines.measure.columns import Columns
+from gov_pipelines.measure.tallies import TABLES, summed
 
 Numbers = NDArray[np.int64]
-Bits = NDArray[np.uint16] | NDArray[np.uint32]
 Tables = dict[str, list[pl.DataFrame]]
 _ROWS = 1 << 18  # of a batch: its temporary arrays stay in the cache
 _SAMPLE = 1 << 12  # rows from which most values are learnt
@@ -162,20 +161,25 @@ class _Bins:
             )
         self.counts += found.reshape(self.counts.shape)
 
-    def by(self, bits: int, groups: pl.DataFrame) -> pl.DataFrame:
-        """`bin` of so many bits less, null where a number is missing, by what `groups` says of each group; and `n`."""
+    def merged(self, bits: int) -> tuple[pl.DataFrame, NDArray[np.float64]]:
+        """`bin` of so many bits less, in order, null where a number is missing; and the counts [bins, groups]."""
         step = 1 << (bits - self.bits)
-        raw, counts = self.raw[1::step] // step, self.counts[1:].reshape(-1, step, self.counts.shape[1]).sum(axis=1)
-        bins = pl.Series("bin", in_order(raw, bits)).set(pl.Series(raw == _MISSING_BITS >> bits), None)
-        return _by(counts, bins.to_frame(), groups)
+        used = 1 + np.flatnonzero(self.counts[1:].any(axis=1))
+        raw = self.raw[used] // step
+        bins = np.where(raw == _MISSING_BITS >> bits, -1 << 32, in_order(raw, bits))
+        counts = self.counts[used].astype(np.float64)  # whole, exact up to 2^53
+        order = np.argsort(bins, kind="stable")
+        unlike, first = np.unique(bins[order], return_index=True)
+        together = np.add.reduceat(counts[order], first, axis=0) if first.size else counts
+        return pl.select(bin=pl.Series(unlike, dtype=pl.Int64).replace(-1 << 32, None)), together
 
-    def _places(self, raw: Bits, groups: Numbers | None) -> Numbers:
+    def _places(self, raw: NDArray[np.uint32], groups: Numbers | None) -> Numbers:
         places = self.places.take(raw)
         if groups is not None:
             places += groups
         return places
 
-    def _learn(self, raw: Bits) -> None:
+    def _learn(self, raw: NDArray[np.uint32]) -> None:
         for block in np.unique(raw // _BLOCK).astype(np.int64):
             bins = block * _BLOCK + np.arange(_BLOCK)
             self.places[bins] = (len(self.raw) + np.arange(_BLOCK)) * self.counts.shape[1]
@@ -188,15 +192,15 @@ class _Bins:
             self.counts = _padded(self.counts, len(self.raw), width)
 
 
-def _by(counts: Numbers, values: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
-    """Counts [values, groups] as rows: the value, what is said of the group, and `n`, of groups that are alike together."""
-    alike = _Values()
-    number = alike.numbers(groups)
-    same = np.zeros((groups.height, alike.seen.height))
-    same[np.arange(groups.height), number] = 1
-    n = counts[:, : groups.height] @ same  # whole floats, exact up to 2^53
-    value, group = np.nonzero(n)
-    return pl.concat([values[value], alike.seen[group]], how="horizontal").with_columns(n=pl.Series(n[value, group]))
+def _by(counts: NDArray[np.float64], values: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
+    """Counts [values, groups] as rows in order: what is said of the group, groups alike together; the value; and `n`."""
+    numbered = groups.with_row_index("number")
+    alike = numbered.group_by(groups.columns).agg("number").sort(groups.columns, nulls_last=False)
+    n = np.array([counts[:, each.to_numpy()].sum(axis=1) for each in alike["number"]])
+    n = n.reshape(alike.height, values.height)
+    group, value = np.nonzero(n)
+    rows = [alike[group].drop("number"), values[value]]
+    return pl.concat(rows, how="horizontal").with_columns(n=pl.Series(n[group, value], dtype=pl.Int64))
 
 
 def _padded(counts: Numbers, rows: int, width: int) -> Numbers:
@@ -257,33 +261,39 @@ class _Counters:
                 yield self.values[name].values.seen.with_columns(n=pl.Series(self.values[name].counts.sum(axis=1)))
 
     def tables(self) -> Tables:
-        """`histograms`, `scores`, `pairs`."""
+        """`histograms`, `scores`, `pairs`, in order."""
         columns, made = self.columns, defaultdict[str, list[pl.DataFrame]](list)
-        for name in columns.numbers:
-            found = self.bins[name].by(HISTOGRAM_BITS, _said(self._groups(name), column=pl.lit(name)))
-            made["histograms"].append(found)
-        for attribute in ("", *self.attributes) if columns.score else ():
+        for name in sorted({*columns.numbers}):
+            bins, counts = self.bins[name].merged(HISTOGRAM_BITS)
+            made["histograms"].append(_by(counts, bins, _said(self._groups(name), column=pl.lit(name))))
+        bins, counts = self.bins[columns.score].merged(SCORE_BITS) if columns.score else (pl.DataFrame(), np.zeros(0))
+        for attribute in ("", *sorted(self.attributes)) if columns.score else ():
             groups = self.by_label.seen
             value = cells.text(groups, self.attributes.get(attribute, ""))
             said = _said(groups, attribute=pl.lit(attribute), value=value, label=cells.label(groups, columns))
-            made["scores"].append(self.bins[columns.score or ""].by(SCORE_BITS, said))
-        keys = {name: key for key, name in self.keys.items()}
-        for name, (attribute, key) in product(columns.pairs, self.attributes.items()):
-            groups = self._groups(name) if name in self.bins or name in self.values else self._cells()
-            said = _said(groups, column=pl.lit(name), attribute=pl.lit(attribute), group=cells.text(groups, key))
-            none = {"value": pl.lit(None, pl.String), "bin": pl.lit(None, pl.Int64)}
-            if name in self.bins:
-                found = self.bins[name].by(PAIR_BITS, said).with_columns(value=none["value"])
-            elif name in self.values:
-                values = self.values[name]
-                found = _by(
-                    values.counts, _said(values.values.seen, value=cells.text(values.values.seen, "value")), said
-                )
-                found = found.with_columns(bin=none["bin"])
-            else:
-                found = said.with_columns(groups.select("n", value=cells.text(groups, keys[name])), bin=none["bin"])
-            made["pairs"].append(found)
+            made["scores"].append(_by(counts, bins, said))
+        for name in sorted({*columns.pairs}) if self.attributes else ():
+            made["pairs"] += self._pairs(name)
         return made
+
+    def _pairs(self, name: str) -> Iterator[pl.DataFrame]:
+        """A feature beside each attribute."""
+        own = name in self.bins or name in self.values
+        groups, missing = self._groups(name) if own else self._cells(), pl.lit(None)
+        if name in self.bins:
+            values, counts = self.bins[name].merged(PAIR_BITS)
+        elif own:
+            values, counts = self.values[name].values.seen, self.values[name].counts.astype(np.float64)
+            values = _said(values, value=cells.text(values, "value"))
+        for attribute, key in sorted(self.attributes.items()):
+            said = _said(groups, column=pl.lit(name), attribute=pl.lit(attribute), group=cells.text(groups, key))
+            if name in self.bins:
+                yield _by(counts, values, said).with_columns(value=missing.cast(pl.String))
+            elif own:
+                yield summed([_by(counts, values, said).with_columns(bin=missing)], TABLES["pairs"])
+            else:
+                value = cells.text(groups, next(key for key, told in self.keys.items() if told == name))
+                yield summed([said.with_columns(groups.select("n", value=value), bin=missing)], TABLES["pairs"])
 
     def _cells(self) -> pl.DataFrame:
         reviewed = pl.col("reviewed") if self.columns.reviewed else pl.lit(value=False)

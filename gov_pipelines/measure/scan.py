@@ -111,7 +111,10 @@ def _scan(lazy: pl.LazyFrame, columns: Columns, more: Sequence[pl.LazyFrame] = (
         return count_there(log, columns), told
     answers[: len(weighted)] = found[: len(weighted)]
     tables = cells.tables([*answers, *found[len(weighted) : len(found) - len(told)]], columns)
-    tables |= {name: summed(binned[name], schema) for name, schema in TABLES.items() if name not in tables}
+    for name, schema in TABLES.items():
+        tables.setdefault(
+            name, pl.concat([pl.DataFrame(schema=schema), *(each.select(*schema) for each in binned[name])])
+        )
     return Tally(days=pl.DataFrame(schema=DAYS), **tables), told
 
 

@@ -158,7 +158,7 @@ def test_bins_are_written_as_steps_and_left_out_of_what_is_published():
     counted = count(
         log, Columns("said", frozenset({"yes"}), ("sex",), numbers=("income",), score="income", pairs=("income",))
     )
-    assert b'"histograms":[["income","- -16256 32512 128","1 1 2 1"]]' in tally_json(counted)
+    assert b'"histograms":[["income","- -32512 65024 256","1 1 2 1"]]' in tally_json(counted)
     shown = disclosed(counted)
     assert shown.scores.is_empty()
     assert shown.pairs.is_empty()
