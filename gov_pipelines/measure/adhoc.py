@@ -6,6 +6,7 @@ import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -14,14 +15,16 @@ import numpy as np
 import polars as pl
 
 from gov_pipelines.errors import WrongUse
+from gov_pipelines.measure import resampling
 from gov_pipelines.measure.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, Metric, bases
 from gov_pipelines.measure.columns import Columns
 from gov_pipelines.measure.compared import Table, common_rows, rate_rows, tables
-from gov_pipelines.measure.confusion import RATES, Key
+from gov_pipelines.measure.confusion import RATES, Key, Values
 from gov_pipelines.measure.engines import as_lazy
 from gov_pipelines.measure.gaps import gap_rows, ratio_rows
 from gov_pipelines.measure.means import UNIT
 from gov_pipelines.measure.measurement import Measurement, finite
+from gov_pipelines.measure.pairwise import INTERVAL, MOST_PAIRS, extreme
 from gov_pipelines.measure.scan import count
 from gov_pipelines.measure.scores import Scores, score_measurements
 from gov_pipelines.measure.tallies import Tally
@@ -31,6 +34,9 @@ _FEW = 10  # values of a column that a message lists
 _SCORE = "score, exact"  # no column of a file that is counted besides
 _EVERY_SCORE, _SCORED = 100_000, 40  # rows up to which no score is rounded; groups up to which they are compared
 _INFINITE = 3.4e38  # as in the tally, where scores have 32 bits
+_DRAWS = 1_000  # of metrics that no closed interval serves
+_NO_ENDS = (math.nan, math.nan)
+Ends = tuple[float, float]
 _UNLABELLED = np.array([[0, 0, 0, 0, 2, 3], [0, 0, 0, 0, 4, 4]])
 
 
@@ -108,7 +114,7 @@ def metrics(
         base = named if {*each} <= {*named} else None
         for table in tables(tally, each, (), unit):
             rows += _core(table, confidence, base, labelled=label is not None)
-            rows += _rest(table, base, labelled=label is not None)
+            rows += _rest(table, confidence, base, labelled=label is not None)
         for table in tables(scored, each, (), unit, "a score or decision") if scored else ():
             rows += _scoring(table, confidence)
         for table in tables(tally, each, strata, unit) if strata else ():
@@ -138,43 +144,89 @@ def _core(table: Table, confidence: float, base: Mapping[str, str] | None, *, la
         yield from ratio_rows(table, "adverse_impact_ratio", confidence, base)
 
 
-def _rest(table: Table, base: Mapping[str, str] | None, *, labelled: bool) -> Iterator[Measurement]:
-    """Every other metric of counts, by its value alone: of each group, of the groups together, and against the reference."""
-    counts = table.weighed
-    decided = table.counts.sum(-1)
-    known = np.flatnonzero(table.known & (decided > 0))
+def _rest(table: Table, confidence: float, base: Mapping[str, str] | None, *, labelled: bool) -> Iterator[Measurement]:
+    """Every other metric of counts: of each group, of the groups together, and against the reference.
+
+    Of a group, of a group and another, and of the extremes of groups there are intervals from bootstrap draws.
+    """
+    draws = table.draws[:_DRAWS] if table.draws is not None and resampling.enough(confidence, _DRAWS) else None
+    row, counts = partial(_row, table, confidence), table.weighed
+    known = np.flatnonzero(table.known & (table.counts.sum(-1) > 0))
     own, keys = counts[known], [table.keys[at] for at in known]
-    weighed = "sums of weights" if table.sums is not None else "counts"
-
-    def row(metric: str, value: float, at: int | None, of: Metric, reference: Key | None = None) -> Measurement:
-        return Measurement(
-            metric, table.attributes, None if at is None else table.group(at), table.of(reference) if reference else None,
-            value=finite(value), n=int(decided[known].sum() if at is None else decided[at]), method=f"from {weighed}: {of.meaning}",
-            note=None if math.isfinite(value) else "undefined: too few groups, or rows, have what it is made of",
-        )  # fmt: skip
-
-    def told(each: Mapping[str, Metric], *unlabelled: Any) -> Iterator[tuple[str, Metric]]:
-        """Those that say something where nobody has a label, and are not told with an interval already."""
-        for name, of in each.items():
-            if name not in SHAPES and (
-                labelled or ("labelled_rate" not in name and np.isfinite(of.compute(*unlabelled)).any())
-            ):
-                yield name, of
-
-    for name, of in told(OF_GROUP, _UNLABELLED):
-        yield from (row(name, value, at, of) for at, value in enumerate(of.compute(counts).tolist()))
-    for name, of in told(OF_GROUPS, _UNLABELLED):
-        yield row(name, float(of.compute(own)) if len(known) > 1 else math.nan, None, of)
+    of_groups: dict[str, tuple[Values, Values]] = {}
+    for name, of in _told(OF_GROUP, _UNLABELLED, labelled=labelled):
+        values, drawn = of.compute(counts), None if draws is None else _drawn(of.compute(draws))
+        if drawn is not None:
+            of_groups[name] = values[known], drawn[:, known]
+        ends = _alone(values, drawn, confidence)
+        yield from (row(name, of, value, at, ends[at]) for at, value in enumerate(values.tolist()))
+    for name, of in _told(OF_GROUPS, _UNLABELLED, labelled=labelled):
+        group, _, form = name.rpartition("_")
+        ends_of = _extreme(form, *of_groups[group], confidence) if group in of_groups and form in INTERVAL else _NO_ENDS
+        yield row(name, of, float(of.compute(own)) if len(known) > 1 else math.nan, None, ends_of)
     key: Key = () if base is None else tuple(base[name] for name in table.attributes)
-    for name, of in told({name: of for name, of in OF_PAIR.items() if name not in OF_GROUPS}, *_UNLABELLED):
-        if keys and (of.against or key in keys):
-            values = of.compute(own, bases(own, of.against or keys.index(key)))
-            reference = None if of.against else key
-            yield from (
-                row(name, value, at, of, reference)
-                for at, value in zip(known.tolist(), values.tolist(), strict=True)
-                if table.keys[at] != reference
-            )
+    pairs = {name: of for name, of in OF_PAIR.items() if name not in OF_GROUPS and keys and (of.against or key in keys)}
+    for name, of in _told(pairs, *_UNLABELLED, labelled=labelled):
+        against, reference = of.against or keys.index(key), None if of.against else key
+        values = of.compute(own, bases(own, against))
+        drawn = None if draws is None else _drawn(of.compute(draws[:, known], bases(draws[:, known], against)))
+        for at, value, each in zip(known.tolist(), values.tolist(), _alone(values, drawn, confidence), strict=True):
+            if table.keys[at] != reference:
+                yield row(name, of, value, at, each, reference)
+
+
+def _row(
+    table: Table, confidence: float, metric: str, of: Metric, value: float, at: int | None, ends: Ends, reference: Key | None = None
+) -> Measurement:  # fmt: skip
+    decided = table.counts.sum(-1)
+    found = Measurement(
+        metric, table.attributes, None if at is None else table.group(at), table.of(reference) if reference else None,
+        value=finite(value), n=int(decided[table.known].sum() if at is None else decided[at]),
+        method=f"from {'counts' if table.sums is None else 'sums of weights'}: {of.meaning}",
+        note=None if math.isfinite(value) else "undefined: too few groups, or rows, have what it is made of",
+    )  # fmt: skip
+    if not ends[0] <= value <= ends[1]:  # nor where the draws leave out what decides: a ratio to 0 has no logarithm
+        return found
+    low, high = np.clip(ends, *of.bounds) if of.bounds != (None, None) else ends
+    how = "simultaneous over all pairs of groups" if at is None else "alone"
+    method = f"{found.method}; interval of {_DRAWS:,} bootstrap draws, {how}"
+    return replace(found, lower=float(low), upper=float(high), confidence=confidence, method=method, recomputable=False)
+
+
+def _told(each: Mapping[str, Metric], *unlabelled: Any, labelled: bool) -> Iterator[tuple[str, Metric]]:
+    """Those that say something where nobody has a label, and are not told with a closed interval already."""
+    for name, of in each.items():
+        speaks = labelled or ("labelled_rate" not in name and np.isfinite(of.compute(*unlabelled)).any())
+        if name not in SHAPES and speaks:
+            yield name, of
+
+
+def _alone(values: Values, drawn: Values | None, confidence: float) -> list[Ends]:
+    if drawn is None:
+        return [_NO_ENDS] * len(values)
+    each = [resampling.band(values[[at]], drawn[:, [at]], confidence) for at in range(len(values))]
+    return [(float(low[0]), float(high[0])) for low, high in each]
+
+
+def _drawn(values: Values) -> Values:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _extreme(form: str, values: Values, drawn: Values, confidence: float) -> Ends:
+    """Limits of the largest difference or the smallest ratio of what is in the draws, all pairs together (see `band`)."""
+    one, other = np.triu_indices(len(values), 1)
+    if not 0 < len(one) <= MOST_PAIRS:
+        return _NO_ENDS
+    if form == "ratio":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values, drawn = _drawn(np.log(values)), _drawn(np.log(drawn))
+    low, high = resampling.band(values[one] - values[other], drawn[:, one] - drawn[:, other], confidence)
+    there = np.isfinite(low)
+    if not there.any():
+        return _NO_ENDS
+    if form == "ratio":
+        return extreme("ratio", np.exp(low[there]), np.exp(high[there]))
+    return extreme("difference", low[there], high[there])
 
 
 def _weighed(lazy: nw.LazyFrame[Any], weight: str | None) -> tuple[nw.LazyFrame[Any], float]:
