@@ -6,6 +6,7 @@ Each line is of a process of its own. Decoding and counting alternate, and the m
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import statistics
 import tempfile
@@ -28,6 +29,7 @@ from gov_pipelines.measure.confusion import confusion
 from gov_pipelines.measure.resampling import resample
 
 DRAWS = 1_000
+os.environ.setdefault("POLARS_ROW_GROUP_PREFETCH_SIZE", "1")  # as `gov metrics` does
 
 
 def measured(tally: Tally) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ def metrics_command(file: Path, reference: Sequence[str], as_json: bool, **asked
       gov metrics loans.parquet --decision action --favorable approved --protected race --protected sex \\
         --intersections --label repaid --label-positive true --reference race=white --json
     """
+    os.environ.setdefault("POLARS_ROW_GROUP_PREFETCH_SIZE", "1")  # else a gigabyte of a large file waits to be counted
     from gov_pipelines.decisions import readable, scan_file  # noqa: PLC0415  (Polars)
     from gov_pipelines.measure import cautions, metrics  # noqa: PLC0415
 

@@ -8,7 +8,6 @@ the counters are small arrays.
 from __future__ import annotations
 
 import math
-import os
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
@@ -47,12 +46,7 @@ def counted(frame: pl.LazyFrame, columns: Columns) -> tuple[list[pl.DataFrame], 
     Raises:
         TooWideError: the counters would take too much memory.
     """
-    os.environ.setdefault(
-        "POLARS_ROW_GROUP_PREFETCH_SIZE", "1"
-    )  # else a gigabyte of them waits; Polars has no other switch
-    np.empty(
-        1 << 21
-    )  # once 16 MB were freed, the C library keeps arrays of batches in its heap instead of mapping each anew
+    np.empty(1 << 21)  # once so much was freed, the C library keeps arrays in its heap instead of mapping each anew
     narrow = frame.select(columns.all)
     counters = _Counters(columns, narrow.collect_schema())
     counters.add(narrow.head(0).collect())
