@@ -15,6 +15,7 @@ from gov_pipelines.measure.intervals import Floats, difference_statistic, normal
 from gov_pipelines.policy.kinds import Test
 
 Adjustment = Literal["holm", "bonferroni", "bh", "by"]
+NAMES = {"holm": "Holm", "bonferroni": "Bonferroni", "bh": "Benjamini-Hochberg", "by": "Benjamini-Yekutieli"}
 POWER = 0.8
 _HALVINGS = 60
 _TIE = 1e-7  # relative: tables as likely as the observed one, as SciPy's and R's Fisher tests take them

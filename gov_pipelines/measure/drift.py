@@ -257,7 +257,7 @@ def measured(
     level, over = (1 - confidence) / max(len(defined), 1), ""
     if len(defined) > 1:
         what = "columns and groups" if any(each.row.group for each in defined) else "columns"
-        over = f", simultaneous (Bonferroni), and {adjust.capitalize()} over {len(defined)} {what}"
+        over = f", simultaneous (Bonferroni), and {comparisons.NAMES[adjust]} over {len(defined)} {what}"
     rows = []
     for each in compared:
         sides = each.of(metric)

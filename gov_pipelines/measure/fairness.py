@@ -298,7 +298,7 @@ def _method(family: Family, control: Fairness, *, simultaneous: bool) -> str:
     kind = f"simultaneous ({bound} over {over})" if simultaneous else "plain"
     if not family.every:
         return f"{name} interval, {kind}; {test}, Bonferroni over {over}, of which those with the best are tested"
-    return f"{name} interval, {kind}; {test}, {family.adjust.capitalize()} over {over}"
+    return f"{name} interval, {kind}; {test}, {comparisons.NAMES.get(family.adjust, family.adjust)} over {over}"
 
 
 def _rates(entries: Sequence[Entry], control: Fairness) -> list[Measurement]:

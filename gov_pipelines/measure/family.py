@@ -36,7 +36,7 @@ class Family:
         plain: the confidence the control asks for.
         size: comparisons in the family.
         chosen: whether the data choose the reference.
-        adjust: `holm` or `bonferroni`; of a year `closed means`.
+        adjust: of `NAMES`; of a year `closed means`.
         alarms: what the nights of the year say of each pair, where the control holds its error over a year.
         year: how they say it.
         drawn: whether `simultaneous` rests on random draws.

@@ -126,7 +126,7 @@ def _compared(entries: Sequence[Entry], control: Fairness, method: str, measure:
     """Each group with the declared reference; the first row of each carries the test, adjusted over all of them."""
     confidence, adjust = comparisons.demanded(control.test)
     size = max(sum(group != entry.reference for entry in entries for group in entry.tested), 1)
-    over = f", {adjust.capitalize()} over {size} comparisons with the reference" if size > 1 else ""
+    over = f", {comparisons.NAMES[adjust]} over {size} comparisons with the reference" if size > 1 else ""
     found: list[list[Measurement]] = []
     for entry in entries:
         for group in entry.groups:

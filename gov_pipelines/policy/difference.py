@@ -223,7 +223,8 @@ def _test(old: Test | str, new: Test | str) -> Tendency:
     if not isinstance(old, Test) or not isinstance(new, Test):
         return -1 if isinstance(new, Test) else 1
     against = 0 if old.against == new.against else None
-    adjust = _rank(("bonferroni", "holm"), old.adjust, new.adjust)
+    orders = (("bonferroni", "holm", "bh"), ("by", "bh"))  # `by` may fail more or less often than the first two
+    adjust = next((_rank(each, old.adjust, new.adjust) for each in orders if {old.adjust, new.adjust} <= {*each}), None)
     over = _rank(("year", "night"), old.error_over, new.error_over)
     return _all([against, _lower(old.confidence, new.confidence), adjust, over])
 

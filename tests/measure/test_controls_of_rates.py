@@ -190,3 +190,14 @@ def test_what_has_no_closed_interval_has_one_of_draws(log):
             assert not row.recomputable
     assert rows["f1_score_difference", "None"].upper < 0.5
     assert rows["f1_score_difference_to_overall", "None"].lower is None
+
+
+def test_a_policy_may_hold_the_share_of_false_findings_instead(measured):
+    p = {
+        how: {
+            str(row.group): row.p_adjusted for row in measured("impact_ratio", test={"adjust": how}) if row.p_adjusted
+        }
+        for how in ("bh", "by", "holm")
+    }
+    assert all(p["bh"][group] <= p["by"][group] and p["bh"][group] <= p["holm"][group] for group in p["holm"])
+    assert "Benjamini-Hochberg over 3 pairs" in measured("impact_ratio", test={"adjust": "bh"})[0].method

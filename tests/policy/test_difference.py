@@ -86,6 +86,7 @@ OWN = {
         ("at_least", None, 0.8, S), ("at_least", 0.8, 0.85, S), ("at_least", 0.8, 0.75, L), ("at_most", None, 0.9, S), ("at_most", 0.9, 0.95, L),
         ("test", "none", {"against": "equality"}, L), ("test", {"confidence": 0.95}, {"confidence": 0.99}, L), ("test", {"confidence": 0.95}, {"confidence": 0.9}, S),
         ("test", {"adjust": "holm"}, {"adjust": "bonferroni"}, L), ("test", {"against": "equality"}, {"against": "threshold"}, C),
+        ("test", {"adjust": "by"}, {"adjust": "holm"}, C),
         ("test", {"confidence": 0.95, "adjust": "holm"}, {"confidence": 0.9, "adjust": "bonferroni"}, C),
         ("min_group_size", None, 10, S), ("min_group_size", 10, 50, L), ("reference", None, {"race": "white"}, C), ("among", None, {"grade": "1"}, C),
     ],

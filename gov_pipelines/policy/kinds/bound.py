@@ -59,7 +59,7 @@ class Test(Strict):
 
     against: Literal["equality", "threshold"] = "equality"
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
-    adjust: Literal["holm", "bonferroni"] = "holm"
+    adjust: Literal["holm", "bonferroni", "bh", "by"] = "holm"
     error_over: Literal["night", "year"] = "night"
 
     @model_validator(mode="after")
