@@ -13,7 +13,7 @@ from gov_pipelines.measure import comparisons
 from gov_pipelines.measure.adverse_impact import binomial_p, z_binomial
 from gov_pipelines.measure.family import Entry, joined, listed
 from gov_pipelines.measure.groups import Group, groups_of
-from gov_pipelines.measure.intervals import normal_quantile, wilson
+from gov_pipelines.measure.intervals import clopper_pearson, normal_quantile
 from gov_pipelines.measure.means import Denominator, Moments, mean_difference
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.strata import Table, common_odds
@@ -175,8 +175,8 @@ def _moments(tally: Tally, number: str, among: Mapping[str, str], values: Mappin
 def availability_measurements(tally: Tally, control: Fairness) -> list[Measurement]:
     """How many standard deviations each group's favorable decisions lie from its share of the declared pool.
 
-    `n` is the favorable decisions of known groups of the attribute. The test is exact (binomial), the interval Wilson's
-    of the share, in standard deviations; the pool is what the policy says it is, and the verdict depends on it.
+    `n` is the favorable decisions of known groups of the attribute. The test is exact (binomial), the interval Clopper and
+    Pearson's of the share, in standard deviations; the pool is what the policy says it is, and the verdict depends on it.
     """
     confidence, adjust = comparisons.demanded(control.test)
     rows = []
@@ -190,12 +190,12 @@ def availability_measurements(tally: Tally, control: Fairness) -> list[Measureme
                 attribute=(attribute,),
                 group={attribute: value},
                 n=n,
-                method="standard deviations from the binomial mean; Wilson interval of the share; exact binomial test",
+                method="standard deviations from the binomial mean; Clopper-Pearson interval of the share; exact binomial test",
                 tested=n >= control.min_group_size,
                 note=f"{x:,} of {n:,}; {share:.2%} of the declared pool, so {n * share:,.1f} expected",
             )
             if n:
-                lower, upper = (z_binomial(n * float(end), n, share) for end in wilson(x, n, confidence))
+                lower, upper = (z_binomial(n * float(end), n, share) for end in clopper_pearson(x, n, confidence))
                 z, p = z_binomial(x, n, share), binomial_p(x, n, share)
                 row = replace(row, value=z, lower=lower, upper=upper, confidence=confidence, p_value=p)
             rows.append(row)
