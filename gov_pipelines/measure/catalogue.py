@@ -247,12 +247,6 @@ def bases(counts: Counts, against: Against | int, name: str = "selection_rate") 
     return np.broadcast_to(everyone, counts.shape)
 
 
-def all_pairs(counts: Counts) -> tuple[Counts, Counts]:
-    """Both sides of every pair of groups, `[..., G (G - 1) / 2, 6]` each."""
-    one, other = np.triu_indices(counts.shape[-2], 1)
-    return counts[..., one, :], counts[..., other, :]
-
-
 def worst_group(counts: Counts, name: str, floor: int) -> int | None:
     """The place of the group that fares worst among those with at least `floor` decisions; None where there is none.
 

@@ -131,50 +131,26 @@ def _battery(group: Group, entry: Entry) -> list[Measurement]:
     z = adverse_impact.z_pooled(*counts)
     flips = adverse_impact.flip_flop(*counts)
     found: list[tuple[str, float | None, float | None, str]] = [
-        (
-            "four_fifths_flag",
-            float(adverse_impact.four_fifths(*counts)),
-            None,
-            "1 where below four fifths, whole numbers",
-        ),
+        ("four_fifths_flag", float(adverse_impact.four_fifths(*counts)), None, "1 where below four fifths, whole numbers"),
         ("fisher_p", fisher, fisher, "Fisher exact two-sided, unadjusted"),
         ("fisher_mid_p", mid, mid, "Lancaster's mid-p of Fisher's test, unadjusted"),
         ("z_pooled", z, None if z is None else adverse_impact.normal_p(z), "difference in pooled standard deviations"),
         ("flip_flop", float(flips), None, "1 where one favorable decision moved would turn the difference round"),
+        ("shortfall", adverse_impact.shortfall(*counts), None, "favorable decisions expected under one rate, less actual"),
         (
-            "shortfall",
-            adverse_impact.shortfall(*counts),
-            None,
-            "favorable decisions expected under one rate, less actual",
-        ),
-        (
-            "selections_to_four_fifths",
-            float(adverse_impact.selections_to_four_fifths(*counts)),
-            None,
+            "selections_to_four_fifths", float(adverse_impact.selections_to_four_fifths(*counts)), None,
             "further favorable decisions for four fifths, rounded up",
         ),
-        (
-            "relative_rate_adverse",
-            adverse_impact.relative_rate_adverse(*counts),
-            None,
-            "rate of refusal over the other's",
-        ),
-    ]
+        ("relative_rate_adverse", adverse_impact.relative_rate_adverse(*counts), None, "rate of refusal over the other's"),
+    ]  # fmt: skip
     told = f"{group.favorable:,} of {group.decided:,} against {base.favorable:,} of {base.decided:,}"
     return [
         Measurement(
-            metric=metric,
-            attribute=entry.attributes,
-            group=group.values,
-            reference_group=base.values,
-            value=value,
-            n=group.decided,
-            p_value=p,
-            method=method,
+            metric, entry.attributes, group.values, base.values, value=value, n=group.decided, p_value=p, method=method,
             note=joined(told, None if value is not None else "undefined"),
         )
         for metric, value, p, method in found
-    ]
+    ]  # fmt: skip
 
 
 Beside = tuple[float, float, float, float]
