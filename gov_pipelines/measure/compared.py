@@ -217,7 +217,7 @@ def common_rows(
         odds = common_odds([*zip(*(side[:, place].tolist() for place in (at, base) for side in decided), strict=True)])
         low, high = odds.interval(1 - (1 - confidence) / size) or (None, None)
         seen = f"{odds.strata:,} of {len(every):,} strata have both groups and both outcomes"
-        row = replace(row, reference_group=dict(zip(by, keys[base], strict=True)), n=odds.n)
+        row = replace(row, reference_group=dict(zip(by, keys[base], strict=True)), n=odds.own)
         common = replace(
             row, metric="common_odds_ratio", value=odds.odds_ratio, lower=low, upper=high, p_value=odds.p,
             p_adjusted=None if odds.p is None else min(odds.p * size, 1.0),

@@ -52,7 +52,7 @@ def common_odds_measurements(tally: Tally, entries: Sequence[Entry], control: Fa
             confidence=control_confidence if ends else None,
             p_value=odds.p,
             minimum_detectable=None if reach is None else math.exp(-reach),
-            n=odds.n,
+            n=odds.own,
             note=seen,
         )
         differ = "a small p says that one odds ratio does not describe all strata"

@@ -28,6 +28,7 @@ class CommonOdds:
         heterogeneity_p: of it; a small one says that no single odds ratio describes the strata.
         strata: how many strata have both groups and both outcomes.
         n: decisions in those.
+        own: decisions of the group in those.
     """
 
     odds_ratio: float | None
@@ -38,6 +39,7 @@ class CommonOdds:
     heterogeneity_p: float | None
     strata: int
     n: int
+    own: int
 
     def interval(self, confidence: float) -> tuple[float, float] | None:
         """Robins, Breslow and Greenland's interval of the odds ratio; None where it has none."""
@@ -84,6 +86,7 @@ def common_odds(tables: Sequence[Table]) -> CommonOdds:
         heterogeneity_p=None if differ is None else float(chdtrc(len(told) - 1, differ)),
         strata=len(told),
         n=sum(n + m for _, n, _, m in told),
+        own=sum(n for _, n, _, _ in told),
     )
 
 

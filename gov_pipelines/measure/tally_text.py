@@ -17,7 +17,7 @@ from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.measure.bins import MERGED
 from gov_pipelines.measure.tallies import DAYS, TABLES, Tally, accounted, addable, cell_schema, moment_schema, summed
 
-FORMAT = "gov_pipelines.tally/2"
+FORMAT = "gov_pipelines.tally/3"
 BULKY = {"histograms": "merged_below", "pairs": "ranges", "scores": "weighted"}
 """Nine tenths of a tally, and what follows each in its JSON."""
 _HALF = 1 << 31  # beyond every bin, on both sides of zero
