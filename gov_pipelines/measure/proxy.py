@@ -62,7 +62,7 @@ def _of_table(row: Measurement, counts: Counts, how: str) -> list[Measurement]:
     n, (r, c) = int(counts.sum()), counts.shape
     statistic, p = chi_square(*counts.T)[0], homogeneity(*counts.T)
     value = math.nan
-    if n > 1 and min(r, c) > 1:
+    if n > max(r, c) and min(r, c) > 1:  # where each row has a value of its own, the correction leaves nothing
         excess = max(statistic / n - (r - 1) * (c - 1) / (n - 1), 0)
         value = math.sqrt(excess / (min(r - (r - 1) ** 2 / (n - 1), c - (c - 1) ** 2 / (n - 1)) - 1))
     information, entropy = mutual_information(counts)
@@ -76,7 +76,7 @@ def _of_table(row: Measurement, counts: Counts, how: str) -> list[Measurement]:
 def _row(row: Measurement, metric: str, value: float, p: float, how: str) -> Measurement:
     row = replace(row, metric=metric, method=how)
     if not math.isfinite(value):
-        return replace(row, note="one value or one group only")
+        return replace(row, note="one value or one group only, or too few rows for their number")
     return replace(row, value=value, p_value=p)
 
 

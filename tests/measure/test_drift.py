@@ -313,6 +313,7 @@ def test_reason_codes_are_counted_one_by_one():
 
 
 def test_two_tables_without_set_up():
+    pytest.importorskip("pyarrow", reason="pandas frames are read through pyarrow; `make spark` has it")
     then, now = frame(1500, 9), frame(1200, 10, F=0.9).with_columns(new=pl.lit("x"), score=pl.col("score") + 0.5)
     then = then.with_columns(id=pl.int_range(pl.len()).cast(pl.String))
     now = now.with_columns(id=pl.format("n{}", pl.int_range(pl.len())), day=pl.lit(DAY))

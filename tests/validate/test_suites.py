@@ -58,7 +58,7 @@ def test_a_reader_sees_the_limit(policy_of):
             "at_least": 0.8,
             "among": {},
             "min_group_size": 30,
-            "test": {"against": "equality", "confidence": 0.95, "adjust": "holm"},
+            "test": {"against": "equality", "confidence": 0.95, "adjust": "holm", "error_over": "night"},
             "window": "90 days",
         },
     }
