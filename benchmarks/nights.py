@@ -31,8 +31,8 @@ from gov_pipelines.measure import (
     tally,
     total,
 )
+from gov_pipelines.pipeline import measuring, verdicts
 from gov_pipelines.pipeline import night as steps
-from gov_pipelines.pipeline import verdicts
 from gov_pipelines.pipeline.baseline import baseline_of, reads_of, usual_of, weekdays_of
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.policy import BoundClause, load_declaration, load_policies, partition_key, policy_digest
@@ -41,8 +41,8 @@ from gov_pipelines.store import Home, reading, verdicts_of
 
 FIRST = date(2025, 1, 1)
 _STEPS = (
-    steps.read_decisions, steps.judge, steps.read_access, steps.compare_access, steps.tally, steps.measure_fairness,
-    steps.measure_shift, verdicts.reach_verdicts,
+    steps.read_decisions, steps.judge, steps.read_access, measuring.compare_access, measuring.tally, measuring.measure_fairness,
+    measuring.measure_shift, verdicts.reach_verdicts,
 )  # fmt: skip
 _BLOCK = 10
 

@@ -2,10 +2,12 @@
 
 import gc
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 import warnings
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import chdir, closing, contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from unittest import mock
@@ -45,6 +47,18 @@ def fresh_modules():
         for name in [*filter(_of_project, sys.modules)]:
             del sys.modules[name]
         sys.modules |= {name: module for name, module in before.items() if _of_project(name)}
+
+
+def copy_home(home: Path, to: Path) -> Path:
+    """A copy of a home that others may be reading: its databases by SQLite's own copy, as their side files come and go."""
+    shutil.copytree(home, to, ignore=shutil.ignore_patterns("*.db", "*.db-wal", "*.db-shm", "*.db-journal"))
+    for database in home.rglob("*.db"):
+        with (
+            closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(to / database.relative_to(home))) as target,
+        ):
+            source.backup(target)
+    return to
 
 
 def _of_project(name):

@@ -4,15 +4,15 @@ import os
 from datetime import UTC, datetime, timedelta
 
 from gov_pipelines.evidence import generate
+from gov_pipelines.pipeline import measuring, signing, verdicts
 from gov_pipelines.pipeline import night as steps
-from gov_pipelines.pipeline import signing, verdicts
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.policy import load_declaration, load_policies
 from gov_pipelines.store import Home
 
 STEPS = (
-    steps.read_decisions, steps.judge, steps.read_access, steps.compare_access, steps.tally,
-    steps.measure_fairness, steps.measure_shift, verdicts.reach_verdicts,
+    steps.read_decisions, steps.judge, steps.read_access, measuring.compare_access, measuring.tally,
+    measuring.measure_fairness, measuring.measure_shift, verdicts.reach_verdicts,
 )  # fmt: skip
 """Of a night, up to its verdicts."""
 

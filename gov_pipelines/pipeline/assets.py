@@ -4,7 +4,7 @@ decision_log ─┬─> decision_verdicts ────────────�
               └─> tally ─┬─> fairness_metrics ────┼─> control_verdicts ─> compliance_snapshot ─┬─> cleared_decisions ─> held_decisions
 access_log ──> access_patterns  └─> distribution_shift ┘                                          └─> report
 
-Dagster orders and shows the steps; what they do is in `night.py`, and what they conclude is read back from the store.
+Dagster orders and shows the steps; what they do is in `night.py` and `measuring.py`, and what they conclude is read back from the store.
 """
 
 # No deferred annotations here: Dagster compares that of `context` with its classes, as it stands.
@@ -77,20 +77,20 @@ STEPS = (
         reads=True,
     ),
     Step(
-        "access_patterns", "night:compare_access", ("access_log",), ("polars", "json"),
+        "access_patterns", "measuring:compare_access", ("access_log",), ("polars", "json"),
         "Reads outside what the system's intake declares.",
     ),
     Step(
-        "tally", "night:tally", ("decision_log",), ("polars", "json"),
+        "tally", "measuring:tally", ("decision_log",), ("polars", "json"),
         "Counts per cell of protected attributes, strata and outcome. Windows are sums of these; rows are not read again.",
     ),
     Step(
-        "fairness_metrics", "night:measure_fairness", ("tally",), ("json",),
+        "fairness_metrics", "measuring:measure_fairness", ("tally",), ("json",),
         "Selection rates, ratios and differences by group over each window that ends here, with intervals and tests.",
         ("second_opinion_agrees", "fairlearn, asked the same, answers the same to 1e-9."),
     ),
     Step(
-        "distribution_shift", "night:measure_shift", ("tally",), ("json",),
+        "distribution_shift", "measuring:measure_shift", ("tally",), ("json",),
         "How far decisions and features have moved from their reference.",
     ),
     Step(

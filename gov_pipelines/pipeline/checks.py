@@ -46,7 +46,7 @@ def control_checks(graph: SystemGraph) -> dg.AssetChecksDefinition | None:
     # No can_subset: a result that is not yielded would pass in silence.
     @dg.multi_asset_check(name=f"controls_of_{graph.system}", specs=specs)
     def controls(context: dg.AssetCheckExecutionContext, audit: AuditHome) -> Iterator[dg.AssetCheckResult]:
-        from gov_pipelines.pipeline.night import measurements_of  # noqa: PLC0415  (not needed to load definitions)
+        from gov_pipelines.pipeline.measuring import measurements_of  # noqa: PLC0415  (not needed to load definitions)
         from gov_pipelines.pipeline.signing import verdict_rows  # noqa: PLC0415  (as above)
         from gov_pipelines.validate import outcome  # noqa: PLC0415  (as above)
 

@@ -31,8 +31,9 @@ from gov_pipelines.evidence.package import Package
 from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json
 from gov_pipelines.notify import alerts_for, declared_settings, told
 from gov_pipelines.pipeline.following import follow_findings
+from gov_pipelines.pipeline.measuring import measurement_record, measurements_of
 from gov_pipelines.pipeline.names import check_url
-from gov_pipelines.pipeline.night import Night, StepResult, measurement_record, measurements_of
+from gov_pipelines.pipeline.night import Night, StepResult
 from gov_pipelines.pipeline.overdue import unrecorded
 from gov_pipelines.pipeline.revisions import revision_reasons
 from gov_pipelines.pipeline.verdicts import next_revision, policies_in_force, verdict_rows_of

@@ -6,7 +6,8 @@ import json
 from datetime import UTC, datetime
 
 from gov_pipelines.measure import Judgement
-from gov_pipelines.pipeline.night import Night, StepResult, may_be_empty, measurements_of, presence_of
+from gov_pipelines.pipeline.measuring import may_be_empty, measurements_of, presence_of
+from gov_pipelines.pipeline.night import Night, StepResult
 from gov_pipelines.policy import BoundClause, Policy, control_keys, controls_in_force, in_force, unit_of
 from gov_pipelines.policy.declaration import rows_range
 from gov_pipelines.policy.kinds import AccessPattern, Expectation, Freshness, OperatingRange

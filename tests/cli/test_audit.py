@@ -6,7 +6,7 @@ import sqlite3
 from datetime import date
 
 import pytest
-from command import gov
+from command import copy_home, gov
 
 from gov_pipelines.cli.demo.loanapp import SYSTEM
 from gov_pipelines.store import Home, open_store, pending, reading, snapshot_of, verdicts_of
@@ -16,9 +16,7 @@ DAY = date(2026, 9, 30)
 
 @pytest.fixture
 def home(demo_home, tmp_path):
-    copy = tmp_path / "home"
-    shutil.copytree(demo_home, copy)
-    return copy
+    return copy_home(demo_home, tmp_path / "home")
 
 
 def audit(home, *arguments, url=None, check):
@@ -73,7 +71,7 @@ def test_an_unreachable_source_is_a_signed_missed_window_and_ends_with_3(demo_ho
     assert waiting[0].alert.notify == ("credit-risk-oncall",)
     gov("verify", home / "evidence", home=home, check=0)
     # The source is back: the day is audited, as a revision of the missed one.
-    shutil.copytree(demo_home / "demo", home / "demo")
+    copy_home(demo_home / "demo", home / "demo")
     audit(home, check=0)
     assert stored(home)[0].revision == 2
 

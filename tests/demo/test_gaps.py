@@ -1,11 +1,10 @@
 """The matrix of the demo: each state, what changes it, and where a waiver shows."""
 
 import json
-import shutil
 from typing import get_args
 
 import pytest
-from command import gov, told
+from command import copy_home, gov, told
 
 from gov_pipelines.cli.demo.loanapp import DAYS, SYSTEM
 from gov_pipelines.policy import State
@@ -84,8 +83,7 @@ def test_a_waiver_shows_on_every_page_of_its_clause(demo_home, cells):
 
 def test_yaml_alone_closes_a_gap_and_opens_one(demo_home, demo_environment, scratch_project, tmp_path):
     """A new version from the last day on: FL-14 gets a control, FL-2 loses its own."""
-    home = tmp_path / "home"
-    shutil.copytree(demo_home, home)
+    home = copy_home(demo_home, tmp_path / "home")
     first = scratch_project / "expectations" / "house-fair-lending.yaml"
     text = first.read_text()
     first.write_text(text.replace("{from: 2026-09-01}", "{from: 2026-09-01, until: 2026-09-30}", 1))

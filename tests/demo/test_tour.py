@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from command import gov, told
+from command import copy_home, gov, told
 
 from gov_pipelines.cli.demo.loanapp import LATE_NOTICE, SYSTEM, UNREVIEWED
 from gov_pipelines.evidence import ENVELOPE, verify
@@ -12,9 +12,7 @@ from gov_pipelines.evidence import ENVELOPE, verify
 
 @pytest.fixture(scope="module")
 def copy(demo_home, tmp_path_factory):
-    home = tmp_path_factory.mktemp("tour") / "home"
-    shutil.copytree(demo_home, home)
-    return home
+    return copy_home(demo_home, tmp_path_factory.mktemp("tour") / "home")
 
 
 def test_the_tour_walks_from_a_clause_to_tampering(copy):

@@ -15,7 +15,8 @@ from gov_pipelines.decisions import RowAccounting
 from gov_pipelines.definitions import load
 from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.pipeline.home import AuditHome
-from gov_pipelines.pipeline.night import StepResult, opinion_answer, rows_answer
+from gov_pipelines.pipeline.measuring import opinion_answer
+from gov_pipelines.pipeline.night import StepResult, rows_answer
 from gov_pipelines.project import Project
 from gov_pipelines.store import VerdictRow, write_frame
 from gov_pipelines.validate import SecondOpinion
@@ -117,8 +118,8 @@ def row(night, control, verdict) -> VerdictRow:
 
 
 STEPS = (
-    "night:judge", "night:read_access", "night:compare_access", "night:tally", "night:measure_fairness",
-    "night:measure_shift", "night:read_decisions", "verdicts:reach_verdicts", "signing:sign", "clearing:clear",
+    "night:judge", "night:read_access", "measuring:compare_access", "measuring:tally", "measuring:measure_fairness",
+    "measuring:measure_shift", "night:read_decisions", "verdicts:reach_verdicts", "signing:sign", "clearing:clear",
     "clearing:tell_held", "pages:write_pages",
 )  # fmt: skip
 
@@ -159,7 +160,7 @@ def plan(monkeypatch):
         **{each: step(each.partition(":")[2]) for each in STEPS},
         "signing:verdict_rows": verdict_rows,
         "signing:sign_missed": lambda night, reason: plan.missed.append((night.system, night.partition, reason)),
-        "night:measurements_of": lambda night: {"house/H-1": groups},
+        "measuring:measurements_of": lambda night: {"house/H-1": groups},
     }
     for name, stand_in in stand_ins.items():
         monkeypatch.setattr(f"gov_pipelines.pipeline.{name.replace(':', '.')}", stand_in)

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
+from gov_pipelines.pipeline import measuring
 from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.policy import alarms_of_year, load_declaration, load_policies
@@ -93,15 +94,15 @@ def audit(root, day, women):
     schema = {"id": pl.String, "at": pl.Datetime("us", "UTC"), "d": pl.String, "sex": pl.String, "region": pl.String}
     pl.DataFrame(list(rows(day, women)), schema=schema, orient="row").write_parquet(root / "loans.parquet")
     one = night(root, day)
-    for step in (steps.read_decisions, steps.judge, steps.read_access, steps.tally):
+    for step in (steps.read_decisions, steps.judge, steps.read_access, measuring.tally):
         step(one)
 
 
 def measured(root, day):
     """The rows of women and of regions on one night."""
     one = night(root, day)
-    steps.measure_fairness(one)
-    steps.measure_shift(one)
+    measuring.measure_fairness(one)
+    measuring.measure_shift(one)
     (woman,) = (row for row in one.read_json("fairness_metrics.json")["house/H-1"] if row["group"] == {"sex": "f"})
     (region,) = one.read_json("distribution_shift.json")["measurements"]["house/H-2"]
     return woman, region

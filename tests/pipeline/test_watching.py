@@ -117,7 +117,7 @@ def test_what_an_error_quotes_is_not_kept(loaded, home, plan, instance):
         plan.raises["tally"] = error
         with pytest.MonkeyPatch.context() as patch:
             if error is None:
-                patch.setattr("gov_pipelines.pipeline.night.tally", fails)
+                patch.setattr("gov_pipelines.pipeline.measuring.tally", fails)
             run_id = run_job(loaded, instance)
         fire(loaded, instance, home, "failure", run_id)
         kept = [str(record.event_log_entry) for record in instance.get_records_for_run(run_id).records]

@@ -12,7 +12,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 from gov_pipelines.measure import Measurement
-from gov_pipelines.pipeline.night import Night, measurements_of
+from gov_pipelines.pipeline.measuring import measurements_of
+from gov_pipelines.pipeline.night import Night
 from gov_pipelines.pipeline.selftest.setting import MadeUp, Setting
 from gov_pipelines.policy import Policy
 from gov_pipelines.policy.kinds import Expectation

@@ -15,6 +15,7 @@ import polars as pl
 from gov_pipelines.access import READ_SCHEMA
 from gov_pipelines.decisions.log import source_columns
 from gov_pipelines.measure import tally_from_json, tally_json
+from gov_pipelines.pipeline import measuring
 from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.pipeline.selftest.setting import CannotFail, MadeUp, Row, Setting
@@ -55,7 +56,7 @@ def audited(setting: Setting, made: MadeUp, policies: Sequence[Policy], folder: 
     for day in read:
         steps.read_decisions(night(day))
         steps.judge(night(day))
-        steps.tally(night(day))
+        measuring.tally(night(day))
     for source, days in zip(read, alike.values(), strict=True):
         for day in days:
             if day != source:
@@ -66,9 +67,9 @@ def audited(setting: Setting, made: MadeUp, policies: Sequence[Policy], folder: 
     last = night(setting.partition)
     if made.grants is not None:
         last.write_json("grants.json", made.grants)
-    steps.compare_access(last)
-    steps.measure_fairness(last)
-    steps.measure_shift(last)
+    measuring.compare_access(last)
+    measuring.measure_fairness(last)
+    measuring.measure_shift(last)
     return last
 
 
