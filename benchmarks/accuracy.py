@@ -17,11 +17,11 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
-from gov_pipelines.measure.columns import Columns
-from gov_pipelines.measure.distances import DISTANCES, stability_index
-from gov_pipelines.measure.drift import compare
-from gov_pipelines.measure.scan import count
-from gov_pipelines.measure.scores import auc, scores_by
+from gov_pipelines.measure.counting.columns import Columns
+from gov_pipelines.measure.counting.scan import count
+from gov_pipelines.measure.distributions.distances import DISTANCES, stability_index
+from gov_pipelines.measure.distributions.drift import compare
+from gov_pipelines.measure.rates.scores import auc, scores_by
 
 ROWS = 1_000_000
 PROMISED = {"ks": 1e-4, "wasserstein": 0.005, "psi": 0.005, "auc": 1e-5}

@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 
 from gov_pipelines.cli.demo.arrests import read_arrests
 from gov_pipelines.cli.demo.loanapp import read_loanapp
-from gov_pipelines.measure import Columns, comparisons, count
-from gov_pipelines.measure.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, bases
-from gov_pipelines.measure.conditional import demographic_disparity
-from gov_pipelines.measure.confusion import confusion
-from gov_pipelines.measure.strata import common_odds
+from gov_pipelines.measure import Columns, count
+from gov_pipelines.measure.rates.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, bases
+from gov_pipelines.measure.rates.conditional import demographic_disparity
+from gov_pipelines.measure.rates.confusion import confusion
+from gov_pipelines.measure.statistics import comparisons
+from gov_pipelines.measure.statistics.strata import common_odds
 
 Counts = NDArray[np.int64]
 TOLERANCE = 1e-9

@@ -24,9 +24,9 @@ import polars as pl
 
 from benchmarks import stream
 from gov_pipelines.measure import BULKY, Tally, count, tally_json, total_from_json
-from gov_pipelines.measure.catalogue import OF_GROUP, OF_GROUPS
-from gov_pipelines.measure.confusion import confusion
-from gov_pipelines.measure.resampling import resample
+from gov_pipelines.measure.rates.catalogue import OF_GROUP, OF_GROUPS
+from gov_pipelines.measure.rates.confusion import confusion
+from gov_pipelines.measure.statistics.resampling import resample
 
 DRAWS = 1_000
 os.environ.setdefault("POLARS_ROW_GROUP_PREFETCH_SIZE", "1")  # as `gov metrics` does

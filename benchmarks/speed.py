@@ -22,9 +22,9 @@ import polars as pl
 from benchmarks import stream
 from benchmarks.limit import alone, measured
 from gov_pipelines.measure import count
-from gov_pipelines.measure.distances import DISTANCES
-from gov_pipelines.measure.drift import compare
-from gov_pipelines.measure.drift import measured as distances
+from gov_pipelines.measure.distributions.distances import DISTANCES
+from gov_pipelines.measure.distributions.drift import compare
+from gov_pipelines.measure.distributions.drift import measured as distances
 
 PEERS = ("fairlearn", "Evidently", "NannyML", "jurity", "Aequitas", "AIF360", "DuckDB")
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from gov_pipelines.measure import Columns
-from gov_pipelines.measure.tallies import TABLES
+from gov_pipelines.measure.counting.tallies import TABLES
 
 _POWERS = [2.0**n for n in range(-150, 130)]
 NASTY = [

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks.statistics.audits import DECLARATION, SEED, control, counted, told
-from gov_pipelines.measure.family import entry_of, family_of
-from gov_pipelines.measure.intervals import Floats, Interval, clopper_pearson, newcombe, ratio_score, wilson
+from gov_pipelines.measure.fairness.family import entry_of, family_of
+from gov_pipelines.measure.statistics.intervals import Floats, Interval, clopper_pearson, newcombe, ratio_score, wilson
 
 GRID: Floats = np.linspace(0.02, 0.98, 49)
 _COARSE: Floats = np.linspace(0.02, 0.98, 17)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.statistics.audits import DECLARATION, SEED, control, counted, told
 from gov_pipelines.measure import Measurement, fairness_measurements, judge
-from gov_pipelines.measure.intervals import clopper_pearson
+from gov_pipelines.measure.statistics.intervals import clopper_pearson
 from gov_pipelines.policy.kinds import Fairness
 
 LEVEL, FOUR_FIFTHS = 0.05, 0.8

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from benchmarks.statistics.audits import SEED, told
-from gov_pipelines.measure.alarms import in_family, odds_evidence
-from gov_pipelines.measure.intervals import clopper_pearson
+from gov_pipelines.measure.statistics.alarms import in_family, odds_evidence
+from gov_pipelines.measure.statistics.intervals import clopper_pearson
 
 NIGHTS, CONTROLS, LEVEL, FOUR_FIFTHS = 365, 40, 0.05, 0.8
 CHANGES, RATIOS, VOLUMES = 120, (0.9, 0.8, 0.7), (200, 2_000, 20_000)

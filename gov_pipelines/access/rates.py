@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from gov_pipelines.measure import LEAST_DAYS, Measurement, Series, departures
-from gov_pipelines.measure.intervals import Floats
+from gov_pipelines.measure.statistics.intervals import Floats
 from gov_pipelines.policy.kinds import AccessPattern
 
 _COUNTED = ("reads", "rows")

@@ -42,7 +42,7 @@ def drift_command(reference: Path, current: Path, categories: Sequence[str], as_
       gov drift january.parquet february.parquet --decision action --per sex --metric psi --json
     """
     from gov_pipelines.decisions.scanning import readable, scan_file  # noqa: PLC0415  (Polars, not needed for --help)
-    from gov_pipelines.measure.drift import drift  # noqa: PLC0415  (as above)
+    from gov_pipelines.measure.distributions.drift import drift  # noqa: PLC0415  (as above)
 
     with readable(current):
         then, now = _typed([scan_file(reference), scan_file(current)], {*categories, *asked["per"]})

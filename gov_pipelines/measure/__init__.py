@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from gov_pipelines.measure.adhoc import metrics
-from gov_pipelines.measure.alarms import Year
-from gov_pipelines.measure.bias_audit import Base, ImpactTable, Line, impact_tables, printed
-from gov_pipelines.measure.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, Metric
-from gov_pipelines.measure.cautions import cautions
-from gov_pipelines.measure.columns import Columns, columns_of
-from gov_pipelines.measure.drift import drift, drift_measurements, drift_shares
-from gov_pipelines.measure.fairness import fairness_measurements
-from gov_pipelines.measure.groups import examples
-from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement, Verdict
-from gov_pipelines.measure.proxy import proxy_measurements
-from gov_pipelines.measure.published import PUBLISHED_COLUMNS, Defect, defects, published_rows
-from gov_pipelines.measure.quality import freshness_measurement, quality_measurements, range_measurements
-from gov_pipelines.measure.scan import count, tally
-from gov_pipelines.measure.scoring import SCORING, scored_tally
-from gov_pipelines.measure.shifts import over_the_year
-from gov_pipelines.measure.tallies import Tally, total
-from gov_pipelines.measure.tally_text import (
+from gov_pipelines.measure.adhoc.cautions import cautions
+from gov_pipelines.measure.adhoc.metrics import metrics
+from gov_pipelines.measure.counting.columns import Columns, columns_of
+from gov_pipelines.measure.counting.scan import count, tally
+from gov_pipelines.measure.counting.tallies import Tally, total
+from gov_pipelines.measure.counting.text import (
     BULKY,
     disclosed,
     tally_digest,
@@ -27,7 +15,26 @@ from gov_pipelines.measure.tally_text import (
     tally_json,
     total_from_json,
 )
-from gov_pipelines.measure.usual import LEAST_DAYS, Series, departures, unusable, usual_measurements, weekday_of
+from gov_pipelines.measure.distributions.drift import drift, drift_measurements, drift_shares
+from gov_pipelines.measure.distributions.proxy import proxy_measurements
+from gov_pipelines.measure.distributions.shifts import over_the_year
+from gov_pipelines.measure.distributions.usual import (
+    LEAST_DAYS,
+    Series,
+    departures,
+    unusable,
+    usual_measurements,
+    weekday_of,
+)
+from gov_pipelines.measure.fairness.bias_audit import Base, ImpactTable, Line, impact_tables, printed
+from gov_pipelines.measure.fairness.controls import fairness_measurements
+from gov_pipelines.measure.fairness.published import PUBLISHED_COLUMNS, Defect, defects, published_rows
+from gov_pipelines.measure.measurement import WORST_FIRST, Judgement, Measurement, Verdict
+from gov_pipelines.measure.quality import freshness_measurement, quality_measurements, range_measurements
+from gov_pipelines.measure.rates.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, Metric
+from gov_pipelines.measure.rates.groups import examples
+from gov_pipelines.measure.rates.scoring import SCORING, scored_tally
+from gov_pipelines.measure.statistics.alarms import Year
 from gov_pipelines.measure.verdict import judge
 
 __all__ = [

@@ -9,9 +9,9 @@ from datetime import date, datetime
 import polars as pl
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure.intervals import wilson
+from gov_pipelines.measure.counting.tallies import Tally
 from gov_pipelines.measure.measurement import Measurement
-from gov_pipelines.measure.tallies import Tally
+from gov_pipelines.measure.statistics.intervals import wilson
 from gov_pipelines.policy.calendar import Partition
 from gov_pipelines.policy.declaration import ROWS, Range, SystemDeclaration
 from gov_pipelines.policy.durations import Duration

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from gov_pipelines.measure.comparisons import adjusted, fisher
-from gov_pipelines.measure.intervals import wilson
 from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure.statistics.comparisons import adjusted, fisher
+from gov_pipelines.measure.statistics.intervals import wilson
 
 REVIEW_SCHEMA = {
     "decision_id": pl.String(),

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import get_args
 
-from gov_pipelines.measure.comparisons import POWER
 from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure.statistics.comparisons import POWER
 from gov_pipelines.policy.kinds import SHAPES
 from gov_pipelines.policy.kinds.access_pattern import Watched
 

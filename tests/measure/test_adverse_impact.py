@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, fisher_exact, hypergeom, norm
 
-from gov_pipelines.measure.adverse_impact import (
+from gov_pipelines.measure.fairness.adverse_impact import (
     binomial_p,
     fisher_p,
     flip_flop,

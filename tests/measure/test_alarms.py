@@ -16,7 +16,7 @@ from benchmarks.statistics.power import alarms, found
 from benchmarks.statistics.power import year as simulated
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import Year, drift_measurements, fairness_measurements, judge, over_the_year, total
-from gov_pipelines.measure.alarms import in_family, odds_evidence, shift_evidence
+from gov_pipelines.measure.statistics.alarms import in_family, odds_evidence, shift_evidence
 from gov_pipelines.policy.kinds import Drift, Fairness
 
 FIRST = date(2026, 1, 1)

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gov_pipelines.measure.bins import HISTOGRAM_BITS, NOT_A_NUMBER, POSITIVE_INFINITY, in_order, upper
+from gov_pipelines.measure.counting.bins import HISTOGRAM_BITS, NOT_A_NUMBER, POSITIVE_INFINITY, in_order, upper
 
 
 def codes(values):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from gov_pipelines.measure.comparisons import (
+from gov_pipelines.measure.statistics.comparisons import (
     adjusted,
     detectable_rate,
     equivalence,
@@ -18,7 +18,7 @@ from gov_pipelines.measure.comparisons import (
     pooled_test,
     power,
 )
-from gov_pipelines.measure.intervals import ratio_score
+from gov_pipelines.measure.statistics.intervals import ratio_score
 
 
 def each_once(x1, n1, x2, n2):

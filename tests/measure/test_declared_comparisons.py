@@ -20,10 +20,10 @@ from gov_pipelines.measure import (
     tally_json,
     total,
 )
-from gov_pipelines.measure.adverse_impact import binomial_p, z_binomial
-from gov_pipelines.measure.comparisons import fisher
-from gov_pipelines.measure.intervals import ratio_score
-from gov_pipelines.measure.strata import common_odds
+from gov_pipelines.measure.fairness.adverse_impact import binomial_p, z_binomial
+from gov_pipelines.measure.statistics.comparisons import fisher
+from gov_pipelines.measure.statistics.intervals import ratio_score
+from gov_pipelines.measure.statistics.strata import common_odds
 from gov_pipelines.policy.kinds import Fairness
 
 from .conftest import DAY, MOMENT, NOON, accounting

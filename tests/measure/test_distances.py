@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from gov_pipelines.measure.distances import (
+from gov_pipelines.measure.distributions.distances import (
     DISTANCES,
     Sides,
     chi_square,

@@ -13,11 +13,11 @@ from scipy import stats
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import disclosed, drift_measurements, drift_shares, judge
-from gov_pipelines.measure.columns import Columns
-from gov_pipelines.measure.distances import chi_square, homogeneity, stability_index
-from gov_pipelines.measure.drift import drift
-from gov_pipelines.measure.intervals import stability_index_interval
-from gov_pipelines.measure.scan import count
+from gov_pipelines.measure.counting.columns import Columns
+from gov_pipelines.measure.counting.scan import count
+from gov_pipelines.measure.distributions.distances import chi_square, homogeneity, stability_index
+from gov_pipelines.measure.distributions.drift import drift
+from gov_pipelines.measure.statistics.intervals import stability_index_interval
 from gov_pipelines.policy.kinds import Drift
 
 DAY = date(2026, 9, 1)
@@ -91,8 +91,11 @@ def test_on_continuous_numbers_it_is_close(of_columns):
 def test_a_column_does_not_drift_from_itself(of_columns, values, bins):
     tally = of_columns(x=numbers(values))
     (row,) = drift_measurements(tally, tally, control("x", bins=bins))
-    assert row.value == pytest.approx(0, abs=1e-12)
-    assert row.p_value == pytest.approx(1)
+    if row.value is None:
+        assert "of the bins" in row.note
+    else:
+        assert row.value == pytest.approx(0, abs=1e-12)
+        assert row.p_value == pytest.approx(1)
 
 
 def test_missing_values_and_categories_are_counted(of_columns):
@@ -356,3 +359,19 @@ def test_numbers_far_from_zero_are_told_apart(least):
     assert found["ks", "None"].p_value == pytest.approx(theirs.pvalue)
     assert found["wasserstein", "None"].value == pytest.approx(stats.wasserstein_distance(then, now), rel=0.005)
     assert found["ks", "{'sex': 'f'}"].value == pytest.approx(stats.ks_2samp(then[::2], now[::2]).statistic)
+
+
+@pytest.mark.parametrize("least", [1990, 1_790_000_000, 0.7])
+def test_bins_too_wide_to_show_a_change_show_none(of_columns, least):
+    """In one pass nobody knows how far from zero the values are; bins that are wider than the change are no evidence."""
+    unit = 0.001 if least < 1 else 1
+    then = np.random.default_rng(5).integers(0, 12, 500) * unit
+    now, asked = then + 4 * unit, control("x", at_most=0.1)
+
+    def judged(now, then):
+        rows = drift_measurements(of_columns(x=numbers(now)), of_columns(x=numbers(then)), asked)
+        return judge(asked, rows, partitions_present=1, partitions_expected=1)
+
+    told = judged(least + now, least + then)
+    assert (told.verdict, "have it logged as the distance" in told.reason) == ("insufficient", True)
+    assert judged(now, then).verdict == "fail"

@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure import Columns, cells, count
-from gov_pipelines.measure.bins import HISTOGRAM_BITS, PAIR_BITS, SCORE_BITS
-from gov_pipelines.measure.engines import as_lazy, count_there
+from gov_pipelines.measure import Columns, count
+from gov_pipelines.measure.counting import cells
+from gov_pipelines.measure.counting.bins import HISTOGRAM_BITS, PAIR_BITS, SCORE_BITS
+from gov_pipelines.measure.counting.engines import as_lazy, count_there
 
 LOG = log(3000)
 
@@ -130,7 +131,7 @@ def test_what_is_no_frame_is_refused_in_words(given, words):
 def test_without_pyarrow_the_way_to_install_it_is_told():
     script = (
         "import sys; sys.modules['pyarrow'] = None\nimport pandas as pd\n"
-        "from gov_pipelines.measure.engines import as_lazy\n"
+        "from gov_pipelines.measure.counting.engines import as_lazy\n"
         "as_lazy(pd.DataFrame({'said': ['yes']}))"
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False).stderr

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from gov_pipelines.measure.intervals import (
+from gov_pipelines.measure.statistics.intervals import (
     clopper_pearson,
     difference_statistic,
     effective,

@@ -7,7 +7,7 @@ from benchmarks.statistics.audits import DECLARATION, control, counted
 from benchmarks.statistics.coverage import beside_its_limits, of_all_pairs, of_one_rate, of_two_rates
 from benchmarks.statistics.level import audited
 from gov_pipelines.measure import fairness_measurements, judge
-from gov_pipelines.measure.intervals import newcombe, ratio_score, wilson
+from gov_pipelines.measure.statistics.intervals import newcombe, ratio_score, wilson
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import ttest_ind
 
-from gov_pipelines.measure.means import UNIT, Moments, mean_difference
+from gov_pipelines.measure.statistics.means import UNIT, Moments, mean_difference
 
 values = st.lists(st.integers(-10_000, 10_000).map(lambda cents: Fraction(cents, 100)), min_size=2, max_size=40)
 

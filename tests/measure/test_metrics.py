@@ -13,14 +13,21 @@ from hypothesis.extra.numpy import arrays
 from benchmarks.agreement import compare, random_tables
 from benchmarks.agreement_peers import fairlearn, rows_of, scipy
 from gov_pipelines.measure import Columns, count, examples
-from gov_pipelines.measure.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, bases, worst_group
-from gov_pipelines.measure.conditional import by_strata, conditional_demographic_disparity, standardized_rates
-from gov_pipelines.measure.confusion import RATES, confusion
-from gov_pipelines.measure.groups import groups_of
-from gov_pipelines.measure.inequality import generalized_entropy, gini
-from gov_pipelines.measure.multiclass import decisions, parity_differences
-from gov_pipelines.measure.overrides import HANDLING, handling, override_effect
-from gov_pipelines.measure.representation import kolmogorov_smirnov, label_bounds, norm, shares, skew, total_variation
+from gov_pipelines.measure.rates.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, bases, worst_group
+from gov_pipelines.measure.rates.conditional import by_strata, conditional_demographic_disparity, standardized_rates
+from gov_pipelines.measure.rates.confusion import RATES, confusion
+from gov_pipelines.measure.rates.groups import groups_of
+from gov_pipelines.measure.rates.inequality import generalized_entropy, gini
+from gov_pipelines.measure.rates.multiclass import decisions, parity_differences
+from gov_pipelines.measure.rates.overrides import HANDLING, handling, override_effect
+from gov_pipelines.measure.rates.representation import (
+    kolmogorov_smirnov,
+    label_bounds,
+    norm,
+    shares,
+    skew,
+    total_variation,
+)
 from gov_pipelines.policy.kinds import GOOD
 
 TABLES = arrays(np.int64, st.tuples(st.integers(0, 4), st.just(6)), elements=st.integers(0, 9))

@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from gov_pipelines.measure.columns import Columns
-from gov_pipelines.measure.proxy import correlation_ratio, mutual_information, proxy_measurements
-from gov_pipelines.measure.scan import count
+from gov_pipelines.measure.counting.columns import Columns
+from gov_pipelines.measure.counting.scan import count
+from gov_pipelines.measure.distributions.proxy import correlation_ratio, mutual_information, proxy_measurements
 
 
 def found(rows, *features):

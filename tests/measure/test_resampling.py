@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gov_pipelines.measure.resampling import band, enough, gap_test, resample, seeded
+from gov_pipelines.measure.statistics.resampling import band, enough, gap_test, resample, seeded
 
 CELLS = np.array([[30, 70], [0, 50], [5, 45]])
 

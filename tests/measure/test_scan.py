@@ -20,7 +20,7 @@ from gov_pipelines.measure import (
     total,
     total_from_json,
 )
-from gov_pipelines.measure.engines import count_there
+from gov_pipelines.measure.counting.engines import count_there
 from gov_pipelines.policy import log_schema
 
 LOG = pl.DataFrame(

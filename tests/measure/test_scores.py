@@ -7,9 +7,9 @@ from scipy.special import expit, logit
 from sklearn import metrics as sk
 from sklearn.linear_model import LogisticRegression
 
-from gov_pipelines.measure.columns import Columns
-from gov_pipelines.measure.scan import count
-from gov_pipelines.measure.scores import METRICS, Scores, abroca, score_measurements
+from gov_pipelines.measure.counting.columns import Columns
+from gov_pipelines.measure.counting.scan import count
+from gov_pipelines.measure.rates.scores import METRICS, Scores, abroca, score_measurements
 
 
 def tally_of(score, label=None, group=None):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gov_pipelines.measure.strata import common_odds
+from gov_pipelines.measure.statistics.strata import common_odds
 
 
 @st.composite

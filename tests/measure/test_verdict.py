@@ -19,7 +19,7 @@ from gov_pipelines.measure import (
     quality_measurements,
     range_measurements,
 )
-from gov_pipelines.measure.intervals import wilson
+from gov_pipelines.measure.statistics.intervals import wilson
 from gov_pipelines.policy.kinds import (
     DataAccess,
     DecisionRule,

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from gov_pipelines.measure.bias_audit import impact_table, printed
+from gov_pipelines.measure.fairness.bias_audit import impact_table, printed
 from gov_pipelines.policy import in_force
 from gov_pipelines.policy.kinds import Fairness
 

@@ -8,7 +8,8 @@ from statistics import NormalDist
 import pytest
 
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure.adverse_impact import (
+from gov_pipelines.measure.distributions.distances import stability_index
+from gov_pipelines.measure.fairness.adverse_impact import (
     fisher_p,
     flip_flop,
     four_fifths,
@@ -22,10 +23,9 @@ from gov_pipelines.measure.adverse_impact import (
     z_binomial,
     z_pooled,
 )
-from gov_pipelines.measure.bias_audit import impact_table, printed
-from gov_pipelines.measure.distances import stability_index
-from gov_pipelines.measure.means import UNIT, Moments, mean_difference
-from gov_pipelines.measure.published import PUBLISHED_COLUMNS, defects, published_rows
+from gov_pipelines.measure.fairness.bias_audit import impact_table, printed
+from gov_pipelines.measure.fairness.published import PUBLISHED_COLUMNS, defects, published_rows
+from gov_pipelines.measure.statistics.means import UNIT, Moments, mean_difference
 
 # 29 CFR 1607, Questions and Answers
 

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 from engines import COLUMNS, NASTY, bits, log, tables_of
 
-from gov_pipelines.measure import Columns, cells, count
-from gov_pipelines.measure.bins import HISTOGRAM_BITS, PAIR_BITS, SCORE_BITS
+from gov_pipelines.measure import Columns, count
+from gov_pipelines.measure.counting import cells
+from gov_pipelines.measure.counting.bins import HISTOGRAM_BITS, PAIR_BITS, SCORE_BITS
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 

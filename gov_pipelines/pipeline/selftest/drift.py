@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 
-from gov_pipelines.measure.distances import DISTANCES, Sides
+from gov_pipelines.measure.distributions.distances import DISTANCES, Sides
 from gov_pipelines.pipeline.selftest.access import days_before, days_between
 from gov_pipelines.pipeline.selftest.search import told
 from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, Happened, MadeUp, Plant, Setting

@@ -1,0 +1,1 @@
+"""A file of any shape, compared without a policy."""

@@ -1,0 +1,1 @@
+"""A log counted: what of it, where it lies, into which tables, and their text."""

@@ -1,0 +1,1 @@
+"""Intervals, tests, draws and alarms: of counts, without knowing what was counted."""
