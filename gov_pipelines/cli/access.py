@@ -12,6 +12,7 @@ from gov_pipelines.cli.desk import PARTITION, table
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.policy import partition_key
+from gov_pipelines.store import as_written
 
 
 @click.command("access")
@@ -32,8 +33,9 @@ def access_command(system: str, on: date, as_json: bool) -> None:
     if not file.is_file():
         key = partition_key(on)
         raise WrongUse(f"{system} was not audited for {key}. Run `gov audit {system} --date {key}`.")
-    content = json.loads(file.read_bytes())
-    found = {name: content[name] for name in ("outside", "new", "unusual")}
+    with as_written(file):
+        content = json.loads(file.read_bytes())
+        found = {name: content[name] for name in ("outside", "new", "unusual")}
     read = {
         name: table([[f"{key} {value}" for key, value in row.items()] for row in rows]) for name, rows in found.items()
     }

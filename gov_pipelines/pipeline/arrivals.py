@@ -77,11 +77,13 @@ def changed(graph: SystemGraph, audit: AuditHome, partitions: Sequence[Partition
         GovError: the source does not answer, or is not as declared.
     """
     from gov_pipelines.decisions import digests_now  # noqa: PLC0415  (not needed to load definitions)
+    from gov_pipelines.store import as_written  # noqa: PLC0415  (as above)
 
     found = digests_now(graph.declaration, partitions, project=audit.place.root, environ=os.environ)
     for partition, digests in zip(partitions, found, strict=True):
         file = audit.files.partition_dir(graph.system, partition) / "reading.json"
-        known = json.loads(file.read_bytes())["digests"] if file.is_file() else [[0, None]]
+        with as_written(file):
+            known = json.loads(file.read_bytes())["digests"] if file.is_file() else [[0, None]]
         if digests != known and (digests[0][0] or known[0][0]):
             yield partition, sha256(json.dumps(digests).encode()).hexdigest()[:16]
 

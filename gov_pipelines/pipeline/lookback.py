@@ -13,7 +13,7 @@ from gov_pipelines.decisions import digests_now, touched_since
 from gov_pipelines.errors import GovError
 from gov_pipelines.people import later
 from gov_pipelines.policy import Calendar, Partition, SystemDeclaration, partition_key, partition_of
-from gov_pipelines.store import Home, write_atomic
+from gov_pipelines.store import Home, as_written, write_atomic
 
 if TYPE_CHECKING:
     from gov_pipelines.pipeline.night import Night
@@ -33,7 +33,8 @@ def changed_since_audited(
     known = [each for each in audited if declaration.calendar.has(each)]
     mine = [each for each in known if each < before]
     file = home.root / "artifacts" / declaration.system / "looked.json"
-    last = json.loads(file.read_bytes()) if file.is_file() else {"cursor": {}, "differed": [], "today": None}
+    with as_written(file):
+        last = json.loads(file.read_bytes()) if file.is_file() else {"cursor": {}, "differed": [], "today": None}
     today, cursor = declaration.calendar.day(before) + timedelta(days=1), declaration.source.cursor
     first = min(today, date.fromisoformat(last["today"] or str(today))) - timedelta(days=declaration.look_back.count)
     try:
@@ -100,9 +101,10 @@ def noted(home: Home, system: str) -> tuple[Partition, datetime, list[Partition]
     file = _note(home, system)
     if not file.is_file():
         return None
-    note = json.loads(file.read_bytes())
-    again = [partition_of(key) for key in note["again"]]
-    return partition_of(note["before"]), datetime.fromisoformat(note["as_of"]), again
+    with as_written(file):
+        note = json.loads(file.read_bytes())
+        again = [partition_of(key) for key in note["again"]]
+        return partition_of(note["before"]), datetime.fromisoformat(note["as_of"]), again
 
 
 def _note(home: Home, system: str) -> Path:

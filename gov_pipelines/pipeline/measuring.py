@@ -65,7 +65,7 @@ from gov_pipelines.policy.kinds import (
     over_year,
 )
 from gov_pipelines.report import measurements_in
-from gov_pipelines.store import read_frame, write_atomic
+from gov_pipelines.store import as_written, read_frame, write_atomic
 from gov_pipelines.validate import DEFINED_BY_FAIRLEARN, SecondOpinion, second_opinion
 
 
@@ -246,8 +246,9 @@ def _arrived(night: Night, day: date) -> bool:
     folder = night.home.partition_dir(night.system, day)
     if not (folder / "tally.json").is_file():
         return False
-    rows = json.loads((folder / "rows.json").read_bytes())
-    return rows["source_count"] > 0 or may_be_empty(night.declaration)
+    with as_written(folder / "rows.json"):
+        rows = json.loads((folder / "rows.json").read_bytes())
+        return rows["source_count"] > 0 or may_be_empty(night.declaration)
 
 
 def _rows_of(night: Night, days: Sequence[date]) -> pl.DataFrame:

@@ -32,7 +32,7 @@ from gov_pipelines.pipeline.alarms import year_of
 from gov_pipelines.pipeline.baseline import read_tally, read_total
 from gov_pipelines.pipeline.kept import keep_changes, kept_digest, last_reading
 from gov_pipelines.policy import BoundClause, Partition, Policy, SystemDeclaration, controls_in_force, partition_of
-from gov_pipelines.store import Engine, Home, open_store, read_frame, write_atomic, write_frame
+from gov_pipelines.store import Engine, Home, as_written, open_store, read_frame, write_atomic, write_frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,8 @@ class Night:
 
     def read_json(self, name: str) -> Any:
         """One of this partition's JSON files."""
-        return json.loads((self.folder / name).read_bytes())
+        with as_written(self.folder / name):
+            return json.loads((self.folder / name).read_bytes())
 
     def write_json(self, name: str, data: Any) -> None:
         """Write one of this partition's JSON files."""

@@ -11,7 +11,7 @@ import polars as pl
 
 from gov_pipelines.decisions import judge_decisions, judged_controls
 from gov_pipelines.policy import Policy, SystemDeclaration, controls_in_force, in_force, partition_key
-from gov_pipelines.store import Connection, Home, all_snapshots
+from gov_pipelines.store import Connection, Home, all_snapshots, as_written
 
 
 def overdue(
@@ -63,8 +63,11 @@ def _never_signed(home: Home, declaration: SystemDeclaration, day: date) -> bool
 
 def _happened_since(reading: Path, as_of: datetime) -> bool:
     """Whether a review or label has come that the source had when the day was last read, dated after its audit's moment."""
-    ahead = json.loads(reading.read_bytes())["ahead"] if reading.is_file() else None
-    return ahead is not None and datetime.fromisoformat(ahead) <= as_of
+    if not reading.is_file():
+        return False
+    with as_written(reading):
+        ahead = json.loads(reading.read_bytes())["ahead"]
+        return ahead is not None and datetime.fromisoformat(ahead) <= as_of
 
 
 def _governed_anew(home: Home, declaration: SystemDeclaration, policies: Sequence[Policy], day: date) -> bool:

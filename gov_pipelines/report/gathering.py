@@ -36,7 +36,7 @@ from gov_pipelines.policy.document import Source
 from gov_pipelines.report import words
 from gov_pipelines.report.charts.overlay import Share
 from gov_pipelines.report.model import RED, Cleared, ControlView, PastVerdict, Report, Side, SystemPage
-from gov_pipelines.store import Connection, Home, VerdictRow, all_snapshots, read_frame, verdict_history
+from gov_pipelines.store import Connection, Home, VerdictRow, all_snapshots, as_written, read_frame, verdict_history
 
 _T = TypeVar("_T", RowAccounting, Cleared)
 _ACCESS_LOG = "access log"
@@ -202,7 +202,10 @@ def measurements_in(folder: Path) -> dict[str, list[Measurement]]:
     """Measurements of one partition by control. A file that is absent was not made: its step had nothing to measure."""
     found: dict[str, list[Measurement]] = {}
     for name in ("fairness_metrics.json", "distribution_shift.json", "access_patterns.json"):
-        if (file := folder / name).is_file():
+        file = folder / name
+        if not file.is_file():
+            continue
+        with as_written(file):
             content = json.loads(file.read_bytes())
             records = content.get("measurements", content)
             found |= {key: [_measurement(row) for row in rows] for key, rows in records.items()}
@@ -212,14 +215,16 @@ def measurements_in(folder: Path) -> dict[str, list[Measurement]]:
 def _shares(folder: Path, row: VerdictRow, measured: Sequence[Measurement]) -> dict[str, list[Share]]:
     """What the distance that decided is of, or where none did the largest; nothing where the partition kept no shares."""
     file = folder / "distribution_shift.json"
-    kept = json.loads(file.read_bytes()).get("shares", {}).get(row.control, []) if file.is_file() else []
+    if not file.is_file():
+        return {}
     told = _decisive(row) or sorted(measured, key=lambda each: -(each.value or 0))[:1]
-    return {
-        words.subject_words(one): [Share(*each) for each in record["shares"]]
-        for one in told
-        for record in kept
-        if (one.attribute, one.group) == ((record["column"],), record["group"])
-    }
+    with as_written(file):
+        return {
+            words.subject_words(one): [Share(*each) for each in record["shares"]]
+            for one in told
+            for record in json.loads(file.read_bytes()).get("shares", {}).get(row.control, [])
+            if (one.attribute, one.group) == ((record["column"],), record["group"])
+        }
 
 
 def _measurement(record: Mapping[str, Any]) -> Measurement:
@@ -230,7 +235,10 @@ def _measurement(record: Mapping[str, Any]) -> Measurement:
 def _proxies(folder: Path) -> tuple[Measurement, ...]:
     """What features told of protected attributes as that day was measured; nothing where nothing was."""
     file = folder / "proxies.json"
-    return tuple(map(_measurement, json.loads(file.read_bytes()))) if file.is_file() else ()
+    if not file.is_file():
+        return ()
+    with as_written(file):
+        return tuple(map(_measurement, json.loads(file.read_bytes())))
 
 
 def _decisive(row: VerdictRow) -> list[Measurement]:
@@ -246,8 +254,9 @@ def _rows(folder: Path) -> RowAccounting:
     file = folder / "rows.json"
     if not file.is_file():
         return RowAccounting(0, 0, 0, 0)
-    rows = json.loads(file.read_bytes())
-    return RowAccounting(**{each.name: rows[each.name] for each in fields(RowAccounting)})
+    with as_written(file):
+        rows = json.loads(file.read_bytes())
+        return RowAccounting(**{each.name: int(rows[each.name]) for each in fields(RowAccounting)})
 
 
 def _cleared(folder: Path, day: date) -> Cleared | None:

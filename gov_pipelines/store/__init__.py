@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gov_pipelines.store.acts import ActRow, Opening, act_rows, note_opening, opened_at, put_act
-from gov_pipelines.store.artifacts import Home, read_frame, write_atomic, write_frame
+from gov_pipelines.store.artifacts import Home, as_written, read_frame, write_atomic, write_frame
 from gov_pipelines.store.backup import dump_store, dumped, load_store
 from gov_pipelines.store.engine import Connection, Engine, open_store, reading, server_clock
 from gov_pipelines.store.findings import FindingEvent, findings_recorded, record_findings
@@ -41,7 +41,7 @@ from gov_pipelines.store.verdicts import (
 
 __all__ = [
     "LONGEST_BACK_OFF", "NOT_AUDITED", "Ack", "ActRow", "Alert", "Connection", "DeliveryRow", "Engine", "FindingEvent", "Home", "Opening",
-    "OutboxRow", "SnapshotRow", "Transition", "VerdictRow", "acks", "act_rows", "all_snapshots", "claim", "drop_verdicts", "dump_store", "dumped",
+    "OutboxRow", "SnapshotRow", "Transition", "VerdictRow", "acks", "act_rows", "all_snapshots", "as_written", "claim", "drop_verdicts", "dump_store", "dumped",
     "edited_in_place", "enqueue", "findings_recorded", "finish", "judged", "last_snapshot", "load_store", "lock", "note_delivery", "note_opening",
     "open_store", "opened_at", "pending", "pending_count", "put_ack", "put_act", "put_verdicts", "read_frame", "reading", "record_findings",
     "record_policy", "record_snapshot", "revive", "server_clock", "snapshot_of", "stopped_receivers", "told", "verdict_history", "verdicts_of",

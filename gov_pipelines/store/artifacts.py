@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from gov_pipelines.errors import WrongUse
+from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.policy import partition_key, partition_of
 
 if TYPE_CHECKING:
@@ -103,15 +103,36 @@ def read_frame(path: Path) -> pl.DataFrame:
 
     Raises:
         WrongUse: there is none.
+        EvidenceError: it is damaged.
     """
     import polars as pl  # noqa: PLC0415  (paths are asked for where no frame is)
 
     try:
-        return pl.read_parquet(path)
+        with as_written(path, pl.exceptions.PolarsError):
+            return pl.read_parquet(path)
     except FileNotFoundError as error:
         raise WrongUse(
             f"{path} is not there: this partition was not audited in this home. Run `gov audit SYSTEM --date DAY`, or "
             "point GOV_HOME to the home that has it"
+        ) from error
+
+
+@contextmanager
+def as_written(path: Path, damage: type[Exception] = ValueError) -> Iterator[None]:
+    """Read a file of a home within, and say which one is damaged where what is read makes no sense.
+
+    Args:
+        path: the file.
+        damage: what its reader raises besides errors of values, keys and types.
+
+    Raises:
+        EvidenceError: it is damaged.
+    """
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, damage) as error:
+        raise EvidenceError(
+            f"{path} is not as it was written. Restore it from a backup (`gov restore`), or audit its day again (`gov audit`)"
         ) from error
 
 

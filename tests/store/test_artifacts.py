@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import time
@@ -10,9 +11,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from gov_pipelines.errors import WrongUse
+from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.policy import partition_key
-from gov_pipelines.store import Home, read_frame, write_atomic, write_frame
+from gov_pipelines.store import Home, as_written, read_frame, write_atomic, write_frame
 from gov_pipelines.store.artifacts import ROW_GROUP
 
 DAY = date(2026, 11, 4)
@@ -127,3 +128,12 @@ def test_what_somebody_put_beside_the_days_is_none_of_them(tmp_path):
         write_atomic(home.root / "artifacts" / "loans" / name / "rows.json", b"{}")
     found = home.audited("loans", "rows.json")
     assert [partition_key(each) for each in found] == ["2026-09-01", "2026-09-01T14Z", "2026-09-02"]
+
+
+@pytest.mark.parametrize("written", [b"", b"PAR1 and no more", b'{"accepted": 3}'])
+def test_a_damaged_file_is_named_with_what_to_do(tmp_path, written):
+    for name, read in (("log.parquet", read_frame), ("rows.json", lambda file: json.loads(file.read_bytes())["dated"])):
+        file = tmp_path / name
+        file.write_bytes(written)
+        with pytest.raises(EvidenceError, match=rf"{name} is not as it was written\. Restore it"), as_written(file):
+            read(file)
