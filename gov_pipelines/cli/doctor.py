@@ -21,13 +21,14 @@ from gov_pipelines.decisions.sql import opened
 from gov_pipelines.definitions import load
 from gov_pipelines.errors import GovError
 from gov_pipelines.evidence import DEMO_KEY_NAME, load_signer
+from gov_pipelines.evidence.keys import PUBLIC_KEY, SIGNING_KEY
 from gov_pipelines.notify import DEFAULT_ROUTE, lint_alerts, load_settings, receivers_of, routes_from, where_waiting
 from gov_pipelines.notify.reaching import server_of, unanswered
 from gov_pipelines.pipeline import AuditHome
 from gov_pipelines.pipeline.health import Finding, State, daemons, instigators, stuck_runs, windows
 from gov_pipelines.pipeline.instance import open_instance
 from gov_pipelines.policy import SystemDeclaration, lint
-from gov_pipelines.store import last_snapshot, pending, reading, server_clock
+from gov_pipelines.store import SnapshotRow, last_snapshot, pending, reading, server_clock
 
 _SECONDS = 20
 _CONNECT_SECONDS = 5
@@ -100,9 +101,21 @@ def _store(place: Workplace) -> Iterator[Finding]:
 
 
 def _keys(place: Workplace) -> Iterator[Finding]:
-    name = load_signer(place.home.keys_dir).public.name  # refuses a key that others can read
-    if name != DEMO_KEY_NAME:
-        yield Finding("keys", "ok", f"signs as {name}")
+    """Whether the key that signed last is there; after a restore it has to be put back."""
+    newest, folder = max(_signed(place), key=lambda row: row.signed_at, default=None), place.home.keys_dir
+    wanted = newest.key_id if newest else None
+    old = f"put the old key back: {SIGNING_KEY} and {PUBLIC_KEY} of the key {wanted} belong in {folder}, mode 600"
+    if wanted and not (folder / SIGNING_KEY).is_file():
+        yield Finding("keys", "bad", "the private key is not there", old)
+        return
+    public = load_signer(folder).public  # refuses a key that others can read
+    if wanted and public.keyid != wanted:
+        yield Finding(
+            "keys", "bad", f"{public.name} is not the key that signed last; what it enrolled counts no more", old
+        )
+    elif public.name != DEMO_KEY_NAME:
+        yield Finding("keys", "ok", f"signs as {public.name}")
+    if public.name != DEMO_KEY_NAME:
         return
     on_postgresql = os.environ.get("GOV_STORE_URL", "").startswith("postgresql")
     remedy = "make a key of your own in another home: GOV_HOME=... gov keys new --name NAME"
@@ -111,18 +124,22 @@ def _keys(place: Workplace) -> Iterator[Finding]:
 
 def _clock(place: Workplace) -> Iterator[Finding]:
     """Whether the clock was set back behind what was signed, or is apart from the database's."""
-    signed = server = None
-    if place.audited:
-        server, here = server_clock(place.engine), datetime.now(UTC)
-        with reading(place.engine) as connection:
-            last = [last_snapshot(connection, system) for system in place.systems[0]]
-        signed = max((row.signed_at for row in last if row), default=None)
+    signed = max((row.signed_at for row in _signed(place)), default=None)
+    server, here = server_clock(place.engine) if place.audited else None, datetime.now(UTC)
     if signed and signed > place.now:
         yield Finding("clock", "bad", f"set back: a snapshot was signed at {signed:%Y-%m-%d %H:%M} UTC", "set it")
     elif server and abs(server - here) > _DRIFT:
         yield Finding("clock", "warn", f"{abs(server - here).total_seconds():.0f} s from the database's", "use NTP")
     else:
         yield Finding("clock", "ok", "goes with the database's" if server else "after all that was signed")
+
+
+def _signed(place: Workplace) -> list[SnapshotRow]:
+    """What was signed last of each system."""
+    if not place.audited:
+        return []
+    with reading(place.engine) as connection:
+        return [row for system in place.systems[0] if (row := last_snapshot(connection, system))]
 
 
 def _disk(place: Workplace) -> Iterator[Finding]:

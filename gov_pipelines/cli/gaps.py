@@ -9,6 +9,7 @@ from dataclasses import asdict
 import click
 
 from gov_pipelines.cli.app import answer
+from gov_pipelines.cli.desk import table
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.policy import CoverageCell, LastVerdict, Orphan, coverage_matrix, last_verdict, orphans
 from gov_pipelines.store import reading, verdict_history
@@ -35,8 +36,7 @@ def gaps_command(only_orphans: bool, strict: bool, as_json: bool) -> int:
     cells = coverage(place)
     gaps = sum(cell.gap is not None for cell in cells)
     red, waived = (sum(cell.state == state for cell in cells) for state in ("failing", "waived"))
-    width = max((len(cell.clause) for cell in cells), default=0)
-    lines = [*(_line(cell, width) for cell in cells), "", *(cell.sentence for cell in cells if cell.risk)]
+    lines = [table([_line(cell) for cell in cells]), "", *(cell.sentence for cell in cells if cell.risk)]
     lines.append(f"\n{len(cells)} clauses: {red} red, {gaps} gap{'s' * (gaps != 1)}, {waived} waived.\n")
     answer(as_json, list(map(asdict, cells)), *lines, *_told(serve_none))
     return 1 if strict and gaps else 0
@@ -63,12 +63,9 @@ def coverage(place: Workplace) -> list[CoverageCell]:
     return sorted(cells, key=lambda cell: -cell.risk)
 
 
-def _line(cell: CoverageCell, width: int) -> str:
+def _line(cell: CoverageCell) -> tuple[str, ...]:
     acts = cell.acts or ("people" if cell.obligation else "nothing")
-    return (
-        f"{cell.system}  {cell.clause:<{width}} {cell.level:<8} {acts:<9} {cell.verdict or '-':<15} "
-        f"{cell.state.replace('_', ' ')}"
-    )
+    return cell.system, cell.clause, cell.level, acts, cell.verdict or "-", cell.state.replace("_", " ")
 
 
 def _told(found: list[Orphan]) -> list[str]:

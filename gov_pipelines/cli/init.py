@@ -18,7 +18,9 @@ import polars as pl
 from gov_pipelines.cli.app import answer, here
 from gov_pipelines.decisions import as_moment, readable, scan_file
 from gov_pipelines.errors import ConfigurationError, WrongUse
+from gov_pipelines.evidence.keys import SIGNING_KEY
 from gov_pipelines.policy import load_declaration
+from gov_pipelines.store import Home
 
 MOST_CATEGORIES = 50
 """A text column with more values than this is not offered as a category."""
@@ -106,13 +108,14 @@ def init_command(
         raise
     starts, ends = declaration.starts, declaration.ends
     last = ends - timedelta(days=1) if ends else starts
+    key = "" if (Home(project.home).keys_dir / SIGNING_KEY).is_file() else "gov keys new --name NAME && "
     left = f"Named in no outcome, so their rows will be quarantined: {', '.join(left_out)}."
     answer(
         as_json,
         {"system": answers.system, "file": target, "starts": starts, "last": last},
         *([left] if left_out else []),
         f"Wrote {target}. Read it: may_read, needs_review and models are yours to fill in.",
-        f"Next: gov lint && gov audit {answers.system} --from {starts} --to {last} && gov report",
+        f"Next: gov lint && {key}gov audit {answers.system} --from {starts} --to {last} && gov report",
     )
 
 

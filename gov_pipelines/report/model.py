@@ -14,7 +14,7 @@ from typing import Literal
 from gov_pipelines.decisions import RowAccounting
 from gov_pipelines.measure.measurement import Measurement, Verdict
 from gov_pipelines.people import Finding, Owed
-from gov_pipelines.policy import CoverageCell, Orphan, SystemDeclaration
+from gov_pipelines.policy import CoverageCell, Orphan, SystemDeclaration, partition_of
 from gov_pipelines.report.charts.overlay import Share
 from gov_pipelines.store import SnapshotRow
 
@@ -117,7 +117,21 @@ class ControlView(CoverageCell):
     @property
     def standing(self) -> str:
         """How the clause stands, without its name: why it is a gap, or how and until when it is waived."""
-        return self.sentence.removeprefix(f"{self.clause} in {self.system}: ").replace("`", "")
+        return self.sentence.removeprefix(f"{self.clause} in {self.system}: ")
+
+    @property
+    def changed(self) -> date | None:
+        """The partition with which, says the alarm of the number that decided last, a change began; None without an alarm."""
+        number = self.history[-1].number if self.history else None
+        for each in self.measurements:
+            of_it = number and (each.metric, each.attribute, each.group) == (
+                number.metric,
+                number.attribute,
+                number.group,
+            )
+            if of_it and (found := re.search(r"changed about (\S+) \(", each.note or "")):
+                return partition_of(found[1])
+        return None
 
     @property
     def red(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +18,7 @@ from gov_pipelines.store import write_atomic
 if TYPE_CHECKING:
     from altair import LayerChart
     from jinja2 import Environment
+    from markupsafe import Markup
 
     from gov_pipelines.measure.measurement import Measurement
 
@@ -81,10 +83,18 @@ def environment() -> Environment:
     environment.filters["p"] = words.p_words
     environment.filters["days"] = words.days
     environment.filters["moment"] = lambda at: f"{at:%Y-%m-%d %H:%M} {at.tzname()}"
-    environment.filters["sentence"] = words.sentence
+    environment.filters["coded"] = _coded
+    environment.filters["sentence"] = lambda text: _coded(words.sentence(text))
     environment.filters["shell"] = shlex.quote
     environment.globals |= {"words": words, "install_charts": charts.INSTALL}
     return environment
+
+
+def _coded(text: str) -> Markup:
+    """Text with what stands between backticks as code."""
+    from markupsafe import Markup, escape  # noqa: PLC0415  (comes with Jinja2, loaded with it)
+
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  (escaped just before)
 
 
 def _shares(found: Iterable[str], known: Mapping[str, tuple[str, str]], style: str) -> list[dict[str, Any]]:
@@ -104,7 +114,7 @@ def _figures(system: SystemPage) -> dict[str, Any]:
     }
     strip = history and _figure(
         lambda: charts.verdict_strip(history, missed=system.missed),
-        "One square a partition; a blank one was not judged.",
+        "One square a partition, the newest first; a blank one was not judged.",
     )
     return {"strip": strip, "figures": {view.key: _control_figures(view) for view in system.controls}}
 
@@ -128,7 +138,7 @@ def _control_figures(view: ControlView) -> list[Figure]:
     numbers = [past for past in view.history if past.number is not None and past.number.metric == view.metric]
     if view.limit is not None and len(numbers) >= LEAST_NIGHTS:
         title = f"{view.clause}: the deciding {words.metric_words(view.metric or '')} by partition"
-        draw = partial(charts.timeline, view.history, view.limit, title, limit_is=view.limit_is)
+        draw = partial(charts.timeline, view.history, view.limit, title, limit_is=view.limit_is, changed=view.changed)
         figures.append(_figure(draw, "The number that decided each partition's verdict, in its interval."))
     return figures
 

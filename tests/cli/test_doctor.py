@@ -17,7 +17,7 @@ from stored import alert
 from gov_pipelines.cli import main
 from gov_pipelines.cli.doctor import _answers
 from gov_pipelines.definitions import load
-from gov_pipelines.evidence import DEMO_KEY_NAME, generate
+from gov_pipelines.evidence import DEMO_KEY_NAME, generate, load_public
 from gov_pipelines.notify.reaching import Server, server_of, unanswered
 from gov_pipelines.notify.routes import Receiver
 from gov_pipelines.pipeline.health import Finding
@@ -172,6 +172,19 @@ def test_the_demos_key_is_refused_with_postgresql(bank, ask, monkeypatch, postgr
     assert (found["store"]["state"], found["clock"]["state"]) == ("ok", "ok")
     assert "the database's" in found["clock"]["found"]
     let_go()
+
+
+def test_a_restored_home_is_told_which_key_to_put_back(bank, ask, tmp_path):
+    keys = Home(bank.root / ".gov").keys_dir
+    old = load_public(keys).keyid
+    (keys / "signing.pem").rename(tmp_path / "signing.pem")
+    missing = ask()["keys"]
+    (keys / "signing.pub.json").unlink()
+    generate(keys, name="made after the restore", created=datetime.now(UTC))
+    for found in (missing, ask()["keys"]):
+        assert found["state"] == "bad"
+        assert old in found["do"]
+        assert str(keys) in found["do"]
 
 
 def test_a_check_that_hangs_holds_nobody_up(monkeypatch):

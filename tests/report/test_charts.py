@@ -156,6 +156,26 @@ def test_a_timeline_of_a_year_shows_the_newest_and_says_so():
     assert "09-01" not in texts
 
 
+def test_a_timeline_marks_when_the_change_began_that_an_alarm_tells_of(sample):
+    line = list(nights([0.9, 0.9, 0.7, 0.7], ["pass"] * 4))
+    alarmed = replace(line[-1].number, note="few; changed about 2026-09-03 (95 %: 2026-09-02 to 2026-09-04)")
+    view = replace(sample.CONTROLS[4], measurements=(replace(alarmed, group={"race": "b"}, note=None), alarmed))
+    changed = replace(view, history=tuple(line)).changed
+    assert changed == date(2026, 9, 3)
+    _, described, texts, _ = drawn(timeline(line, 0.8, "FL-5", changed=changed))
+    assert "changed about 2026-09-03" in texts
+    assert "Changed about 2026-09-03." in described
+    assert replace(view, history=tuple(line), measurements=()).changed is None
+
+
+def test_axes_name_each_year_once_and_the_strip_begins_with_the_newest_day():
+    weeks = [PastVerdict(date(2025, 11, 3) + timedelta(days=7 * number), "pass") for number in range(16)]
+    _, _, texts, _ = drawn(verdict_strip({"A-1": weeks}))
+    assert [text for text in texts if "-" in text] == ["202602-16", "202512-29", "11-10", "A-1"]
+    _, _, texts, _ = drawn(timeline(weeks, None, "A-1"))
+    assert [text for text in texts if text.startswith(("11", "12", "02"))] == ["11-102025", "12-29", "02-162026"]
+
+
 def test_an_overlay_tells_both_sizes_and_what_lies_farthest_apart():
     shares = [Share("a", 10, 30), Share("b", 90, 60), Share("c", 0, 10)]
     _, described, texts, _ = drawn(overlay(shares, "FL-6: amount"))

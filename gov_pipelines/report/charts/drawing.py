@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
+
+from gov_pipelines.policy import partition_key
+from gov_pipelines.report import words
 
 if TYPE_CHECKING:
     from altair import LayerChart, TopLevelMixin
@@ -76,3 +82,45 @@ def framed(alt: Any, layers: Any, title: str, described: str) -> LayerChart:
 def altair() -> Any:
     """Altair, on first use: it takes a second to import, and only the extra `charts` brings it."""
     return import_module("altair")
+
+
+def span(numbers: Iterable[float | None]) -> tuple[float, float]:
+    """An axis on which all numbers lie, with a margin; from zero at least where none is negative."""
+    ends = [x for x in numbers if x is not None] or [0.0, 1.0]
+    low, high = min(ends), max(ends)
+    margin = (high - low or 0.1) * 0.12
+    return (low - margin if low < 0 else max(0.0, low - margin), high + margin)
+
+
+def date_axis(alt: Any, shown: Sequence[date], orient: str) -> Any:
+    """Partitions as they are shown: from the newest on every seventh day or twelfth hour is named, the first of a year with it."""
+    named = sorted(shown, reverse=True)[:: 12 if shown and isinstance(shown[0], datetime) else 7]
+    ordered, labels = [day for day in shown if day in named], dict[str, list[str]]()
+    for before, day in zip([None, *ordered], ordered, strict=False):
+        year, rest = partition_key(day).split("-", 1)
+        lines = [rest, "" if before and before.year == day.year else year]
+        labels[partition_key(day)] = lines if orient == "bottom" else lines[::-1]
+    return alt.Axis(
+        title=None, domain=False, ticks=False, orient=orient, labelAngle=0, labelOverlap=False, values=list(labels),
+        labelPadding=4 if orient == "bottom" else 18,  # lines grow downwards, on a top axis, too
+        labelExpr=f"{json.dumps(labels)}[datum.label]",
+    )  # fmt: skip
+
+
+def verdict_scales(alt: Any) -> tuple[dict[str, Any], ...]:
+    """How a verdict is shown: the colour of its ground, that of its glyph on it, and the glyph."""
+    grounds, inks = zip(*VERDICT_COLOURS.values(), strict=True)
+    ranges = (grounds, inks, [words.GLYPHS[verdict] for verdict in VERDICT_COLOURS])
+    scales = (alt.Scale(domain=list(VERDICT_COLOURS), range=each) for each in ranges)
+    return tuple({"field": "verdict", "type": "nominal", "legend": None, "scale": each} for each in scales)
+
+
+def limit_marks(alt: Any, limit: float | None, limit_is: str, along: str, end: Any, **place: Any) -> list[Any]:
+    """The limit across a plot with its words at one end of it; nothing where there is none."""
+    if limit is None:
+        return []
+    at = alt.Chart(alt.Data(values=[{"limit": limit, "label": f"{limit_is.replace('_', ' ')} {limit:g}"}]))
+    at = at.encode(**{along: "limit:Q"})
+    text = at.mark_text(color=INK, fontSize=11, fontWeight="bold", **place)
+    across = "y" if along == "x" else "x"
+    return [at.mark_rule(color=INK, strokeDash=[5, 3], strokeWidth=1.5), text.encode(**{across: end}, text="label:N")]

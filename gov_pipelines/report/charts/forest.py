@@ -8,7 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from gov_pipelines.report import words
-from gov_pipelines.report.charts.drawing import BEYOND, INK, INSIDE, MUTED, WIDTH, altair, framed
+from gov_pipelines.report.charts.drawing import BEYOND, INK, INSIDE, MUTED, WIDTH, altair, framed, limit_marks, span
 
 if TYPE_CHECKING:
     from altair import LayerChart
@@ -56,11 +56,7 @@ def forest(
     marks.append(
         defined.mark_point(size=85, strokeWidth=2, opacity=1).encode(x=x, color=colour, shape=shape, fill=hollow)
     )
-    if limit is not None:
-        at = alt.Chart(alt.Data(values=[{"limit": limit, "label": f"{limit_is.replace('_', ' ')} {limit:g}"}]))
-        label = at.mark_text(baseline="bottom", fontSize=11, fontWeight="bold", color=INK, dy=-4)
-        marks.append(at.mark_rule(color=INK, strokeDash=[5, 3], strokeWidth=1.5).encode(x="limit:Q"))
-        marks.append(label.encode(x="limit:Q", y=alt.value(0), text="label:N"))
+    marks += limit_marks(alt, limit, limit_is, "x", alt.value(0), baseline="bottom", dy=-4)
     numbers = base.mark_text(align="left", color=INK, fontSize=12).encode(x=alt.value(WIDTH + 14), text="numbers:N")
     layers = alt.layer(*marks, numbers)
     described = " ".join(words.measurement_sentence(m) for m in ordered)
@@ -70,11 +66,7 @@ def forest(
 def _domain(measurements: Sequence[Measurement], limit: float | None) -> tuple[float, float]:
     """The axis: every value, the limit, and the intervals of what is judged; those of small groups may be cut."""
     judged = [m for m in measurements if m.tested and m.value is not None] or measurements
-    bounds = [limit, *(m.value for m in measurements), *(x for m in judged for x in (m.lower, m.upper))]
-    ends = [x for x in bounds if x is not None] or [0.0, 1.0]
-    low, high = min(ends), max(ends)
-    margin = (high - low or 0.1) * 0.12
-    return (low - margin if low < 0 else max(0.0, low - margin), high + margin)
+    return span([limit, *(m.value for m in measurements), *(x for m in judged for x in (m.lower, m.upper))])
 
 
 def _row(m: Measurement, domain: tuple[float, float], limit: float | None, limit_is: str) -> dict[str, Any]:

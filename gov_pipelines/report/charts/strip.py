@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gov_pipelines.policy import partition_key
 from gov_pipelines.report import words
-from gov_pipelines.report.charts.drawing import RULE, VERDICT_COLOURS, altair, framed
+from gov_pipelines.report.charts.drawing import RULE, altair, date_axis, framed, verdict_scales
 
 if TYPE_CHECKING:
     from altair import LayerChart
@@ -22,51 +22,42 @@ STRIP_PARTITIONS = 62
 def verdict_strip(
     history: Mapping[str, Sequence[PastVerdict]], title: str = "Verdicts by partition", missed: Sequence[date] = ()
 ) -> LayerChart:
-    """One row a control, one square a partition: the verdict by colour and by glyph.
+    """One row a control, one square a partition, the newest first: the verdict by colour and by glyph.
 
     A partition without a verdict for a control leaves its square blank; in `missed` partitions every control is
     `missing`. Shows the newest 62 partitions and says so where there are more.
     """
     alt = altair()
-    every = sorted({past.partition for line in history.values() for past in line} | set(missed))
-    shown = every[-STRIP_PARTITIONS:]
-    said = {(name, past.partition): past.verdict for name, line in history.items() for past in line}
+    every = sorted({past.partition for line in history.values() for past in line} | set(missed), reverse=True)
+    shown = every[:STRIP_PARTITIONS]
+    said: dict[tuple[str, date], str] = {
+        (name, past.partition): past.verdict for name in history for past in history[name]
+    }
     said |= {(name, day): "missing" for name in history for day in missed}
     cells = [
         {"control": name, "day": partition_key(day), "verdict": said.get((name, day))}
         for name in history
         for day in shown
     ]
-    verdicts, (grounds, inks) = list(VERDICT_COLOURS), zip(*VERDICT_COLOURS.values(), strict=True)
-
-    def scale(of: Sequence[str]) -> dict[str, Any]:
-        return {"field": "verdict", "type": "nominal", "legend": None, "scale": alt.Scale(domain=verdicts, range=of)}
-
-    axis = {"title": None, "domain": False, "ticks": False}
-    step = 12 if shown and isinstance(shown[-1], datetime) else 7
-    weekly = [partition_key(each) for each in shown[::-step]]
-    top = alt.Axis(
-        **axis, values=weekly, labelExpr="slice(datum.label, 5)", orient="top", labelAngle=0, labelOverlap=False
-    )
+    names = alt.Axis(title=None, domain=False, ticks=False, labelPadding=8)
+    apart, order = alt.Scale(paddingInner=0.12), [partition_key(day) for day in shown]
     base = alt.Chart(alt.Data(values=cells)).encode(
-        x=alt.X("day:O", scale=alt.Scale(paddingInner=0.12), axis=top),
-        y=alt.Y(
-            "control:N", sort=list(history), scale=alt.Scale(paddingInner=0.12), axis=alt.Axis(**axis, labelPadding=8)
-        ),
+        x=alt.X("day:O", sort=order, scale=apart, axis=date_axis(alt, shown, "top")),
+        y=alt.Y("control:N", sort=list(history), scale=apart, axis=names),
     )
+    ground, ink, glyph = verdict_scales(alt)
     judged = base.transform_filter("isValid(datum.verdict)")
     layers = alt.layer(
         base.mark_rect(stroke=RULE, fill="#ffffff", strokeWidth=1),
-        judged.mark_rect().encode(color=alt.Color(**scale(grounds))),
+        judged.mark_rect().encode(color=alt.Color(**ground)),
         judged.mark_point(size=95, strokeWidth=1.7, filled=False, opacity=1).encode(
-            stroke=alt.Stroke(**scale(inks)), shape=alt.Shape(**scale([words.GLYPHS[verdict] for verdict in verdicts]))
+            stroke=alt.Stroke(**ink), shape=alt.Shape(**glyph)
         ),
     ).resolve_scale(color="independent", stroke="independent")
     tail = f" The newest {len(shown)} of {len(every)} partitions." if len(every) > len(shown) else ""
     described = " ".join(_strip_words(name, line) for name, line in history.items()) + tail
-    return framed(
-        alt, layers.properties(width=alt.Step(20), height=alt.Step(21)), f"{title}{tail and '.'}{tail}", described
-    )
+    sized = layers.properties(width=alt.Step(20), height=alt.Step(21))
+    return framed(alt, sized, f"{title}{tail and '.'}{tail}", described)
 
 
 def _strip_words(name: str, line: Sequence[PastVerdict]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from gov_pipelines.policy import partition_key
 from gov_pipelines.report import words
-from gov_pipelines.report.charts.drawing import BEYOND, INK, INSIDE, VERDICT_COLOURS, altair, framed
+from gov_pipelines.report.charts import drawing
+from gov_pipelines.report.charts.drawing import BEYOND, INK, INSIDE
 
 if TYPE_CHECKING:
     from altair import LayerChart
@@ -20,94 +22,67 @@ _WIDTH, _HEIGHT = 560, 150
 
 
 def timeline(
-    history: Sequence[PastVerdict], limit: float | None, title: str, *, limit_is: str = "at_least"
+    history: Sequence[PastVerdict],
+    limit: float | None,
+    title: str,
+    *,
+    limit_is: str = "at_least",
+    changed: date | None = None,
 ) -> LayerChart:
     """The deciding value of each partition as a line in its interval; red and grey verdicts stand out by colour and shape.
 
-    From the first failure of an unbroken row of them a line says since when. A partition without a value breaks the line.
-    Shows the newest 92 partitions and says so where there are more.
+    Thin rules say since when an unbroken row of failures goes on, and from when on an alarm found a change. A partition
+    without a value breaks the line. Shows the newest 92 partitions and says so where there are more.
     """
-    alt = altair()
+    alt = drawing.altair()
     shown = history[-TIMELINE_PARTITIONS:]
-    rows = [_row(past) for past in shown]
-    numbers = [x for row in rows for x in (row["value"], row["lower"], row["upper"]) if x is not None]
-    ends = [*numbers, *([] if limit is None else [limit])] or [0.0, 1.0]
-    margin = (max(ends) - min(ends) or 0.1) * 0.1
-    low, high = min(ends) - margin, max(ends) + margin
-    domain = [max(low, 0.0) if min(ends) >= 0 else low, high]
-    step = 12 if shown and isinstance(shown[-1].partition, datetime) else 7
-    axis = {"title": None, "domain": False, "ticks": False}
-    days = alt.Axis(
-        **axis, values=[row["day"] for row in rows[::-step]], labelExpr="slice(datum.label, 5)", labelAngle=0,
-        labelOverlap=False,
-    )  # fmt: skip
-    order = [row["day"] for row in rows]
-    base = alt.Chart(alt.Data(values=rows)).encode(x=alt.X("day:O", sort=order, axis=days))
+    rows, days = [_row(past) for past in shown], [past.partition for past in shown]
+    domain = drawing.span([limit, *(row[name] for row in rows for name in ("value", "lower", "upper"))])
+    x = alt.X("day:O", sort=[row["day"] for row in rows], axis=drawing.date_axis(alt, days, "bottom"))
     y = alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=5), scale=alt.Scale(domain=domain, nice=False, zero=False))
-    grounds = [ground for ground, _ in VERDICT_COLOURS.values()]
-    colour = alt.Color("verdict:N", legend=None, scale=alt.Scale(domain=list(VERDICT_COLOURS), range=grounds))
-    glyphs = [words.GLYPHS[verdict] for verdict in VERDICT_COLOURS]
-    shape = alt.Shape("verdict:N", legend=None, scale=alt.Scale(domain=list(VERDICT_COLOURS), range=glyphs))
+    ground, _, glyph = drawing.verdict_scales(alt)
+    base = alt.Chart(alt.Data(values=rows)).encode(x=x)
+    points = base.transform_filter("isValid(datum.value)").mark_point(size=70, strokeWidth=2, filled=False, opacity=1)
     layers = [
         base.mark_area(color=INSIDE, opacity=0.15, clip=True).encode(y="lower:Q", y2="upper:Q"),
         base.mark_line(color=INSIDE, strokeWidth=1.5).encode(y=y),
-        base.transform_filter("isValid(datum.value)")
-        .mark_point(size=70, strokeWidth=2, filled=False, opacity=1)
-        .encode(y=y, stroke=colour, shape=shape),
+        points.encode(y=y, stroke=alt.Color(**ground), shape=alt.Shape(**glyph)),
+        *drawing.limit_marks(alt, limit, limit_is, "y", alt.value(_WIDTH), align="left", dx=6),
     ]
-    if limit is not None:
-        at = alt.Chart(alt.Data(values=[{"limit": limit, "label": f"{limit_is.replace('_', ' ')} {limit:g}"}]))
-        layers.append(at.mark_rule(color=INK, strokeDash=[5, 3]).encode(y="limit:Q"))
-        layers.append(
-            at.mark_text(align="left", dx=6, color=INK, fontWeight="bold", fontSize=11).encode(
-                x=alt.value(_WIDTH), y="limit:Q", text="label:N"
-            )
-        )
-    since = _failing_since(shown)
-    if since is not None:
-        mark = alt.Chart(alt.Data(values=[{"day": partition_key(since), "label": f"failing since {since}"}]))
-        layers.append(mark.mark_rule(color=BEYOND, strokeWidth=1.5).encode(x=alt.X("day:O", sort=order)))
-        late = order.index(partition_key(since)) > len(order) / 2
-        layers.append(
-            mark.mark_text(
-                color=BEYOND, fontSize=11, align="right" if late else "left", dx=-5 if late else 5, dy=-6
-            ).encode(x=alt.X("day:O", sort=order), y=alt.value(0), text="label:N")
-        )
+    since = list(takewhile(lambda past: past.verdict == "fail", reversed(shown)))[-1:]
+    events = [(past.partition, f"failing since {past.partition}", BEYOND, -6) for past in since]
+    events += [(day, f"changed about {day}", INK, _HEIGHT - 6) for day in days if day == changed]
+    for day, label, colour, height in events:
+        late = days.index(day) > len(days) / 2
+        mark = alt.Chart(alt.Data(values=[{"day": partition_key(day), "label": label}])).encode(x=x)
+        text = mark.mark_text(color=colour, fontSize=11, align="right" if late else "left", dx=-5 if late else 5)
+        layers += [mark.mark_rule(color=colour), text.encode(y=alt.value(height), text="label:N")]
     tail = f" The newest {len(shown)} of {len(history)} partitions." if len(history) > len(shown) else ""
-    described = f"{_described(shown, since)}{tail}"
+    told = "".join(f" {label[0].upper()}{label[1:]}." for _, label, *_ in events)
     whole = alt.layer(*layers).resolve_scale(color="independent", shape="independent")
-    return framed(alt, whole.properties(width=_WIDTH, height=_HEIGHT), f"{title}{tail and '.'}{tail}", described)
+    sized = whole.properties(width=_WIDTH, height=_HEIGHT)
+    return drawing.framed(alt, sized, f"{title}{tail and '.'}{tail}", f"{_described(shown)}{told}{tail}")
 
 
 def _row(past: PastVerdict) -> dict[str, Any]:
-    number = past.number
-    value = None if number is None else number.value
-    lower, upper = (None, None) if number is None or value is None else (number.lower, number.upper)
+    value, low, high = (getattr(past.number, name, None) for name in ("value", "lower", "upper"))
+    ends = (
+        {"lower": value if low is None else low, "upper": value if high is None else high} if value is not None else {}
+    )
     return {
         "day": partition_key(past.partition),
-        "value": value,
-        "lower": value if lower is None else lower,
-        "upper": value if upper is None else upper,
         "verdict": past.verdict,
-    }
+        "value": value,
+        "lower": None,
+        "upper": None,
+    } | ends
 
 
-def _failing_since(shown: Sequence[PastVerdict]) -> Any:
-    """The first partition of the failures that go on to the last one; None where the last did not fail."""
-    since = None
-    for past in reversed(shown):
-        if past.verdict != "fail":
-            break
-        since = past.partition
-    return since
-
-
-def _described(shown: Sequence[PastVerdict], since: Any) -> str:
+def _described(shown: Sequence[PastVerdict]) -> str:
     if not shown:
         return "Never judged."
     told = [
-        f"{past.partition}: {words.number(past.number.value if past.number else None)}, "
-        f"{words.VERDICT_WORDS[past.verdict][0]}"
+        f"{past.partition}: {words.number(past.number.value if past.number else None)}, {words.VERDICT_WORDS[past.verdict][0]}"
         for past in (shown[0], shown[-1])
     ]
-    return f"From {told[0]} to {told[1]}.{f' Failing since {since}.' if since else ''}"
+    return f"From {told[0]} to {told[1]}."
