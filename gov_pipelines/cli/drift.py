@@ -47,8 +47,15 @@ def drift_command(reference: Path, current: Path, categories: Sequence[str], as_
     with readable(current):
         then, now = _typed([scan_file(reference), scan_file(current)], {*categories, *asked["per"]})
         rows = drift(then, now, **asked)
-    answer(as_json, [asdict(row) for row in rows], *_lines(rows))
+        answer(as_json, [asdict(row) for row in rows], *([] if as_json else [_sizes(then, now), *_lines(rows)]))
     return 0
+
+
+def _sizes(then: pl.LazyFrame, now: pl.LazyFrame) -> str:
+    import polars as pl  # noqa: PLC0415  (not needed for --help)
+
+    before, after = (each.item() for each in pl.collect_all([frame.select(pl.len()) for frame in (then, now)]))
+    return f"{after:,} rows now, against {before:,} of reference"
 
 
 def _typed(frames: Sequence[pl.LazyFrame], words: set[str]) -> list[pl.LazyFrame]:
@@ -81,8 +88,13 @@ def _lines(rows: Sequence[Measurement]) -> Iterator[str]:
         of.setdefault(row.attribute[0] + group, []).append(row)
     width = max(map(len, of), default=0)
     for name, each in of.items():
-        shown = [row for row in each if row.metric in _SHOWN or len(each) == 1]
-        told = "  ".join(f"{row.metric} {'none' if row.value is None else f'{row.value:.4g}'}" for row in shown)
-        tested = next((f"  adjusted p {row.p_adjusted:.2g}" for row in shown if row.p_adjusted is not None), "")
-        notes = "; ".join(dict.fromkeys(row.note for row in shown if row.value is None and row.note))
-        yield f"{name:<{width}}  {told}{tested}{f'  ({notes})' if notes else ''}"
+        shown = [row for row in each if row.metric in _SHOWN] or each
+        told = [f"{row.metric} {row.value:.4g}" for row in shown if row.value is not None]
+        tested = [f"adjusted p {row.p_adjusted:.2g}" for row in shown if row.p_adjusted is not None][:1]
+        undefined: dict[str, list[str]] = {}
+        for row in shown:
+            if row.value is None:
+                what = "not compared" if row.metric == "drift" else f"no {row.metric}"
+                undefined.setdefault(row.note or "undefined", []).append(what)
+        whys = [f"{', '.join(what)}: {why}" for why, what in undefined.items()]
+        yield f"{name:<{width}}  {'  '.join([*told, *tested, *whys])}"

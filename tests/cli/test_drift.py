@@ -19,7 +19,8 @@ def files(tmp_path):
 
 
 def test_every_column_in_a_line_or_as_measurements(files, tmp_path):
-    said = told("drift", *files, home=tmp_path, check=0).stdout.splitlines()
+    sizes, *said = told("drift", *files, home=tmp_path, check=0).stdout.splitlines()
+    assert sizes == "400 rows now, against 400 of reference"
     assert [line.split()[0] for line in said] == ["id", "income", "city", "action"]
     assert "ks 1 " in said[1]
     assert "psi 0 " in said[3]
@@ -33,6 +34,19 @@ def test_every_column_in_a_line_or_as_measurements(files, tmp_path):
     assert any(row["group"] == {"action": "y"} for row in rows)
     one = told("drift", *files, "--column", "income", "--category", "income", "--json", home=tmp_path, check=0).stdout
     assert "ks" not in {row["metric"] for row in json.loads(one)}
+
+
+def test_what_is_not_compared_says_why_and_what_to_do(tmp_path):
+    paths = tmp_path / "then.csv", tmp_path / "now.csv"
+    rows = [f"n{n},{'ab'[n % 2]},{n}" for n in range(1001)]
+    paths[0].write_text("\n".join(["id,city,x", *rows]) + "\n")
+    paths[1].write_text("\n".join(["id,city,x", *(row.rpartition(",")[0] + "," for row in rows)]) + "\n")
+    said = " ".join(told("drift", *paths, "--per", "city", home=tmp_path, check=0).stdout.split())
+    assert "id not compared: more than 1,000 values" in said
+    assert "name the column (--column)" in said
+    assert "no ks, no wasserstein_normed: no rows in the window x, city b" in said
+    ordered = told("drift", *paths, "--column", "city", "--metric", "ks", home=tmp_path, check=0).stdout
+    assert "city  no ks: no number: its values have no order; take psi" in ordered
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def sides(pairs, values=None):
 
 
 @given(PAIRS)
+@settings(deadline=None)
 def test_scipy_says_the_same(pairs):
     one = sides(pairs)
     p, q = one.shares
@@ -112,6 +113,27 @@ def test_intervals_cover_the_populations_distance(shift, n, m):
                 covered[name] += low - 1e-9 <= real <= high
     for name, distance in DISTANCES.items():
         assert distance.interval is None or covered[name] / draws > 0.9, name
+
+
+def test_a_rare_category_is_no_distance():
+    """A row or two of a category that is one in a thousand are no evidence that its share has changed."""
+    random, p = np.random.default_rng(8), 1 / np.arange(1, 301) ** 1.5
+    p, n, m, above = p / p.sum(), 30, 20_000, 0
+    for now, then in zip(random.multinomial(n, p, 200), random.multinomial(m, p, 200), strict=True):
+        one = Sides(*(side[now + then > 0] for side in (now, then)))
+        low, _ = DISTANCES["l_infinity"].interval(one, DISTANCES["l_infinity"].value(one), 0.05)
+        above += low > 0
+    assert above <= 10
+
+
+@pytest.mark.parametrize("categories", [2, 10, 25])
+def test_samples_alike_by_luck_leave_room_for_a_distance(categories):
+    """No drift in 30 rows is no proof that there is none: the upper end is above the value, and above what chance makes."""
+    one = Sides(*[np.full(categories, 300 // categories)] * 2)
+    for name in ("psi", "jensen_shannon_distance", "jensen_shannon_divergence", "hellinger", "cramers_v"):
+        low, high = DISTANCES[name].interval(one, 0.0, 0.05)
+        assert low == 0 < high, name
+    assert DISTANCES["psi"].interval(one, one.expected / 3, 0.05)[1] >= one.expected
 
 
 def _v(shares, n, m):

@@ -22,7 +22,7 @@ from gov_pipelines.measure.counting.bins import HISTOGRAM_BITS
 from gov_pipelines.measure.statistics import comparisons
 from gov_pipelines.measure.statistics.intervals import (
     Floats,
-    newcombe,
+    clopper_pearson,
     noncentrality,
     normal_quantile,
     stability_index_interval,
@@ -56,6 +56,11 @@ class Sides:
     def scatter(self) -> float:
         """1/n + 1/m."""
         return sum(1 / size for size in self.sizes)
+
+    @property
+    def expected(self) -> float:
+        """The PSI that chance alone makes: degrees of freedom times scatter."""
+        return (len(self.now) - 1) * self.scatter
 
     @property
     def shares(self) -> tuple[Floats, Floats]:
@@ -256,10 +261,15 @@ def _interval_variation(sides: Sides, value: float, level: float) -> tuple[float
 
 
 def _interval_largest(sides: Sides, value: float, level: float) -> tuple[float, float]:
-    (n, m), confidence = sides.sizes, 1 - level / len(sides.now)
-    low, high = newcombe(sides.now, n, sides.then, m, confidence)
-    lower, upper = float(np.max(np.maximum(np.maximum(low, -high), 0))), float(np.max(np.maximum(high, -low)))
-    return min(lower, value), max(upper, value)
+    """Newcombe's way of combining the limits of two shares, which are exact: Wilson's are too narrow for rare categories."""
+    (n, m), (p, q), confidence = sides.sizes, sides.shares, 1 - level / len(sides.now)
+    (low, high), (low_then, high_then) = (
+        clopper_pearson(sides.now, n, confidence),
+        clopper_pearson(sides.then, m, confidence),
+    )
+    down, up = np.hypot(p - low, high_then - q), np.hypot(high - p, q - low_then)
+    lower, upper = np.max(np.maximum(p - q - down, q - p - up)), np.max(np.maximum(p - q + up, q - p + down))
+    return min(max(float(lower), 0.0), value), max(float(upper), value)
 
 
 def _interval_ks(sides: Sides, value: float, level: float) -> tuple[float, float]:
@@ -287,14 +297,16 @@ def _of_index(factor: Callable[[Sides], float], power: float = 1.0) -> Callable[
 
     def interval(sides: Sides, value: float, level: float) -> tuple[float, float]:
         scale = factor(sides)
-        low, high = stability_index_interval(value ** (1 / power) * scale, len(sides.now), *sides.sizes, 1 - level)
-        return min((float(low) / scale) ** power, value), max(min((float(high) / scale) ** power, 1.0), value)
+        low, high = _interval_index(sides, value ** (1 / power) * scale, level)
+        return min((low / scale) ** power, value), max(min((high / scale) ** power, 1.0), value)
 
     return interval
 
 
 def _interval_index(sides: Sides, value: float, level: float) -> tuple[float, float]:
-    low, high = stability_index_interval(value, len(sides.now), *sides.sizes, 1 - level)
+    """The upper limit is that of a value no smaller than chance makes: samples alike by luck leave no room for it else."""
+    low, _ = stability_index_interval(value, len(sides.now), *sides.sizes, 1 - level)
+    _, high = stability_index_interval(max(value, sides.expected), len(sides.now), *sides.sizes, 1 - level)
     return float(low), float(high)
 
 
@@ -393,7 +405,7 @@ DISTANCES: Mapping[str, Distance] = {
     ),
     "l_infinity": Distance(
         lambda sides: float(np.max(np.abs(np.subtract(*sides.shares)))), _interval_largest, _index_found(_least, 0.5),
-        "the largest difference of shares; Newcombe intervals simultaneous over categories; chi-square homogeneity test",
+        "the largest difference of shares; intervals of exact limits (Newcombe, MOVER) simultaneous over categories; chi-square homogeneity test",
     ),
     "ks": Distance(
         lambda sides: kolmogorov_smirnov(sides)[0], _interval_ks, _ks_found,

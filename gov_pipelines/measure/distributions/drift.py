@@ -39,7 +39,8 @@ _NONE = "no decision"
 _FEWEST, _MOST = 5, 19
 _LONG = (1e3, 1e9)
 _MOST_CATEGORIES = 1000
-_TOO_MANY = f"more than {_MOST_CATEGORIES:,} values, as an identifier has; name the column to compare it nevertheless"
+_TOO_MANY = f"more than {_MOST_CATEGORIES:,} values, as an identifier has; name the column (--column) to compare it nevertheless"
+_NO_ORDER = "no number: its values have no order; take psi or another distance of categories"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,10 +155,12 @@ def drift(
         One row a column, group and metric, everyone first. What cannot be compared has one row with a note.
 
     Raises:
-        WrongUse: a column or metric is not there.
+        WrongUse: a column or metric is not there, or the confidence is none.
     """
     import narwhals as nw  # noqa: PLC0415  (loading the code location does not need it)
 
+    if not 0.5 < confidence < 1:
+        raise WrongUse(f"A confidence of {confidence:g} says nothing. Give one above 0.5 and below 1, such as 0.95.")
     frames = [nw.from_native(each).lazy() for each in (reference, current)]
     schemas = [dict(frame.collect_schema()) for frame in frames]
     present = list(dict.fromkeys([*schemas[0], *schemas[1]]))
@@ -192,8 +195,7 @@ def drift(
         within = [each.row.attribute[0] for each in compared if each.row.attribute[0] not in per]
         compared += compare(now, then, within, per, bins)
     for metric in chosen:
-        fit = [each for each in compared if each.of(metric)]
-        rows += measured(fit, metric, confidence)
+        rows += measured([each for each in compared if metrics or each.of(metric)], metric, confidence)
     return sorted(rows, key=lambda row: (row.group is not None, asked.index(row.attribute[0])))
 
 
@@ -267,7 +269,7 @@ def measured(
         sides = each.of(metric)
         if each not in p or sides is None:
             n, _ = each.sides.sizes
-            why = "no number: its values have no order" if sides is None else each.coarse or _empty(sides)
+            why = _NO_ORDER if sides is None else each.coarse or _empty(sides)
             rows.append(replace(each.row, metric=metric, n=n, method=f"{each.how}; {distance.how}", note=why))
             continue
         value = distance.value(sides)
@@ -361,7 +363,10 @@ def _compared(current: Tally, reference: Tally, column: str, part: Part | None, 
             raise WrongUse(f"the tallies count no column {column}; declare it in `fields` and audit again")
         nothing = np.zeros(0, np.int64)
         return Compared(row, Sides(nothing, nothing), None, "no rows")
+    number = any(table.schema["value"] == pl.Int64 for table in found)
     now, then = (found[0].clear() if table is None else table for table in tables)
+    if number:  # of pairs without any value nothing tells whether they are of numbers
+        now, then = (table.cast({"value": pl.Int64}) for table in (now, then))
     how, left_out, rows = "by category, missing its own", None, None
     if column == LABEL:
         unknown = [int(table.filter(pl.col("value").is_null())["n"].sum()) for table in (now, then)]
@@ -376,7 +381,7 @@ def _compared(current: Tally, reference: Tally, column: str, part: Part | None, 
         .with_columns(pl.col("n", "n_then").fill_null(0))
         .sort("value", nulls_last=True)
     )
-    if both.schema["value"] != pl.Int64:
+    if not number:
         labels = tuple("missing" if value is None else value for value in both["value"])
         return Compared(row, _sides(both), None, how, left_out, rows, labels)
     how = f"{bins} bins at the reference's quantiles (inverted_cdf, right-closed), missing its own"
@@ -447,8 +452,7 @@ def _note(compared: Compared, sides: Sides, metric: str) -> str | None:
     )
     n, m = sides.sizes
     if metric == "psi":
-        expected = (len(sides.now) - 1) * sides.scatter
-        words.append(f"without drift about {expected:.3g} is expected of {n:,} rows against {m:,}")
+        words.append(f"without drift about {sides.expected:.3g} is expected of {n:,} rows against {m:,}")
     if sides is compared.sides and len(sides.now) > 1:
         least = np.min((sides.now + sides.then) * (min(n, m) / (n + m)))
         words += [f"a category expects fewer than {SMALL_EXPECTED} rows: interval and test are approximate"] * bool(
