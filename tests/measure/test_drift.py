@@ -366,12 +366,14 @@ def test_bins_too_wide_to_show_a_change_show_none(of_columns, least):
     """In one pass nobody knows how far from zero the values are; bins that are wider than the change are no evidence."""
     unit = 0.001 if least < 1 else 1
     then = np.random.default_rng(5).integers(0, 12, 500) * unit
-    now, asked = then + 4 * unit, control("x", at_most=0.1)
+    now, asked = then + unit, control("x", at_most=0.1)
 
     def judged(now, then):
         rows = drift_measurements(of_columns(x=numbers(now)), of_columns(x=numbers(then)), asked)
         return judge(asked, rows, partitions_present=1, partitions_expected=1)
 
+    far = judged(2 * least + now, least + then)
+    assert far.verdict == "fail"  # a change wider than the bins is seen in them
     told = judged(least + now, least + then)
     assert (told.verdict, "have it logged as the distance" in told.reason) == ("insufficient", True)
     assert judged(now, then).verdict == "fail"

@@ -39,6 +39,7 @@ _NONE = "no decision"
 _FEWEST, _MOST = 5, 19
 _LONG = (1e3, 1e9)
 _MOST_CATEGORIES = 1000
+_PLAIN = 0.001  # p of a change that even wide bins show
 _TOO_MANY = f"more than {_MOST_CATEGORIES:,} values, as an identifier has; name the column (--column) to compare it nevertheless"
 _NO_ORDER = "no number: its values have no order; take psi or another distance of categories"
 
@@ -394,6 +395,8 @@ def _compared(current: Tally, reference: Tally, column: str, part: Part | None, 
     places, rows_in = kept["value"].to_numpy(), (kept["n"] + kept["n_then"]).to_numpy()
     fine, binned = _sides(kept, representatives(places, HISTOGRAM_BITS)), _binned(both, bins)
     coarse = too_coarse(places, rows_in, HISTOGRAM_BITS if part is None or column == "score" else PAIR_BITS)
+    if coarse and min(fine.sizes) and kolmogorov_smirnov(fine)[1] < _PLAIN:
+        coarse = None  # wide bins hide changes and make up none
     return Compared(row, _sides(binned), fine, how, left_out, labels=_edges(binned["highest"]), coarse=coarse)
 
 
