@@ -17,10 +17,7 @@ import sqlalchemy as sa
 from gov_pipelines.access import catalogs
 from gov_pipelines.access.privileges import Grant, Privileges
 from gov_pipelines.access.roles import Membership, identities, joined
-from gov_pipelines.decisions.connecting import (  # not in the room's `__init__`: files are read without SQLAlchemy
-    connected,
-    source_url,
-)
+from gov_pipelines.decisions.connecting import Database, connected  # apart: files are read without SQLAlchemy
 
 _READS_FILES = ("pg_read_server_files", "pg_execute_server_program")
 _VIEWS = ("v", "m")
@@ -42,9 +39,10 @@ def read_privileges(
         WrongUse: the variable is not set, is no SQLAlchemy URL, or needs a driver that is not installed.
         SourceUnreachable: the database did not answer.
     """
-    if source_url(url_env, project, environ).get_backend_name() != "postgresql":
+    database = Database(url_env, project, environ)
+    if database.url.get_backend_name() != "postgresql":
         return None
-    with connected(url_env, project, environ) as connection:
+    with connected(database) as connection:
         return _privileges(_Catalog(connection), role, named)
 
 

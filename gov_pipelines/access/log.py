@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from gov_pipelines.decisions import Columns, During, Place, as_integer, as_moment, as_text, open_sources
+from gov_pipelines.decisions import Columns, During, Place, Query, as_integer, as_moment, as_text, open_sources
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.policy import SystemDeclaration
 
@@ -51,7 +51,7 @@ def read_access_log(
     during = During(source["read_at"], *declaration.calendar.span(partition), zone)
     place = Place(access.table, access.path, access.url_env)
     with open_sources(declaration.source, project=project, environ=environ) as sources:
-        read = sources.read(place, Columns(required, list(source.values())), during)
+        read = sources.read(Query(place, Columns(required, list(source.values())), during))
     rows = read.frame
     if source["principal"] not in rows.columns and source["role"] not in rows.columns:
         raise WrongUse(

@@ -9,7 +9,7 @@ import polars as pl
 
 from gov_pipelines.decisions.joins import attributes, values_of
 from gov_pipelines.decisions.merging import KEY, keyed
-from gov_pipelines.decisions.places import Keys, open_sources
+from gov_pipelines.decisions.places import Keys, Query, open_sources
 from gov_pipelines.policy import SystemDeclaration
 
 
@@ -27,7 +27,7 @@ def with_attributes_apart(
     with open_sources(declaration.source, project=project, environ=environ) as sources:
         for each in attributes(declaration, declaration.attributes_apart):
             key = each.key or declaration.columns.get("decision_id", "decision_id")
-            rows = sources.read(each.place, each.reading(key), ids=Keys(key, log["decision_id"])).frame
+            rows = sources.read(Query(each.place, each.reading(key), ids=Keys(key, log["decision_id"]))).frame
             values, said = values_of(each, keyed(rows, key), declaration)
             whole, notes = whole.join(values, on=KEY, how="left", maintain_order="left"), [*notes, *said]
     return whole.drop(KEY), notes

@@ -1,4 +1,4 @@
-"""Local dates of many moments at once.
+"""When clocks change, and local dates of many moments at once.
 
 Polars asks the time zone anew for every value, which costs more than all else a rule does. Clocks change twice a year: where
 moments lie within a few years of one another, a few comparisons say the same.
@@ -6,15 +6,18 @@ moments lie within a few years of one another, a few comparisons say the same.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 _FAR = timedelta(days=5 * 366) // timedelta(microseconds=1)
 _AGES = 40 * _FAR
-_STEP = timedelta(days=1)
+_STEP, _SECOND = timedelta(days=1), timedelta(seconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -48,20 +51,34 @@ def clock_between(zone: str, first: int, last: int) -> Clock:
     """
     if last - first > _FAR or max(abs(first), abs(last)) > _AGES:
         return Clock(zone)
-    at, end = (_EPOCH + timedelta(microseconds=each) for each in (first, last))
+    start, end = (_EPOCH + timedelta(microseconds=each) for each in (first // 1_000_000 * 1_000_000, last))
     place = ZoneInfo(zone)
+    return Clock(
+        zone, ((start, ahead(start, place)), *((at, after) for at, _, after in changes(place, start, end, _STEP)))
+    )
 
-    def ahead(moment: datetime) -> timedelta:
-        return moment.astimezone(place).utcoffset() or timedelta()
 
-    offsets = [(at, ahead(at))]
-    while at < end:
-        before, at = at, at + _STEP
-        if ahead(at) == offsets[-1][1]:
+def ahead(moment: datetime, zone: ZoneInfo) -> timedelta:
+    """How far a zone is ahead of UTC at an instant."""
+    return moment.astimezone(zone).utcoffset() or timedelta()
+
+
+def changes(
+    zone: ZoneInfo, first: datetime, last: datetime, step: timedelta
+) -> Iterator[tuple[datetime, timedelta, timedelta]]:
+    """The instants (UTC) between two at which a zone changes how far it is ahead, and how far it is before and after.
+
+    Args:
+        zone: whose clocks.
+        first: a full second, in UTC.
+        last: any later instant.
+        step: what changes and changes back within one is passed over.
+    """
+    marks = (min(first + n * step, last) for n in range(-((first - last) // step) + 1))
+    for low, high in pairwise(marks):
+        before, after = ahead(low, zone), ahead(high, zone)
+        if before == after:
             continue
-        after = at
-        while after - before > timedelta(microseconds=1):  # the moment of the change lies between the two
-            middle = before + (after - before) / 2
-            before, after = (before, middle) if ahead(middle) == ahead(at) else (middle, after)
-        offsets.append((after, ahead(at)))
-    return Clock(zone, tuple(offsets))
+        seconds = range((high - low) // _SECOND + 2)
+        first_after = bisect_left(seconds, x=True, key=lambda n: ahead(low + n * _SECOND, zone) != before)
+        yield low + first_after * _SECOND, before, after

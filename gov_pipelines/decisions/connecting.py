@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -16,82 +17,6 @@ from gov_pipelines.errors import GovError, SourceUnreachable, WrongUse
 _CONNECT_SECONDS = 10
 _DRIVERS = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite", "duckdb": "duckdb"}
 _SPARK = r"(spark|sc|k8s)://|local(\[|$)|yarn$"
-
-
-@contextmanager
-def connected(
-    url_env: str, project: Path, environ: Mapping[str, str], *, seconds: int = 600
-) -> Iterator[sa.Connection]:
-    """Connect to PostgreSQL or SQLite: one transaction that the database is told never to write in.
-
-    Args:
-        url_env: the environment variable that holds the SQLAlchemy URL. Its value never reaches an error text.
-        project: the folder that a relative SQLite path starts from.
-        environ: the environment.
-        seconds: how long a statement may take.
-
-    Raises:
-        WrongUse: the variable is not set, is no URL of a database that can be read, or needs a driver that is not installed.
-        SourceUnreachable: the database did not answer, or not in time.
-    """
-    url = source_url(url_env, project, environ)
-    postgres = url.get_backend_name() == "postgresql"
-    wait = {"connect_timeout": _CONNECT_SECONDS} if postgres and "connect_timeout" not in url.query else {}
-    try:
-        engine = sa.create_engine(url, poolclass=NullPool, connect_args=wait, hide_parameters=True)
-    except ImportError as error:
-        raise driver_missing(url_env, str(error.name)) from None
-    if postgres:
-        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    try:
-        with engine.connect() as connection:
-            if postgres:
-                connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{seconds}s'")
-            else:
-                connection.exec_driver_sql("BEGIN")  # the driver begins none for reads: one state for all tables
-            yield connection
-    except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
-        raise in_words(url_env, error.orig if isinstance(error, DBAPIError) else error, seconds) from None
-    finally:
-        engine.dispose()
-
-
-def source_url(url_env: str, project: Path, environ: Mapping[str, str]) -> sa.URL:
-    """The URL of a source, with relative files found from the project.
-
-    Raises:
-        WrongUse: the variable is not set, or is no URL of a database that can be read.
-    """
-    if not environ.get(url_env):
-        raise WrongUse(
-            f"The environment variable {url_env} is not set. Set it to the source's SQLAlchemy URL, such as sqlite:///file.db."
-        )
-    if re.match(_SPARK, environ[url_env]):
-        return sa.URL.create("spark")  # of use to Spark alone, which reads it itself
-    try:
-        url = sa.make_url(environ[url_env])
-    except ArgumentError:
-        raise WrongUse(
-            f"{url_env} is not a SQLAlchemy URL. Write it like postgresql+psycopg://user:password@host/database."
-        ) from None
-    backend = url.get_backend_name()
-    if backend not in _DRIVERS:
-        raise WrongUse(
-            f"{url_env} names a database that is none of {', '.join(_DRIVERS)}. Export it to files, and declare `path`."
-        )
-    if backend == "sqlite" and url.database and not url.database.startswith((":", "file:")):
-        # mode=ro: SQLite would otherwise create a missing file and audit an empty database.
-        file = (project / url.database).absolute().as_uri()
-        return url.set(database=file).update_query_dict({"mode": "ro", "uri": "true"})
-    return url.set(drivername=_DRIVERS[backend])
-
-
-def driver_missing(url_env: str, driver: str) -> WrongUse:
-    """What to say where a driver is not installed."""
-    extra = {"psycopg": "postgres", "pyspark": "spark"}.get(driver, driver)
-    return WrongUse(
-        f"{url_env} names a database whose driver {driver} is not installed. Install `gov-pipelines[{extra}]`."
-    )
 
 
 _LATE = "took longer than `source.timeout` ({seconds} s). Index the moment column, or raise it"
@@ -114,13 +39,100 @@ _SIGNS = {  # of what happened: the SQLSTATE, the class or the words of the driv
 }
 
 
-def in_words(url_env: str, error: BaseException | None, seconds: int) -> GovError:
-    """What a driver's error means. Its own text may hold the address, the login or values of rows, and is not told."""
-    told = f"{getattr(error, 'sqlstate', None)} {type(error).__name__} {error}"
-    for sign, (kind, words) in _SIGNS.items():
-        if re.search(sign, told):
-            return kind(f"The database that {url_env} names {words.format(url_env=url_env, seconds=seconds)}.")
-    return SourceUnreachable(
-        f"The database that {url_env} names did not answer ({type(error).__name__}). "
-        f"Check that it is up, and the address and the login in {url_env}."
-    )
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The database that an environment variable names.
+
+    Attributes:
+        url_env: the variable, which holds a SQLAlchemy URL. Its value never reaches an error text.
+        project: the folder that a relative file starts from.
+        environ: the environment.
+        seconds: how long a statement may take.
+    """
+
+    url_env: str
+    project: Path
+    environ: Mapping[str, str]
+    seconds: int = 600
+
+    @property
+    def url(self) -> sa.URL:
+        """Its URL, with relative files found from the project.
+
+        Raises:
+            WrongUse: the variable is not set, or is no URL of a database that can be read.
+        """
+        said = self.environ.get(self.url_env)
+        if not said:
+            raise WrongUse(
+                f"The environment variable {self.url_env} is not set. "
+                "Set it to the source's SQLAlchemy URL, such as sqlite:///file.db."
+            )
+        if re.match(_SPARK, said):
+            return sa.URL.create("spark")  # of use to Spark alone, which reads it itself
+        try:
+            url = sa.make_url(said)
+        except ArgumentError:
+            raise WrongUse(
+                f"{self.url_env} is not a SQLAlchemy URL. Write it like postgresql+psycopg://user:password@host/database."
+            ) from None
+        backend = url.get_backend_name()
+        if backend not in _DRIVERS:
+            raise WrongUse(
+                f"{self.url_env} names a database that is none of {', '.join(_DRIVERS)}. "
+                "Export it to files, and declare `path`."
+            )
+        if backend == "sqlite" and url.database and not url.database.startswith((":", "file:")):
+            # mode=ro: SQLite would otherwise create a missing file and audit an empty database.
+            file = (self.project / url.database).absolute().as_uri()
+            return url.set(database=file).update_query_dict({"mode": "ro", "uri": "true"})
+        return url.set(drivername=_DRIVERS[backend])
+
+    def without(self, driver: str) -> WrongUse:
+        """What to say where its driver is not installed."""
+        extra = {"psycopg": "postgres", "pyspark": "spark"}.get(driver, driver)
+        return WrongUse(
+            f"{self.url_env} names a database whose driver {driver} is not installed. Install `gov-pipelines[{extra}]`."
+        )
+
+    def in_words(self, error: BaseException | None) -> GovError:
+        """What a driver's error means. Its own text may hold the address, the login or values of rows, and is not told."""
+        told = f"{getattr(error, 'sqlstate', None)} {type(error).__name__} {error}"
+        for sign, (kind, words) in _SIGNS.items():
+            if re.search(sign, told):
+                said = words.format(url_env=self.url_env, seconds=self.seconds)
+                return kind(f"The database that {self.url_env} names {said}.")
+        return SourceUnreachable(
+            f"The database that {self.url_env} names did not answer ({type(error).__name__}). "
+            f"Check that it is up, and the address and the login in {self.url_env}."
+        )
+
+
+@contextmanager
+def connected(database: Database) -> Iterator[sa.Connection]:
+    """Connect to PostgreSQL or SQLite: one transaction that the database is told never to write in.
+
+    Raises:
+        WrongUse: the variable is not set, is no URL of a database that can be read, or needs a driver that is not installed.
+        SourceUnreachable: the database did not answer, or not in time.
+    """
+    url = database.url
+    postgres = url.get_backend_name() == "postgresql"
+    wait = {"connect_timeout": _CONNECT_SECONDS} if postgres and "connect_timeout" not in url.query else {}
+    try:
+        engine = sa.create_engine(url, poolclass=NullPool, connect_args=wait, hide_parameters=True)
+    except ImportError as error:
+        raise database.without(str(error.name)) from None
+    if postgres:
+        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    try:
+        with engine.connect() as connection:
+            if postgres:
+                connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{database.seconds}s'")
+            else:
+                connection.exec_driver_sql("BEGIN")  # the driver begins none for reads: one state for all tables
+            yield connection
+    except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
+        raise database.in_words(error.orig if isinstance(error, DBAPIError) else error) from None
+    finally:
+        engine.dispose()

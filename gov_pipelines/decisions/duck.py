@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from gov_pipelines.decisions.casts import plain
-from gov_pipelines.decisions.connecting import driver_missing, in_words, source_url
+from gov_pipelines.decisions.connecting import Database
 from gov_pipelines.decisions.fingerprints import PART
 from gov_pipelines.decisions.places import Place
 from gov_pipelines.decisions.postgres import Postgres
@@ -24,6 +23,11 @@ if TYPE_CHECKING:
     import duckdb
 
 _DIALECT: sa.Dialect = postgresql.dialect(paramstyle="qmark")  # type: ignore[no-untyped-call]  # SQLAlchemy's
+_OFFLINE: dict[str, Any] = {
+    "autoinstall_known_extensions": "false",
+    "enable_external_access": "false",
+    "TimeZone": "UTC",
+}
 _TYPES: dict[str, Any] = {  # by how DuckDB's name of a type begins
     "TIMESTAMP WITH TIME ZONE": sa.DateTime(timezone=True),
     "TIMESTAMP": sa.DateTime(),
@@ -39,28 +43,23 @@ _TYPES: dict[str, Any] = {  # by how DuckDB's name of a type begins
 
 
 @contextmanager
-def opened_file(url_env: str, project: Path, environ: Mapping[str, str], seconds: int) -> Iterator[Duckdb]:
+def opened_file(database: Database) -> Iterator[Duckdb]:
     """Open a DuckDB file for one transaction of reading.
 
     Raises:
         WrongUse: `duckdb` is not installed, or the URL names no file.
         SourceUnreachable: the file is not there, is locked by a writer, or did not answer in time.
     """
-    url = source_url(url_env, project, environ)
+    file = database.url.database
     try:
         import duckdb  # noqa: PLC0415  (an extra)
     except ImportError:
-        raise driver_missing(url_env, "duckdb") from None
-    if not url.database:
-        raise WrongUse(f"{url_env} names no file. Write it like duckdb:///decisions.duckdb.")
+        raise database.without("duckdb") from None
+    if not file:
+        raise WrongUse(f"{database.url_env} names no file. Write it like duckdb:///decisions.duckdb.")
     try:
-        offline: dict[str, Any] = {
-            "autoinstall_known_extensions": "false",
-            "enable_external_access": "false",
-            "TimeZone": "UTC",
-        }
-        with duckdb.connect(project / url.database, read_only=True, config=offline) as connection:
-            timer = Timer(seconds, connection.interrupt)
+        with duckdb.connect(database.project / file, read_only=True, config=_OFFLINE) as connection:
+            timer = Timer(database.seconds, connection.interrupt)
             timer.daemon = True
             timer.start()
             try:
@@ -69,7 +68,7 @@ def opened_file(url_env: str, project: Path, environ: Mapping[str, str], seconds
             finally:
                 timer.cancel()
     except duckdb.Error as error:
-        raise in_words(url_env, error, seconds) from None
+        raise database.in_words(error) from None
 
 
 class Duckdb:

@@ -199,7 +199,7 @@ def touched_since(
     during = replace(_during(declaration, until), start=first, end=declaration.calendar.span(until)[0])
     overlap = timedelta(**{source.overlap.unit: source.overlap.count})
     with open_sources(source, project=project, environ=environ) as sources:
-        return sources.touched(place, source.cursor, since, during, overlap)
+        return sources.at(place).touched(source.cursor, since, during, overlap)
 
 
 def elsewhere(home_logs: Iterable[Path], ids: pl.Series) -> dict[date, int]:

@@ -17,7 +17,19 @@ import polars as pl
 
 from gov_pipelines.decisions.casts import as_category, as_integer, as_moment, as_number, plain, stacked
 from gov_pipelines.decisions.fingerprints import SCHEMA, Digest, fingerprint
-from gov_pipelines.decisions.places import WEEK, Columns, During, Gaps, Keys, Place, Related, Rows, Touched, begins
+from gov_pipelines.decisions.places import (
+    WEEK,
+    Columns,
+    During,
+    Gaps,
+    Keys,
+    Place,
+    Query,
+    Rows,
+    Touched,
+    begins,
+    covering,
+)
 from gov_pipelines.decisions.zones import day_from, naive
 from gov_pipelines.errors import SourceUnreachable, WrongUse
 
@@ -55,62 +67,50 @@ class _File:
 
 
 class Files:
-    """Files by path or glob, in the order of their names."""
+    """The files of a path or glob, in the order of their names. They know nothing of other places: `related` is not asked."""
 
-    def __init__(self, project: Path, environ: Mapping[str, str], seconds: int) -> None:
-        self._project, self._cloud = project, _cloud(environ, seconds)
+    def __init__(self, place: Place, project: Path, environ: Mapping[str, str], seconds: int) -> None:
+        self._place, self._project, self._cloud = place, project, _cloud(environ, seconds)
 
-    def read(
-        self, place: Place, columns: Columns, during: During | None, related: Related | None, ids: Keys | None
-    ) -> Rows:
+    def read(self, query: Query) -> Rows:
         """Read the rows of every file.
 
         Raises:
             SourceUnreachable: no file is there.
             WrongUse: a file is not CSV or Parquet, cannot be read as such, lacks a column or has it twice.
         """
-        assert related is None, "files know nothing of other places"
         frames, undated = [], 0
-        for file in self._files(place, columns):
+        for file in self._files(query.columns):
             with _told(file.called):
-                rows = _of(file.rows, ids)
-                if during is not None:
-                    within, unreadable = _within(rows, during)
-                    kept, count = pl.collect_all([rows.filter(within), file.rows.filter(unreadable).select(pl.len())])
-                    undated += count.item()
-                frames.append(kept if during is not None else rows.collect())
+                rows = _of(file.rows, query.ids)
+                if query.during is None:
+                    frames.append(rows.collect())
+                    continue
+                within, unreadable = _within(rows, query.during)
+                kept, count = pl.collect_all([rows.filter(within), file.rows.filter(unreadable).select(pl.len())])
+                frames.append(kept)
+                undated += count.item()
         return Rows(stacked(frames), undated)
 
-    def count(self, place: Place, during: During) -> int:
+    def count(self, during: During) -> int:
         """How many rows a window holds."""
-        return self.read(place, Columns([during.column]), during, None, None).frame.height
+        return self._during([during.column], during).height
 
-    def fingerprints(
-        self,
-        place: Place,
-        columns: Columns,
-        during: During | None,
-        id_column: str,
-        related: Related | None,
-        ids: Keys | None,
-    ) -> pl.DataFrame:
+    def fingerprints(self, query: Query) -> pl.DataFrame:
         """As `Sources.fingerprints`."""
-        assert related is None, "files know nothing of other places"
-        return self._fingerprints(place, columns, during, id_column, ids).select(*SCHEMA)
+        return self._fingerprints(query).select(*SCHEMA)
 
-    def digests(
-        self, place: Place, columns: Columns, spans: Sequence[During], id_column: str, related: Related | None
-    ) -> list[Digest]:
+    def digests(self, query: Query, spans: Sequence[During]) -> list[Digest]:
         """As `Sources.digests`; the files are read once for all spans."""
-        assert related is None, "files know nothing of other places"
-        whole = replace(spans[0], start=min(span.start for span in spans), end=max(span.end for span in spans))
-        rows = self._fingerprints(place, columns, whole, id_column, None)
-        moment = pl.col("moment")
+        rows, moment = self._fingerprints(replace(query, during=covering(spans))), pl.col("moment")
         return [Digest.of(rows.filter((moment >= span.start) & (moment < span.end))) for span in spans]
 
-    def touched(self, place: Place, cursor: str, since: str | None, during: During, overlap: timedelta) -> Touched:
-        """As `Sources.touched`; a cursor that is text is a moment in ISO 8601, or else a number."""
-        rows = self.read(place, Columns([cursor, during.column]), during, None, None).frame
+    def touched(self, cursor: str, since: str | None, during: During, overlap: timedelta = timedelta()) -> Touched:
+        """What was written since a value of a cursor; one that is text is a moment in ISO 8601, or else a number.
+
+        Arguments as of `Table.touched`.
+        """
+        rows = self._during([cursor, during.column], during)
         value = as_moment(pl.col(cursor), rows.schema[cursor], during.zone)
         if not (dated := not rows.select(value.is_null().all()).item()):
             value = as_number(pl.col(cursor), rows.schema[cursor])
@@ -119,10 +119,10 @@ class Files:
         rows = rows.select(at, value=value).filter(pl.lit(value=True) if low is None else pl.col("value") >= low)
         return Touched.of(rows["at"].unique(), rows["value"].max(), since, during.zone)
 
-    def gaps(self, place: Place, column: str, during: During) -> Gaps | None:
-        """As `Sources.gaps`; of rows more than a week away nothing is asked."""
+    def gaps(self, column: str, during: During) -> Gaps | None:
+        """As `Table.gaps`; of rows more than a week away nothing is asked."""
         near = replace(during, start=during.start - WEEK, end=during.end + WEEK)
-        rows = self.read(place, Columns([during.column], [column]), near, None, None).frame
+        rows = self._during([during.column], near, [column])
         if column not in rows.columns:
             return None
         moment = as_moment(pl.col(during.column), rows.schema[during.column], during.zone)
@@ -136,39 +136,41 @@ class Files:
 
         return None if mine.is_empty() else Gaps.of(mine.min(), mine.max(), earlier, present)  # type: ignore[arg-type]  # whole numbers
 
-    def _fingerprints(
-        self, place: Place, columns: Columns, during: During | None, id_column: str, ids: Keys | None
-    ) -> pl.DataFrame:
+    def _during(self, required: Sequence[str], during: During, optional: Sequence[str] = ()) -> pl.DataFrame:
+        return self.read(Query(self._place, Columns(required, optional), during)).frame
+
+    def _fingerprints(self, query: Query) -> pl.DataFrame:
         frames = [pl.DataFrame(schema=SCHEMA | {"moment": pl.Datetime("us", "UTC")})]
-        for file in self._files(place, Columns([*columns.required, id_column], columns.optional)):
+        for file in self._files(Columns([*query.columns.required, query.id_column], query.columns.optional)):
             with _told(file.called):
-                rows, schema = _of(file.rows, ids), file.rows.collect_schema()
+                rows, schema = _of(file.rows, query.ids), file.rows.collect_schema()
                 moment = pl.lit(None)
-                if during is not None:
+                if (during := query.during) is not None:
                     rows = rows.filter(_within(rows, during)[0])
                     moment = as_moment(pl.col(during.column), schema[during.column], during.zone)
                 one = rows.select(
-                    id=pl.col(id_column).cast(pl.String),
+                    id=pl.col(query.id_column).cast(pl.String),
                     fingerprint=fingerprint(schema.names()),
                     moment=moment.cast(pl.Datetime("us", "UTC")),
                 )
                 frames.append(one.collect(engine="streaming"))
         return pl.concat(frames)
 
-    def _files(self, place: Place, columns: Columns) -> Iterator[_File]:
-        if place.name.startswith("s3://"):
-            called = f"`{place.name}`"
+    def _files(self, columns: Columns) -> Iterator[_File]:
+        name = self._place.name
+        if name.startswith("s3://"):
+            called = f"`{name}`"
             with _told(called):
-                yield _File(called, _scanned(place.name, Path(place.name).suffix, called, columns, self._cloud))
+                yield _File(called, _scanned(name, Path(name).suffix, called, columns, self._cloud))
             return
         # `root_dir` keeps brackets in the project's own path from acting as a pattern; Path.glob refuses absolute ones.
-        found = glob(place.name, root_dir=self._project, recursive=True)  # noqa: PTH207  (a path may be absolute, which Path.glob refuses)
+        found = glob(name, root_dir=self._project, recursive=True)  # noqa: PTH207  (a path may be absolute, which Path.glob refuses)
         if not found:
             raise SourceUnreachable(
-                f"No file matches `{place.name}`. Check `path` in defs.yaml and that the files have arrived."
+                f"No file matches `{name}`. Check `path` in defs.yaml and that the files have arrived."
             )
-        for path in (self._project / name for name in sorted(found)):
-            called = f"{path.name} (of `{place.name}`)"
+        for path in (self._project / each for each in sorted(found)):
+            called = f"{path.name} (of `{name}`)"
             if not path.is_file():
                 raise SourceUnreachable(
                     f"{called} is a folder, a device or a link to nothing. Point `path` in defs.yaml at CSV or Parquet files."

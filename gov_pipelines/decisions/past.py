@@ -11,7 +11,7 @@ import polars as pl
 
 from gov_pipelines.decisions.extract import RowAccounting
 from gov_pipelines.decisions.log import REVIEW, canonical, columns_to_read, source_columns
-from gov_pipelines.decisions.places import Columns, Place, open_sources
+from gov_pipelines.decisions.places import Columns, Place, Query, open_sources
 from gov_pipelines.policy import SystemDeclaration
 from gov_pipelines.policy.declaration import Source
 
@@ -44,7 +44,7 @@ def read_past(path: Path, declaration: SystemDeclaration) -> Past:
     needed = columns_to_read(source_columns(declaration))
     place = Place(path=glob.escape(path.name))
     with open_sources(Source(path=place.path), project=path.absolute().parent, environ={}) as sources:
-        rows = sources.read(place, Columns(needed.required, [*needed.optional, *joined.values()])).frame
+        rows = sources.read(Query(place, Columns(needed.required, [*needed.optional, *joined.values()]))).frame
     there = {name: source for name, source in joined.items() if source in rows.columns}
     parts = canonical(rows, _within_file(declaration, there))
     dated = parts.log.drop_nulls("decided_at")

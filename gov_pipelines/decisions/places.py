@@ -21,7 +21,7 @@ from gov_pipelines.policy.declaration import AccessLog, Joined, Source
 
 if TYPE_CHECKING:
     from gov_pipelines.decisions.files import Files
-    from gov_pipelines.decisions.sql import SqlDatabase
+    from gov_pipelines.decisions.sql import Driver, Table
 
 WEEK = timedelta(days=7)
 
@@ -67,6 +67,11 @@ class During:
     zone: str
 
 
+def covering(spans: Sequence[During]) -> During:
+    """The window from the first instant of some to the last."""
+    return replace(spans[0], start=min(span.start for span in spans), end=max(span.end for span in spans))
+
+
 @dataclass(frozen=True, slots=True)
 class Related:
     """Rows that belong to the decisions of a window: `key` is one of the `id_column` of `place` during it."""
@@ -103,6 +108,27 @@ class Keys:
 
     column: str
     values: pl.Series
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which rows are asked for, and which columns of them.
+
+    Attributes:
+        place: where they lie.
+        columns: what is read of them.
+        during: only the rows of a window.
+        related: only those that belong to the decisions of one.
+        ids: only those of some ids.
+        id_column: the column whose text names a row; needed for fingerprints.
+    """
+
+    place: Place
+    columns: Columns
+    during: During | None = None
+    related: Related | None = None
+    ids: Keys | None = None
+    id_column: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,115 +198,70 @@ class Gaps:
 class Sources:
     """The tables and files of one declaration; a database is opened when its first table is asked for.
 
-    Methods raise WrongUse where a table, a required column or an environment variable does not exist, and
-    SourceUnreachable where a database or file did not answer.
+    Methods, and those of what `at` gives, raise WrongUse where a table, a required column or an environment variable does
+    not exist, and SourceUnreachable where a database or file did not answer.
     """
 
     def __init__(self, stack: ExitStack, source: Source, project: Path, environ: Mapping[str, str]) -> None:
         self._stack, self._source, self._project, self._environ = stack, source, project, environ
-        self._readers: dict[str | None, Files | SqlDatabase] = {}
+        self._databases: dict[str, Driver] = {}
 
-    def read(
-        self,
-        place: Place,
-        columns: Columns,
-        during: During | None = None,
-        related: Related | None = None,
-        ids: Keys | None = None,
-    ) -> Rows:
-        """Read rows of a place: those of a window where `during` is given, of `ids` where these are.
+    def at(self, place: Place) -> Files | Table:
+        """What can be asked of one place alone."""
+        if place.path:
+            from gov_pipelines.decisions.files import Files  # noqa: PLC0415  (only what the place needs)
 
-        With `related` and `ids`, which then are the keys of its decisions, a database joins for itself where it holds
-        both, and is asked for the keys where it does not.
-        """
-        near, ids = self._near(place, related, ids)
-        return self._reader(place).read(place, columns, during, near, ids)
+            return Files(place, self._project, self._environ, self._source.timeout)
+        if (url_env := self._url_env(place)) is None:
+            raise WrongUse(
+                f"`table: {place.name}` names a database table, but the source is files. Declare `path` instead, or the "
+                "`url_env` of the database."
+            )
+        from gov_pipelines.decisions.sql import Table, opened  # noqa: PLC0415  (SQLAlchemy only for tables)
 
-    def count(self, place: Place, during: During) -> int:
-        """How many rows a window holds, counted by the database itself."""
-        return self._reader(place).count(place, during)
+        if url_env not in self._databases:
+            database = opened(url_env, self._project, self._environ, self._source.timeout)
+            self._databases[url_env] = self._stack.enter_context(database)
+        return Table(self._databases[url_env], place)
 
-    def fingerprints(
-        self,
-        place: Place,
-        columns: Columns,
-        during: During | None,
-        id_column: str,
-        related: Related | None = None,
-        ids: Keys | None = None,
-    ) -> pl.DataFrame:
+    def read(self, query: Query) -> Rows:
+        """The rows that are asked for. A database joins `related` for itself where it holds both places."""
+        return self.at(query.place).read(self._within_reach(query))
+
+    def fingerprints(self, query: Query) -> pl.DataFrame:
         """A frame `id`, `fingerprint` (32 hex digits), one row for each row that `read` of the same would give.
 
         `id` is the text of `id_column` as the database writes it. A fingerprint covers the columns to read and the id;
         it is the same for the same content in every session, and computed by the database where there is one.
         """
-        near, ids = self._near(place, related, ids)
-        return self._reader(place).fingerprints(place, columns, during, id_column, near, ids)
+        return self.at(query.place).fingerprints(self._within_reach(query))
 
-    def digests(
-        self, place: Place, columns: Columns, spans: Sequence[During], id_column: str, related: Related | None = None
-    ) -> list[Digest]:
-        """The digest of the fingerprints of each span, in few statements.
+    def digests(self, query: Query, spans: Sequence[During]) -> list[Digest]:
+        """The digest of the fingerprints of each span, in few statements; the query's own windows are left out of account.
 
         With `related` the spans are those of its place's moments, and the digests are of the rows that belong to its
         decisions then.
         """
-        if related is None or self._near(place, related, None)[0] is not None:
-            return self._reader(place).digests(place, columns, spans, id_column, related)
-        belonging = (replace(related, during=span) for span in spans)
-        return [Digest.of(self.fingerprints(place, columns, None, id_column, each)) for each in belonging]
+        if query.related is None or self._in_one_database(query.place, query.related.place):
+            return self.at(query.place).digests(query, spans)
+        belonging = (replace(query, related=replace(query.related, during=span)) for span in spans)
+        return [Digest.of(self.fingerprints(each)) for each in belonging]
 
-    def touched(
-        self, place: Place, cursor: str, since: str | None, during: During, overlap: timedelta = timedelta()
-    ) -> Touched:
-        """What was written since a value of the column `cursor`, and when the decisions in it were made.
+    def _within_reach(self, query: Query) -> Query:
+        """A query that its place can answer alone: the keys of what lies elsewhere are read from there first."""
+        related = query.related
+        if related is None or self._in_one_database(query.place, related.place):
+            return query
+        columns = Columns([related.id_column, related.during.column])
+        found = self.read(Query(related.place, columns, related.during)).frame[related.id_column]
+        return replace(query, related=None, ids=Keys(related.key, found.cast(pl.String).drop_nulls().unique()))
 
-        Args:
-            place: the decisions'.
-            cursor: a column of rising moments or numbers.
-            since: the value from which to look, inclusive, as `Touched.newest` gave it; None: from the beginning.
-            during: the moments of the decisions that count.
-            overlap: how far before `since` to begin, where the cursor is a moment.
-        """
-        return self._reader(place).touched(place, cursor, since, during, overlap)
+    def _in_one_database(self, one: Place, other: Place) -> bool:
+        return self._url_env(one) is not None and self._url_env(one) == self._url_env(other)
 
-    def gaps(self, place: Place, column: str, during: During) -> Gaps | None:
-        """Which numbers of a rising column are missing in a window; None where it has none, or the source no such column."""
-        return self._reader(place).gaps(place, column, during)
-
-    def _near(self, place: Place, related: Related | None, ids: Keys | None) -> tuple[Related | None, Keys | None]:
-        """What a reader can join itself; the keys of what lies elsewhere are read from there first."""
-        if related and place.table and related.place.table and self._env(place) == self._env(related.place):
-            return related, None
-        if related is None or ids is not None:
-            return None, ids
-        found = self.read(related.place, Columns([related.id_column, related.during.column]), related.during).frame[
-            related.id_column
-        ]
-        return None, Keys(related.key, found.cast(pl.String).drop_nulls().unique())
-
-    def _env(self, place: Place) -> str | None:
-        return place.url_env or self._source.url_env
-
-    def _reader(self, place: Place) -> Files | SqlDatabase:
-        env = None if place.path else self._env(place)
-        if env is None and place.table:
-            raise WrongUse(
-                f"`table: {place.name}` names a database table, but the source is files. Declare `path` instead, or the "
-                "`url_env` of the database."
-            )
-        if env not in self._readers:
-            self._readers[env] = self._opened(env)
-        return self._readers[env]
-
-    def _opened(self, env: str | None) -> Files | SqlDatabase:
-        if env is None:
-            from gov_pipelines.decisions.files import Files  # noqa: PLC0415  (only what the place needs)
-
-            return Files(self._project, self._environ, self._source.timeout)
-        from gov_pipelines.decisions.sql import opened  # noqa: PLC0415  (SQLAlchemy only for tables)
-
-        return self._stack.enter_context(opened(env, self._project, self._environ, self._source.timeout))
+    def _url_env(self, place: Place) -> str | None:
+        """The variable that names a table's database."""
+        return None if place.path else place.url_env or self._source.url_env
 
 
 @contextmanager

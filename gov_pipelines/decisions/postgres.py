@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from gov_pipelines.decisions.casts import plain
+from gov_pipelines.decisions.connecting import Database, connected
 from gov_pipelines.decisions.fingerprints import PART
 from gov_pipelines.decisions.places import During, Place
 from gov_pipelines.decisions.reflection import Tables, numbered
@@ -31,6 +33,13 @@ SELECT attname FROM pg_attribute WHERE attrelid = CAST(:name AS regclass) AND at
 AND NOT has_column_privilege(attrelid, attnum, 'SELECT')
 """
 _PLAIN = (sa.String, sa.Integer, sa.Float, sa.Boolean, sa.Date, sa.DateTime, sa.LargeBinary)
+
+
+@contextmanager
+def opened_server(database: Database) -> Iterator[Postgres]:
+    """One transaction of reading; errors as of `connected`."""
+    with connected(database) as connection:
+        yield Postgres(connection)
 
 
 class Postgres:

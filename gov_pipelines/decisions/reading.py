@@ -12,7 +12,7 @@ from gov_pipelines.decisions.casts import as_category
 from gov_pipelines.decisions.fingerprints import Digest
 from gov_pipelines.decisions.log import Canonical, canonical, columns_to_read, source_columns
 from gov_pipelines.decisions.merging import KEY, SEEN_SCHEMA, Kept, among, changed, inputs_digest, keyed, merged
-from gov_pipelines.decisions.places import Columns, During, Keys, Place, Related, Sources
+from gov_pipelines.decisions.places import Columns, During, Keys, Place, Query, Related, Sources
 from gov_pipelines.policy import SystemDeclaration
 
 MOSTLY = 0.85
@@ -99,18 +99,23 @@ class Reading:
         return self.declaration.columns.get("decision_id", "decision_id")
 
     @property
-    def _main(self) -> tuple[Place, Columns]:
+    def _main(self) -> Query:
         place = Place.of(self.declaration.source)
         assert place is not None  # a declaration names its source
-        return place, columns_to_read(source_columns(self.declaration))
+        columns = columns_to_read(source_columns(self.declaration))
+        return Query(place, columns, self.during, id_column=self.id_column)
+
+    def _beside(self, wanted: Wanted) -> Query:
+        key = wanted.key or self.id_column
+        related = Related(key, self._main.place, self.id_column, self.during)
+        return Query(wanted.place, wanted.reading(key), related=related, id_column=key)
 
     def decisions(self) -> tuple[Canonical, int]:
         """Log, quarantine and duplicates of the partition, and how many rows of the whole source have no moment.
 
         What is joined to the decisions is as it was; `belonging` says for which of them it must be joined anew.
         """
-        place, columns = self._main
-        rows, undated, touched = self._fetch(place, columns, self.id_column, during=self.during, ordered=True)
+        rows, undated, touched = self._fetch(self._main, ordered=True)
         parts = canonical(rows, self.declaration)
         if self.kept:
             mine = {column.name for column in source_columns(self.declaration)}
@@ -120,11 +125,11 @@ class Reading:
 
     def reconciled(self) -> tuple[int, tuple[str, ...]]:
         """How many rows the source itself counts, and what is missing in its numbering of rows, in words."""
-        place, number = self._main[0], self.declaration.columns.get("source_seq", "source_seq")
+        source, number = self.sources.at(self._main.place), self.declaration.columns.get("source_seq", "source_seq")
         if cursor := self.declaration.source.cursor:  # a wrong one is told here: look-backs are silent
-            self.sources.touched(place, cursor, None, replace(self.during, start=self.during.end))
-        gaps = str(self.sources.gaps(place, number, self.during) or "")
-        return self.sources.count(place, self.during), (f"{number} misses {gaps}",) if gaps else ()
+            source.touched(cursor, None, replace(self.during, start=self.during.end))
+        gaps = str(source.gaps(number, self.during) or "")
+        return source.count(self.during), (f"{number} misses {gaps}",) if gaps else ()
 
     def belonging(self, log: pl.DataFrame, wanted: Wanted, *, ordered: bool = False) -> Belonging:
         """Fetch the rows of a place that belong to decisions of the log, unless they are as they were.
@@ -134,33 +139,26 @@ class Reading:
             wanted: which place and columns.
             ordered: as of `changed`.
         """
-        key = wanted.key or self.id_column
-        known = self.kept.parts.log if self.kept else log
+        query, known = self._beside(wanted), self.kept.parts.log if self.kept else log
         new = keyed(log.join(known, on="decision_id", how="anti"), "decision_id").select(KEY)
-        columns, related = wanted.reading(key), self._related(key)
-        rows, _, keys = self._fetch(wanted.place, columns, key, related=related, also=new, ordered=ordered)
-        typed = rows.with_columns(as_category(pl.col(key), rows.schema[key]).alias(KEY))
+        rows, _, keys = self._fetch(query, also=new, ordered=ordered)
+        typed = rows.with_columns(as_category(pl.col(query.id_column), rows.schema[query.id_column]).alias(KEY))
         return Belonging(typed.join(keyed(log, "decision_id"), on=KEY, how="semi"), keys)
 
     def look_at(self, wanted: Wanted) -> None:
         """Note what a place holds whose rows are read when they are counted; nothing of a single row is kept."""
-        key = wanted.key or self.id_column
-        self._look(wanted.place, wanted.reading(key), key, None, self._related(key))
+        self._look(self._beside(wanted))
 
     def anywhere(self, ids: pl.Series) -> pl.DataFrame:
         """The keys of the ids that the source has on any day or none."""
-        read = self.sources.read(self._main[0], Columns([self.id_column]), ids=Keys(self.id_column, ids))
-        self.fetched += read.frame.height
-        return keyed(read.frame, self.id_column).select(KEY).unique()
+        query = Query(self._main.place, Columns([self.id_column]), ids=Keys(self.id_column, ids))
+        read = self.sources.read(query).frame
+        self.fetched += read.height
+        return keyed(read, self.id_column).select(KEY).unique()
 
     def digests(self, places: Sequence[Wanted], spans: Sequence[During]) -> list[list[Digest]]:
         """Of each place, the decisions' first, the digest of each span; no row is sent."""
-        place, columns = self._main
-        found = [self.sources.digests(place, columns, spans, self.id_column)]
-        for each in places:
-            key = each.key or self.id_column
-            found.append(self.sources.digests(each.place, each.reading(key), spans, key, self._related(key)))
-        return found
+        return [self.sources.digests(query, spans) for query in (self._main, *map(self._beside, places))]
 
     def kept_next_time(self) -> pl.DataFrame:
         """The fingerprints of every place, for `Kept`."""
@@ -180,40 +178,26 @@ class Reading:
         )
         self.seen[name] = again.select("id", "fingerprint", again=pl.col("__again").fill_null(value=False))
 
-    def _related(self, key: str) -> Related:
-        return Related(key, self._main[0], self.id_column, self.during)
-
-    def _look(
-        self, place: Place, columns: Columns, id_column: str, during: During | None, related: Related | None
-    ) -> pl.DataFrame:
+    def _look(self, query: Query) -> pl.DataFrame:
         """The fingerprints that the source has now."""
-        now = self.sources.fingerprints(place, columns, during, id_column, related)
-        self.inputs.append(InputDigest(place.name, now.height, inputs_digest(now), Digest.of(now)))
+        now = self.sources.fingerprints(query)
+        self.inputs.append(InputDigest(query.place.name, now.height, inputs_digest(now), Digest.of(now)))
         return now
 
     def _fetch(
-        self,
-        place: Place,
-        columns: Columns,
-        id_column: str,
-        *,
-        during: During | None = None,
-        related: Related | None = None,
-        also: pl.DataFrame | None = None,
-        ordered: bool,
+        self, query: Query, *, also: pl.DataFrame | None = None, ordered: bool
     ) -> tuple[pl.DataFrame, int, pl.DataFrame]:
         """The rows that are new or changed, how many have no moment, and the keys whose rows they are."""
-        now = self._look(place, columns, id_column, during, related)
-        name = f"{len(self.seen)} {place.name}"
+        now = self._look(query)
+        name = f"{len(self.seen)} {query.place.name}"
         before = self.kept.of(name) if self.kept else pl.DataFrame(schema=SEEN_SCHEMA)
         keys = changed(before, now, ordered=ordered)
         if also is not None:
             keys = pl.concat([keys, also]).unique()
         ids = among(now, keys)["id"]
         if len(ids) < MOSTLY * now.height:
-            read = self.sources.read(place, columns, during, ids=Keys(id_column, ids.unique()))
-        else:
-            read = self.sources.read(place, columns, during, related)
+            query = replace(query, related=None, ids=Keys(query.id_column, ids.unique()))
+        read = self.sources.read(query)
         self.seen[name] = now.with_columns(again=pl.lit(value=False))
         self.fetched += read.frame.height
-        return among(read.frame, keys, id_column) if self.kept else read.frame, read.undated, keys
+        return among(read.frame, keys, query.id_column) if self.kept else read.frame, read.undated, keys

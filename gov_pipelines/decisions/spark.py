@@ -6,7 +6,7 @@ Spark reads each statement's rows as they then are: it has no transaction over s
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Event, Thread
@@ -18,7 +18,7 @@ import sqlglot
 from sqlalchemy.dialects import postgresql
 
 from gov_pipelines.decisions.casts import plain
-from gov_pipelines.decisions.connecting import driver_missing, in_words
+from gov_pipelines.decisions.connecting import Database
 from gov_pipelines.decisions.duck import Duckdb
 from gov_pipelines.decisions.fingerprints import PART
 from gov_pipelines.decisions.places import Place
@@ -43,7 +43,7 @@ _TYPES: dict[str, Any] = {
 
 
 @contextmanager
-def opened_session(url_env: str, environ: Mapping[str, str], seconds: int) -> Iterator[Spark]:
+def opened_session(database: Database) -> Iterator[Spark]:
     """Open a session of a Spark master (`spark://`, `k8s://`, `yarn`, `local`) or a Spark Connect server (`sc://`).
 
     A process has one Spark, which it keeps until it ends.
@@ -57,18 +57,18 @@ def opened_session(url_env: str, environ: Mapping[str, str], seconds: int) -> It
         from pyspark.errors import PySparkException  # noqa: PLC0415  (as above)
         from pyspark.sql import SparkSession  # noqa: PLC0415  (as above)
     except ImportError:
-        raise driver_missing(url_env, "pyspark") from None
+        raise database.without("pyspark") from None
     try:
-        session = _session(SparkSession.builder, environ[url_env], url_env)
+        session = _session(SparkSession.builder, database)
         session.conf.set("spark.sql.session.timeZone", "UTC")
         done = Event()
-        Thread(target=_interrupt, args=(session, seconds, done), daemon=True).start()
+        Thread(target=_interrupt, args=(session, database.seconds, done), daemon=True).start()
         try:
             yield Spark(session)
         finally:
             done.set()
     except (PySparkException, Py4JError, OSError) as error:
-        raise in_words(url_env, error, seconds) from None
+        raise database.in_words(error) from None
 
 
 def _interrupt(session: Any, seconds: int, done: Event) -> None:
@@ -78,7 +78,8 @@ def _interrupt(session: Any, seconds: int, done: Event) -> None:
         seconds = 1
 
 
-def _session(builder: Any, url: str, url_env: str) -> Any:
+def _session(builder: Any, database: Database) -> Any:
+    url = database.environ[database.url_env]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PySpark says of pandas what is no concern here
         if url.startswith("sc://"):
@@ -86,7 +87,7 @@ def _session(builder: Any, url: str, url_env: str) -> Any:
         session = builder.master(url).getOrCreate()
     if session.sparkContext.master != url:
         raise WrongUse(
-            f"this process reads another Spark than that of {url_env}. Audit the two in processes of their own."
+            f"this process reads another Spark than that of {database.url_env}. Audit the two in processes of their own."
         )
     session.sparkContext.setLogLevel("OFF")  # it writes values of rows
     return session.newSession()

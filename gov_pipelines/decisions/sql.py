@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,9 +13,9 @@ import polars as pl
 import sqlalchemy as sa
 
 from gov_pipelines.decisions.casts import as_category, stacked
-from gov_pipelines.decisions.connecting import connected, source_url
+from gov_pipelines.decisions.connecting import Database
 from gov_pipelines.decisions.fingerprints import PART, PARTS, SCHEMA, Digest
-from gov_pipelines.decisions.places import WEEK, Columns, During, Gaps, Keys, Place, Related, Rows, Touched, begins
+from gov_pipelines.decisions.places import WEEK, Columns, During, Gaps, Place, Query, Rows, Touched, begins, covering
 from gov_pipelines.decisions.zones import day_from, naive
 from gov_pipelines.errors import WrongUse
 
@@ -59,166 +59,146 @@ class Driver(Protocol):
         """The full hour of a `moment`."""
 
 
-class SqlDatabase:
-    """Tables of one open transaction."""
+class Table:
+    """One table of an open transaction."""
 
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
+    def __init__(self, driver: Driver, place: Place) -> None:
+        self._driver, self._place, self._table = driver, place, driver.table(place)
+        self.columns = self._table.c
 
-    def read(
-        self, place: Place, columns: Columns, during: During | None, related: Related | None, ids: Keys | None
-    ) -> Rows:
+    def read(self, query: Query) -> Rows:
         """Read the columns of a table, in its order of writing where it keeps one.
 
         Raises:
-            WrongUse: no such table or column, or its moments are kept as text or numbers.
+            WrongUse: no such column, or its moments are kept as text or numbers.
         """
-        table = self._driver.table(place)
-        names = _found(table, place, columns)
+        columns = self._found(query.columns)
         # Where no order of writing is kept: by time, then by content, the same at every reading.
-        moment = [table.c[during.column]] if during is not None else []
-        order = self._driver.order(table) or [*moment, *(table.c[name] for name in names)]
-        query = sa.select(*(self._driver.value(table.c[name]).label(name) for name in names)).order_by(*order)
-        frames = self._fetched(query.where(*self._where(table, place, during, related)), table, ids)
-        return Rows(stacked(frames), self._undated(table, place, during))
+        moment = [self.columns[query.during.column]] if query.during is not None else []
+        order = self._driver.order(self._table) or [*moment, *columns]
+        values = (self._driver.value(column).label(column.name) for column in columns)
+        rows = stacked(self._fetched(sa.select(*values).order_by(*order), query))
+        if query.during is None:
+            return Rows(rows)
+        unreadable = sa.select(sa.func.count()).select_from(self._table).where(self.within(query.during)[1])
+        return Rows(rows, self._one(unreadable)[0])
 
-    def count(self, place: Place, during: During) -> int:
-        """How many rows a window holds."""
-        table = self._driver.table(place)
-        return self._number(sa.select(sa.func.count()).where(*self._where(table, place, during, None)))
+    def count(self, during: During) -> int:
+        """How many rows a window holds, counted by the database itself."""
+        return int(self._one(sa.select(sa.func.count()).where(self.within(during)[0]))[0])
 
-    def fingerprints(
-        self,
-        place: Place,
-        columns: Columns,
-        during: During | None,
-        id_column: str,
-        related: Related | None,
-        ids: Keys | None,
-    ) -> pl.DataFrame:
+    def fingerprints(self, query: Query) -> pl.DataFrame:
         """As `Sources.fingerprints`."""
-        table = self._driver.table(place)
-        text = sa.cast(table.c[id_column], sa.String).label("id")
-        fingerprint = self._fingerprint(table, place, columns, id_column).label("fingerprint")
-        query = sa.select(text, fingerprint).where(*self._where(table, place, during, related))
-        return stacked([pl.DataFrame(schema=SCHEMA), *self._fetched(query, table, ids)])
+        text = sa.cast(self.columns[query.id_column], sa.String).label("id")
+        return stacked([pl.DataFrame(schema=SCHEMA), *self._fetched(sa.select(text, self._fingerprint(query)), query)])
 
-    def digests(
-        self, place: Place, columns: Columns, spans: Sequence[During], id_column: str, related: Related | None
-    ) -> list[Digest]:
+    def within(self, during: During) -> tuple[Clause, Clause]:
+        """The rows of a window, and those without a readable moment, as of `Driver.within`."""
+        column = self.columns[during.column]
+        if not isinstance(column.type, sa.DateTime | sa.Date):
+            raise WrongUse(
+                f"`{self._place.name}.{during.column}` is {column.type}; a window of time is cut from a DATETIME, TIMESTAMP "
+                "or DATE column. Change the column's type, or export the table to CSV or Parquet and declare `source.path`."
+            )
+        return self._driver.within(column, during)
+
+    def digests(self, query: Query, spans: Sequence[During]) -> list[Digest]:
         """As `Sources.digests`."""
-        found: list[Digest] = []
-        for first in range(0, len(spans), _SPANS):
-            found += self._digests(place, columns, spans[first : first + _SPANS], id_column, related)
-        return found
+        batches = (spans[first : first + _SPANS] for first in range(0, len(spans), _SPANS))
+        return [digest for batch in batches for digest in self._digests(query, batch)]
 
-    def touched(self, place: Place, cursor: str, since: str | None, during: During, overlap: timedelta) -> Touched:
-        """As `Sources.touched`."""
-        table, driver = self._driver.table(place), self._driver
-        Columns([cursor]).found_in(table.c.keys(), place)
-        column: sa.ColumnElement[Any] = table.c[cursor]
+    def touched(self, cursor: str, since: str | None, during: During, overlap: timedelta = timedelta()) -> Touched:
+        """What was written since a value of a cursor, and when the decisions in it were made.
+
+        Args:
+            cursor: a column of rising moments or numbers.
+            since: the value from which to look, inclusive, as `Touched.newest` gave it; None: from the beginning.
+            during: the moments of the decisions that count.
+            overlap: how far before `since` to begin, where the cursor is a moment.
+        """
+        (column,) = self._found(Columns([cursor]))
+        written: sa.ColumnElement[Any] = column
         if dated := isinstance(column.type, sa.DateTime):
-            column = driver.moment(table.c[cursor], during.zone)
+            written = self._driver.moment(column, during.zone)
         elif not isinstance(column.type, _NUMBER):
             raise WrongUse(
-                f"`{place.name}.{cursor}` is {column.type}; a `cursor` is a DATETIME or TIMESTAMP column, or one of numbers. "
-                "Change the column's type, or remove `source.cursor`."
+                f"`{self._place.name}.{cursor}` is {column.type}; a `cursor` is a DATETIME or TIMESTAMP column, or one of "
+                "numbers. Change the column's type, or remove `source.cursor`."
             )
         low = begins(since, overlap, dated=dated)
-        newer = [] if low is None else [column >= low]
-        hours = driver.hour(driver.moment(table.c[during.column], during.zone)).label("hour")
-        within = self._within(table, place, during)[0]
-        found = stacked(list(driver.fetch(sa.select(hours).where(within, *newer).distinct())))["hour"]
-        newest = stacked(list(driver.fetch(sa.select(sa.func.max(column)).where(within, *newer)))).item()
+        newer = [self.within(during)[0], *([] if low is None else [written >= low])]
+        hours = self._driver.hour(self._driver.moment(self.columns[during.column], during.zone)).label("hour")
+        found = stacked([*self._driver.fetch(sa.select(hours).where(*newer).distinct())])["hour"]
+        (newest,) = self._one(sa.select(sa.func.max(written)).where(*newer))
         return Touched.of(found, newest, since, during.zone)
 
-    def gaps(self, place: Place, column: str, during: During) -> Gaps | None:
-        """As `Sources.gaps`."""
-        table = self._driver.table(place)
-        if not _found(table, place, Columns([], [column])) or not isinstance(table.c[column].type, sa.Integer):
+    def gaps(self, column: str, during: During) -> Gaps | None:
+        """Which numbers of a rising column are missing in a window; None where it has none, or the source no such column."""
+        found = self._found(Columns([], [column]))
+        if not found or not isinstance(found[0].type, sa.Integer):
             return None
-        number, within = table.c[column], self._within(table, place, during)[0]
-        before = self._within(table, place, replace(during, start=during.start - WEEK, end=during.start))[0]
-        (low, high), (_, earlier) = (self._ends(number, where) for where in (within, before))
+        number = found[0]
+
+        def ends(window: During) -> Sequence[Any]:
+            both = sa.func.min(number).label("low"), sa.func.max(number).label("high")
+            return self._one(sa.select(*both).where(self.within(window)[0]))
 
         def present(first: int, last: int) -> int:
-            distinct = sa.select(sa.func.count(number.distinct())).where(number.between(first, last))
-            return int(stacked(list(self._driver.fetch(distinct))).item())
+            return int(self._one(sa.select(sa.func.count(number.distinct())).where(number.between(first, last)))[0])
 
+        (low, high), (_, earlier) = ends(during), ends(replace(during, start=during.start - WEEK, end=during.start))
         return None if low is None else Gaps.of(low, high, earlier, present)
 
-    def _ends(self, number: sa.ColumnElement[Any], where: Clause) -> tuple[Any, Any]:
-        ends = sa.select(sa.func.min(number).label("low"), sa.func.max(number).label("high")).where(where)
-        return stacked(list(self._driver.fetch(ends))).row(0)
-
-    def _digests(
-        self, place: Place, columns: Columns, spans: Sequence[During], id_column: str, related: Related | None
-    ) -> list[Digest]:
-        table, driver = self._driver.table(place), self._driver
-        dated, where = (driver.table(related.place), related.place) if related else (table, place)
-        whole = replace(spans[0], start=min(span.start for span in spans), end=max(span.end for span in spans))
-        fingerprint = self._fingerprint(table, place, columns, id_column).label("fingerprint")
-        numbered = sa.case(*((self._within(dated, where, span)[0], n) for n, span in enumerate(spans))).label("span")
-        rows = sa.select(numbered, fingerprint).where(self._within(dated, where, whole)[0])
+    def _digests(self, query: Query, spans: Sequence[During]) -> list[Digest]:
+        related, whole = query.related, covering(spans)
+        dated = Table(self._driver, related.place) if related else self
+        numbered = sa.case(*((dated.within(span)[0], n) for n, span in enumerate(spans))).label("span")
+        rows = sa.select(numbered, self._fingerprint(query)).where(dated.within(whole)[0])
         if related:
-            key, parent = _alike(table.c[related.key], dated.c[related.id_column])
+            key, parent = _alike(self.columns[related.key], dated.columns[related.id_column])
             # A decision that stands twice in a span has its row once there.
-            parents = sa.select(numbered, parent.label("parent")).where(self._within(dated, where, whole)[0]).distinct()
-            belonging = parents.subquery()
-            rows = sa.select(belonging.c.span, fingerprint).join_from(table, belonging, key == belonging.c.parent)
+            parents = sa.select(numbered, parent.label("parent")).where(dated.within(whole)[0]).distinct().subquery()
+            rows = sa.select(parents.c.span, self._fingerprint(query))
+            rows = rows.join_from(self._table, parents, key == parents.c.parent)
         each = rows.offset(0).subquery()  # a fence: the fingerprint is computed once, not for each part of it
-        parts = (driver.part(each.c.fingerprint, PART * n + 1) for n in range(PARTS))
+        parts = (self._driver.part(each.c.fingerprint, PART * n + 1) for n in range(PARTS))
         sums = (sa.cast(sa.func.sum(part), sa.BigInteger).label(f"p{n}") for n, part in enumerate(parts))
-        query = sa.select(each.c.span, sa.func.count().label("rows"), *sums).group_by(each.c.span)
-        counted = {row[0]: Digest.summed(row[1], row[2:]) for frame in driver.fetch(query) for row in frame.rows()}
+        counts = sa.select(each.c.span, sa.func.count().label("rows"), *sums).group_by(each.c.span)
+        found = (row for frame in self._driver.fetch(counts) for row in frame.rows())
+        counted = {span: Digest.summed(count, sums) for span, count, *sums in found}
         return [counted.get(n, Digest.summed(0, ())) for n in range(len(spans))]
 
-    def _fingerprint(self, table: sa.Table, place: Place, columns: Columns, id_column: str) -> sa.ColumnElement[str]:
-        names = {*_found(table, place, columns), id_column}
-        return self._driver.fingerprint([table.c[name] for name in sorted(names)])
+    def _found(self, columns: Columns) -> list[sa.Column[Any]]:
+        """The columns to read; of the optional ones those that the login may read."""
+        permitted = [name for name in columns.optional if name not in self._table.info.get("denied", ())]
+        names = Columns(columns.required, permitted).found_in(self.columns.keys(), self._place)
+        return [self.columns[name] for name in names]
 
-    def _fetched(self, query: sa.Select[*tuple[Any, ...]], table: sa.Table, ids: Keys | None) -> list[pl.DataFrame]:
-        if ids is None:
-            return list(self._driver.fetch(query))
-        column, values = table.c[ids.column], ids.values.alias("id")
+    def _fingerprint(self, query: Query) -> sa.Label[str]:
+        columns = {column.name: column for column in (*self._found(query.columns), self.columns[query.id_column])}
+        return self._driver.fingerprint([columns[name] for name in sorted(columns)]).label("fingerprint")
+
+    def _fetched(self, chosen: sa.Select[*tuple[Any, ...]], query: Query) -> list[pl.DataFrame]:
+        """The rows of a query, some thousands of its ids at a time."""
+        if query.during is not None:
+            chosen = chosen.where(self.within(query.during)[0])
+        if (related := query.related) is not None:
+            dated = Table(self._driver, related.place)
+            key, parent = _alike(self.columns[related.key], dated.columns[related.id_column])
+            chosen = chosen.where(key.in_(sa.select(parent).where(dated.within(related.during)[0])))
+        if query.ids is None:
+            return list(self._driver.fetch(chosen))
+        column, values = self.columns[query.ids.column], query.ids.values.alias("id")
         # As they stand there, and as the log writes them: 7.0 of one source is 7 in another.
         alike = values.to_frame().select(as_category(pl.col("id").cast(pl.String), pl.String())).to_series()
         known = pl.concat([values.cast(pl.String), alike]).drop_nulls().unique(maintain_order=True)
         wanted = [_one_of(column, known[first : first + _KEYS]) for first in range(0, max(len(known), 1), _KEYS)]
         wanted += [column.is_(None)] if values.null_count() else []
-        return [frame for clause in wanted for frame in self._driver.fetch(query.where(clause))]
+        return [frame for clause in wanted for frame in self._driver.fetch(chosen.where(clause))]
 
-    def _where(self, table: sa.Table, place: Place, during: During | None, related: Related | None) -> list[Clause]:
-        clauses = [self._within(table, place, during)[0]] if during is not None else []
-        if related is not None:
-            parent = self._driver.table(related.place)
-            key, ids = _alike(table.c[related.key], parent.c[related.id_column])
-            clauses.append(key.in_(sa.select(ids).where(self._within(parent, related.place, related.during)[0])))
-        return clauses
-
-    def _undated(self, table: sa.Table, place: Place, during: During | None) -> int:
-        if during is None:
-            return 0
-        unreadable = self._within(table, place, during)[1]
-        return self._number(sa.select(sa.func.count()).select_from(table).where(unreadable))
-
-    def _number(self, query: sa.Select[*tuple[Any, ...]]) -> int:
-        return int(stacked(list(self._driver.fetch(query))).item())
-
-    def _within(self, table: sa.Table, place: Place, during: During) -> tuple[Clause, Clause]:
-        column = table.c[during.column]
-        if not isinstance(column.type, sa.DateTime | sa.Date):
-            raise WrongUse(
-                f"`{place.name}.{during.column}` is {column.type}; a window of time is cut from a DATETIME, TIMESTAMP or "
-                "DATE column. Change the column's type, or export the table to CSV or Parquet and declare `source.path`."
-            )
-        return self._driver.within(column, during)
-
-
-def _found(table: sa.Table, place: Place, columns: Columns) -> list[str]:
-    """The columns to read; of the optional ones those that the login may read."""
-    permitted = [name for name in columns.optional if name not in table.info.get("denied", ())]
-    return Columns(columns.required, permitted).found_in(table.c.keys(), place)
+    def _one(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
+        """The one row of a statement."""
+        return stacked([*self._driver.fetch(query)]).row(0)
 
 
 def _alike(one: sa.Column[Any], other: sa.Column[Any]) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
@@ -261,32 +241,26 @@ def within_exact(column: sa.Column[Any], during: During) -> tuple[Clause, Clause
     return sa.and_(between(bounds.start, bounds.end), sa.not_(skipped)), sa.or_(column.is_(None), skipped)
 
 
-@contextmanager
-def opened(url_env: str, project: Path, environ: Mapping[str, str], seconds: int) -> Iterator[SqlDatabase]:
-    """Open the database that an environment variable names, for one transaction of reading.
+def opened(url_env: str, project: Path, environ: Mapping[str, str], seconds: int) -> AbstractContextManager[Driver]:
+    """The database that an environment variable names, open for one transaction of reading.
 
     Raises:
-        WrongUse, SourceUnreachable: as `connected`.
+        WrongUse, SourceUnreachable: as `connected`; the second when it is entered.
     """
-    kind = source_url(url_env, project, environ).get_backend_name()
-    if kind == "spark":
-        from gov_pipelines.decisions.spark import opened_session  # noqa: PLC0415  (only what the URL needs)
+    database = Database(url_env, project, environ, seconds)
+    match database.url.get_backend_name():  # each driver needs much that the others do not
+        case "spark":
+            from gov_pipelines.decisions.spark import opened_session  # noqa: PLC0415
 
-        with opened_session(url_env, environ, seconds) as session:
-            yield SqlDatabase(session)
-        return
-    if kind == "duckdb":
-        from gov_pipelines.decisions.duck import opened_file  # noqa: PLC0415  (only what the URL needs)
+            return opened_session(database)
+        case "duckdb":
+            from gov_pipelines.decisions.duck import opened_file  # noqa: PLC0415
 
-        with opened_file(url_env, project, environ, seconds) as file:
-            yield SqlDatabase(file)
-        return
-    with connected(url_env, project, environ, seconds=seconds) as connection:
-        if connection.dialect.name == "sqlite":
-            from gov_pipelines.decisions.sqlite import Sqlite  # noqa: PLC0415  (as above)
+            return opened_file(database)
+        case "sqlite":
+            from gov_pipelines.decisions.sqlite import opened_sqlite  # noqa: PLC0415
 
-            yield SqlDatabase(Sqlite(connection, seconds))
-        else:
-            from gov_pipelines.decisions.postgres import Postgres  # noqa: PLC0415  (as above)
+            return opened_sqlite(database)
+    from gov_pipelines.decisions.postgres import opened_server  # noqa: PLC0415
 
-            yield SqlDatabase(Postgres(connection))
+    return opened_server(database)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time as clock
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import md5
@@ -15,6 +16,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from gov_pipelines.decisions.casts import as_moment, decoded, plain
+from gov_pipelines.decisions.connecting import Database, connected
 from gov_pipelines.decisions.places import During
 from gov_pipelines.decisions.reflection import Tables, numbered
 
@@ -24,6 +26,13 @@ _COMMON = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-][01]\
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = 3_600_000_000
 _INSTRUCTIONS = 100_000  # of SQLite's machine, between two looks at the clock
+
+
+@contextmanager
+def opened_sqlite(database: Database) -> Iterator[Sqlite]:
+    """One transaction of reading; errors as of `connected`."""
+    with connected(database) as connection:
+        yield Sqlite(connection, database.seconds)
 
 
 class Sqlite:

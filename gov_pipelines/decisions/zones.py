@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from gov_pipelines.decisions.clocks import changes
 from gov_pipelines.decisions.places import During
 
 _HOUR, _REPEATED = timedelta(hours=1), timedelta(hours=3)  # clocks are never set back by more than that
@@ -29,13 +29,10 @@ def naive(during: During) -> Naive:
     """The bounds for a source without zones, whose times are read in `during.zone`."""
     zone = ZoneInfo(during.zone)
     start, end = (_first_at_or_after(moment, zone) for moment in (during.start, during.end))
-    hours = -(-(during.end - during.start) // _HOUR)
-    marks = [min(during.start + n * _HOUR, during.end) for n in range(hours + 1)]
-    changes = (_changed(before, after, zone) for before, after in pairwise(marks))
     skipped = (
-        (naive_at - (_offset(at, zone) - earlier), naive_at)
-        for at, earlier in filter(None, changes)
-        if _offset(at, zone) > earlier and (naive_at := _local(at, zone))
+        (_local(at, zone) - (after - before), _local(at, zone))
+        for at, before, after in changes(zone, during.start, during.end, _HOUR)
+        if after > before
     )
     return Naive(start, end, tuple(skipped))
 
@@ -49,26 +46,9 @@ def _local(moment: datetime, zone: ZoneInfo) -> datetime:
     return moment.astimezone(zone).replace(tzinfo=None)
 
 
-def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
-    return moment.astimezone(zone).utcoffset() or timedelta()
-
-
 def _first_at_or_after(moment: datetime, zone: ZoneInfo) -> datetime:
     """The first naive time whose instant is not before this one."""
-    local = moment.astimezone(zone)
-    if not local.fold:
-        return local.replace(tzinfo=None)
-    # In the second of two same hours: naive times up to its end mean the first.
-    change = _changed(moment - _REPEATED, moment, zone)
-    return (change[0] + change[1]).replace(tzinfo=None) if change else local.replace(tzinfo=None)
-
-
-def _changed(before: datetime, after: datetime, zone: ZoneInfo) -> tuple[datetime, timedelta] | None:
-    """When the offset changed between two instants, to the second, and the offset until then."""
-    earlier = _offset(before, zone)
-    if _offset(after, zone) == earlier:
-        return None
-    while after - before > timedelta(seconds=1):
-        middle = (before + (after - before) / 2).replace(microsecond=0)
-        before, after = (middle, after) if _offset(middle, zone) == earlier else (before, middle)
-    return after.astimezone(UTC), earlier
+    if moment.astimezone(zone).fold:  # in the second of two same hours: naive times up to its end mean the first
+        for at, before, _ in changes(zone, moment - _REPEATED, moment, _REPEATED):
+            return (at + before).replace(tzinfo=None)
+    return _local(moment, zone)

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from gov_pipelines.decisions import read_partition
-from gov_pipelines.decisions.places import Columns, During, Keys, Place, open_sources
+from gov_pipelines.decisions.places import Columns, During, Keys, Place, Query, open_sources
 from gov_pipelines.errors import SourceUnreachable, WrongUse
 from gov_pipelines.policy.declaration import Source
 
@@ -82,7 +82,7 @@ def test_every_type_comes_as_it_is(server, duck, tmp_path):
     without_far = {name: each for name, each in VALUES.items() if name != "far"}
     for environ, columns in ((server(*script()), VALUES), (duck(*script(without_far)), without_far)):
         with asked(environ, tmp_path) as sources:
-            (row,) = sources.read(LOG, Columns(list(columns)), DURING).frame.rows(named=True)
+            (row,) = sources.read(Query(LOG, Columns(list(columns)), DURING)).frame.rows(named=True)
         assert {name: row[name] for name in READ} == READ
         assert str(row["money"]).rstrip("0") == "10.5"
         assert row["nan"] != row["nan"]
@@ -92,7 +92,7 @@ def test_every_type_comes_as_it_is(server, duck, tmp_path):
 def test_a_row_of_one_null_is_a_row(server, duck, tmp_path):
     for environ in (server(*CLEAN, *script()), duck(*script({"nothing": VALUES["nothing"]}))):
         with asked(environ, tmp_path) as sources:
-            assert sources.read(LOG, Columns(["nothing"])).frame.rows() == [(None,)]
+            assert sources.read(Query(LOG, Columns(["nothing"]))).frame.rows() == [(None,)]
 
 
 def test_fingerprints_are_the_same_whatever_the_server_has_set(server, tmp_path):
@@ -106,7 +106,7 @@ def test_fingerprints_are_the_same_whatever_the_server_has_set(server, tmp_path)
         database = sa.make_url(environ["LOG_URL"]).database
         server(*(f"ALTER DATABASE {database} " + change.format(*each) for each in settings.items()))
         with asked(environ, tmp_path) as sources:
-            found.append(sources.fingerprints(LOG, Columns(list(VALUES)), DURING, "id").rows())
+            found.append(sources.fingerprints(Query(LOG, Columns(list(VALUES)), DURING, id_column="id")).rows())
     assert found[0] == found[1] != []
 
 
@@ -127,8 +127,8 @@ def test_only_declared_columns_are_asked_for(declare, server, tmp_path):
     )
     with asked(environ, tmp_path) as sources:
         ids = Keys("id", pl.Series(["2", "3", "no number"]))
-        assert sources.read(LOG, Columns(["id", "sex"]), DURING, ids=ids).frame["id"].to_list() == [2, 3]
-        assert sources.digests(LOG, Columns(["id", "sex"]), [DURING], "id")[0].rows == 5
+        assert sources.read(Query(LOG, Columns(["id", "sex"]), DURING, ids=ids)).frame["id"].to_list() == [2, 3]
+        assert sources.digests(Query(LOG, Columns(["id", "sex"]), id_column="id"), [DURING])[0].rows == 5
 
 
 def test_a_statement_that_takes_too_long_is_cut_off(server, duck, database, tmp_path):
@@ -147,7 +147,7 @@ def test_a_statement_that_takes_too_long_is_cut_off(server, duck, database, tmp_
             pytest.raises(SourceUnreachable, match=r"took longer than `source.timeout` \(1 s\)"),
             asked(environ, tmp_path, timeout=1) as sources,
         ):
-            sources.read(LOG, Columns(["id"]))
+            sources.read(Query(LOG, Columns(["id"])))
 
 
 def test_what_goes_wrong_is_told_without_a_secret(server, tmp_path):
@@ -164,7 +164,7 @@ def test_what_goes_wrong_is_told_without_a_secret(server, tmp_path):
     }  # fmt: skip
     for text, (kind, words) in wrong.items():
         with pytest.raises(kind, match=words) as told, asked({"LOG_URL": text}, tmp_path) as sources:
-            sources.read(LOG, Columns(["id"]))
+            sources.read(Query(LOG, Columns(["id"])))
         assert "LOG_URL" in str(told.value)
         assert "hunter2" not in str(told.value)
 
@@ -190,17 +190,17 @@ def test_what_was_written_since_is_found_wherever_it_is_dated(server, duck, data
     for environ in environs:
         source = Source(url_env="LOG_URL", table="log") if environ else Source(path="log.csv")
         with open_sources(source, project=tmp_path, environ=environ) as sources:
-            place = Place.of(source)
-            everything = sources.touched(place, "updated_at", None, wide)
+            log = sources.at(Place.of(source))
+            everything = log.touched("updated_at", None, wide)
             assert {moment.day for moment in everything.moments} == {1, 3, 8}
-            later = sources.touched(place, "updated_at", everything.newest, wide)
+            later = log.touched("updated_at", everything.newest, wide)
             assert {(moment.day, moment.hour) for moment in later.moments} == {(8, 14)}
-            back = sources.touched(place, "updated_at", everything.newest, wide, timedelta(hours=2))
+            back = log.touched("updated_at", everything.newest, wide, timedelta(hours=2))
             assert {moment.day for moment in back.moments} == {3, 8}
             assert back.newest == later.newest == everything.newest
-            assert sources.touched(place, "updated_at", "7 of another column", wide) == everything
+            assert log.touched("updated_at", "7 of another column", wide) == everything
             with pytest.raises(WrongUse, match=r"is DATE; a `cursor` is") if environ else nullcontext():
-                sources.touched(place, "day", None, wide)
+                log.touched("day", None, wide)
 
 
 def test_a_cursor_ahead_of_the_clock_hides_nothing_that_is_written_until_then(server, duck, database, tmp_path):
@@ -214,7 +214,7 @@ def test_a_cursor_ahead_of_the_clock_hides_nothing_that_is_written_until_then(se
     for environ in (server(*CLEAN, *make), duck(*make), {"LOG_URL": sqlite}, {}):
         source = Source(url_env="LOG_URL", table="log") if environ else Source(path="log.csv")
         with open_sources(source, project=tmp_path, environ=environ) as sources:
-            newest = datetime.fromisoformat(sources.touched(Place.of(source), "written", None, wide).newest)
+            newest = datetime.fromisoformat(sources.at(Place.of(source)).touched("written", None, wide).newest)
             aware = newest if newest.tzinfo else newest.replace(tzinfo=ZoneInfo("Asia/Tokyo"))
             assert abs(aware - datetime.now(UTC)) < timedelta(minutes=1)
 

@@ -1,6 +1,7 @@
 """Fingerprints and digests: the same content is the same whichever way it is asked for, in every kind of source."""
 
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from gov_pipelines.decisions.casts import as_moment
 from gov_pipelines.decisions.fingerprints import Digest
-from gov_pipelines.decisions.places import Columns, During, Keys, Place, Related, open_sources
+from gov_pipelines.decisions.places import Columns, During, Keys, Place, Query, Related, open_sources
 from gov_pipelines.decisions.sqlite import moment
 from gov_pipelines.decisions.zones import naive
 from gov_pipelines.policy.declaration import Source
@@ -92,12 +93,12 @@ KINDS = ["sqlite", "postgresql", "duckdb", "parquet", "csv"]
 def test_digests_of_spans_are_those_of_the_rows_read(tmp_path, kind, write):
     place, environ = write(kind, tmp_path, rows())
     with asked(place, environ, tmp_path) as sources:
-        digests = sources.digests(place, COLUMNS, SPANS, "id")
+        digests = sources.digests(Query(place, COLUMNS, id_column="id"), SPANS)
         for span, digest in zip(SPANS, digests, strict=True):
-            found = sources.fingerprints(place, COLUMNS, span, "id")
-            read = sources.read(place, COLUMNS, span).frame
+            found = sources.fingerprints(Query(place, COLUMNS, span, id_column="id"))
+            read = sources.read(Query(place, COLUMNS, span)).frame
             assert digest == Digest.of(found)
-            assert digest.rows == read.height == sources.count(place, span) == 48
+            assert digest.rows == read.height == sources.at(place).count(span) == 48
             assert sorted(found["id"]) == sorted(read["id"])
             assert found["fingerprint"].str.contains("^[0-9a-f]{32}$").all()
     assert len({digest.value for digest in digests}) == len(SPANS)
@@ -113,9 +114,8 @@ def test_a_changed_row_changes_its_day_alone_and_order_none(tmp_path, kind, writ
     for each in (frame, other):
         place, environ = write(kind, tmp_path, each)
         with asked(place, environ, tmp_path) as sources:
-            found.append(
-                (sources.digests(place, COLUMNS, SPANS, "id"), sources.fingerprints(place, COLUMNS, None, "id"))
-            )
+            query = Query(place, COLUMNS, id_column="id")
+            found.append((sources.digests(query, SPANS), sources.fingerprints(query)))
     assert [one == two for one, two in zip(found[0][0], found[1][0], strict=True)] == [True, True, False, True, True]
     before, after = (dict(each.rows()) for _, each in found)
     assert {key for key in before if before[key] != after[key]} == {"D100"}
@@ -126,8 +126,9 @@ def test_only_the_rows_of_some_ids_are_read(tmp_path, kind, write):
     place, environ = write(kind, tmp_path, rows())
     with asked(place, environ, tmp_path) as sources:
         ids = Keys("id", pl.Series(["D001", "D002", "D200", "nobody"]))
-        assert sources.read(place, COLUMNS, SPANS[0], ids=ids).frame["id"].to_list() == ["D001", "D002"]
-        assert sources.fingerprints(place, COLUMNS, None, "id", ids=ids).height == 3
+        query = Query(place, COLUMNS, ids=ids, id_column="id")
+        assert sources.read(replace(query, during=SPANS[0])).frame["id"].to_list() == ["D001", "D002"]
+        assert sources.fingerprints(query).height == 3
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql", "duckdb"])
@@ -148,9 +149,10 @@ def test_rows_of_another_table_belong_to_the_decisions_of_a_span(tmp_path, kind,
     for people in (Place(table="people"), Place(path="people.csv")):
         with asked(place, environ, tmp_path) as sources:
             related = Related("id", place, "id", SPANS[0])
-            digests = sources.digests(people, columns, SPANS, "id", related)
+            query = Query(people, columns, related=related, id_column="id")
+            digests = sources.digests(query, SPANS)
             assert [digest.rows for digest in digests] == [2, 1, 0, 0, 0]
-            assert digests[0] == Digest.of(sources.fingerprints(people, columns, None, "id", related))
+            assert digests[0] == Digest.of(sources.fingerprints(query))
 
 
 ZONES = [

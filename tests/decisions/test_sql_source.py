@@ -1,10 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
 
 from gov_pipelines.decisions import read_partition
-from gov_pipelines.decisions.places import Columns, Keys, Place, open_sources
+from gov_pipelines.decisions.places import Columns, Keys, Place, Query, open_sources
 from gov_pipelines.errors import SourceUnreachable, WrongUse
 from gov_pipelines.policy import log_schema
 from gov_pipelines.policy.declaration import Source
@@ -158,7 +159,8 @@ def test_all_tables_show_one_state(declare, database, tmp_path):
 def test_ids_of_any_kind_in_one_column_are_found_again(database, tmp_path):
     environ = database("CREATE TABLE log (id INTEGER, n);", log=[(1, 1), ("two", 2), (3, 3), (None, 4)])
     with open_sources(Source(url_env="LOANS_URL", table="log"), project=tmp_path, environ=environ) as sources:
-        found = sources.fingerprints(Place(table="log"), Columns(["n"]), None, "id")["id"]
+        query = Query(Place(table="log"), Columns(["n"]), id_column="id")
+        found = sources.fingerprints(query)["id"]
         for wanted in ([0, 1], [1, 3], [2]):
-            rows = sources.read(Place(table="log"), Columns(["n"]), ids=Keys("id", found[wanted])).frame
+            rows = sources.read(replace(query, ids=Keys("id", found[wanted]))).frame
             assert sorted(rows["n"]) == [n + 1 for n in wanted]

@@ -6,7 +6,7 @@ from pathlib import Path
 from engines import COLUMNS, log, tables_of
 from pyspark.sql import SparkSession
 
-from gov_pipelines.decisions.places import Columns, Place, open_sources
+from gov_pipelines.decisions.places import Columns, Place, Query, open_sources
 from gov_pipelines.errors import SourceUnreachable
 from gov_pipelines.measure import count
 from gov_pipelines.policy.declaration import Source
@@ -21,10 +21,10 @@ rows.write.saveAsTable("log")
 session.sql("CREATE VIEW slow AS SELECT id FROM range(100000000000) WHERE hash(id) % 7 = -9")
 declared = Source(url_env="LOG", table="log", timeout=20)
 with open_sources(declared, project=folder, environ={"LOG": url}) as sources:
-    assert sources.read(Place(table="log"), Columns(["said"])).frame.height == frame.height
-    assert sources.fingerprints(Place(table="log"), Columns(["said"]), None, "said").height == frame.height
+    query = Query(Place(table="log"), Columns(["said"]), id_column="said")
+    assert sources.read(query).frame.height == sources.fingerprints(query).height == frame.height
 try:
     with open_sources(declared, project=folder, environ={"LOG": url}) as sources:
-        sources.read(Place(table="slow"), Columns(["id"]))
+        sources.read(Query(Place(table="slow"), Columns(["id"])))
 except SourceUnreachable as error:
     print(error)

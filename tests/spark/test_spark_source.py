@@ -7,7 +7,7 @@ import pytest
 
 from gov_pipelines.decisions import read_partition
 from gov_pipelines.decisions.fingerprints import Digest
-from gov_pipelines.decisions.places import Columns, During, Keys, Place, Related, open_sources
+from gov_pipelines.decisions.places import Columns, During, Keys, Place, Query, Related, open_sources
 from gov_pipelines.errors import SourceUnreachable, WrongUse
 from gov_pipelines.policy import SystemDeclaration
 from gov_pipelines.policy.declaration import Source
@@ -60,39 +60,40 @@ def asked(environ, folder, **source):
 
 def test_digests_of_spans_are_those_of_the_rows_read(bank, tmp_path):
     with asked(bank, tmp_path) as sources:
-        digests = sources.digests(LOG, COLUMNS, SPANS, "id")
+        digests = sources.digests(Query(LOG, COLUMNS, id_column="id"), SPANS)
         for span, digest in zip(SPANS, digests, strict=True):
-            read = sources.read(LOG, COLUMNS, span).frame
-            assert Digest.of(sources.fingerprints(LOG, COLUMNS, span, "id")) == digest
-            assert read.height == digest.rows == sources.count(LOG, span) == 48
+            read = sources.read(Query(LOG, COLUMNS, span)).frame
+            assert Digest.of(sources.fingerprints(Query(LOG, COLUMNS, span, id_column="id"))) == digest
+            assert read.height == digest.rows == sources.at(LOG).count(span) == 48
             assert set(read.rows()) == set(
                 ROWS.filter(pl.col("decided_on").dt.date() == read["decided_on"][0].date()).select(read.columns).rows()
             )
-        other = sources.digests(Place(table="bank.changed"), COLUMNS, SPANS, "id")
+        other = sources.digests(Query(Place(table="bank.changed"), COLUMNS, id_column="id"), SPANS)
     assert [one == two for one, two in zip(digests, other, strict=True)] == [True, False]
 
 
 def test_rows_are_found_by_their_ids_and_by_their_decisions(bank, tmp_path):
     related = Related("key", LOG, "id", SPANS[1])
+    query = Query(PEOPLE, Columns(["key", "sex"]), related=related, id_column="key")
     with asked(bank, tmp_path) as sources:
-        assert sources.read(PEOPLE, Columns(["key", "sex"]), related=related).frame.height == 48
-        (digest,) = sources.digests(PEOPLE, Columns(["key", "sex"]), SPANS[1:], "key", related)
-        assert digest == Digest.of(sources.fingerprints(PEOPLE, Columns(["key", "sex"]), None, "key", related))
+        assert sources.read(query).frame.height == 48
+        (digest,) = sources.digests(query, SPANS[1:])
+        assert digest == Digest.of(sources.fingerprints(query))
         ids = Keys("id", pl.Series(["D07", "D50", "' OR 1=1 --", "none", None]))
-        assert set(sources.read(LOG, COLUMNS, ids=ids).frame["id"]) == {"D07", "D50"}
+        assert set(sources.read(Query(LOG, COLUMNS, ids=ids)).frame["id"]) == {"D07", "D50"}
 
 
 def test_what_was_written_since_and_what_is_missing_is_found(bank, tmp_path):
     wide = During("decided_on", START, START + timedelta(days=3), "America/New_York")
     with asked(bank, tmp_path) as sources:
-        everything = sources.touched(LOG, "updated_at", None, wide)
+        everything = sources.at(LOG).touched("updated_at", None, wide)
         assert {moment.date().day for moment in everything.moments} == {31, 1, 2}  # in UTC
-        newer = sources.touched(LOG, "updated_at", "2026-11-08T20:00:00", wide)
+        newer = sources.at(LOG).touched("updated_at", "2026-11-08T20:00:00", wide)
         assert {moment.replace(minute=0, second=0) for moment in newer.moments} == {
             datetime(2026, 11, 2, hour, tzinfo=UTC) for hour in (3, 4)
         }
-        assert (sources.gaps(LOG, "number", wide)).within == 1
-        assert sources.gaps(LOG, "nowhere", wide) is None
+        assert sources.at(LOG).gaps("number", wide).within == 1
+        assert sources.at(LOG).gaps("nowhere", wide) is None
 
 
 def test_every_type_comes_as_it_is(bank, session, tmp_path):
@@ -106,8 +107,9 @@ def test_every_type_comes_as_it_is(bank, session, tmp_path):
     session.table("made").write.saveAsTable("bank.types")
     names = ["text", "nothing", "whole", "fraction", "nan", "money", "flag", "moment", "naive", "day", "codes"]
     with asked(bank, tmp_path) as sources:
-        (row,) = sources.read(Place(table="bank.types"), Columns(names)).frame.rows(named=True)
-        assert sources.fingerprints(Place(table="bank.types"), Columns(names), None, "text").height == 1
+        query = Query(Place(table="bank.types"), Columns(names), id_column="text")
+        (row,) = sources.read(query).frame.rows(named=True)
+        assert sources.fingerprints(query).height == 1
     assert row.pop("nan") != 0
     assert str(row.pop("money")) == "10.50"
     assert row == {
@@ -145,19 +147,19 @@ def test_a_partition_is_read_as_from_a_file(bank, tmp_path):
 def test_what_goes_wrong_is_told(bank, session, tmp_path):
     with asked(bank, tmp_path) as sources:
         with pytest.raises(WrongUse, match=r"no table `bank.lug`. Did you mean .*log"):
-            sources.read(Place(table="bank.lug"), COLUMNS)
+            sources.read(Query(Place(table="bank.lug"), COLUMNS))
         with pytest.raises(WrongUse, match="`acton`: Did you mean `action`"):
-            sources.read(LOG, Columns(["acton"]))
+            sources.read(Query(LOG, Columns(["acton"])))
     elsewhere = Source(url_env="OTHER", table="log")
     with (
         pytest.raises(WrongUse, match="this process reads another Spark than that of OTHER"),
         open_sources(elsewhere, project=tmp_path, environ={"OTHER": "spark://hunter2:7077"}) as sources,
     ):
-        sources.read(Place(table="log"), COLUMNS)
+        sources.read(Query(Place(table="log"), COLUMNS))
     session.sql("DROP VIEW IF EXISTS bank.slow")
     session.sql("CREATE VIEW bank.slow AS SELECT id FROM range(100000000000) WHERE hash(id) % 7 = -9")
     with (
         pytest.raises(SourceUnreachable, match=r"took longer than `source.timeout` \(3 s\)"),
         asked(bank, tmp_path, timeout=3) as sources,
     ):
-        sources.read(Place(table="bank.slow"), Columns(["id"]))
+        sources.read(Query(Place(table="bank.slow"), Columns(["id"])))
