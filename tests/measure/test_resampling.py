@@ -8,26 +8,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gov_pipelines.measure.statistics.resampling import band, enough, gap_test, resample, seeded
+from gov_pipelines.measure.statistics.resampling import band, enough, gap_test, redraw, resample, seeded
 
 CELLS = np.array([[30, 70], [0, 50], [5, 45]])
 
 
-def test_a_multinomial_draw_of_cells_is_a_bootstrap_of_rows():
+def test_a_draw_of_cells_tells_of_shares_and_rates_what_a_bootstrap_of_rows_does():
     ours = resample(CELLS, 4000, seeded("a"))
     assert ours.shape == (4000, 3, 2)
-    assert (ours.sum(axis=(1, 2)) == 200).all()
     assert (ours[:, 1, 0] == 0).all()
     rows = np.repeat(np.arange(6), CELLS.ravel())
     theirs = np.stack([np.bincount(each, minlength=6) for each in np.random.default_rng(1).choice(rows, (4000, 200))])
     theirs = theirs.reshape(4000, 3, 2)
-    one, other = (counts.reshape(4000, 6).astype(float) for counts in (ours, theirs))
-    assert one.mean(axis=0) == pytest.approx(other.mean(axis=0), abs=0.5)
-    assert np.cov(one.T) == pytest.approx(np.cov(other.T), abs=2.5)
+    one, other = (counts.reshape(4000, 6) / counts.sum(axis=(1, 2))[:, None] for counts in (ours, theirs))
+    assert one.mean(axis=0) == pytest.approx(other.mean(axis=0), abs=0.0025)
+    assert np.cov(one.T) == pytest.approx(np.cov(other.T), abs=8e-5)
     one, other = (
         np.quantile(counts[..., 0] / counts.sum(-1), [0.025, 0.5, 0.975], axis=0) for counts in (ours, theirs)
     )
     assert one == pytest.approx(other, abs=0.012)
+
+
+def test_weighted_draws_vary_as_sums_of_weights_do():
+    random = np.random.default_rng(3)
+    weights = random.exponential(2.0, 300)
+    drawn = redraw(np.array([weights.sum(), 0]), np.array([(weights**2).sum(), 0]), 4000, random)
+    assert drawn.mean(axis=0) == pytest.approx([weights.sum(), 0], rel=0.01)
+    assert drawn.std(axis=0) == pytest.approx([(weights**2).sum() ** 0.5, 0], rel=0.05)
 
 
 def test_the_same_names_draw_the_same_and_others_do_not():

@@ -20,7 +20,7 @@ from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.rates.groups import Group, best_of, groups_of
 from gov_pipelines.measure.statistics import comparisons, resampling
 from gov_pipelines.measure.statistics.alarms import NIGHT, Alarm, Year, odds_evidence
-from gov_pipelines.measure.statistics.pairwise import MOST_CELLS, MOST_PAIRS, Form, together
+from gov_pipelines.measure.statistics.pairwise import MOST_CELLS, MOST_PAIRS, Form, drawable, together
 from gov_pipelines.policy.kinds import DIFFERENCES, NEEDS, RATES, Fairness, over_year
 
 Pair = tuple[Group, Group]
@@ -174,8 +174,8 @@ def family_of(
     tested = zip(pairs, single.tolist(), together.tolist(), strict=True)
     p = {frozenset(pair): (one, all_) for pair, one, all_ in tested}
     simultaneous, drawn = 1 - (1 - confidence) / size, None
-    if chosen and every and size > 1 and resampling.enough(confidence):
-        drawn = _drawn(entries, pairs, tally, control, confidence, resampling.seeded(*seed))
+    if chosen and every and size > 1:
+        drawn = _drawn(pairs, tally, control, confidence, resampling.seeded(*seed))
     family = Family(p, drawn or simultaneous, confidence, size, chosen, adjust, drawn=drawn is not None)
     if not over_year(control):
         return family
@@ -189,35 +189,24 @@ def family_of(
 
 
 def _drawn(
-    entries: Sequence[Entry],
-    pairs: Sequence[Pair],
-    tally: Tally,
-    control: Fairness,
-    confidence: float,
-    rng: np.random.Generator,
+    pairs: Sequence[Pair], tally: Tally, control: Fairness, confidence: float, rng: np.random.Generator
 ) -> float | None:
     """The confidence of one interval at which all hold together, by max-T; None where there are too many cells to draw."""
-    names = tuple(dict.fromkeys(name for entry in entries for name in entry.attributes))
+    groups = list(dict.fromkeys(group for pair in pairs for group in pair))
+    rates, n = np.array([float(group.rate) for group in groups]), np.array([group.decided for group in groups])
+    names = tuple(dict.fromkeys(name for group in groups for name in group.attributes))
     # Several rates have no decision in common, so that one draw over all of them draws rows.
     found = [cell for rate in control.rates for cell in groups_of(tally, names, control.among, rate) if cell.decided]
     cells = sorted(found, key=lambda cell: (cell.decided, cell.favorable))  # what groups are called draws nothing
-    if len(cells) > MOST_CELLS:
+    if len(cells) > MOST_CELLS or not drawable(rates, n, confidence):
         return None
-    places: dict[Group, list[int]] = {}
-    for entry in entries:
-        at = [names.index(name) for name in entry.attributes]
-        rows: dict[tuple[str | None, ...], list[int]] = {}
-        for row, cell in enumerate(cells):
-            rows.setdefault((cell.of, *(cell.key[place] for place in at)), []).append(row)
-        places |= {group: rows[group.of, *group.key] for group in entry.tested}
-    member = np.zeros((len(cells), len(places)))
-    for column, rows_of in enumerate(places.values()):
-        member[rows_of, column] = 1
+    wanted = [(group.of, group.values.items()) for group in groups]
+    whose = ((cell.of, cell.values.items()) for cell in cells)
+    own = [[of == rate and values <= every for rate, values in wanted] for of, every in whose]
     counts = [[cell.favorable for cell in cells], [cell.decided - cell.favorable for cell in cells]]
-    x, rest = np.moveaxis(resampling.resample(counts, resampling.DRAWS, rng) @ member, 1, 0)
-    n, rates = np.array([group.decided for group in places]), np.array([float(group.rate) for group in places])
-    which = {group: place for place, group in enumerate(places)}
-    one, other = (np.array([which[pair[side]] for pair in pairs]) for side in (0, 1))
+    x, rest = np.moveaxis(resampling.resample(counts, resampling.DRAWS, rng) @ np.array(own, float), 1, 0)
+    place = {group: at for at, group in enumerate(groups)}
+    one, other = np.array([[place[group] for group in pair] for pair in pairs]).T
     draws = x / np.maximum(x + rest, 1), (x + rest) / n
     return together(form_of(control), rates, n, draws, (one, other), confidence)
 

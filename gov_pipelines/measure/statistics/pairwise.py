@@ -1,7 +1,7 @@
 """Groups compared two by two, in controls and in any table: intervals, what all pairs cost together, and the extreme.
 
-Intervals of all pairs hold together by max-T (see `resampling`) where draws can tell, else by Bonferroni. Beyond
-`MOST_PAIRS` not all pairs are worked out, and the extreme has the limits that one interval a group gives.
+Intervals of all pairs hold together by max-T (see `resampling`) where draws can tell (see `drawable`), else by Bonferroni.
+Beyond `MOST_PAIRS` not all pairs are worked out, and the extreme has the limits that one interval a group gives.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from gov_pipelines.measure.statistics.intervals import Floats, Interval, newcomb
 Form = Literal["difference", "ratio"]
 MOST_PAIRS = 1_000
 MOST_CELLS = 500  # more would be drawn for longer than the rest of an audit takes
+LEAST_ROWS = 200  # in benchmarks/statistics/coverage.py max-T covers less beside or among groups of fewer
 INTERVAL = {"difference": "Newcombe", "ratio": "Miettinen-Nurminen score"}
 
 
@@ -46,11 +47,19 @@ def outermost(form: Form, x: ArrayLike, n: ArrayLike, confidence: float) -> tupl
     return low.min() / high.max(), min(high.min() / low.max(), 1.0) if low.max() else 1.0
 
 
+def drawable(rates: Floats, n: Floats, confidence: float) -> bool:
+    """Whether draws tell how far groups lie apart by chance: not those of few rows, nor of rows all alike, which no draw moves."""
+    told = (n >= LEAST_ROWS) & (rates > 0) & (rates < 1)
+    return bool(told.all()) and resampling.enough(confidence)
+
+
 def together(
     form: Form, rates: Floats, n: Floats, draws: tuple[Floats, Floats], pairs: tuple[NDArray[np.intp], NDArray[np.intp]],
     confidence: float,
-) -> float:  # fmt: skip
+) -> float | None:  # fmt: skip
     """The confidence of one interval at which those of all pairs hold together; not below `confidence`, nor above Bonferroni's.
+
+    None where it is not `drawable`.
 
     Args:
         form: what is compared.
@@ -62,10 +71,13 @@ def together(
     """
     from scipy.special import ndtr  # noqa: PLC0415  (loading the code location must not pay for SciPy)
 
+    compared = np.unique(pairs)
+    if not drawable(rates[compared], n[compared], confidence):
+        return None
     drawn, grown = draws
-    # Of a ratio the departures are relative: those of its logarithm.
-    scale = 1 / np.where((rates > 0) & (form == "ratio"), rates, 1.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # of groups that are in no pair
+        # Of a ratio the departures are relative: those of its logarithm.
+        scale = 1 / rates if form == "ratio" else np.ones_like(rates)
         variance = rates * (1 - rates) / n * scale**2
-    value = resampling.critical_value((drawn - rates) * np.sqrt(grown) * scale, variance, pairs, confidence)
+        value = resampling.critical_value((drawn - rates) * np.sqrt(grown) * scale, variance, pairs, confidence)
     return float(min(max(2 * ndtr(value) - 1, confidence), 1 - (1 - confidence) / len(pairs[0])))

@@ -1,8 +1,12 @@
 """Random draws from counts: the row bootstrap, simultaneous bands by max-T, the permutation test of the largest gap.
 
-A multinomial draw over the cells of a tally is exactly a bootstrap of its rows, at a cost that does not depend on how many
-rows there are. What rests on draws depends on the generator, and so on NumPy's version: its measurements say
+Each row of a sample is drawn as often as Poisson's law has it, so that a cell of a tally is one Poisson draw, at a cost that
+does not depend on how many rows there are. Given how many rows are drawn this is the multinomial bootstrap; a proportion does
+not tell them apart. What rests on draws depends on the generator, and so on NumPy's version: its measurements say
 `recomputable: false`.
+
+Source: Hanley and MacGibbon (2006), Creating non-parametric bootstrap samples using Poisson frequencies, Comput. Methods
+Programs Biomed. 83, 57-62.
 """
 
 from __future__ import annotations
@@ -27,23 +31,17 @@ def seeded(*names: str) -> np.random.Generator:
 
 def resample(cells: ArrayLike, draws: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Counts of `draws` bootstrap samples of the rows counted in `cells`, of any shape: `[draws, *cells.shape]`."""
-    counts = np.asarray(cells, np.int64)
-    flat = counts.ravel()
-    found = np.zeros((draws, flat.size), np.int64)
-    if total := int(flat.sum()):
-        kept = np.flatnonzero(flat)
-        found[:, kept] = rng.multinomial(total, flat[kept] / total, size=draws)
-    return found.reshape(draws, *counts.shape)
+    return rng.poisson(np.asarray(cells, float), (draws, *np.shape(cells)))
 
 
 def redraw(weights: Floats, squares: Floats, draws: int, rng: np.random.Generator) -> Floats:
     """Sums of weights of bootstrap samples, from those of the rows and of their squares: `[draws, *weights.shape]`.
 
-    As many rows of one weight as tell as much (see `effective`), each drawn as often as Poisson's law has it.
+    As many rows of one weight are drawn as tell as much (see `effective`).
     """
     each = np.divide(squares, weights, out=np.zeros_like(weights), where=weights > 0)
     many = np.divide(weights, each, out=np.zeros_like(weights), where=each > 0)
-    return np.asarray(rng.poisson(many, (draws, *weights.shape)) * each, float)
+    return np.asarray(resample(many, draws, rng) * each, float)
 
 
 def enough(confidence: float, draws: int = DRAWS) -> bool:
@@ -58,7 +56,7 @@ def critical_value(
 
     Args:
         errors: `[R, G]`, each group's value in each draw less that in the sample.
-        variance: `[G]`, of each.
+        variance: `[G]`, of each, above 0.
         pairs: the two groups of each comparison.
         confidence: of all together.
 
@@ -66,10 +64,8 @@ def critical_value(
     that share rows. Coverage is simulated in benchmarks/statistics/coverage.py.
     """
     one, other = pairs
-    spread = np.sqrt(variance[one] + variance[other])
-    told = spread > 0
-    apart = np.abs(errors[:, one[told]] - errors[:, other[told]]) / spread[told]
-    return _reached(apart.max(axis=1, initial=0.0), confidence)
+    apart = np.abs(errors[:, one] - errors[:, other]) / np.sqrt(variance[one] + variance[other])
+    return _reached(apart.max(axis=1), confidence)
 
 
 def band(values: Floats, draws: Floats, confidence: float) -> Interval:
