@@ -135,8 +135,8 @@ def _control_figures(view: ControlView) -> list[Figure]:
         title = f"{view.clause}: {subject}, the window and its reference"
         caption = "Shares of rows. Numbers are cut at the reference's quantiles; what has fewer than five rows is among others."
         figures.append(_figure(partial(charts.overlay, shares, title), caption))
-    numbers = [past for past in view.history if past.number is not None and past.number.metric == view.metric]
-    if view.limit is not None and len(numbers) >= LEAST_NIGHTS:
+    numbers = [past.number for past in view.history if past.number and past.number.metric == view.metric]
+    if view.limit is not None and sum(each.value is not None for each in numbers) >= LEAST_NIGHTS:
         title = f"{view.clause}: the deciding {words.metric_words(view.metric or '')} by partition"
         draw = partial(charts.timeline, view.history, view.limit, title, limit_is=view.limit_is, changed=view.changed)
         figures.append(_figure(draw, "The number that decided each partition's verdict, in its interval."))

@@ -146,7 +146,7 @@ def number(value: float | None, *, whole: bool = False) -> str:
 
 def counts(metric: str) -> bool:
     """Whether a metric counts things, so that its values are whole numbers."""
-    return metric.startswith(("decisions_", "reads", "rows", "days_", "selections_", "four_fifths_flag", "flip_flop"))
+    return metric.startswith(("decisions_", "reads", "rows", "days_", "selections_", "four_fifths_flag", "flip_flop", "median_review"))
 
 
 def p_words(p: float | None) -> str:

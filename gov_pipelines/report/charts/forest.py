@@ -76,7 +76,8 @@ def _row(m: Measurement, domain: tuple[float, float], limit: float | None, limit
     low, high = (-inf if lower is None else lower, inf if upper is None else upper)  # one-sided intervals have no end
     beyond = m.value is not None and limit is not None and (m.value - limit) * (-1 if limit_is == "at_least" else 1) > 0
     judged = "beyond the limit" if beyond else "inside the limit"
-    interval = words.interval_words(m)
+    interval, value = words.interval_words(m), words.number(m.value)
+    value = "the reference" if m.value is None and m.group and m.group == m.reference_group else value
     aside = "" if m.tested else ", not judged"
     return {
         "label": words.subject_words(m),
@@ -87,7 +88,7 @@ def _row(m: Measurement, domain: tuple[float, float], limit: float | None, limit
         "cut_right": high > domain[1],
         "judged": m.tested,
         "state": judged if m.tested else "listed, not judged",
-        "numbers": f"{words.number(m.value)}{f' ({interval})' if interval else ''}, n {m.n:,}{aside}",
+        "numbers": f"{value}{f' ({interval})' if interval else ''}, n {m.n:,}{aside}",
     }
 
 
