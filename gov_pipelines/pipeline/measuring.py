@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime
+from functools import cache, partial
 from typing import Any
 
 import polars as pl
@@ -136,9 +137,10 @@ def measure_fairness(night: Night) -> StepResult:
     """`fairness_metrics`: group measures of each control's window, and fairlearn's opinion of the same."""
     measured: dict[str, list[Measurement]] = {}
     opinions: list[SecondOpinion] = []
+    rows_of = cache(partial(_rows_of, night))
     for bound in night.bound:
         control = bound.control
-        days = night.window(bound)
+        days = tuple(night.window(bound))
         counted, _ = night.tally_of(days, BULKY)  # no control here looks at numbers
         if counted is None:
             continue
@@ -150,7 +152,7 @@ def measure_fairness(night: Night) -> StepResult:
             rows = fairness_measurements(counted, control, night.declaration, year, digest)
             if control.metric in DEFINED_BY_FAIRLEARN:
                 compared = {name for row in rows for name in row.attribute}
-                known = None if compared.intersection(night.declaration.attributes_apart) else _rows_of(night, days)
+                known = None if compared.intersection(night.declaration.attributes_apart) else rows_of(days)
                 opinions.append(second_opinion(rows, counted, known, reference=control.reference))
         elif isinstance(control, LogQuality):
             rows = quality_measurements(counted, control, night.declaration)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from gov_pipelines.measure import Measurement, Tally
 
 TOLERANCE = 1e-9
-ROW_CAP = 200_000
 
 Group = tuple[str, ...]
 
@@ -73,7 +72,7 @@ class SecondOpinion:
         compared: how many of our measurements were recomputed.
         largest_difference: the largest absolute difference, in the metric's own unit; 0 where nothing was compared.
         disagreements: measurements that differ by more than the tolerance, or that fairlearn does not define.
-        rows: what fairlearn was given.
+        rows: what fairlearn was given: the accepted rows, like ones once with their number as weight; or the tally's cells.
         fairlearn: its version.
     """
 
@@ -91,7 +90,6 @@ def second_opinion(
     rows: pl.DataFrame | None = None,
     *,
     reference: Mapping[str, str] | None = None,
-    cap: int = ROW_CAP,
 ) -> SecondOpinion:
     """Let fairlearn recompute our rates, their differences and ratios, for known groups.
 
@@ -104,10 +102,11 @@ def second_opinion(
         measurements: measurements of one window; metrics that fairlearn does not define are passed over.
         tally: the tally of that window.
         rows: accepted decisions of that window: `outcome` (favorable, unfavorable, undecided), `label` (positive,
-            negative), the protected attributes and the strata. None where they are not at hand.
+            negative), the protected attributes and the strata. Like ones are counted here, apart from the tally, and given
+            once with their number as `sample_weight`, since fairlearn walks rows in Python. None where they are not at
+            hand: fairlearn is then given the tally's cells.
         reference: the group that the control declares to compare with. fairlearn knows the best group only, so
             aggregates are then taken from its selection rates.
-        cap: more rows than this, and fairlearn is given the tally's cells, their counts as `sample_weight`.
 
     Returns:
         What agrees, and each measurement that does not to `TOLERANCE`.
@@ -120,8 +119,7 @@ def second_opinion(
     windows = {(each.window_start, each.window_end) for each in measurements}
     if len(windows) > 1:
         raise WrongUse(f"A second opinion is about one window; these measurements are of {len(windows)}. Ask for each.")
-    by_rows = rows is not None and rows.height <= cap
-    data = rows.with_columns(n=1) if rows is not None and by_rows else tally.cells
+    data = tally.cells if rows is None else rows.group_by(pl.all()).len("n")
     scopes: dict[object, _Scope] = {}
     compared, largest, disagreements = 0, 0.0, []
     for ours in measurements:
@@ -139,7 +137,7 @@ def second_opinion(
         compared=compared,
         largest_difference=largest,
         disagreements=tuple(disagreements),
-        rows="accepted rows" if by_rows else "tally cells",
+        rows="tally cells" if rows is None else "accepted rows",
         fairlearn=fairlearn.__version__,
     )
 
@@ -190,8 +188,8 @@ class _Scope:
         self.tested: set[Group | None] = tested if listed else {*self.groups}
         self.rates: dict[Group | None, float] = {}
         if self.groups:
-            every = np.ones(len(self.codes), bool)
-            self.rates = {self.groups[code]: float(value) for code, value in self._frame(every).by_group.items()}
+            self.every = self._frame(np.ones(len(self.codes), bool))
+            self.rates = {self.groups[code]: float(value) for code, value in self.every.by_group.items()}
 
     def _frame(self, kept: NDArray[np.bool_]) -> Any:
         from fairlearn.metrics import MetricFrame  # noqa: PLC0415  (seconds of import)
@@ -221,7 +219,8 @@ class _Scope:
         kept = np.isin(self.codes, [code for code, group in enumerate(self.groups) if group in self.tested])
         if not kept.any():
             return None
-        value = float(getattr(self._frame(kept), form)(method="between_groups"))
+        frame = self.every if kept.all() else self._frame(kept)  # a frame takes more time than all the rest
+        value = float(getattr(frame, form)(method="between_groups"))
         return None if math.isnan(value) else value
 
 
