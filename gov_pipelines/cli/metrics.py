@@ -24,12 +24,14 @@ _RECORD = (
 _SHOWN = {  # of a group, under a short heading
     "selection_rate": "selected", "impact_ratio": "of the best", "adverse_impact_ratio": "of the reference",
     "true_positive_rate": "true positive", "false_positive_rate": "false positive", "scoring_rate": "above median",
-    "scoring_impact_ratio": "of the best",
+    "scoring_impact_ratio": "of the best", "standardized_selection_rate": "standardized",
+    "proposed_selection_rate": "proposed", "override_rate": "overridden",
 }  # fmt: skip
-_SAID = (
+_SAID = (  # over groups, or of everyone
     "impact_ratio", "demographic_parity_difference", "equal_opportunity_difference", "equalized_odds_difference",
-    "scoring_impact_ratio", "adverse_impact_ratio", "common_odds_ratio", "conditional_demographic_disparity",
+    "scoring_impact_ratio", "selection_rate_equivalence", "mean_score", "roc_auc_score",
 )  # fmt: skip
+_SAID_OF_EACH = ("common_odds_ratio", "conditional_demographic_disparity", "override_effect", "worst_selection_rate")
 _MOST = 30  # groups of a table, and strata
 
 
@@ -46,6 +48,20 @@ _MOST = 30  # groups of a table, and strata
 @click.option("--stratify", multiple=True, metavar="COL", help="Also within the values of a column; repeat for more.")
 @click.option(
     "--reference", multiple=True, metavar="COL=VALUE", help="Group to compare with; one for a protected column."
+)
+@click.option("--proposed", metavar="COL", help="Column of what the system proposed: also what people made of it.")
+@click.option(
+    "--min-group-size",
+    default=1,
+    type=click.IntRange(1),
+    show_default=True,
+    help="Rows that a group needs to be the best, or part of a gap; above 1 also the worst slice.",
+)
+@click.option(
+    "--equivalence",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="RATIO",
+    help="Also test that selection rates are alike within this ratio, such as 0.8.",
 )
 @click.option("--weight", metavar="COL", help="Column of how many each row stands for.")
 @click.option("--confidence", default=0.95, show_default=True, help="Of the intervals.")
@@ -121,15 +137,17 @@ def _page(rows: Sequence[Measurement]) -> Iterator[str]:
         sections.setdefault(f"{' and '.join(row.attribute) or 'everyone'}{within}", []).append(row)
     for heading, section in [*sections.items()][:_MOST]:
         yield from _table(heading, section)
-        told = [row for row in section if row.metric in _SAID and (row.group is None or row.metric not in _SHOWN)]
+        told = [row for row in section if row.metric in (_SAID if row.group is None else _SAID_OF_EACH)]
         for row in told[:_MOST]:
-            name = row.metric.replace("_", " ")
-            yield (
-                f"{said(row, rows)}{f': {row.note}' if row.note else ''}."
-                if row.value is not None
-                else f"No {name}: {row.note}."
-            )
-        yield ""
+            sentence = f"No {row.metric.replace('_', ' ')}" if row.value is None else said(row, rows)
+            yield f"{sentence}{f': {row.note}' if row.note else ''}."
+        if told or any(row.group and row.metric in _SHOWN for row in section):
+            yield ""
+    if any(row.metric == "impact_ratio" and row.group is None and row.value is not None for row in rows):
+        yield (
+            "Intervals: in a table, of each group over the one that is best here; in a sentence, of the smallest ratio or "
+            "largest\ndifference, whichever groups truly have it, and so never beyond equality."
+        )
     hidden = f", {len(sections) - _MOST:,} more sections among them" if len(sections) > _MOST else ""
     yield f"{len(rows):,} measurements in all{hidden}: --json prints each with its interval, method and note."
 
@@ -151,7 +169,6 @@ def _table(heading: str, rows: Sequence[Measurement]) -> Iterator[str]:
             line = lines.setdefault(group(row.group), {"": group(row.group), "n": f"{row.n:,}"})
             line[row.metric] = value + ends
     if not lines:
-        yield heading
         return
     cells = [[heading, "n", *shown.values()]]
     cells += [[line.get(name, "") for name in ("", "n", *shown)] for line in [*lines.values()][:_MOST]]

@@ -12,6 +12,9 @@ from command import told
 from fairlearn import metrics as fairlearn
 from sklearn import metrics as sklearn
 
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.measure import metrics
+
 KEYS = [
     "system", "window_start", "window_end", "metric", "attribute", "group", "reference_group", "stratum", "value", "lower",
     "upper", "confidence", "n", "method", "p_value", "p_adjusted", "minimum_detectable", "note",
@@ -389,3 +392,147 @@ def test_many_values_are_not_listed(tmp_path):
     done = told("metrics", file, *ASKED, home=tmp_path, check=2)
     assert "It holds 11 other values." in done.stderr
     assert "person" not in done.stderr
+
+
+def test_a_group_too_small_is_shown_and_sets_no_bar(measure):
+    table = people([("a", 240, 400), ("b", 70, 200), ("c", 14, 16), (None, 15, 30)]).with_columns(
+        score=pl.Series([1, 2] * 323)
+    )
+    rows, warned = measure(table, score="score", min_group_size="30")
+    assert "tiny group" not in warned
+    assert value(rows, "selection_rate", "c") == 0.875
+    for metric in (
+        "impact_ratio",
+        "demographic_parity_difference",
+        "matthews_correlation_difference",
+        "base_rate_variance",
+    ):
+        assert all("c (16)" in row["note"] for row in rows if row["metric"] == metric and row["group"] is None)
+    gap = one(rows, "demographic_parity_difference")
+    assert (gap["value"], gap["n"], gap["reference_group"]) == (pytest.approx(0.25), 600, {"race": "a"})
+    assert gap["note"].startswith("b lowest, a highest; 30 of unknown race not among them; fewer than 30")
+    small = one(rows, "impact_ratio", "c")
+    assert (small["p_value"], small["note"]) == (None, "16, fewer than 30: listed, not tested")
+    assert value(rows, "selection_rate_group_max") == 0.6
+    assert one(rows, "mean_score_difference")["n"] == 600
+    named, _ = measure(table, "--reference", "race=c", min_group_size="30")
+    assert all(row["value"] is None and row["note"] for row in named if row["metric"] == "adverse_impact_ratio")
+    every, warned = measure(table)
+    assert one(every, "impact_ratio")["reference_group"] == {"race": "c"}
+    assert "--min-group-size 30" in warned
+
+
+def test_the_worst_slice_is_the_worst_of_those_large_enough(measure):
+    table = people([("a", 60, 100), ("b", 40, 100), ("c", 0, 5)])
+    table = table.with_columns(sex=pl.Series(["f", "m"] * 102 + ["f"]))
+    rows, _ = measure(table, "--protected", "sex", "--intersections", min_group_size="30")
+    (worst,) = [row for row in rows if row["metric"] == "worst_selection_rate"]
+    assert (worst["attribute"], worst["group"], worst["value"]) == (["race"], {"race": "b"}, 0.4)
+    assert worst["note"] == "the worst of 8 slices of 30 rows or more"
+    assert worst["lower"] < one(rows, "selection_rate", "b")["lower"]
+    rows, _ = measure(table, min_group_size="500")
+    assert not [row for row in rows if row["metric"].startswith("worst")]
+
+
+def test_weights_of_one_change_nothing(measure):
+    table = people([("a", 30, 60), ("b", 20, 60)]).with_columns(ones=1.0, site=pl.Series(["x", "y"] * 60))
+    assert measure(table, weight="ones", stratify="site") == measure(table, stratify="site")
+
+
+def test_what_is_missing_leaves_a_range_open(measure):
+    table = people([("a", 30, 60), ("b", 20, 60)]).with_columns(
+        label=pl.Series(["1", "0", None] * 40), decision=pl.when(pl.int_range(120) % 10 > 0).then("decision")
+    )
+    rows, _ = measure(table, label="label", label_positive="1")
+    own = table.filter(race="a")
+    for metric, known in (("selection_rate", own["decision"].count()), ("accuracy", None)):
+        found = one(rows, f"{metric}_bounds", "a")
+        assert found["lower"] < found["value"] < found["upper"]
+        assert (found["value"], found["confidence"]) == (value(rows, metric, "a"), None)
+        if known:
+            favored = (own["decision"] == "yes").sum()
+            assert (found["lower"], found["upper"]) == (favored / 60, (favored + 60 - known) / 60)
+            assert found["note"] == f"{60 - known} without a decision"
+    whole, _ = measure(people([("a", 30, 60), ("b", 20, 60)]))
+    assert not [row for row in whole if row["metric"].endswith("_bounds")]
+
+
+def test_rates_in_everybody_s_strata(measure):
+    """Berkeley's: in each department both fare alike, and more women ask where few are admitted."""
+    cells = [
+        ("w", "hard", 20, 100),
+        ("m", "hard", 4, 20),
+        ("w", "easy", 16, 20),
+        ("m", "easy", 80, 100),
+        ("x", "easy", 3, 4),
+    ]
+    rows = [(g, s, "yes" if at < x else "no") for g, s, x, n in cells for at in range(n)]
+    table = pl.DataFrame(rows, schema=["race", "branch", "decision"], orient="row")
+    found, _ = measure(table, stratify="branch", min_group_size="10")
+    for group in "wm":
+        row = one(found, "standardized_selection_rate", group)
+        assert row["value"] == pytest.approx(0.5)
+        assert row["lower"] < 0.5 < row["upper"]
+        assert "100% of decisions" in row["note"]
+    none, _ = measure(table, stratify="branch")
+    assert "have every group: 51%" in one(none, "standardized_selection_rate", "w")["note"]
+
+
+def test_odds_of_nobody_say_why_they_have_no_interval(measure):
+    table = people([("a", 30, 60), ("b", 0, 60)]).with_columns(site=pl.Series(["x", "y"] * 60))
+    odds = one(measure(table, stratify="site")[0], "common_odds_ratio", "b")
+    assert odds["value"] == 0
+    assert odds["upper"] is not None or "no interval" in odds["note"]
+
+
+def test_people_who_override_move_groups(measure):
+    cells = [
+        ("a", "yes", "yes", 60),
+        ("a", "no", "no", 40),
+        ("b", "yes", "yes", 30),
+        ("b", "yes", "no", 30),
+        ("b", "no", "no", 40),
+    ]
+    rows = [(g, then, now) for g, then, now, n in cells for _ in range(n)] + [("b", None, "yes")]
+    table = pl.DataFrame(rows, schema=["race", "proposed", "decision"], orient="row")
+    found, _ = measure(table, proposed="proposed")
+    assert [value(found, "override_rate", race) for race in "ab"] == [0, 0.3]
+    assert value(found, "proposed_selection_rate", "b") == 0.6
+    assert one(found, "override_rate", "b")["note"] == "1 without a proposal left out"
+    effect = one(found, "override_effect", "b")
+    assert effect["value"] == pytest.approx(-0.3)
+    assert effect["lower"] < -0.3 < effect["upper"] < 0
+    named, _ = measure(table, "--reference", "race=b", proposed="proposed")
+    assert value(named, "override_effect", "a") == pytest.approx(0.3)
+    assert one(named, "override_effect", "a")["reference_group"] == {"race": "b"}
+
+
+def test_parity_is_shown_or_not(measure):
+    many, few = ([("a", 50 * n, 100 * n), ("b", 49 * n, 100 * n), ("c", 51 * n, 100 * n)] for n in (10, 1))
+    shown = one(measure(people(many), equivalence="0.8")[0], "selection_rate_equivalence")
+    assert "is shown at 95 %" in shown["note"]
+    assert (shown["p_value"] < 0.001, shown["value"]) == (True, pytest.approx(49 / 51))
+    named = one(measure(people(many), "--reference", "race=a", equivalence="0.8")[0], "selection_rate_equivalence")
+    assert (named["value"], named["reference_group"]) == (pytest.approx(0.98), {"race": "a"})
+    unsure = one(measure(people(few), equivalence="0.9")[0], "selection_rate_equivalence")
+    assert "is not shown at 95 %" in unsure["note"]
+    assert one(measure(people([("a", 1, 2)]), equivalence="0.9")[0], "selection_rate_equivalence")["value"] is None
+
+
+def test_the_page_says_who_is_lower_and_of_whom_intervals_are(tmp_path):
+    file = tmp_path / "loans.csv"
+    table = people([("a", 30, 60), ("b", 20, 60), (None, 10, 20)]).with_columns(score=pl.Series([1, 2] * 70))
+    table.write_csv(file)
+    text = told("metrics", file, *ASKED, "--score", "score", home=tmp_path, check=0).stdout
+    assert "b lowest, a highest; 20 of unknown race not among them." in text
+    assert "whichever groups truly have it" in text
+    assert "everyone" not in text
+    assert "The mean score is 1.5" in text
+
+
+def test_columns_that_are_no_text_are_refused():
+    things = pl.Series("race", [object(), object()], dtype=pl.Object)
+    for race in (things, pl.Series("race", [[1], [2]]), pl.Series("race", [{"x": 1}, {"x": 2}])):
+        table = pl.DataFrame([race, pl.Series("decision", ["yes", "no"])])
+        with pytest.raises(WrongUse, match=r"`race` holds .*does not compare as text"):
+            metrics(table, decision="decision", favorable=["yes"], protected=["race"])

@@ -13,21 +13,13 @@ from hypothesis.extra.numpy import arrays
 from benchmarks.agreement import compare, random_tables
 from benchmarks.agreement_peers import fairlearn, rows_of, scipy
 from gov_pipelines.measure import Columns, count, examples
-from gov_pipelines.measure.rates.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, bases, worst_group
+from gov_pipelines.measure.rates.bounds import label_bounds
+from gov_pipelines.measure.rates.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, bases
 from gov_pipelines.measure.rates.conditional import by_strata, conditional_demographic_disparity, standardized_rates
 from gov_pipelines.measure.rates.confusion import RATES, confusion
 from gov_pipelines.measure.rates.groups import groups_of
 from gov_pipelines.measure.rates.inequality import generalized_entropy, gini
-from gov_pipelines.measure.rates.multiclass import decisions, parity_differences
 from gov_pipelines.measure.rates.overrides import HANDLING, handling, override_effect
-from gov_pipelines.measure.rates.representation import (
-    kolmogorov_smirnov,
-    label_bounds,
-    norm,
-    shares,
-    skew,
-    total_variation,
-)
 from gov_pipelines.policy.kinds import GOOD
 
 TABLES = arrays(np.int64, st.tuples(st.integers(0, 4), st.just(6)), elements=st.integers(0, 9))
@@ -271,27 +263,15 @@ def test_a_difference_between_strata_is_none_between_groups():
     strata, groups, counts = by_strata(tally, ["race"], ["region"])
     assert (strata, groups, counts.shape) == ((("easy",), ("hard",)), (("m",), ("w",)), (2, 2, 6))
     assert OF_GROUPS["impact_ratio"].compute(counts.sum(0)) == pytest.approx(36 / 84)
-    rates, covered = standardized_rates(counts, RATES["selection_rate"])
+    rates, told, covered = standardized_rates(counts, RATES["selection_rate"])
     assert rates == pytest.approx([0.5, 0.5])
+    assert told == pytest.approx([1 / (0.25 / n + 0.25 / m) for n, m in ((100, 20), (20, 100))])
     assert covered == 1
     assert conditional_demographic_disparity(counts) == pytest.approx([0, 0])
     assert OF_PAIR["demographic_disparity"].compute(counts.sum(0)[1], counts.sum(0)[0]) == pytest.approx(84 / 120 - 0.3)
     one_sided = counts.copy()
     one_sided[0, 0] = 0  # nobody of one group: the stratum compares nobody
     assert standardized_rates(one_sided, RATES["selection_rate"])[0] == pytest.approx([0.2, 0.2])
-
-
-def test_decisions_of_three_kinds():
-    rows = [("a", "x", kind, None, None, None) for kind in ["yes"] * 5 + ["no"] * 4 + ["later"]]
-    rows += [("b", "x", kind, None, None, None) for kind in ["yes"] * 5 + ["no"] * 1 + ["later"] * 4 + [None]]
-    keys, kinds, counts = decisions(counted(rows), ["race"])
-    assert (keys, kinds) == ((("a",), ("b",)), ("later", "no", "yes"))
-    assert parity_differences(counts) == pytest.approx([0.3, 0.3, 0])
-    p, q = shares(counts)
-    assert total_variation(p, q) == pytest.approx(0.3)
-    assert (norm(p, q, np.inf), norm(p, q), kolmogorov_smirnov(p, q)) == pytest.approx((0.3, math.hypot(0.3, 0.3), 0.3))
-    assert skew(p, q) == pytest.approx([math.log(0.25), math.log(4), 0])
-    assert np.isnan(parity_differences(counts[:1])).all()
 
 
 def test_who_is_compared_with_whom():
@@ -301,5 +281,3 @@ def test_who_is_compared_with_whom():
     assert rate(bases(counts, 1)).tolist() == [0.5] * 4
     assert rate(bases(counts, "overall")) == pytest.approx([14 / 23] * 4)
     assert rate(bases(counts, "rest")) == pytest.approx([5 / 13, 9 / 13, 14 / 20, 14 / 23])
-    assert (worst_group(counts, "selection_rate", 1), worst_group(counts, "selection_rate", 5)) == (2, 1)
-    assert worst_group(counts, "error_rate", 50) is None

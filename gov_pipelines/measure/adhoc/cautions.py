@@ -62,7 +62,7 @@ def _bar(rows: Sequence[Measurement]) -> Iterator[str]:
             if best.n < _TINY:
                 yield (
                     f"One tiny group sets the bar: {group(row.reference_group or {})} ({', '.join(row.attribute)}) has the highest "
-                    f"selection rate with {best.n:,} decisions. Compare with a large group: --reference COL=VALUE."
+                    f"selection rate with {best.n:,} decisions. Leave small groups out of comparisons: --min-group-size {_TINY}."
                 )
 
 

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gov_pipelines.measure.adhoc.compared import Proportion, Table, extremes, left_out, proportion, rate_rows
+from gov_pipelines.measure.adhoc.tables import Proportion, Table, extremes, left_out, listed, proportion, rate_rows
 from gov_pipelines.measure.fairness.family import joined
 from gov_pipelines.measure.measurement import Measurement, finite
 from gov_pipelines.measure.rates.confusion import RATES, over
@@ -160,12 +160,14 @@ def gap_rows(table: Table, asked: Sequence[Shape], confidence: float) -> dict[Sh
         place = gap.place(gap.worst, gap.best) + sum(len(one.one) for one in each.gaps[: each.gaps.index(gap)])
         together = comparisons.adjusted(p) if each.every else np.minimum(p * each.size, 1.0)
         rate, differs = float(gap.found.value[gap.best]), each.form == "difference"
+        which = f"of the {gap.name.replace('_', ' ')}" if len(each.gaps) > 1 else None
         rows[each.shape] = replace(
             gap.row, value=gap.value(each.form), lower=finite(limits[at][0]), upper=finite(limits[at][1]),
             p_value=float(p[place]), p_adjusted=float(together[place]), n=sum(one.row.n for one in each.gaps),
             minimum_detectable=finite(rate - reach[at] if differs else reach[at] / rate),
             n_needed=math.ceil(times[at] * gap.row.n) if math.isfinite(times[at]) else None,
             method=each.method("largest difference; " if differs else "smallest ratio; "), recomputable=each.drawn is None,
+            note=joined(which, gap.row.note),
         )  # fmt: skip
     return rows
 
@@ -217,14 +219,16 @@ def ratio_rows(
     (family,) = _families(table, [Shape((name,), "ratio")], confidence)
     (gap,) = family.gaps
     found, key = gap.found, None if reference is None else tuple(reference[column] for column in table.attributes)
-    told = ~np.isnan(found.value)
-    at = np.flatnonzero(table.known & told)
+    told, enough = ~np.isnan(found.value), table.compared(found.rows)
+    at = np.flatnonzero(enough & told)
     base: int | None = gap.best if gap.size else int(at[0]) if len(at) else None
     if key is not None:
         base = table.keys.index(key) if key in table.keys else None
     rows = rate_rows(table, name, confidence, metric)
-    if base is None or not told[base] or not found.value[base]:
-        why = "undefined: no known group to compare with" if base is None else "undefined: the rate compared with is 0"
+    if base is None or base not in at or not found.value[base]:
+        why = "undefined: the rate compared with is 0"
+        if base is None or base not in at:
+            why = f"undefined: no group of {table.least:,} or more to compare with"
         return [
             replace(row, value=None, lower=None, upper=None, confidence=None, note=joined(why, row.note))
             for row in rows
@@ -255,8 +259,13 @@ def ratio_rows(
             row = replace(row, value=1.0, confidence=None, note=joined(words, row.note))  # noqa: PLW2901
         elif told[place]:
             single, both = tests.get(place, (None, None))
+            small = (
+                None
+                if place in tests or not table.known[place]
+                else f"{found.rows[place]:,}, fewer than {table.least:,}: listed, not tested"
+            )
             row = replace(  # noqa: PLW2901
-                row, value=float(found.over(place, base)), lower=finite(low[place]), upper=finite(high[place]), p_value=single, p_adjusted=both,
+                row, tested=place in tests, note=joined(small, row.note), value=float(found.over(place, base)), lower=finite(low[place]), upper=finite(high[place]), p_value=single, p_adjusted=both,
                 minimum_detectable=finite(reach[place] / found.value[base]) if place in tests else None,
                 n_needed=math.ceil(times[place] * row.n) if place in tests and math.isfinite(times[place]) else None,
                 recomputable=key is not None or family.drawn is None,
@@ -265,12 +274,52 @@ def ratio_rows(
     return done
 
 
+def equivalence_row(
+    table: Table, margin: float, confidence: float, reference: Mapping[str, str] | None = None
+) -> Measurement:
+    """Whether every group's selection rate is shown to lie within a ratio of the named group's, else of every other's.
+
+    All have to be shown, so that the largest p of any two counts, and nothing is paid for their number.
+
+    Source: Berger (1982), Technometrics 24, 295-300, for the union of tests; `equivalence` for each.
+    """
+    gap = _gap(table, "selection_rate", confidence)
+    row = replace(gap.row, metric="selection_rate_equivalence", reference_group=None, confidence=None)
+    one, other = gap.one, gap.other
+    if reference is not None:
+        key = tuple(reference[column] for column in table.attributes)
+        base = table.keys.index(key) if key in table.keys else -1
+        one = gap.at[gap.at != base]
+        other, row = np.full(len(one), base), replace(row, reference_group=table.of(key))
+        if base not in gap.at:
+            return replace(row, note=joined("undefined: the group compared with is too small", row.note))
+    if not gap.size or gap.size > MOST_PAIRS or math.isnan(gap.value("ratio")):
+        why = (
+            f"more than {MOST_PAIRS:,} pairs of groups: not tested"
+            if gap.size > MOST_PAIRS
+            else "undefined: no rate is above 0"
+        )
+        return replace(row, note=joined(why if gap.size else None, row.note))
+    x, n, y, m = gap.counts(one, other)
+    p = np.nan_to_num(comparisons.equivalence(x, n, y, m, (margin, 1 / margin), "ratio"), nan=1.0).max()
+    ratio = gap.found.over(one, other)
+    shown = f"parity within {margin:g} and {1 / margin:.4g} is {'' if p <= 1 - confidence else 'not '}shown at {100 * confidence:g} %"
+    method = f"ratio furthest from 1; two one-sided score tests of {len(one):,} pairs of groups, the largest p"
+    return replace(
+        row,
+        value=float(np.fmin(ratio, over(1.0, ratio)).min()),
+        p_value=float(p),
+        method=method,
+        note=joined(shown, row.note),
+    )
+
+
 def _gap(table: Table, name: str, confidence: float) -> _Gap:
     found = proportion(table, name)
-    at = np.flatnonzero(table.known & ~np.isnan(found.value))
+    at = np.flatnonzero(table.compared(found.rows) & ~np.isnan(found.value))
     lacking = [table.name(int(place)) for place in np.flatnonzero(table.known & np.isnan(found.value))]
-    listed = ", ".join(lacking[:10]) + " ..." * (len(lacking) > 10)
-    apart = joined(f"undefined, so not among them: {listed}" if lacking else None, left_out(table, name, slice(None)))
+    undefined = f"undefined, so not among them: {listed(lacking)}" if lacking else None
+    apart = joined(undefined, table.apart(found.rows), left_out(table, name, slice(None)))
     row = Measurement("", table.attributes, stratum=table.stratum, n=int(found.rows[at].sum()))
     if len(at) < 2:
         return _Gap(name, found, replace(row, note=joined("undefined: fewer than two known groups to compare", apart)))
@@ -278,6 +327,6 @@ def _gap(table: Table, name: str, confidence: float) -> _Gap:
     one, other = np.array([[worst], [best]])
     if math.comb(len(at), 2) <= MOST_PAIRS:
         one, other = (at[side] for side in np.triu_indices(len(at), 1))
-    note = joined(f"{table.name(worst)} against {table.name(best)}", apart)
-    row = replace(row, reference_group=table.group(best), confidence=confidence, note=note)
+    which = f"{table.name(worst)} lowest, {table.name(best)} highest"
+    row = replace(row, reference_group=table.group(best), confidence=confidence, note=joined(which, apart))
     return _Gap(name, found, row, at, best, worst, one, other)

@@ -247,16 +247,15 @@ def bases(counts: Counts, against: Against | int, name: str = "selection_rate") 
     return np.broadcast_to(everyone, counts.shape)
 
 
-def worst_group(counts: Counts, name: str, floor: int) -> int | None:
-    """The place of the group that fares worst among those with at least `floor` decisions; None where there is none.
+def worst_group(values: Values, n: Counts, name: str, floor: int) -> int | None:
+    """The place of the group that fares worst among those that rest on at least `floor` rows; None where there is none.
 
     Args:
-        counts: `[G, 6]`.
+        values: `[G]`, of the metric.
+        n: `[G]`, what each rests on.
         name: of `OF_GROUP`; small values are bad unless they are what a person wants.
-        floor: decisions that a group needs to be looked at: of a rate, its denominator.
+        floor: rows that a group needs to be looked at.
     """
-    metric = OF_GROUP[name]
-    n = metric.compute.of(counts)[1] if isinstance(metric.compute, Rate) else counts.sum(-1)
-    values = metric.compute(counts) * (-1 if metric.good == "small" else 1)
-    bad = np.where((n >= floor) & np.isfinite(values), values, np.inf)
+    worse = values * (-1 if OF_GROUP[name].good == "small" else 1)
+    bad = np.where((n >= floor) & np.isfinite(worse), worse, np.inf)
     return int(bad.argmin()) if np.isfinite(bad).any() else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from gov_pipelines.measure.rates.confusion import FN, FP, RATES, TN, TP, Counts, Values, over
-from gov_pipelines.measure.rates.representation import jensen_shannon, kullback_leibler
 
 
 def balanced_accuracy(counts: Counts) -> Values:
@@ -126,12 +125,21 @@ def share_of_favored(own: Counts, base: Counts) -> Values:
 
 def label_divergence(own: Counts, base: Counts) -> Values:
     """Kullback and Leibler's divergence of the group's labels from the other's, in nats."""
-    return kullback_leibler(_labels(own), _labels(base))
+    return _kullback_leibler(_labels(own), _labels(base))
 
 
 def label_jensen_shannon(own: Counts, base: Counts) -> Values:
-    """Jensen and Shannon's divergence of the labels, in nats."""
-    return jensen_shannon(_labels(own), _labels(base))
+    """Jensen and Shannon's divergence of the labels, in nats, from 0 to ln 2."""
+    one, other = _labels(own), _labels(base)
+    middle = (one + other) / 2
+    return (_kullback_leibler(one, middle) + _kullback_leibler(other, middle)) / 2
+
+
+def _kullback_leibler(p: Values, q: Values) -> Values:
+    """Over the last axis; not a number where q has none of what p has."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.where(p > 0, p * np.log(p / q), 0.0 * p).sum(-1)
+    return np.where(np.isfinite(value), value, np.nan)
 
 
 def _labels(counts: Counts) -> Values:

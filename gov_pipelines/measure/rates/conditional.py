@@ -58,14 +58,17 @@ def conditional_demographic_disparity(counts: Counts) -> Values:
     return over((np.where(told, disparity, 0.0) * n).sum(-2), (told * n).sum(-2))
 
 
-def standardized_rates(counts: Counts, rate: Rate) -> tuple[Values, Values]:
-    """Each group's rate if it had everybody's strata, `[..., L, G, 6]` to `[..., G]`, and the share of rows that tell.
+def standardized_rates(counts: Counts, rate: Rate) -> tuple[Values, Values, Values]:
+    """Each group's rate if it had everybody's strata, what it rests on, `[..., L, G, 6]` to `[..., G]`, and the share of rows that tell.
 
     Direct standardization: the rates of the strata weighed by everybody in them, over the strata in which each of the
-    groups has somebody; the others tell nothing of at least one group.
+    groups has somebody; the others tell nothing of at least one group. It tells as much as that many rows of a simple
+    rate (Kish).
     """
     x, n = rate.of(counts)
     weights = (n.sum(-1) * (n > 0).all(-1)).astype(float)
     total = weights.sum(-1)
-    value = over((np.nan_to_num(over(x, n)) * weights[..., None]).sum(-2), total[..., None])
-    return value, over(total, n.sum((-2, -1)))
+    share = over(weights, total[..., None])[..., None]
+    value = np.nan_to_num(over(x, n) * share).sum(-2)
+    told = over(1.0, np.nan_to_num(over(share**2, n)).sum(-2))
+    return np.where(total[..., None] > 0, value, np.nan), told, over(total, n.sum((-2, -1)))

@@ -298,6 +298,7 @@ def score_measurements(
     confidence: float = 0.95,
     metrics: Sequence[str] = tuple(METRICS),
     read: Callable[[Tally, str], Mapping[str | None, Scores]] = scores_by,
+    least: int = 1,
 ) -> list[Measurement]:
     """Metrics of the scores of everyone and of each group, and how groups differ: from the reference, else at most.
 
@@ -311,10 +312,11 @@ def score_measurements(
         confidence: of each interval, not simultaneous.
         metrics: of `METRICS`.
         read: how the scores of an attribute's groups are read from the tally.
+        least: scores that a group needs to be compared.
 
     Returns:
-        Rows of everyone (no attribute), then by attribute: each group's, then the differences. Unknown groups are shown
-        and not compared.
+        Rows of everyone (no attribute), then by attribute: each group's, then the differences. Unknown groups and
+        those of fewer than `least` are shown and not compared.
     """
     rows = [row for scores in read(tally, "").values() for row in _of(Measurement(""), scores, metrics, confidence)]
     for attribute in by:
@@ -324,10 +326,12 @@ def score_measurements(
             for value, scores in groups.items()
             for row in _of(Measurement("", (attribute,), {attribute: value}), scores, metrics, confidence)
         ]
-        known = {value: scores for value, scores in groups.items() if value is not None and scores.all.any()}
+        known = {
+            value: scores for value, scores in groups.items() if value is not None and scores.all.sum() >= max(least, 1)
+        }
         rows += [
             *own,
-            *_differences(attribute, own, (reference or {}).get(attribute)),
+            *_differences(attribute, own, (reference or {}).get(attribute), least),
             *_pairs(attribute, known, (reference or {}).get(attribute)),
         ]
     return rows
@@ -360,10 +364,12 @@ def _of(row: Measurement, scores: Scores, metrics: Sequence[str], confidence: fl
         )
 
 
-def _differences(attribute: str, rows: Sequence[Measurement], reference: str | None) -> Iterator[Measurement]:
+def _differences(
+    attribute: str, rows: Sequence[Measurement], reference: str | None, floor: int
+) -> Iterator[Measurement]:
     for name in dict.fromkeys(row.metric for row in rows):
         mine = {row.group[attribute]: row for row in rows if row.group and row.metric == name and row.value is not None}
-        known = {value: row for value, row in mine.items() if value is not None}
+        known = {value: row for value, row in mine.items() if value is not None and row.n >= floor}
         one = Measurement(f"{name}_difference", (attribute,), n=sum(row.n for row in known.values()))
         if reference in known:
             base = known[reference]

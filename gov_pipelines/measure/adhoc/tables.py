@@ -1,9 +1,9 @@
-"""The groups of any table: every rate with its interval, and the groups compared within strata."""
+"""The groups of any table, counted, and every rate of them with its interval."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 
 from gov_pipelines.measure.counting.tallies import Tally
 from gov_pipelines.measure.fairness.family import joined
-from gov_pipelines.measure.measurement import Measurement, finite
-from gov_pipelines.measure.rates.conditional import by_strata, conditional_demographic_disparity
+from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.rates.confusion import RATES, Counts, Key, Values, confusion, over
 from gov_pipelines.measure.statistics import comparisons, resampling
 from gov_pipelines.measure.statistics.intervals import Floats, effective, wilson
 from gov_pipelines.measure.statistics.pairwise import MOST_CELLS
-from gov_pipelines.measure.statistics.strata import common_odds
 
-_ODDS = 200  # groups up to which each is compared within strata
+_LISTED = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +30,9 @@ class Table:
         keys: one value an attribute; None where unknown.
         counts: `[G, 6]`, rows, see `confusion`.
         undecided: `[G]`, rows that are left out everywhere.
+        least: rows that a group needs to be compared.
         sums: `[2, G, 6]`, weights and their squares where rows have any.
+        pending: `[G]`, what the undecided rows weigh.
         stratum: whose rows these are.
         missing: what an undecided row lacks, in words.
         draws: `[R, G, 6]`, bootstrap samples of the rows; None where there are too many groups.
@@ -42,6 +42,8 @@ class Table:
     keys: tuple[Key, ...]
     counts: Counts
     undecided: Counts
+    least: int
+    pending: Counts
     sums: Counts | None = None
     stratum: Mapping[str, str | None] | None = None
     missing: str = "a decision"
@@ -56,6 +58,22 @@ class Table:
     def known(self) -> NDArray[np.bool_]:
         """`[G]`: whether every attribute has a value."""
         return np.array([None not in key for key in self.keys], bool)
+
+    def compared(self, rows: Counts) -> NDArray[np.bool_]:
+        """`[G]`: whether a group is known, and has rows enough."""
+        return self.known & (rows >= self.least)
+
+    def apart(self, rows: Counts) -> str | None:
+        """Whom an aggregate leaves out, in words."""
+        unknown = int(rows[~self.known].sum())
+        small = [
+            f"{self.name(at)} ({rows[at]:,})"
+            for at in np.flatnonzero(self.known & (rows > 0) & (rows < self.least)).tolist()
+        ]
+        return joined(
+            f"{unknown:,} of unknown {' or '.join(self.attributes)} not among them" if unknown else None,
+            f"fewer than {self.least:,}, so not among them: {listed(small)}" if small else None,
+        )
 
     def of(self, key: Key) -> dict[str, str | None]:
         """Column to value."""
@@ -97,15 +115,25 @@ class Proportion:
         return "pooled standard deviations, effective samples" if self.weighted else "Fisher exact two-sided"
 
 
+def listed(names: Sequence[str]) -> str:
+    """The first of some names, and that there are more."""
+    return ", ".join(names[:_LISTED]) + " ..." * (len(names) > _LISTED)
+
+
 def tables(
-    tally: Tally, by: tuple[str, ...], strata: tuple[str, ...] = (), unit: float = 1.0, missing: str = "a decision"
+    tally: Tally,
+    by: tuple[str, ...],
+    strata: tuple[str, ...] = (),
+    unit: float = 1.0,
+    least: int = 1,
+    missing: str = "a decision",
 ) -> Iterator[Table]:
     """The groups over all rows; with strata, those of each stratum. A weight is counted in units."""
     found = confusion(tally, (*strata, *by))
-    sums = None
+    sums, pending = None, found.undecided
     if "weight" in tally.cells.columns:
-        each = ("weight", unit), ("weight_squares", unit * unit)
-        sums = np.stack([confusion(tally, (*strata, *by), count=name).counts / per for name, per in each])
+        weights, squares = (confusion(tally, (*strata, *by), count=name) for name in ("weight", "weight_squares"))
+        sums, pending = np.stack([weights.counts / unit, squares.counts / unit**2]), weights.undecided / unit
     places: dict[Key, list[int]] = {}
     for at, key in enumerate(found.keys):
         places.setdefault(key[: len(strata)], []).append(at)
@@ -113,7 +141,7 @@ def tables(
         keys, of = tuple(found.keys[at][len(strata) :] for at in own), None if sums is None else sums[:, own]
         draws = _draws(found.counts[own], of, (*by, *map(str, stratum))) if len(found.keys) <= MOST_CELLS else None
         whose = dict(zip(strata, stratum, strict=True)) if strata else None
-        yield Table(by, keys, found.counts[own], found.undecided[own], of, whose, missing, draws)
+        yield Table(by, keys, found.counts[own], found.undecided[own], least, pending[own], of, whose, missing, draws)
 
 
 def _draws(counts: Counts, sums: Counts | None, names: tuple[str, ...]) -> Counts:
@@ -179,62 +207,3 @@ def extremes(found: Proportion, at: NDArray[np.intp]) -> tuple[int, int]:
     best = int(at[np.lexsort((size, -value))[0]])
     worst = next(place for place in at[np.lexsort((size, value))].tolist() if place != best)
     return best, worst
-
-
-def common_rows(
-    tally: Tally, by: tuple[str, ...], strata: tuple[str, ...], confidence: float, reference: Mapping[str, str] | None
-) -> list[Measurement]:
-    """Each known group compared within strata, and over them together: the common odds ratio, and demographic disparity.
-
-    The odds are compared with the named group, or else with the one of the highest rate over all strata: tests and
-    intervals then pay for every pair of groups.
-    """
-    every, keys, counts = by_strata(tally, by, strata)
-    decided = RATES["selection_rate"].of(counts)
-    favored, n = (each.sum(0) for each in decided)
-    rates = over(favored, n)
-    named = None if reference is None else tuple(reference[column] for column in by)
-    base = keys.index(named) if named in keys else None
-    if named is None and np.isfinite(rates).any():
-        base = int(np.nanargmax(rates))
-    disparity = conditional_demographic_disparity(counts) if len(every) else np.full(len(keys), np.nan)
-    groups = int((n > 0).sum())
-    size = 1 if named is not None else max(groups * (groups - 1) // 2, 1)
-    paid = "Holm over the groups" if named is not None else f"Bonferroni over {size:,} pairs of groups"
-    once = "; rows count once each, whatever they weigh" if "weight" in tally.cells.columns else ""
-    rows = []
-    for at, key in enumerate(keys):
-        row = Measurement(
-            metric="conditional_demographic_disparity", attribute=by, group=dict(zip(by, key, strict=True)), n=int(n[at]),
-            value=finite(disparity[at]), note=f"within {len(every):,} strata of {' and '.join(strata)}",
-            method="share of the refused less share of the favored, the mean over strata by their decisions" + once,
-        )  # fmt: skip
-        if row.value is None:
-            row = replace(row, note=joined("undefined: no stratum has both outcomes", row.note))
-        rows.append(row)
-        if base is None or at == base or len(keys) > _ODDS:
-            continue
-        odds = common_odds([*zip(*(side[:, place].tolist() for place in (at, base) for side in decided), strict=True)])
-        low, high = odds.interval(1 - (1 - confidence) / size) or (None, None)
-        seen = f"{odds.strata:,} of {len(every):,} strata have both groups and both outcomes"
-        row = replace(row, reference_group=dict(zip(by, keys[base], strict=True)), n=odds.own)
-        common = replace(
-            row, metric="common_odds_ratio", value=odds.odds_ratio, lower=low, upper=high, p_value=odds.p,
-            p_adjusted=None if odds.p is None else min(odds.p * size, 1.0),
-            confidence=None if low is None else confidence, note=joined(None if odds.odds_ratio is not None else "undefined: the odds have no bound", seen),
-            method="Mantel-Haenszel; Robins-Breslow-Greenland interval; Cochran-Mantel-Haenszel test; " + paid + once,
-        )  # fmt: skip
-        differ = replace(
-            row, metric="odds_ratio_heterogeneity", value=odds.heterogeneity, p_value=odds.heterogeneity_p,
-            note=joined(None if odds.heterogeneity is not None else "undefined", seen), method="Breslow-Day chi-square with Tarone's correction" + once,
-        )  # fmt: skip
-        rows += [common, differ]
-    if named is not None:
-        tested = [at for at, row in enumerate(rows) if row.metric == "common_odds_ratio" and row.p_value is not None]
-        adjusted = comparisons.adjusted([rows[at].p_value or 0.0 for at in tested]).tolist()
-        for at, p in zip(tested, adjusted, strict=True):
-            rows[at] = replace(rows[at], p_adjusted=p)
-    if len(keys) > _ODDS:
-        note = f"more than {_ODDS} groups: they are not compared by their odds"
-        rows.append(Measurement(metric="common_odds_ratio", attribute=by, n=int(n.sum()), note=note))
-    return rows
