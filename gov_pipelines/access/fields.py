@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from gov_pipelines.decisions import REVIEW
 from gov_pipelines.policy import SystemDeclaration
 from gov_pipelines.policy.declaration import Joined
 from gov_pipelines.policy.kinds import DataAccess
 
-_OF_REVIEWS = ("reviewer", "reviewer_role", "reviewed_at", "review_outcome")
 _ALWAYS = ("decision_id", "decided_at")
 
 
@@ -90,7 +90,7 @@ def _places(declaration: SystemDeclaration, name: str) -> Iterator[tuple[str | N
     source = declaration.columns.get(name, name)
     if attribute is not None:
         yield attribute.table or declaration.source.table, attribute.column or source
-    elif reviews is not None and name in _OF_REVIEWS:
+    elif reviews is not None and name in REVIEW:
         yield reviews.table or declaration.source.table, reviews.columns.get(name, source)
     else:
         yield declaration.source.table, source

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from gov_pipelines.decisions.joins import attributes, values_of
+from gov_pipelines.decisions.beside import attributes
+from gov_pipelines.decisions.joins import values_of
 from gov_pipelines.decisions.merging import KEY, keyed
 from gov_pipelines.decisions.places import Keys, Query, open_sources
 from gov_pipelines.policy import SystemDeclaration

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from gov_pipelines.decisions.joins import attributes, join_attributes, join_later, wanted
+from gov_pipelines.decisions.beside import attributes, beside
+from gov_pipelines.decisions.joins import join_attributes, join_later
 from gov_pipelines.decisions.log import Canonical, source_columns
 from gov_pipelines.decisions.merging import CHANGE_SCHEMA, KEY, Kept, among, apart, changes, hangs_together, keyed
 from gov_pipelines.decisions.places import During, Place, Touched, open_sources
@@ -176,9 +177,8 @@ def digests_now(
     spans = [_during(declaration, each) for each in partitions]
     if not spans:
         return []
-    kept_out = attributes(declaration, declaration.attributes_apart)
     with open_sources(declaration.source, project=project, environ=environ) as sources:
-        places = Reading(sources, declaration, spans[0]).digests([*wanted(declaration), *kept_out], spans)
+        places = Reading(sources, declaration, spans[0]).digests(beside(declaration), spans)
     return [[[each.rows, each.value] for each in one] for one in zip(*places, strict=True)]
 
 

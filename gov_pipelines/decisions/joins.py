@@ -8,11 +8,11 @@ from datetime import datetime
 
 import polars as pl
 
+from gov_pipelines.decisions.beside import Wanted, attributes, labels, reviews
 from gov_pipelines.decisions.casts import as_category, as_moment, as_text
-from gov_pipelines.decisions.log import REVIEW, known
+from gov_pipelines.decisions.log import known
 from gov_pipelines.decisions.merging import KEY, keyed
-from gov_pipelines.decisions.places import Place
-from gov_pipelines.decisions.reading import Belonging, Reading, Wanted
+from gov_pipelines.decisions.reading import Belonging, Reading
 from gov_pipelines.policy import SystemDeclaration, log_schema
 
 _CATEGORIES = ("review_outcome", "label")
@@ -24,38 +24,6 @@ class Joined:
 
     log: pl.DataFrame
     notes: tuple[str, ...] = ()
-
-
-def wanted(declaration: SystemDeclaration) -> list[Wanted]:
-    """Everything that is joined to decisions, in the order in which it is."""
-    kept = attributes(declaration, declaration.attributes_in_log)
-    return [*kept, *_reviews(declaration), *_labels(declaration)]
-
-
-def attributes(declaration: SystemDeclaration, names: Iterable[str]) -> list[Wanted]:
-    """What to read where for some protected attributes; those of the decisions' own rows are none of it."""
-    together: dict[tuple[Place, str | None], dict[str, str]] = {}
-    for name in names:
-        attribute = declaration.protected_attributes[name]
-        if place := Place.of(attribute):
-            together.setdefault((place, attribute.key), {})[name] = attribute.column or name
-    return [Wanted(place, key, columns) for (place, key), columns in together.items()]
-
-
-def _reviews(declaration: SystemDeclaration) -> list[Wanted]:
-    reviews, place = declaration.reviews, Place.of(declaration.reviews)
-    if reviews is None or place is None:
-        return []
-    optional = frozenset(REVIEW) - reviews.columns.keys() - {"reviewed_at"}
-    return [Wanted(place, reviews.key, {name: reviews.columns.get(name, name) for name in REVIEW}, optional)]
-
-
-def _labels(declaration: SystemDeclaration) -> list[Wanted]:
-    label, place = declaration.label, Place.of(declaration.label)
-    if label is None or place is None:
-        return []
-    columns = {"label": label.column, "label_at": label.at or "label_at"}
-    return [Wanted(place, label.key, columns, frozenset() if label.at else frozenset({"label_at"}))]
 
 
 def join_attributes(log: pl.DataFrame, reading: Reading) -> Joined:
@@ -98,7 +66,7 @@ def join_later(log: pl.DataFrame, reading: Reading, *, as_of: datetime | None = 
     What is dated after `as_of` has not happened yet.
     """
     joined = Joined(log)
-    for moment, places in (("reviewed_at", _reviews(reading.declaration)), ("label_at", _labels(reading.declaration))):
+    for moment, places in (("reviewed_at", reviews(reading.declaration)), ("label_at", labels(reading.declaration))):
         for each in places:
             joined = _join_last(joined, each, reading, as_of, moment)
     return joined

@@ -9,13 +9,12 @@ from typing import Any
 
 import polars as pl
 
+from gov_pipelines.decisions.beside import beside
 from gov_pipelines.decisions.casts import as_category, as_integer, as_moment, as_number, as_text
-from gov_pipelines.decisions.places import Columns, Place
+from gov_pipelines.decisions.places import Columns
 from gov_pipelines.policy import CANONICAL, SystemDeclaration, log_schema
 
 QUARANTINE_SCHEMA = {"source_row": pl.String(), "reason": pl.String(), "decision_id": pl.String()}
-REVIEW = ("reviewer", "reviewer_role", "reviewed_at", "review_outcome")
-LABEL = ("label", "label_at")
 _REQUIRED = ("decision_id", "decided_at", "decision")
 # Canonical texts with a small set of values, where 1, 1.0 and "1" mean the same.
 _CATEGORIES = frozenset({"decision", "proposed_decision", "review_outcome", "label"})
@@ -38,11 +37,7 @@ class SourceColumn:
 
 def source_columns(declaration: SystemDeclaration) -> list[SourceColumn]:
     """The columns to read from the decisions themselves; attributes and reviews kept elsewhere are not among them."""
-    elsewhere = {name for name, attribute in declaration.protected_attributes.items() if Place.of(attribute)}
-    if Place.of(declaration.reviews):
-        elsewhere |= set(REVIEW)
-    if Place.of(declaration.label):
-        elsewhere |= set(LABEL)
+    elsewhere = {name for each in beside(declaration) for name in each.columns}
     return [
         SourceColumn(name, *_source_of(declaration, name)) for name in log_schema(declaration) if name not in elsewhere
     ]

@@ -14,8 +14,9 @@ from typing import Literal
 
 import polars as pl
 
+from gov_pipelines.decisions.beside import REVIEW
 from gov_pipelines.decisions.casts import as_category
-from gov_pipelines.decisions.log import REVIEW, Canonical
+from gov_pipelines.decisions.log import Canonical
 
 SEEN_SCHEMA = {"id": pl.String(), "fingerprint": pl.String(), "again": pl.Boolean()}
 """Of the kept fingerprints of a place. `again`: the row is read again whatever its fingerprint: what it amounts to depends

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import polars as pl
 
+from gov_pipelines.decisions.beside import REVIEW, beside
 from gov_pipelines.decisions.extract import RowAccounting
-from gov_pipelines.decisions.log import REVIEW, canonical, columns_to_read, source_columns
+from gov_pipelines.decisions.log import canonical, columns_to_read, source_columns
 from gov_pipelines.decisions.places import Columns, Place, Query, open_sources
 from gov_pipelines.policy import SystemDeclaration
 from gov_pipelines.policy.declaration import Source
@@ -40,7 +41,7 @@ def read_past(path: Path, declaration: SystemDeclaration) -> Past:
         WrongUse: the file is neither CSV nor Parquet, or lacks a declared column.
         SourceUnreachable: there is no such file.
     """
-    joined = _joined(declaration)
+    joined = {name: column for each in beside(declaration) for name, column in each.columns.items()}
     needed = columns_to_read(source_columns(declaration))
     place = Place(path=glob.escape(path.name))
     with open_sources(Source(path=place.path), project=path.absolute().parent, environ={}) as sources:
@@ -53,17 +54,6 @@ def read_past(path: Path, declaration: SystemDeclaration) -> Past:
     undated = parts.log.height - dated.height
     accounts = RowAccounting(rows.height - undated, dated.height, parts.quarantine.height, parts.duplicate, undated)
     return Past(days, accounts, tuple(name for name in joined if name not in there))
-
-
-def _joined(declaration: SystemDeclaration) -> dict[str, str]:
-    """What the system keeps beside its decisions: canonical name to the column it would have in a file."""
-    attributes = declaration.protected_attributes
-    kept = {name: each.column or name for name, each in attributes.items() if Place.of(each)}
-    reviews = declaration.reviews
-    if reviews and Place.of(reviews):
-        kept |= {name: reviews.columns.get(name, name) for name in REVIEW}
-    label = declaration.label
-    return kept | ({"label": label.column, "label_at": label.at or "label_at"} if label and Place.of(label) else {})
 
 
 def _within_file(declaration: SystemDeclaration, there: dict[str, str]) -> SystemDeclaration:

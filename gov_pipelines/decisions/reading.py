@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
 
+from gov_pipelines.decisions.beside import Wanted
 from gov_pipelines.decisions.casts import as_category
 from gov_pipelines.decisions.fingerprints import Digest
 from gov_pipelines.decisions.log import Canonical, canonical, columns_to_read, source_columns
@@ -34,31 +35,6 @@ class InputDigest:
     rows: int
     digest: str
     sums: Digest
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Columns of the log that lie beside the decisions.
-
-    Attributes:
-        place: where.
-        key: the column that holds the decision's id; None where it is called as in the source.
-        columns: by their names in the log.
-        optional: those of them that the place need not have.
-    """
-
-    place: Place
-    key: str | None
-    columns: Mapping[str, str]
-    optional: frozenset[str] = frozenset()
-
-    def reading(self, key: str) -> Columns:
-        """What to ask the place for."""
-        parts = [
-            [column for name, column in self.columns.items() if (name in self.optional) is rest]
-            for rest in (False, True)
-        ]
-        return Columns([key, *parts[0]], parts[1])
 
 
 @dataclass(frozen=True, slots=True)

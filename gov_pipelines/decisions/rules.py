@@ -165,7 +165,7 @@ def decision_scope(control: DecisionScope, hearing: Hearing) -> Ruling:
     Where neither the control nor the declaration names a scope, nothing can be held against it: undecidable.
     """
     scope = control.may_decide or hearing.declaration.intake.may_decide
-    if scope is None or (scope.products is None and scope.amount is None):
+    if scope is None or scope.boundless:
         return first_of(otherwise=("undecidable", "no scope is declared"))
     product, amount = pl.col("product"), pl.col("amount")
     foreign = ~product.is_in(scope.products) if scope.products is not None else pl.lit(value=False)

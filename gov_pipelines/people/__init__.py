@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gov_pipelines.people.acts import Act, Kind, RefusedAct, SignedAct, parse_act, record_act, sign_act
+from gov_pipelines.people.acts import Act, SignedAct, parse_act, record_act, sign_act
 from gov_pipelines.people.deeds import (
     Hand,
     accept,
@@ -17,7 +17,7 @@ from gov_pipelines.people.deeds import (
 )
 from gov_pipelines.people.findings import Clock, Finding, events_of_night, finding_id, is_red, may_accept
 from gov_pipelines.people.gate import TRANSITIONS, Requirement, approval_subject, approved_digest, gate, signatures
-from gov_pipelines.people.obligations import Owed, Step, obligations_in_force, owed_by_people
+from gov_pipelines.people.obligations import Owed, Step, obligations_in_force
 from gov_pipelines.people.reviews import (
     Case,
     Review,
@@ -36,11 +36,10 @@ from gov_pipelines.people.waivers import Waiver, policy_owners
 from gov_pipelines.people.working_days import later
 
 __all__ = [
-    "TRANSITIONS", "Act", "Case", "Clock", "Enrolment", "Finding", "Hand", "Kind", "Owed", "RefusedAct",
-    "Requirement", "Review", "Roster", "SignedAct", "Snapshot", "Step", "Waiver", "accept", "acts_of",
+    "TRANSITIONS", "Act", "Case", "Clock", "Enrolment", "Finding", "Hand", "Owed", "Requirement", "Review", "Roster", "SignedAct", "Snapshot", "Step", "Waiver", "accept", "acts_of",
     "approval_subject", "approved_digest", "assign", "attest", "countersign", "enrol", "events_of_night",
     "facts_digest", "facts_of", "finding_id", "gate", "hand_of", "is_red", "known_findings", "known_obligations",
-    "known_waivers", "later", "may_accept", "objection", "obligations_in_force", "owed_by_people", "parse_act",
+    "known_waivers", "later", "may_accept", "objection", "obligations_in_force", "parse_act",
     "policy_owners", "raise_concern", "record_act", "refused_acts", "release_subject", "releases",
     "report_incident", "review_of", "revoke", "roster_of", "sign_act", "signatures", "standing_review",
     "start_clock", "waive", "waivers_in_force",

@@ -6,27 +6,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from gov_pipelines.errors import Mistake
+from gov_pipelines.policy import kinds
 from gov_pipelines.policy.columns import MOMENT, NUMBER, TEXT, counted_columns, log_schema
 from gov_pipelines.policy.consistency import mistakes_in_rule, rows_name
-from gov_pipelines.policy.declaration import ApprovedModel as ModelApproval
-from gov_pipelines.policy.declaration import MayDecide, Range, SystemDeclaration
+from gov_pipelines.policy.declaration import ApprovedModel, MayDecide, Range, SystemDeclaration
 from gov_pipelines.policy.difference import includes
 from gov_pipelines.policy.document import Clause, Policy
 from gov_pipelines.policy.forbidden import protected_attribute, protected_in_rule, used, used_in_rule
-from gov_pipelines.policy.kinds import (
-    NEEDS,
-    ORDERED,
-    ApprovedModel,
-    Control,
-    DataAccess,
-    Deadline,
-    DecisionScope,
-    Drift,
-    Fairness,
-    HumanReview,
-    LogQuality,
-    OperatingRange,
-)
 from gov_pipelines.policy.loading import Read
 from gov_pipelines.policy.reasoning import counterexample, space_of, vocabulary
 from gov_pipelines.policy.suggest import did_you_mean
@@ -81,51 +67,30 @@ def _unmet(clause: Clause, declaration: SystemDeclaration, known: Mapping[str, f
         own, given = GIVEN.get(clause.control.kind, ("kind", "system"))
         if not getattr(clause.control, own, None) and not attrgetter(given)(declaration):
             yield ("control",), f"nothing says what to hold it against: no `{given}`", f"Declare `{given}`."
-        named, fitting, what = _named(clause.control, declaration)
-        for place, name in named:
-            if name not in fitting:
-                yield ("control", *place), f"`{name}` is not {what}", did_you_mean(name, fitting)
-    yield from _categories(clause.control, declaration)
-    if isinstance(clause.control, DataAccess):
+        for field, fitting, what in _names(clause.control, declaration):
+            for place, name in _named(clause.control, field):
+                if name not in fitting:
+                    yield ("control", *place), f"`{name}` is not {what}", did_you_mean(name, fitting)
+    if isinstance(clause.control, kinds.DataAccess):
         yield from _reads(clause.control, declaration)
-    if isinstance(clause.control, Fairness):
+    if isinstance(clause.control, kinds.Fairness):
         yield from _compared(clause.control, declaration)
-    if isinstance(clause.control, Drift):
-        attributes = (*declaration.protected_attributes, *declaration.strata)
-        for position, name in enumerate(clause.control.per):
-            if name not in attributes:
-                problem = f"`{name}` is not a protected attribute or a stratum"
-                yield ("control", "per", position), problem, did_you_mean(name, attributes)
 
 
-def _compared(control: Fairness, declaration: SystemDeclaration) -> _Found:
+def _compared(control: kinds.Fairness, declaration: SystemDeclaration) -> _Found:
     yield from _unknown_groups(control, vocabulary(declaration))
-    compared = {name for entry in control.by or declaration.protected_attributes for name in _names(entry)}
-    for position, name in enumerate(control.over or ()):
+    compared = {name for _, name in _named(control, "by")} or {*declaration.protected_attributes}
+    for place, name in _named(control, "over"):
         if name in compared:
             remedy = "Name in `by` what is compared, and in `over` what else differs."
-            yield ("control", "over", position), f"`{name}` is compared, so no stratum of it has two groups", remedy
+            yield ("control", *place), f"`{name}` is compared, so no stratum of it has two groups", remedy
     apart = compared.intersection(declaration.attributes_apart)
     if apart and control.metric.startswith("scoring"):
         problem = f"scores are ranked over the rows of a window, which do not have {', '.join(sorted(apart))}"
         yield ("control", "by"), problem, "Declare `in_log: true` for it, or compare by something else."
-    if declaration.label is None and any(NEEDS.get(rate) == "label" for rate in control.rates):
+    if declaration.label is None and any(kinds.NEEDS.get(rate) == "label" for rate in control.rates):
         problem = f"{control.metric} needs to know what came of decisions, and no label is declared"
         yield ("control", "metric"), problem, "Declare `label`, or choose a metric of decisions alone."
-    numbers = {name for name, dtype in log_schema(declaration).items() if dtype == NUMBER}
-    if (number := control.of) is not None and number not in numbers:
-        yield ("control", "of"), f"`{number}` is not a column of numbers", did_you_mean(number, numbers)
-
-
-def _categories(control: Control | None, declaration: SystemDeclaration) -> _Found:
-    if not isinstance(control, OperatingRange):
-        return
-    schema = log_schema(declaration)
-    counted = {name for name in counted_columns(declaration) if schema.get(name, TEXT) == TEXT}
-    for field, fitting in (("usual", {"volume", "hours", *counted}), ("new", counted)):
-        for position, name in enumerate(getattr(control, field)):
-            if name not in fitting:
-                yield ("control", field, position), f"`{name}` is not a counted category", did_you_mean(name, fitting)
 
 
 def _in_rules(clause: Clause, declaration: SystemDeclaration, known: Mapping[str, frozenset[str]]) -> _Found:
@@ -140,71 +105,69 @@ def _in_rules(clause: Clause, declaration: SystemDeclaration, known: Mapping[str
                 yield place, problem, remedy
 
 
-def _reads(control: DataAccess, declaration: SystemDeclaration) -> _Found:
+def _reads(control: kinds.DataAccess, declaration: SystemDeclaration) -> _Found:
     if control.acts == "prevents" and acts_of(control, declaration) == "detects":
         problem = "nothing prevents a read: no `intake.database_role` and `intake.database_url_env`"
         yield ("control", "acts"), problem, "Declare both, so that the grants are compared, or leave `acts` out."
-    for position, name in enumerate(control.may_read or ()):
+    for place, name in _named(control, "may_read"):
         if attribute := protected_attribute(name, declaration):
             said = f"`{name}` is the protected attribute `{attribute}`"
-            yield ("control", "may_read", position), said, "Remove it: no system may read those."
+            yield ("control", *place), said, "Remove it: no system may read those."
 
 
-def _names(entry: str | Sequence[str]) -> Sequence[str]:
-    """The columns of an entry of `by`."""
-    return [entry] if isinstance(entry, str) else entry
-
-
-def _unknown_groups(control: Fairness, values: Mapping[str, frozenset[str]]) -> _Found:
+def _unknown_groups(control: kinds.Fairness, values: Mapping[str, frozenset[str]]) -> _Found:
     for field, wanted in (("among", control.among), ("reference", control.reference or {})):
         for name, value in wanted.items():
             if value not in values.get(name, {value}):
                 yield ("control", field, name), f"`{name}` is never '{value}'", did_you_mean(value, values[name])
 
 
-def _named(control: Control, declaration: SystemDeclaration) -> tuple[list[tuple[Place, str]], Collection[str], str]:
-    """The names in a control and where they stand, the names that fit, and what those are."""
+def _named(control: kinds.Control, field: str) -> Iterator[tuple[Place, str]]:
+    """The names that stand in a field of a control, and where."""
+    value, called = getattr(control, field), type(control).model_fields[field].alias or field
+    if isinstance(value, str):
+        yield (called,), value
+    elif isinstance(value, Mapping):
+        yield from (((called, name), name) for name in value)
+    else:
+        for place, entry in enumerate(value or ()):
+            yield from (((called, place), name) for name in ([entry] if isinstance(entry, str) else entry))
+
+
+def _names(control: kinds.Control, declaration: SystemDeclaration) -> Iterator[tuple[str, Collection[str], str]]:
+    """The fields of a control that name something of the system, the names that fit, and what those are."""
     schema = log_schema(declaration)
-    named: list[tuple[Place, str]] = []
-    fitting: Collection[str] = [name for name, dtype in schema.items() if dtype == MOMENT]
-    what = "a column of moments"
+    moments, numbers = ([name for name, dtype in schema.items() if dtype == wanted] for wanted in (MOMENT, NUMBER))
+    groups = (*declaration.protected_attributes, *declaration.strata)
     match control:
-        case Deadline():
-            named = [(("from",), control.from_), (("to",), control.to)]
-        case HumanReview(before=str(before)):
-            named = [(("before",), before)]
-        case OperatingRange():
-            named = [(("ranges",), name) for name in control.ranges]
-            fitting = [rows_name(declaration), *(name for name, dtype in schema.items() if dtype == NUMBER)]
-            what = "a column of numbers"
-        case LogQuality():
-            named = [(("of", place), name) for place, name in enumerate(control.of)]
-            fitting, what = schema, "a column"
-        case Drift():
-            named = [(("of", place), name) for place, name in enumerate(control.of)]
-            fitting, what = _comparable(control, declaration)
-        case Fairness():
-            named = [
-                ((field, name), name)
-                for field in ("reference", "among", "availability")
-                for name in getattr(control, field) or ()
-            ]
-            named += [(("over", place), name) for place, name in enumerate(control.over or ())]
-            for place, entry in enumerate(control.by):
-                named += [(("by", place), name) for name in _names(entry)]
-            fitting = (*declaration.protected_attributes, *declaration.strata)
-            what = "a protected attribute or a stratum"
-    return named, fitting, what
+        case kinds.Deadline():
+            yield from ((field, moments, "a column of moments") for field in ("from_", "to"))
+        case kinds.HumanReview():
+            yield "before", moments, "a column of moments"
+        case kinds.OperatingRange():
+            counted = {name for name in counted_columns(declaration) if schema.get(name, TEXT) == TEXT}
+            yield "ranges", [rows_name(declaration), *numbers], "a column of numbers"
+            yield "usual", {"volume", "hours", *counted}, "a counted category"
+            yield "new", counted, "a counted category"
+        case kinds.LogQuality():
+            yield "of", schema, "a column"
+        case kinds.Drift():
+            yield "of", *_comparable(control, declaration)
+            yield "per", groups, "a protected attribute or a stratum"
+        case kinds.Fairness():
+            fields = ("reference", "among", "availability", "over", "by")
+            yield from ((field, groups, "a protected attribute or a stratum") for field in fields)
+            yield "of", numbers, "a column of numbers"
 
 
-def _comparable(control: Drift, declaration: SystemDeclaration) -> tuple[Collection[str], str]:
+def _comparable(control: kinds.Drift, declaration: SystemDeclaration) -> tuple[Collection[str], str]:
     """The columns that a drift control can compare, and what those are."""
     counted = counted_columns(declaration) | ({"label"} if declaration.label else set())
     what = "a counted column (those of your own stand under `fields`)"
     if control.per:
         counted = counted.difference(control.per, {"model_version"})
         what = "counted by group, as the decision, the label, the score and features are"
-    if control.metric in ORDERED:
+    if control.metric in kinds.ORDERED:
         counted &= {name for name, dtype in log_schema(declaration).items() if dtype == NUMBER}
         what = f"a column of numbers {'counted by group' if control.per else 'that is counted'}; {control.metric} needs one"
     return counted, what
@@ -214,24 +177,24 @@ def _laxer(clause: Clause, declaration: SystemDeclaration) -> _Found:
     """What a system declares laxer than the clause: place, what it declares, and what the clause allows."""
     control, intake = clause.control, declaration.intake
     match control:
-        case HumanReview(when=str(when)) if intake.needs_review is not None:
+        case kinds.HumanReview(when=str(when)) if intake.needs_review is not None:
             asked = f"({when}) AND ({clause.applies.when})" if clause.applies else when
             if decision := counterexample(asked, intake.needs_review, space_of(declaration)):
                 such = ", ".join(f"{name} {value}" for name, value in decision.items())
                 yield ("intake", "needs_review"), f"needs no review of a decision with {such}", f"`{asked}`"
-        case DecisionScope(may_decide=MayDecide() as allowed) if intake.may_decide is not None:
+        case kinds.DecisionScope(may_decide=MayDecide() as allowed) if intake.may_decide is not None:
             yield from _laxer_scope(intake.may_decide, allowed)
-        case ApprovedModel(models=[_, *_] as models):
+        case kinds.ApprovedModel(models=[_, *_] as models):
             for place, model in enumerate(intake.models):
                 if not any(includes(each, model) for each in models):
                     yield ("intake", "models", place), f"approves {_dated(model)}", ", ".join(map(_dated, models))
-        case DataAccess():
+        case kinds.DataAccess():
             yield from _laxer_access(declaration, control)
-        case OperatingRange():
+        case kinds.OperatingRange():
             yield from _laxer_ranges(declaration.operating_range, control.ranges)
 
 
-def _laxer_access(declaration: SystemDeclaration, control: DataAccess) -> _Found:
+def _laxer_access(declaration: SystemDeclaration, control: kinds.DataAccess) -> _Found:
     intake, never = declaration.intake, ", ".join(control.never)
     for place, name in enumerate(intake.may_read):
         refused = used(name, control.never, declaration)
@@ -262,6 +225,6 @@ def _laxer_scope(declared: MayDecide, allowed: MayDecide) -> _Found:
         yield (*place, "role"), "declares `decides`", "`recommends`"
 
 
-def _dated(model: ModelApproval) -> str:
+def _dated(model: ApprovedModel) -> str:
     until = f" until {model.approved_until}" if model.approved_until else ""
     return f"{model.version} from {model.approved_from}{until}"

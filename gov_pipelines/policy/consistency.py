@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from gov_pipelines.errors import Mistake
+from gov_pipelines.policy import kinds
 from gov_pipelines.policy.columns import CANONICAL, NUMBER, TEXT, log_schema
 from gov_pipelines.policy.declaration import ROWS, SystemDeclaration
 from gov_pipelines.policy.document import Policy
 from gov_pipelines.policy.forbidden import protected_attribute, protected_in_rule
-from gov_pipelines.policy.kinds import AccessPattern, Control, DataAccess, Expectation, Freshness, OperatingRange
 from gov_pipelines.policy.predicates import PredicateError, parse_predicate
 from gov_pipelines.policy.reasoning import space_of, survey, vocabulary
 from gov_pipelines.policy.suggest import did_you_mean
@@ -134,7 +134,7 @@ def mistakes_in_policy(policy: Policy, file: YamlFile) -> list[Mistake]:
     return mistakes
 
 
-def _control(control: Control) -> Iterator[tuple[str, str, str]]:
+def _control(control: kinds.Control) -> Iterator[tuple[str, str, str]]:
     on_fail, acts = on_fail_of(control), acts_of(control)
     if on_fail == "hold_decision" and control.judges != "decision":
         problem = f"`{on_fail}` needs verdicts of single decisions, which `{control.kind}` does not give"
@@ -146,17 +146,21 @@ def _control(control: Control) -> Iterator[tuple[str, str, str]]:
     if on_fail == "hold_all" and control.approver is None:
         problem = "`hold_all` holds every decision until someone releases them"
         yield "approver", problem, "Name who may, such as `approver: head-of-credit`."
-    if isinstance(control, Freshness):
+    if isinstance(control, kinds.Freshness):
         unit, dated = control.within.unit, control.document is not None
         if not dated and unit not in {"hours", "days"}:
             yield "within", f"`{control.within}` has no fixed length", "Write hours or days."
         if dated and unit in {"hours", "working days"}:
             problem = f"a document has a date, and `{control.within}` is no span of dates"
             yield "within", problem, "Write days, months or years."
-    if isinstance(control, AccessPattern | OperatingRange) and control.usual and not control.reference.holds_weeks:
+    if (
+        isinstance(control, kinds.AccessPattern | kinds.OperatingRange)
+        and control.usual
+        and not control.reference.holds_weeks
+    ):
         yield "reference", "`usual` compares weekdays, and has fewer than four of each", "Write four weeks or more."
-    if isinstance(control, DataAccess) and (both := sorted({*(control.may_read or ())} & {*control.never})):
+    if isinstance(control, kinds.DataAccess) and (both := sorted({*(control.may_read or ())} & {*control.never})):
         yield "never", f"`{both[0]}` stands under `may_read` too", "Keep it in one of the two."
-    if isinstance(control, Expectation) and isinstance(control.arguments.get("row_condition"), str):
+    if isinstance(control, kinds.Expectation) and isinstance(control.arguments.get("row_condition"), str):
         example = '{type: comparison, column: {name: metric}, operator: "==", parameter: psi}'
         yield "arguments", "`row_condition` is a text, which Great Expectations gives up", f"Write it as `{example}`."

@@ -8,11 +8,11 @@ from datetime import date
 from itertools import combinations
 
 from gov_pipelines.errors import Mistake
+from gov_pipelines.policy import kinds
 from gov_pipelines.policy.declaration import Range, SystemDeclaration
 from gov_pipelines.policy.demands import days_between, demand_of, spoken_of
 from gov_pipelines.policy.difference import clause_differences
 from gov_pipelines.policy.document import Clause, Policy
-from gov_pipelines.policy.kinds import DataAccess, Fairness, OperatingRange
 from gov_pipelines.policy.loading import Read
 from gov_pipelines.policy.timeline import control_key
 
@@ -95,17 +95,17 @@ def _implies(strong: Clause, weak: Clause) -> bool:
 def _conflict(one: _Stood, other: _Stood, declaration: SystemDeclaration) -> str | None:
     """What cannot be satisfied together, in words."""
     match one.clause.control, other.clause.control:
-        case DataAccess() as this, DataAccess() as that:
+        case kinds.DataAccess() as this, kinds.DataAccess() as that:
             for permits, refuses, key in ((this, that, one.key), (that, this, other.key)):
                 if both := sorted({*(permits.may_read or ())} & {*refuses.never}):
                     against = other.key if key == one.key else one.key
                     return f"{key} permits reading `{both[0]}`, which {against} never does"
-        case OperatingRange() as this, OperatingRange() as that:
+        case kinds.OperatingRange() as this, kinds.OperatingRange() as that:
             ranges = [each.ranges_of(declaration.operating_range) for each in (this, that)]
             for name in sorted(ranges[0].keys() & ranges[1].keys()):
                 if _apart(ranges[0][name], ranges[1][name]):
                     return f"no `{name}` is in both ranges, this one's and that of {one.key}"
-        case Fairness() as this, Fairness() as that:
+        case kinds.Fairness() as this, kinds.Fairness() as that:
             asked = [each.model_dump(include={"metric", "by", "among", "reference", "window"}) for each in (this, that)]
             if asked[0] == asked[1] and _apart((this.at_least, this.at_most), (that.at_least, that.at_most)):
                 return f"no {this.metric} is within both limits, this one's and that of {one.key}"

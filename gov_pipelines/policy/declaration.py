@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from gov_pipelines.policy.calendar import Calendar
 from gov_pipelines.policy.durations import Duration, DurationField
@@ -102,29 +102,22 @@ class Source(Strict):
     cursor: str | None = None
     overlap: DurationField = Duration(1, "days")
 
-    @model_validator(mode="after")
-    def _one_kind(self) -> Source:
+    def wrong(self) -> Iterator[str]:
+        """No place, or two; an overlap that clocks do not count."""
         if self.overlap.unit not in {"hours", "days"}:
-            raise ValueError(f"`overlap` is {self.overlap}; write a count of hours or days")
+            yield f"`overlap` is {self.overlap}; write a count of hours or days"
         database, files = (self.url_env, self.table), self.path
         if files is None and None in database:
-            raise ValueError(
-                "no source is named; name either `url_env` and `table` (a database) or `path` (CSV or Parquet files)"
-            )
+            yield "no source is named; name either `url_env` and `table` (a database) or `path` (CSV or Parquet files)"
         if files is not None and database != (None, None):
-            raise ValueError("`path` stands beside `url_env` or `table`; remove one of the two")
-        return self
+            yield "`path` stands beside `url_env` or `table`; remove one of the two"
 
 
-_Placed = TypeVar("_Placed", bound="Joined | AccessLog")
-
-
-def _no_path_in_a_database(declared: _Placed) -> _Placed:
+def _misplaced(declared: Joined | AccessLog) -> Iterator[str]:
     if declared.url_env is not None and declared.table is None:
-        raise ValueError("`url_env` names a database without a `table` in it; name the table")
+        yield "`url_env` names a database without a `table` in it; name the table"
     if declared.table is not None and declared.path is not None:
-        raise ValueError("`path` stands beside `table`; remove one of the two")
-    return declared
+        yield "`path` stands beside `table`; remove one of the two"
 
 
 class Joined(Strict):
@@ -138,9 +131,9 @@ class Joined(Strict):
     path: FilePath | None = None
     key: str | None = None
 
-    @model_validator(mode="after")
-    def _one_place(self) -> Joined:
-        return _no_path_in_a_database(self)
+    def wrong(self) -> Iterator[str]:
+        """Half a place, or two."""
+        return _misplaced(self)
 
 
 class ProtectedAttribute(Joined):
@@ -155,11 +148,11 @@ class ProtectedAttribute(Joined):
     unknown: list[str] = []
     in_log: bool | None = None
 
-    @model_validator(mode="after")
-    def _joined_if_not_kept(self) -> ProtectedAttribute:
+    def wrong(self) -> Iterator[str]:
+        """Half a place, or two; none where it is not kept."""
+        yield from _misplaced(self)
         if self.in_log is False and not (self.table or self.path):
-            raise ValueError("`in_log: false` is of an attribute beside the decisions; name its `table` or `path`")
-        return self
+            yield "`in_log: false` is of an attribute beside the decisions; name its `table` or `path`"
 
 
 class Reviews(Joined):
@@ -177,9 +170,9 @@ class AccessLog(Strict):
     columns: dict[str, str] = {}
     zone: Zone | None = None
 
-    @model_validator(mode="after")
-    def _one_place(self) -> AccessLog:
-        return _no_path_in_a_database(self)
+    def wrong(self) -> Iterator[str]:
+        """Half a place, or two."""
+        return _misplaced(self)
 
 
 class LogField(Strict):
@@ -192,13 +185,12 @@ class LogField(Strict):
     values: list[str] | None = None
     range: Range | None = None
 
-    @model_validator(mode="after")
-    def _one_limit(self) -> LogField:
+    def wrong(self) -> Iterator[str]:
+        """A limit of the other type."""
         if self.type == "number" and self.values is not None:
-            raise ValueError("a number has no `values`; write `range`, or `type: category`")
+            yield "a number has no `values`; write `range`, or `type: category`"
         if self.type == "category" and self.range is not None:
-            raise ValueError("a category has no `range`; write `values`, or `type: number`")
-        return self
+            yield "a category has no `range`; write `values`, or `type: number`"
 
 
 class Outcomes(Strict):
@@ -208,13 +200,11 @@ class Outcomes(Strict):
     unfavorable: list[str] = Field(min_length=1, examples=["[denied]"])
     undecided: list[str] = []
 
-    @model_validator(mode="after")
-    def _disjoint(self) -> Outcomes:
+    def wrong(self) -> Iterator[str]:
+        """A value with two meanings."""
         values = [*self.favorable, *self.unfavorable, *self.undecided]
-        twice = sorted({value for value in values if values.count(value) > 1})
-        if twice:
-            raise ValueError(f"{', '.join(twice)} stands more than once; give each decision value one meaning")
-        return self
+        if twice := sorted({value for value in values if values.count(value) > 1}):
+            yield f"{', '.join(twice)} stands more than once; give each decision value one meaning"
 
 
 class UpTo(Strict):
@@ -230,6 +220,11 @@ class MayDecide(Strict):
     amount: UpTo | None = None
     role: Literal["decides", "recommends"] = "decides"
 
+    @property
+    def boundless(self) -> bool:
+        """Whether nothing lies outside it."""
+        return self.products is None and self.amount is None
+
 
 class ApprovedModel(Strict):
     """A model version and the local dates it is approved for: from inclusive, until exclusive."""
@@ -238,13 +233,10 @@ class ApprovedModel(Strict):
     approved_from: date = Field(examples=["2026-09-01"])
     approved_until: date | None = None
 
-    @model_validator(mode="after")
-    def _forward(self) -> ApprovedModel:
+    def wrong(self) -> Iterator[str]:
+        """Dates that run backward."""
         if self.approved_until is not None and self.approved_until <= self.approved_from:
-            raise ValueError(
-                f"approved_until ({self.approved_until}) is not after approved_from ({self.approved_from}); exchange them"
-            )
-        return self
+            yield f"approved_until ({self.approved_until}) is not after approved_from ({self.approved_from}); exchange them"
 
 
 class Intake(Strict):
@@ -260,6 +252,11 @@ class Intake(Strict):
     models: list[ApprovedModel] = []
     database_role: str | None = None
     database_url_env: Variable | None = None
+
+    @property
+    def enforced(self) -> bool:
+        """Whether a database is named that refuses what is not granted."""
+        return bool(self.database_role and self.database_url_env)
 
 
 class Label(Joined):
@@ -345,39 +342,28 @@ class SystemDeclaration(Strict):
     about_data: str | None = None
     synthetic: Synthetic | None = None
 
-    @model_validator(mode="after")
-    def _forward(self) -> SystemDeclaration:
-        if self.ends is not None and self.ends <= self.starts:
-            raise ValueError(
-                f"ends ({self.ends}) is not after starts ({self.starts}); write the day after the last partition"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _hours(self) -> SystemDeclaration:
+    def wrong(self) -> Iterator[str]:
+        """No partitions, or such as are of no one day."""
         hourly = self.partitions == "hourly"
+        if self.ends is not None and self.ends <= self.starts:
+            yield f"ends ({self.ends}) is not after starts ({self.starts}); write the day after the last partition"
         if hourly and self.only_on:
-            raise ValueError("`only_on` names days, and `partitions` are hourly; remove one of the two")
+            yield "`only_on` names days, and `partitions` are hourly; remove one of the two"
         other = "at" if hourly else "minute"
         if other in self.schedule.model_fields_set:
             unit, mine = ("hourly", "minute") if hourly else ("daily", "at")
-            raise ValueError(f"schedule.{other} says nothing where `partitions` are {unit}; write schedule.{mine}")
+            yield f"schedule.{other} says nothing where `partitions` are {unit}; write schedule.{mine}"
         noons = (
             datetime(self.starts.year + month // 12, month % 12 + 1, 1, 12, tzinfo=ZoneInfo(self.zone))
             for month in range(24)
         )
         if hourly and any((noon.utcoffset() or timedelta()) % timedelta(hours=1) for noon in noons):
-            raise ValueError(
+            yield (
                 f"a day of {self.zone} does not begin at a full hour of UTC, so no hour lies in one day; write a zone that does, "
                 "such as `UTC`, or `partitions: daily`"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _any_day(self) -> SystemDeclaration:
         if self.calendar.first is None:
-            raise ValueError("no day of `only_on` lies between `starts` and `ends`; write one that does")
-        return self
+            yield "no day of `only_on` lies between `starts` and `ends`; write one that does"
 
     @property
     def attributes_in_log(self) -> list[str]:

@@ -9,9 +9,9 @@ from datetime import date
 import polars as pl
 from sqlglot import expressions as sql
 
+from gov_pipelines.policy import kinds
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Clause
-from gov_pipelines.policy.kinds import ApprovedModel, Deadline, DecisionRule, DecisionScope, HumanReview
 from gov_pipelines.policy.reasoning import space_of, survey
 from gov_pipelines.policy.yaml_file import Place
 
@@ -38,23 +38,23 @@ def demand_of(clause: Clause, declaration: SystemDeclaration) -> Demand | None:
     own = getattr(control, "when", None)
     when |= {("control", "when"): own} if own else {}
     match control:
-        case DecisionRule():
+        case kinds.DecisionRule():
             return Demand(when, [control.must])
-        case DecisionScope():
+        case kinds.DecisionScope():
             scope = control.may_decide or intake.may_decide
             products = [_any_of("product", scope.products)] if scope and scope.products is not None else []
             amount = [f"amount <= {scope.amount.up_to!r}"] if scope and scope.amount else []
             return Demand(when, [*products, *amount])
-        case ApprovedModel():
+        case kinds.ApprovedModel():
             approved = [
                 f"(model_version = {_text(each.version)} AND {days_between(each.approved_from, each.approved_until)})"
                 for each in control.models or intake.models
             ]
             return Demand(when, [" OR ".join(approved)] if approved else [])
-        case HumanReview():
+        case kinds.HumanReview():
             when |= {("control",): intake.needs_review} if own is None and intake.needs_review else {}
             return Demand(when, ["reviewed_at IS NOT NULL"], exact=False)
-        case Deadline():
+        case kinds.Deadline():
             return Demand(when, [f"{sql.to_identifier(control.to, quoted=True).sql()} IS NOT NULL"], exact=False)
     return None
 

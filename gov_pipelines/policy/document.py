@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from gov_pipelines.policy.durations import DurationField
 from gov_pipelines.policy.kinds import Control
@@ -20,11 +21,10 @@ class InForce(Strict):
     from_: date = Field(alias="from", examples=["2026-10-01"])
     until: date | None = None
 
-    @model_validator(mode="after")
-    def _forward(self) -> InForce:
+    def wrong(self) -> Iterator[str]:
+        """Dates that run backward."""
         if self.until is not None and self.until <= self.from_:
-            raise ValueError(f"until ({self.until}) is not after from ({self.from_}); exchange them")
-        return self
+            yield f"until ({self.until}) is not after from ({self.from_}); exchange them"
 
     def covers(self, day: date) -> bool:
         """Whether a local date lies in the interval."""
@@ -63,11 +63,10 @@ class Obligation(Strict):
     tools: list[ApprovedTool] = []
     never: list[Annotated[str, Field(min_length=1)]] = []
 
-    @model_validator(mode="after")
-    def _one_shape(self) -> Obligation:
+    def wrong(self) -> Iterator[str]:
+        """Two shapes at once."""
         if self.tools and self.never:
-            raise ValueError("lists approved `tools` and what is `never` done; write two clauses, one for each")
-        return self
+            yield "lists approved `tools` and what is `never` done; write two clauses, one for each"
 
     @property
     def shape(self) -> Literal["periodic duty", "approved tools", "prohibited use"]:
@@ -135,10 +134,8 @@ class Policy(Strict):
     holidays: list[date] = []
     clauses: list[Clause] = Field(min_length=1, examples=["[{id: A-1, text: What it asks., level: runtime}]"])
 
-    @model_validator(mode="after")
-    def _clause_ids_once(self) -> Policy:
+    def wrong(self) -> Iterator[str]:
+        """Two clauses of one id."""
         ids = [clause.id for clause in self.clauses]
-        twice = sorted({name for name in ids if ids.count(name) > 1})
-        if twice:
-            raise ValueError(f"clause id {', '.join(twice)} stands more than once; give each clause its own")
-        return self
+        if twice := sorted({name for name in ids if ids.count(name) > 1}):
+            yield f"clause id {', '.join(twice)} stands more than once; give each clause its own"

@@ -103,5 +103,5 @@ def acts_of(control: Control, declaration: SystemDeclaration | None = None) -> A
     """
     if on_fail_of(control) != "alert":
         return "holds"
-    enforced = declaration is not None and declaration.intake.database_role and declaration.intake.database_url_env
+    enforced = declaration is not None and declaration.intake.enforced
     return "prevents" if control.kind == "data_access" and enforced else "detects"

@@ -9,25 +9,10 @@ from collections.abc import Callable, Sequence
 from types import UnionType
 from typing import Any
 
-from gov_pipelines.policy.declaration import SystemDeclaration, rows_range
+from gov_pipelines.policy import kinds
+from gov_pipelines.policy.declaration import MayDecide, SystemDeclaration, rows_range
 from gov_pipelines.policy.demands import demand_of, spoken_of
 from gov_pipelines.policy.document import Clause
-from gov_pipelines.policy.kinds import (
-    ACCESS_LOG,
-    RATES,
-    AccessPattern,
-    ApprovedModel,
-    Control,
-    DataAccess,
-    DecisionRule,
-    DecisionScope,
-    Drift,
-    Fairness,
-    Freshness,
-    HumanReview,
-    LogQuality,
-    OperatingRange,
-)
 from gov_pipelines.policy.yaml_file import Place
 
 _LONGEST_DAY_HOURS = 25
@@ -45,27 +30,27 @@ def can_fail(clause: Clause, declaration: SystemDeclaration) -> bool:
     return able and _breakable(clause, declaration)
 
 
-def limited(control: Control) -> bool:
+def limited(control: kinds.Control) -> bool:
     """Whether a control has what it takes to fail: a measured one a limit."""
-    if not isinstance(control, Fairness | Drift | LogQuality):
+    if not isinstance(control, kinds.Fairness | kinds.Drift | kinds.LogQuality):
         return True
     return any(getattr(control, limit, None) is not None for limit in ("at_least", "at_most"))
 
 
-def lacking(control: Control, declaration: SystemDeclaration) -> str | None:
+def lacking(control: kinds.Control, declaration: SystemDeclaration) -> str | None:
     """What keeps a control from failing whatever is decided or read; None where nothing does."""
     found = (why for kind, lacks, why in _LACKING if isinstance(control, kind) and lacks(control, declaration))
     return next(found, None)
 
 
-def _least_rows(control: Fairness | LogQuality) -> int:
+def _least_rows(control: kinds.Fairness | kinds.LogQuality) -> int:
     """The rows without which no group is compared: one group suffices for a rate."""
-    if isinstance(control, LogQuality):
+    if isinstance(control, kinds.LogQuality):
         return 0
-    return control.min_group_size * (1 if control.metric in RATES else 2)
+    return control.min_group_size * (1 if control.metric in kinds.RATES else 2)
 
 
-def _most_rows(control: Fairness | LogQuality, declaration: SystemDeclaration) -> float:
+def _most_rows(control: kinds.Fairness | kinds.LogQuality, declaration: SystemDeclaration) -> float:
     """The rows that a window of days holds at most; any number where the declaration does not say."""
     most, days = rows_range(declaration.operating_range)[1], control.window.days
     hours = 24 if declaration.calendar.hourly else 1
@@ -73,7 +58,7 @@ def _most_rows(control: Fairness | LogQuality, declaration: SystemDeclaration) -
     return float("inf") if most is None or partitions is None else most * partitions
 
 
-def _quarantined(control: OperatingRange, declaration: SystemDeclaration) -> bool:
+def _quarantined(control: kinds.OperatingRange, declaration: SystemDeclaration) -> bool:
     """Whether no number outside any of the ranges gets into the log."""
     for column, (low, high) in control.ranges_of(declaration.operating_range).items():
         declared = declaration.fields.get(column)
@@ -85,12 +70,7 @@ def _quarantined(control: OperatingRange, declaration: SystemDeclaration) -> boo
     return not (control.usual or control.new)
 
 
-def _boundless(control: DecisionScope, declaration: SystemDeclaration) -> bool:
-    scope = control.may_decide or declaration.intake.may_decide
-    return scope is None or (scope.products is None and scope.amount is None)
-
-
-def _always_fresh(control: Freshness, declaration: SystemDeclaration) -> bool:
+def _always_fresh(control: kinds.Freshness, declaration: SystemDeclaration) -> bool:
     """Whether a day's decision, at most a day old at its end, is young enough."""
     least = {"hours": 1, "days": 1} if declaration.calendar.hourly else {"hours": _LONGEST_DAY_HOURS, "days": 2}
     return (
@@ -98,29 +78,24 @@ def _always_fresh(control: Freshness, declaration: SystemDeclaration) -> bool:
     )
 
 
-def _unread(control: DataAccess, declaration: SystemDeclaration) -> bool:
-    del control
-    intake = declaration.intake
-    return declaration.access_log is None and not (intake.database_role and intake.database_url_env)
-
-
-_LACKING: Sequence[tuple[type[Control] | UnionType, Callable[[Any, SystemDeclaration], bool], str]] = (
-    (Fairness | LogQuality, lambda control, system: _least_rows(control) > _most_rows(control, system),
+_LACKING: Sequence[tuple[type[kinds.Control] | UnionType, Callable[[Any, SystemDeclaration], bool], str]] = (
+    (kinds.Fairness | kinds.LogQuality, lambda control, system: _least_rows(control) > _most_rows(control, system),
      "the window never holds as many rows as its smallest groups need"),
-    (Drift | AccessPattern | OperatingRange, lambda control, system: (control.reference.from_ or system.starts) < system.starts,
+    (kinds.Drift | kinds.AccessPattern | kinds.OperatingRange, lambda control, system: (control.reference.from_ or system.starts) < system.starts,
      "reference days before the system's first have no audit"),
-    (DataAccess, _unread, _NO_LOG),
-    (AccessPattern, lambda _, system: system.access_log is None, _NO_LOG),
-    (Freshness, lambda control, system: control.of == ACCESS_LOG and system.access_log is None, _NO_LOG),
-    (OperatingRange, lambda control, system: {*control.usual} == {"hours"} and system.partitions == "hourly" and not control.ranges,
+    (kinds.DataAccess, lambda _, system: system.access_log is None and not system.intake.enforced, _NO_LOG),
+    (kinds.AccessPattern, lambda _, system: system.access_log is None, _NO_LOG),
+    (kinds.Freshness, lambda control, system: control.of == kinds.ACCESS_LOG and system.access_log is None, _NO_LOG),
+    (kinds.OperatingRange, lambda control, system: {*control.usual} == {"hours"} and system.partitions == "hourly" and not control.ranges,
      "within an hour all decisions are of that hour"),
-    (ApprovedModel, lambda control, system: not (control.models or system.intake.models),
+    (kinds.ApprovedModel, lambda control, system: not (control.models or system.intake.models),
      "neither the control nor the declaration lists models, so nothing can be held against them"),
-    (HumanReview, lambda control, _: control.before is None,
+    (kinds.HumanReview, lambda control, _: control.before is None,
      "it names no moment `before` which the review must come: a review may always still come"),
-    (DecisionScope, _boundless, "it names neither products nor an amount, so nothing is out of scope"),
-    (OperatingRange, _quarantined, "rows outside its ranges are quarantined, for `fields` allows no more"),
-    (Freshness, _always_fresh, f"the newest decision of a day is never older than {_LONGEST_DAY_HOURS} hours, that of an hour than one"),
+    (kinds.DecisionScope, lambda control, system: (control.may_decide or system.intake.may_decide or MayDecide()).boundless,
+     "it names neither products nor an amount, so nothing is out of scope"),
+    (kinds.OperatingRange, _quarantined, "rows outside its ranges are quarantined, for `fields` allows no more"),
+    (kinds.Freshness, _always_fresh, f"the newest decision of a day is never older than {_LONGEST_DAY_HOURS} hours, that of an hour than one"),
 )  # fmt: skip
 
 
@@ -149,7 +124,7 @@ def idle(clause: Clause, systems: Sequence[SystemDeclaration]) -> tuple[Place, s
 
 def _idle(clause: Clause, declaration: SystemDeclaration) -> tuple[Place, str, str] | None:
     asked = demand_of(clause, declaration)
-    if isinstance(clause.control, DecisionScope) and asked and not asked.musts:
+    if isinstance(clause.control, kinds.DecisionScope) and asked and not asked.musts:
         remedy = "Write `products`, `amount` or both, here or under `intake.may_decide`."
         return ("control",), "the scope names neither products nor an amount, so nothing lies outside it", remedy
     held = spoken_of([asked], declaration) if asked and asked.musts else None
@@ -161,10 +136,10 @@ def _idle(clause: Clause, declaration: SystemDeclaration) -> tuple[Place, str, s
         together = "" if len(asked.when) == 1 else " together with the clause's other condition"
         remedy = "Correct it, or the `outcomes` and `fields` the system declares; as it stands the clause never speaks."
         return place, f"no decision can meet `{condition}`{together}", remedy
-    if isinstance(clause.control, DecisionRule) and not holds.any():
+    if isinstance(clause.control, kinds.DecisionRule) and not holds.any():
         remedy = "Correct it; to forbid what `when` picks, write the opposite of `when` as `must`, and no `when`."
         return ("control", "must"), "no decision the clause speaks of can meet it", remedy
-    if isinstance(clause.control, DecisionRule) and not (~holds).any():
+    if isinstance(clause.control, kinds.DecisionRule) and not (~holds).any():
         remedy = "Correct it: a rule that nothing can break controls nothing."
         return ("control", "must"), "it cannot fail: every decision the clause speaks of meets it", remedy
     return None

@@ -14,7 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gov_pipelines.errors import ConfigurationError, Mistake, WrongUse
-from gov_pipelines.policy.remedies import SHAPES, words_of
+from gov_pipelines.policy.strict import SHAPES, words_of
 
 Place = tuple[str | int, ...]
 _Model = TypeVar("_Model", bound=BaseModel)

@@ -73,7 +73,7 @@ def test_a_protected_attribute_may_not_be_read_under_its_columns_name_either(fil
         ("{kind: drift, of: [model_version], per: [sex], reference: {weeks: 8}}", "of[0]", "`model_version` is not counted by group, as the"),
         ("{kind: drift, of: [decision], per: [sxe], reference: {weeks: 8}}", "per[0]", "Did you mean `sex`?"),
         ("{kind: log_quality, metric: missing_share, of: [sxe]}", "of[0]", "`sxe` is not a column. Did you mean `sex`?"),
-        ("{kind: operating_range, ranges: {grade: [0, 1]}}", "ranges", "`grade` is not a column of numbers"),
+        ("{kind: operating_range, ranges: {grade: [0, 1]}}", "ranges.grade", "`grade` is not a column of numbers"),
         ("{kind: operating_range, usual: [volume, hours, decision, years]}", "usual[3]", "`years` is not a counted category"),
         ("{kind: operating_range, new: [region, reviewer]}", "new[1]", "`reviewer` is not a counted category"),
         ("{kind: deadline, from: complete_at, to: notice_sent_at, within: 3 days}", "from", "Did you mean `completed_at`?"),

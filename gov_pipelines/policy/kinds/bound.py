@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from gov_pipelines.policy.durations import Window, WindowField
 from gov_pipelines.policy.strict import Strict
@@ -62,11 +63,10 @@ class Test(Strict):
     adjust: Literal["holm", "bonferroni", "bh", "by"] = "holm"
     error_over: Literal["night", "year"] = "night"
 
-    @model_validator(mode="after")
-    def _of_equality(self) -> Test:
+    def wrong(self) -> Iterator[str]:
+        """Evidence against a threshold."""
         if self.error_over == "year" and self.against != "equality":
-            raise ValueError("`error_over: year` is evidence against equality; leave `against` out")
-        return self
+            yield "`error_over: year` is evidence against equality; leave `against` out"
 
 
 def over_year(control: BoundControl) -> bool:
@@ -85,15 +85,13 @@ class Past(Strict):
     until: date | None = Field(default=None, examples=["2026-10-01"])
     weeks: int | None = Field(default=None, ge=4, le=104, examples=["8"])
 
-    @model_validator(mode="after")
-    def _one_of_two(self) -> Past:
-        if (self.weeks is None) == (self.from_ is None or self.until is None) or (
-            self.weeks and self.from_ != self.until
-        ):
-            raise ValueError("the days compared with are not clear; write `from` and `until`, or `weeks` alone")
+    def wrong(self) -> Iterator[str]:
+        """Neither of the two, both, half of one, or dates that run backward."""
+        dated = self.from_ is not None and self.until is not None
+        if (self.weeks is None) is not dated or (self.weeks and self.from_ != self.until):
+            yield "the days compared with are not clear; write `from` and `until`, or `weeks` alone"
         if self.from_ and self.until and self.until <= self.from_:
-            raise ValueError(f"until ({self.until}) is not after from ({self.from_}); exchange them")
-        return self
+            yield f"until ({self.until}) is not after from ({self.from_}); exchange them"
 
     def days(self, first: date) -> tuple[date, date]:
         """From (inclusive) until (exclusive), for days that are judged from `first` on."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
 from gov_pipelines.policy.kinds.bound import BoundControl, Judges, Test, each_once, over_year
@@ -93,54 +94,37 @@ class Fairness(BoundControl):
             raise ValueError(f"`{value:g}` should be less than or equal to 1; equality is 1")
         return value
 
-    @model_validator(mode="after")
-    def _reference_where_needed(self) -> Fairness:
+    def wrong(self) -> Iterator[str]:
+        """Parameters that are another metric's, and limits that a metric cannot be held to."""
         if self.metric in REFERENCED and self.reference is None:
-            raise ValueError(
-                f"{self.metric} compares with a declared group; add one, such as `reference: {{race: white}}`"
-            )
+            yield f"{self.metric} compares with a declared group; add one, such as `reference: {{race: white}}`"
         if self.reference is not None and len(self.rates) > 1:
-            raise ValueError(f"{self.metric} compares every group with every other; leave `reference` out")
-        return self
-
-    @model_validator(mode="after")
-    def _parameters_of_the_metric(self) -> Fairness:
+            yield f"{self.metric} compares every group with every other; leave `reference` out"
         for metric, fields in _OWN.items():
             for field, example in fields.items():
                 if (self.metric == metric) != (getattr(self, field) is not None):
-                    raise ValueError(f"`{field}` and {metric} belong together; write {example}, or neither")
+                    yield f"`{field}` and {metric} belong together; write {example}, or neither"
         if self.availability is not None and self.by:
-            raise ValueError("`availability` names its attributes; leave `by` out")
-        return self
-
-    @model_validator(mode="after")
-    def _evidence_of_nights(self) -> Fairness:
+            yield "`availability` names its attributes; leave `by` out"
         if over_year(self) and self.metric in _NOT_BY_NIGHT:
-            raise ValueError(f"`error_over: year` compares two groups' counts; {self.metric} is none, so leave it out")
-        return self
-
-    @model_validator(mode="after")
-    def _limits_of_the_metric(self) -> Fairness:
+            yield f"`error_over: year` compares two groups' counts; {self.metric} is none, so leave it out"
         small = self.metric in DIFFERENCES or GOOD.get(self.metric) == "small" or self.each_alone
         if small and self.at_least is not None:
-            example = 1.25 if self.each_alone else 0.05
-            raise ValueError(f"`{self.metric}` is good when small; write `at_most`, such as {example}")
-        if self.at_most is None:
-            return self
+            most = 1.25 if self.each_alone else 0.05
+            yield f"`{self.metric}` is good when small; write `at_most`, such as {most}"
+        if self.at_most is not None:
+            yield from self._above(self.at_most)
+
+    def _above(self, most: float) -> Iterator[str]:
         if GOOD.get(self.metric) == "large":
-            raise ValueError(f"`{self.metric}` is good when large; write `at_least`, such as 0.8")
+            yield f"`{self.metric}` is good when large; write `at_least`, such as 0.8"
         if self.metric in SIGNED:
-            if self.at_most <= 0:
-                raise ValueError(f"at most {self.at_most:g} would refuse equality; write a limit above 0, such as 0.3")
+            if most <= 0:
+                yield f"at most {most:g} would refuse equality; write a limit above 0, such as 0.3"
         elif self.metric in _ABOVE_ONE or self.each_alone:
-            if self.at_most <= 1:
-                raise ValueError(
-                    "at most 1 would refuse equality; write `at_least`, or an `at_most` above 1, such as 1.25"
-                )
+            if most <= 1:
+                yield "at most 1 would refuse equality; write `at_least`, or an `at_most` above 1, such as 1.25"
         elif self.metric not in RATES | DIFFERENCES:
-            raise ValueError(f"`{self.metric}` is good when large and never above 1; write `at_least`, such as 0.8")
-        elif not (self.at_least or 0) <= self.at_most < 1:
-            raise ValueError(
-                f"no {self.metric} can be held to {self.at_most:g}; write `at_most` below 1, not under `at_least`"
-            )
-        return self
+            yield f"`{self.metric}` is good when large and never above 1; write `at_least`, such as 0.8"
+        elif not (self.at_least or 0) <= most < 1:
+            yield f"no {self.metric} can be held to {most:g}; write `at_most` below 1, not under `at_least`"
