@@ -23,11 +23,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from benchmarks.statistics.audits import SEED, told
+from gov_pipelines.measure import Year
 from gov_pipelines.measure.statistics.alarms import in_family, odds_evidence
 from gov_pipelines.measure.statistics.intervals import clopper_pearson
 
 NIGHTS, CONTROLS, LEVEL, FOUR_FIFTHS = 365, 40, 0.05, 0.8
 CHANGES, RATIOS, VOLUMES = 120, (0.9, 0.8, 0.7), (200, 2_000, 20_000)
+EVIDENT = np.log(Year({}, (), CONTROLS, CONTROLS).divisor / LEVEL)
 METHODS = ("e-process", "z, 5 %", "z, all", "4/5", "90 days", "year", "year, 14")
 
 Counts = NDArray[np.int64]
@@ -46,7 +48,7 @@ def year(
     return np.stack([favorable, decided], axis=-1)
 
 
-def alarms(counts: Counts, controls: int = CONTROLS) -> Mapping[str, NDArray[np.bool_]]:
+def alarms(counts: Counts) -> Mapping[str, NDArray[np.bool_]]:
     """By method, on which nights a control alarms."""
     pairs = list(combinations(range(len(counts)), 2))
     log_e = np.array([odds_evidence(np.hstack([counts[b], counts[a]]), NIGHTS, above=True).log_e for a, b in pairs])
@@ -54,8 +56,8 @@ def alarms(counts: Counts, controls: int = CONTROLS) -> Mapping[str, NDArray[np.
     window = _last(counts, 90)
     p = np.min([_z(counts[a], counts[b]) for a, b in pairs], axis=0) * len(pairs)
     over = np.min([_z(window[a], window[b]) for a, b in pairs], axis=0) * len(pairs)
-    evident = shared >= np.log(controls / LEVEL)
-    each_night = (evident, p <= LEVEL, p <= LEVEL / NIGHTS / controls, _below(counts))
+    evident = shared >= EVIDENT
+    each_night = (evident, p <= LEVEL, p <= LEVEL / NIGHTS / CONTROLS, _below(counts))
     fails = (_below(window) & (over <= LEVEL), _below(window) & evident, _below(_last(counts, 14)) & evident)
     return dict(zip(METHODS, (*each_night, *fails), strict=True))
 
@@ -92,7 +94,7 @@ def found(decisions: float, ratio: float, begins: int, times: int) -> tuple[dict
             late = at[begins:]
             nights[name].append(float(np.argmax(late)) + 1 if late.any() else np.nan)
         seen = odds_evidence(np.hstack([counts[1], counts[0]]), NIGHTS, above=True)
-        if seen.now >= np.log(CONTROLS / LEVEL):
+        if seen.now >= EVIDENT:
             _, first, last = seen.since()
             held.append(first <= begins <= last)
     return nights, float(np.mean(held)) if held else np.nan

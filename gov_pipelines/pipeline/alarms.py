@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,15 +22,20 @@ if TYPE_CHECKING:
 
 
 def year_of(night: Night) -> Year:
-    """The audited nights of the year up to this one: those since the day from which they are counted as this one is."""
-    calendar, window = night.declaration.calendar, Window("calendar year")
-    tallies = sorted(night.tallies(calendar.window(window, night.partition)).items(), reverse=True)
-    alike = list(takewhile(lambda each: each[1].dimensions == tallies[0][1].dimensions, tallies))
-    nights = calendar.between(date(night.day.year, 1, 1), date(night.day.year, 12, 31))
+    """The nights of the year and what was counted in them up to this one; who shares the error, and how many did at first."""
+    calendar, first = night.declaration.calendar, date(night.day.year, 1, 1)
+    counted = night.tallies(calendar.window(Window("calendar year"), night.partition))
+    nights = calendar.between(first, date(night.day.year, 12, 31))
     assets = night.project / "assets"
     files = tuple((file, file.stat().st_mtime_ns) for file in sorted(assets.glob("*/defs.yaml")))
-    others = {**_declared(assets, files), night.system: night.declaration}
-    return Year(dict(reversed(alike)), len(nights), alarms_of_year(night.policies, others.values(), night.day))
+    systems = ({**_declared(assets, files), night.system: night.declaration}).values()
+    begun = {first, night.day, *(each.starts for each in systems), *(each.in_force.from_ for each in night.policies)}
+    shared = [
+        alarms_of_year(night.policies, [system for system in systems if system.starts <= day], day)
+        for day in sorted(begun)
+        if first <= day <= night.day
+    ]
+    return Year(dict(sorted(counted.items())), nights, shared[-1], next(filter(None, shared), 0))
 
 
 def since(night: Night, past: Past) -> Year:
@@ -40,8 +44,9 @@ def since(night: Night, past: Past) -> Year:
     assert past.until
     calendar, year, until = night.declaration.calendar, night.year, past.until
     counted = {day: tally for day, tally in year.counted.items() if calendar.day(day) >= until}
+    nights = [day for day in year.nights if calendar.day(day) >= until]
     reference = night.tallies(calendar.named(past.from_, until))
-    return replace(year, counted=counted, reference=[*reference.values()])
+    return replace(year, counted=counted, nights=nights, reference=[*reference.values()])
 
 
 @lru_cache(maxsize=4)

@@ -16,10 +16,24 @@ from benchmarks.statistics.power import alarms, found
 from benchmarks.statistics.power import year as simulated
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure import Year, drift_measurements, fairness_measurements, judge, over_the_year, total
-from gov_pipelines.measure.statistics.alarms import in_family, odds_evidence, shift_evidence
+from gov_pipelines.measure.statistics.alarms import (
+    detectable_odds,
+    in_family,
+    information,
+    needed_information,
+    odds_evidence,
+    shift_evidence,
+)
 from gov_pipelines.policy.kinds import Drift, Fairness
 
 FIRST = date(2026, 1, 1)
+
+
+def dates(count):
+    return [FIRST + timedelta(days=number) for number in range(count)]
+
+
+DATES = dates(365)
 
 
 def chance(x, n, m, favorable):
@@ -100,6 +114,65 @@ def test_what_was_so_before_the_year_is_found_sooner_than_what_comes_in_it():
     assert sum(standing) < sum(coming) - 4 * 180 - 8
 
 
+def test_a_night_that_is_added_later_changes_only_what_it_is_in():
+    table = year(np.random.default_rng(2), 200, 0.8, 60, nights=100)
+    missing = table.copy()
+    missing[40] = 0
+    without, found = odds_evidence(missing, 365), odds_evidence(table, 365)
+    assert (without.log_e[:40] == found.log_e[:40]).all()
+    assert without.log_e[40] == pytest.approx(without.log_e[39], abs=1e-12)
+    bets = np.array([0.5, *[0.5 / 364] * 99])
+    shift = []
+    for table_, each in ((missing, without), (table, found)):
+        products = [
+            odds_evidence(table_[since:], 1).began.sum() * (2 * np.exp(odds_evidence(table_[since:], 10**9).now) - 1)
+            for since in range(100)
+        ]
+        assert np.exp(each.now) == pytest.approx(1 - bets.sum() + bets @ products, rel=1e-6)
+        shift.append(products)
+    assert shift[0][41:] == shift[1][41:]
+    assert (np.abs(np.log(np.array(shift[0][:41]) / shift[1][:41])) > 1e-6).all()
+
+
+def test_a_day_of_no_rows_is_no_evidence_that_shares_moved():
+    random, shares = np.random.default_rng(4), np.array([0.5, 0.3, 0.2])
+    then, now = random.multinomial(100, shares, 20), random.multinomial(100, shares[::-1], 30)
+    gap = np.insert(now, 12, 0, axis=0)
+    with_gap, without = shift_evidence(gap, then, 365), shift_evidence(now, then, 365)
+    assert with_gap.log_e[:12] == pytest.approx(without.log_e[:12], rel=1e-12)
+    assert with_gap.log_e[12] == pytest.approx(with_gap.log_e[11], rel=1e-9)
+
+
+@given(st.integers(1, 60), st.lists(st.integers(0, 20), max_size=8))
+def test_alarms_that_join_never_spend_more_than_all_of_the_error(first, joining):
+    spent, there = 0.0, 0
+    for more in (first, *joining):
+        there += more
+        spent += more / Year({}, DATES, there, first).divisor
+    assert 0.5 <= spent <= 1
+
+
+@pytest.mark.parametrize(("ratio", "bound"), [(0.8, 9.0), (0.9, 9.0), (0.7, 12.0)])
+def test_with_the_information_that_is_said_to_be_needed_most_changes_are_found(ratio, bound):
+    random = np.random.default_rng(9)
+    odds = log(0.5 * ratio / (1 - 0.5 * ratio))
+    needed = needed_information(odds, bound)
+    assert detectable_odds(needed, bound) == pytest.approx(-odds, rel=1e-6)
+    reached = 0
+    for _ in range(40):
+        table, told = [], 0.0
+        while told < needed:
+            n, m = random.poisson(15), random.poisson(45)
+            table.append([random.binomial(n, 0.5 * ratio), n, random.binomial(m, 0.5), m])
+            told += float(information(table[-1]))
+        reached += odds_evidence(table, 365).now + log(2 * 2 * 7) >= bound
+    assert reached in range(27, 40)
+
+
+def test_no_information_shows_nothing_and_no_bet_is_on_the_least_departures():
+    assert detectable_odds(0.0, 9.0) == float("inf") == needed_information(0.02, 9.0)
+
+
 def test_better_odds_are_evidence_only_where_they_count():
     table = year(np.random.default_rng(3), 400, 1.25, 0, nights=60)
     assert odds_evidence(table, 365).now < 0
@@ -164,7 +237,7 @@ def test_evidence_beyond_all_numbers_stays_a_number():
     far = [[90_000, 100_000, 10_000, 100_000]] * 3
     for table in (far, [[y, m, x, n] for x, n, y, m in far]):
         found = odds_evidence(table, 3)
-        (alarm,) = Year({FIRST: None}, 3, 40).alarms([found], 1, 0.0)
+        (alarm,) = Year({FIRST: None}, dates(3), 40, 40).alarms([found], 1, 0.0)
         assert np.isfinite([found.now, alarm.e, alarm.p, alarm.p_adjusted]).all()
         assert alarm.p_adjusted in {0, 1} or alarm.p_adjusted < 1e-200
 
@@ -186,7 +259,7 @@ def nights(of_groups):
 
 
 def test_a_control_fails_on_the_evidence_of_the_year_and_says_since_when(nights, declaration):
-    year = Year(nights, 365, 40)
+    year = Year(nights, DATES, 40, 40)
     window = total([tally for day, tally in nights.items() if day > FIRST + timedelta(days=35)])
     rows = fairness_measurements(window, control(), declaration, year)
     black, hispanic, white = (
@@ -195,14 +268,14 @@ def test_a_control_fails_on_the_evidence_of_the_year_and_says_since_when(nights,
     assert white.e_value is None
     assert black.p_adjusted < 0.001 < black.e_value / 40
     assert black.p_value == pytest.approx(1 / black.e_value)
-    assert black.p_adjusted <= 40 * 3 / black.e_value * (1 + 1e-9)
+    assert black.p_adjusted <= 80 * 3 / black.e_value * (1 + 1e-9)
     assert hispanic.p_adjusted == 1
     assert "60 of 365 nights of the year shared by 40 alarms" in black.method
     assert "closed means over 3 pairs" in black.method.lower()
     verdict = judge(control(), rows, partitions_present=24, partitions_expected=24)
     assert verdict.verdict == "fail"
     assert "changed about 2026-01-3" in verdict.reason
-    alone = fairness_measurements(window, control(), declaration, Year(nights, 365, 10**60))
+    alone = fairness_measurements(window, control(), declaration, Year(nights, DATES, 10**60, 10**60))
     assert judge(control(), alone, partitions_present=24, partitions_expected=24).verdict == "insufficient"
 
 
@@ -218,7 +291,7 @@ def test_numbers_are_cut_at_the_references_quantiles_every_night_alike(of_column
     options = {"from": FIRST - timedelta(days=14), "until": FIRST}
     control = Drift(kind="drift", of=["income", "plan"], at_most=0.1, reference=options, test={"error_over": "year"})
     rows = drift_measurements(total([*nights.values()][-7:]), total(reference), control)
-    income, plan = over_the_year(rows, Year(nights, 365, 40, reference), control)
+    income, plan = over_the_year(rows, Year(nights, DATES, 40, 40, reference), control)
     assert (income.p_adjusted <= 0.05, plan.p_adjusted) == (True, 1)
     assert income.value == rows[0].value
     assert any(f"changed about {FIRST + timedelta(days=day)}" in income.note for day in (19, 20, 21))

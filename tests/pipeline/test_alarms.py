@@ -111,9 +111,9 @@ def measured(root, day):
 def test_the_year_of_a_night_is_its_own_and_all_controls_of_all_systems_share_it(project):
     newest = night(project, FIRST + timedelta(days=DAYS - 1)).year
     assert min(newest.counted) == date(2026, 1, 1)
-    assert (len(newest.counted), newest.nights, newest.shared) == (11, 365, 4)
+    assert (len(newest.counted), len(newest.nights), newest.shared, newest.first) == (11, 365, 4, 4)
     old = night(project, date(2025, 12, 31)).year
-    assert (len(old.counted), old.nights) == (4, 31)  # the system began in December
+    assert (len(old.counted), len(old.nights)) == (4, 31)  # the system began in December
 
 
 def test_a_change_alarms_says_when_it_began_and_goes_when_the_days_are_audited_again(project):
@@ -122,7 +122,7 @@ def test_a_change_alarms_says_when_it_began_and_goes_when_the_days_are_audited_a
     woman, region = measured(project, FIRST + timedelta(days=DAYS - 1))
     for row in (woman, region):
         assert row["p_adjusted"] <= 0.05
-        assert row["p_adjusted"] == pytest.approx(4 / row["e_value"])
+        assert row["p_adjusted"] == pytest.approx(8 / row["e_value"])
         assert "changed about 2026-01-0" in row["note"]
         assert "of 365 nights of the year shared by 4 alarms" in row["method"]
     for number in range(DAYS):
@@ -130,6 +130,33 @@ def test_a_change_alarms_says_when_it_began_and_goes_when_the_days_are_audited_a
             audit(project, day, 15)
     woman, _ = measured(project, FIRST + timedelta(days=DAYS - 1))
     assert woman["p_adjusted"] == 1
+
+
+def test_a_system_that_joins_counts_from_its_first_day_and_leaves_what_was_before(project):
+    late = project / "assets" / "late"
+    late.mkdir()
+    try:
+        text = DEFS.format(system="late").replace("2025-12-01", "2026-01-08")
+        (late / "defs.yaml").write_text(text)
+        years = [night(project, date(2026, 1, day)).year for day in (7, 8)]
+        assert [(year.shared, year.first) for year in years] == [(4, 4), (6, 4)]
+        assert [year.divisor for year in years] == [8, 18]
+    finally:
+        (late / "defs.yaml").unlink()
+        late.rmdir()
+
+
+def test_a_night_audited_late_takes_its_own_place_in_the_year(project):
+    last, gap = FIRST + timedelta(days=DAYS - 1), date(2026, 1, 3)
+    folder = night(project, gap).folder
+    there, _ = measured(project, last)
+    (folder / "tally.json").rename(folder / "tally.later")
+    before = measured(project, gap - timedelta(days=1))[0]
+    without, _ = measured(project, last)
+    (folder / "tally.later").rename(folder / "tally.json")
+    assert measured(project, gap - timedelta(days=1))[0] == before
+    assert measured(project, last)[0] == there != without
+    assert "10 of 365 nights" in without["method"]
 
 
 def test_what_a_control_has_spent_in_a_year_stays_spent(project):

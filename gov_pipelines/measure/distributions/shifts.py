@@ -18,6 +18,8 @@ from gov_pipelines.measure.statistics.alarms import Alarm, Year, shift_evidence
 from gov_pipelines.measure.statistics.intervals import Floats
 from gov_pipelines.policy.kinds import Drift
 
+_NO_POWER = "what a year of nights would show is not said: days scatter by more than chance"
+
 
 def over_the_year(rows: Sequence[Measurement], year: Year, control: Drift) -> list[Measurement]:
     """Rows of `drift_measurements` whose p values are those of the year's nights.
@@ -30,7 +32,10 @@ def over_the_year(rows: Sequence[Measurement], year: Year, control: Drift) -> li
     confidence, _ = comparisons.demanded(control.test)
     tested = [row for row in rows if row.tested and row.value is not None]
     found = year.alarms(
-        [shift_evidence(*_by_day(row, year, control.bins), year.nights) for row in tested],
+        [
+            shift_evidence(year.placed(now), then, len(year.nights))
+            for now, then in (_by_day(row, year, control.bins) for row in tested)
+        ],
         max(len(tested), 1),
         1 - confidence,
     )
@@ -41,7 +46,12 @@ def over_the_year(rows: Sequence[Measurement], year: Year, control: Drift) -> li
 
 def _told(row: Measurement, alarm: Alarm, method: str) -> dict[str, Any]:
     p = {"e_value": alarm.e, "p_value": alarm.p, "p_adjusted": alarm.p_adjusted}
-    return {**p, "minimum_detectable": None, "method": row.method + method, "note": joined(row.note, alarm.since)}
+    return {
+        **p,
+        "minimum_detectable": None,
+        "method": row.method + method,
+        "note": joined(row.note, alarm.since, _NO_POWER),
+    }
 
 
 def _by_day(row: Measurement, year: Year, bins: int) -> tuple[Floats, Floats]:

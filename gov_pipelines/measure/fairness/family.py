@@ -16,10 +16,18 @@ import numpy as np
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.measure.counting.tallies import Tally
-from gov_pipelines.measure.measurement import Measurement
+from gov_pipelines.measure.measurement import Measurement, finite
 from gov_pipelines.measure.rates.groups import Group, best_of, groups_of
 from gov_pipelines.measure.statistics import comparisons, resampling
-from gov_pipelines.measure.statistics.alarms import NIGHT, Alarm, Year, odds_evidence
+from gov_pipelines.measure.statistics.alarms import (
+    NIGHT,
+    Alarm,
+    Year,
+    detectable_odds,
+    information,
+    needed_information,
+    odds_evidence,
+)
 from gov_pipelines.measure.statistics.pairwise import MOST_CELLS, MOST_PAIRS, Form, drawable, together
 from gov_pipelines.policy.kinds import DIFFERENCES, NEEDS, RATES, Fairness, over_year
 
@@ -68,19 +76,24 @@ class Family:
         return self.simultaneous if self.chosen else self.plain
 
     def watched(self, row: Measurement, group: Group, base: Group) -> Measurement:
-        """A row of two groups with what the nights say of them; no single sample says what a year of nights could find."""
+        """A row of two groups with what the nights say of them, and what they would if it had been so since the first one."""
         alarm = self.alarms.get(frozenset((group, base))) if row.tested else None
         if alarm is None:
             return row
-        note = joined(row.note, alarm.since)
+        reach, rate = detectable_odds(alarm.information, alarm.bound), float(base.rate)
+        reachable = rate / (rate + (1 - rate) * math.exp(reach)) if rate < 1 else math.nan
+        x, n, y, m = group.favorable, group.decided, base.favorable, base.decided
+        odds = math.log((x + 0.5) * (m - y + 0.5) / ((n - x + 0.5) * (y + 0.5)))  # nowhere infinite
+        told = float(information([x, n, y, m]))
+        times = needed_information(odds, alarm.bound) / told if told and group.rate != base.rate else math.inf
         return replace(
             row,
             e_value=alarm.e,
             p_value=alarm.p,
             p_adjusted=alarm.p_adjusted,
-            note=note,
-            minimum_detectable=None,
-            n_needed=None,
+            note=joined(row.note, alarm.since),
+            minimum_detectable=finite(rate - reachable if row.metric in DIFFERENCES else reachable / rate),
+            n_needed=math.ceil(times * row.n) if math.isfinite(times) else None,
         )
 
 
@@ -183,7 +196,7 @@ def family_of(
         raise WrongUse("`error_over: year` needs the nights of the year; without them ask for `error_over: night`")
     above = chosen or (control.at_most is not None and control.metric not in DIFFERENCES)
     counts = [table for entry in entries for table in _by_night(entry, control, year, every=every)]
-    found = year.alarms([odds_evidence(each, year.nights, above=above) for each in counts], size, 1 - confidence)
+    found = year.alarms([odds_evidence(each, len(year.nights), above=above) for each in counts], size, 1 - confidence)
     alarms = dict(zip(map(frozenset, pairs), found, strict=True))
     return replace(family, adjust="closed means", alarms=alarms, year=year.method)
 
@@ -212,18 +225,19 @@ def _drawn(
 
 
 def _by_night(entry: Entry, control: Fairness, year: Year, *, every: bool) -> list[list[list[int]]]:
-    """For each comparison of an entry a row a night: favorable and decided of both groups."""
-    found = {each.key: each for each in groups_of(year.together, (NIGHT, *entry.attributes), control.among, entry.rate)}
+    """For each comparison of an entry a row a night, audited or not: favorable and decided of both groups."""
+    told = year.together((*entry.attributes, *control.among))
+    found = {each.key: each for each in groups_of(told, (NIGHT, *entry.attributes), control.among, entry.rate)}
     nothing = Group(entry.attributes, ())
     return [
         [
             [
                 count
                 for one in pair
-                for each in [found.get((night, *one.key), nothing)]
+                for each in [found.get((f"{night}", *one.key), nothing)]
                 for count in (each.favorable, each.decided)
             ]
-            for night in year.numbers
+            for night in range(year.so_far)
         ]
         for pair in pairs_of(entry, control, every=every)
     ]

@@ -10,12 +10,15 @@ year of looking costs no more than one look. 1 / M is therefore a p value at any
 - The product of the factors from a night on bets that a change began there. M is the mean of these products over odds ratios
   and nights, half of it on the first night, so that what was so before the year is soon found again, and the rest even; what
   is not bet yet is kept. Each product has mean 1, and so has M. The shares of the products are the posterior of the night.
+  Nights are those of the calendar: one that was not audited has the factor 1, and added later changes only what it is in.
 - A distribution is compared with the reference and all earlier nights together: standardised, these departures are
   independent normal vectors while nothing changes (recursive residuals), approximately so where counts are not tiny. A change
   from a night on moves all later ones one way, by less as the nights since then join what is compared with. The factor is
   that of a normal prior of the shift, its scale in the population stability index.
 - Of several e-processes the mean is one, whatever their dependence; the mean of the smallest few over all sets that contain
   one holds the family's error for each.
+- Alarms may join during the year: each spends a share of its error from then on, and the shares add up to no more than all of it,
+  however many join (see `Year.divisor`).
 
 Sources: Ville (1939), Étude critique de la notion de collectif; Fisher (1935), J. R. Stat. Soc. 98, 39-82, for the conditional
 likelihood; Turner, Ly and Grünwald (2024), Stat. Probab. Lett. 204, for e-values of 2 x 2 tables over time; Shin, Ramdas and
@@ -26,15 +29,17 @@ Rinaldo (2024), New England J. Stat. Data Sci. 2, for e-processes of changes; Br
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from statistics import NormalDist
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
 from gov_pipelines.measure.counting.tallies import Tally
+from gov_pipelines.measure.statistics.comparisons import POWER
 from gov_pipelines.measure.statistics.intervals import Floats
 from gov_pipelines.measure.statistics.strata import expected_favorable
 from gov_pipelines.policy.calendar import Partition, partition_key
@@ -45,6 +50,7 @@ _SHIFTS = np.array([0.003, 0.02, 0.1, 0.5])
 _AT_ONCE = 0.5
 _CREDIBLE = 0.95
 _LARGEST = 600.0  # of log e, so that sums of e stay finite
+_POWER = NormalDist().inv_cdf(POWER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +60,12 @@ class Evidence:
     Attributes:
         log_e: logarithm of the e-process after each night; empty before the first.
         began: for each night the probability that the change began with it, if there is one.
+        information: on the log odds ratio, the variances of all nights' counts; 0 of a distribution.
     """
 
     log_e: Floats
     began: Floats
+    information: float = 0.0
 
     @property
     def now(self) -> float:
@@ -80,12 +88,16 @@ class Alarm:
         p: 1 / e, at most 1: a p value at any night.
         p_adjusted: that of e shared in its control's family and with all alarms of the year.
         since: when the change began, in words; None where there is no alarm.
+        bound: logarithm of what a product must reach, if it is so since the first night, for all this.
+        information: of the evidence.
     """
 
     e: float
     p: float
     p_adjusted: float
     since: str | None
+    bound: float
+    information: float
 
 
 @dataclass(frozen=True)
@@ -93,35 +105,66 @@ class Year:
     """The nights over which alarms hold their error: those of a calendar year up to the one judged.
 
     Attributes:
-        counted: tallies of the audited partitions, in order, all counted over the same attributes.
-        nights: partitions the system has in the year.
+        counted: tallies of the audited partitions, in order.
+        nights: the partitions the system has in the year, audited or not, in order.
         shared: alarms of all systems that share the error.
+        first: how many of them the year began with.
         reference: tallies of a reference's partitions, where there is one.
     """
 
     counted: Mapping[Partition, Tally]
-    nights: int
+    nights: Sequence[Partition]
     shared: int
+    first: int
     reference: Sequence[Tally] = ()
 
     @cached_property
-    def together(self) -> Tally:
-        """One tally, its cells counted by `NIGHT` too."""
-        cells = [
-            one.cells.select(pl.lit(night).alias(NIGHT), pl.all())
-            for night, one in zip(self.numbers, self.counted.values(), strict=True)
-        ]
-        return replace(next(iter(self.counted.values())), cells=pl.concat(cells))
+    def places(self) -> list[int]:
+        """Of each audited partition among the nights."""
+        at = {night: place for place, night in enumerate(self.nights)}
+        return [at[night] for night in self.counted]
 
     @property
-    def numbers(self) -> list[str]:
-        """The name of each night in `together`."""
-        return [f"{number}" for number in range(len(self.counted))]
+    def so_far(self) -> int:
+        """Nights up to the last audited one."""
+        return max(self.places, default=-1) + 1
+
+    def placed(self, rows: ArrayLike) -> Floats:
+        """Rows of the audited nights as rows of all so far [T, ...]: nothing was counted on the others."""
+        counts = np.asarray(rows, float)
+        table = np.zeros((self.so_far, *counts.shape[1:]))
+        table[self.places] = counts
+        return table
+
+    def together(self, names: Iterable[str]) -> Tally:
+        """One tally of the nights that count these attributes and strata, its cells counted by the place of the night too."""
+        wanted = list(dict.fromkeys(names))
+        told = [
+            (at, one)
+            for at, one in zip(self.places, self.counted.values(), strict=True)
+            if {*wanted} <= {*one.dimensions}
+        ]
+        cells = [
+            one.cells.select(
+                pl.lit(f"{at}").alias(NIGHT), *wanted, pl.exclude(*one.dimensions, "weight", "weight_squares")
+            )
+            for at, one in told
+        ]
+        return replace(told[-1][1], cells=pl.concat(cells))
 
     @property
     def method(self) -> str:
         """How an alarm was found."""
-        return f"mixture e-process of {len(self.counted)} of {self.nights} nights of the year shared by {self.shared} alarms"
+        return f"mixture e-process of {len(self.counted)} of {len(self.nights)} nights of the year shared by {self.shared} alarms"
+
+    @property
+    def divisor(self) -> float:
+        """By how much an alarm divides the error: twice how many there are, times as often as they have become.
+
+        Of the m that the year began with each spends 1 / 2m, together one half. One that joins as the i-th spends at most
+        m / 2i² of the error, and the sum of 1 / i² over all i above m is below 1 / m: all that join spend less than the other half.
+        """
+        return 2 * self.shared**2 / self.first
 
     def alarms(self, found: Sequence[Evidence], size: int, level: float) -> list[Alarm]:
         """What the evidence on each comparison of a control amounts to, all of them together.
@@ -133,21 +176,23 @@ class Year:
         """
         each_e = [each.now for each in found]
         shared = in_family(each_e) if size <= len(found) else np.array(each_e) - math.log(size)
-        return [self._alarm(each, float(log_e), level) for each, log_e in zip(found, shared, strict=True)]
+        bound = math.log(self.divisor * size * 2 * len(_LOG_ODDS) / _AT_ONCE) - math.log(level) if level else math.inf
+        return [self._alarm(each, float(log_e), level, bound) for each, log_e in zip(found, shared, strict=True)]
 
-    def _alarm(self, found: Evidence, shared: float, level: float) -> Alarm:
-        p, since = min(1.0, self.shared * math.exp(min(-shared, 0))), None
+    def _alarm(self, found: Evidence, shared: float, level: float, bound: float) -> Alarm:
+        p, since = min(1.0, self.divisor * math.exp(min(-shared, 0))), None
         if p <= level:
-            middle, first, last = ([partition_key(day) for day in self.counted][at] for at in found.since())
+            middle, first, last = (partition_key(self.nights[at]) for at in found.since())
             since = f"changed about {middle} ({100 * _CREDIBLE:g} %: {first} to {last})"
-        return Alarm(math.exp(min(found.now, _LARGEST)), math.exp(min(-found.now, 0)), p, since)
+        e = math.exp(min(found.now, _LARGEST))
+        return Alarm(e, math.exp(min(-found.now, 0)), p, since, bound, found.information)
 
 
 def odds_evidence(counts: ArrayLike, nights: int, *, above: bool = False) -> Evidence:
     """The evidence that a group's odds of a favorable decision are lower than another's, or higher, too.
 
     Args:
-        counts: a row a night [T, 4]: favorable and decided of the group, then of the other.
+        counts: a row a night [T, 4]: favorable and decided of the group, then of the other; zeros where none was audited.
         nights: in the whole year, T or more.
         above: whether higher odds count as well.
     """
@@ -161,7 +206,32 @@ def odds_evidence(counts: ArrayLike, nights: int, *, above: bool = False) -> Evi
     prior, kept = _betting(len(table), nights)
     stakes = prior[:, None] - np.log(len(odds)) - (through - ratios)
     begun = _log_sum(np.logaddexp.accumulate(stakes, axis=0) + through, axis=1)
-    return _evidence(begun, _log_sum(stakes + through[-1:], axis=1), kept)
+    return _evidence(begun, _log_sum(stakes + through[-1:], axis=1), kept, float(information(table).sum()))
+
+
+def information(counts: ArrayLike) -> Floats:
+    """On the log odds ratio near equality, of tables [..., 4]: the variance of the group's favorable decisions, margins given."""
+    x, n, y, m = np.moveaxis(np.asarray(counts, float), -1, 0)
+    total = n + m
+    return np.asarray(n * m * (x + y) * (total - x - y) / np.maximum(total**2 * (total - 1), 1))
+
+
+def detectable_odds(told: float, bound: float) -> float:
+    """The log odds ratio at which a product reaches `bound` with 80 % power at so much information; infinite at none.
+
+    At a bet on g the logarithm of a product is normal with mean (g theta - g² / 2) I and variance g² I; the best bet counts.
+    """
+    if not told:
+        return math.inf
+    return float(np.min(_LOG_ODDS / 2 + bound / (_LOG_ODDS * told))) + _POWER / math.sqrt(told)
+
+
+def needed_information(log_odds: float, bound: float) -> float:
+    """The information at which this log odds ratio, either way, reaches `bound` with 80 % power; infinite where no bet is that small."""
+    gain = abs(log_odds) - _LOG_ODDS / 2
+    bets, gain = _LOG_ODDS[gain > 0], gain[gain > 0]
+    root = (_POWER + np.sqrt(_POWER**2 + 4 * gain * bound / bets)) / (2 * gain)
+    return float(np.min(root, initial=math.inf) ** 2)
 
 
 @lru_cache(maxsize=1 << 17)
@@ -201,7 +271,7 @@ def shift_evidence(counts: ArrayLike, reference: ArrayLike, nights: int) -> Evid
     two standard errors above what they show and never below chance, and no day says more than five standard deviations.
 
     Args:
-        counts: a row a night and a column a category [T, K].
+        counts: a row a night and a column a category [T, K]; zeros where none was audited.
         reference: the same of the reference's days [R, K].
         nights: in the whole year, T or more.
     """
@@ -256,9 +326,9 @@ def _betting(steps: int, nights: int) -> tuple[Floats, Floats]:
         return np.log(bets), np.log(np.maximum(1 - np.cumsum(bets), 0))
 
 
-def _evidence(begun: Floats, last: Floats, kept: Floats) -> Evidence:
+def _evidence(begun: Floats, last: Floats, kept: Floats, told: float = 0.0) -> Evidence:
     """From log sums: after each night over the changes so far, after the last one of each change; and what is kept."""
-    return Evidence(np.logaddexp(begun, kept), np.exp(last - _log_sum(last, axis=0)) if len(last) else last)
+    return Evidence(np.logaddexp(begun, kept), np.exp(last - _log_sum(last, axis=0)) if len(last) else last, told)
 
 
 def in_family(log_e: Sequence[float]) -> Floats:
