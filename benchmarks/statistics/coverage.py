@@ -2,7 +2,8 @@
 
 Averages are over rates in [.02, .98]; the worst is the lowest coverage at any of them. Clopper and Pearson's is also looked
 at beside each of its own limits, where its coverage jumps and is lowest. For all pairs of groups at once the audit's own
-intervals are drawn: max-T as `family_of` finds it, Bonferroni beside it.
+intervals are drawn: as `family_of` finds them (max-T, or Bonferroni beside small groups and rates of 0 or 1), Bonferroni beside
+them. For weighted rows weights are drawn too, of which a row's rate may depend.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,22 @@ from scipy import stats
 
 from benchmarks.statistics.audits import DECLARATION, SEED, control, counted, told
 from gov_pipelines.measure.fairness.family import entry_of, family_of
-from gov_pipelines.measure.statistics.intervals import Floats, Interval, clopper_pearson, newcombe, ratio_score, wilson
+from gov_pipelines.measure.statistics.intervals import (
+    Floats,
+    Interval,
+    clopper_pearson,
+    effective,
+    newcombe,
+    ratio_score,
+    wilson,
+)
+from gov_pipelines.measure.statistics.pairwise import Form, interval, together
+from gov_pipelines.measure.statistics.resampling import DRAWS, redraw
 
 GRID: Floats = np.linspace(0.02, 0.98, 49)
 _COARSE: Floats = np.linspace(0.02, 0.98, 17)
-APPROXIMATE, EXACT = (0.94, 0.97), 0.95
+APPROXIMATE, EXACT, LEAST = (0.94, 0.97), 0.95, 0.9
+_FORMS: tuple[Form, ...] = ("difference", "ratio")
 _METRICS = {"demographic_parity_difference": newcombe, "impact_ratio": ratio_score}
 
 
@@ -97,6 +109,54 @@ def of_all_pairs(metric: str, sizes: NDArray[np.int64], rates: Floats, audits: i
     return float(held[0] / audits), float(held[1] / audits)
 
 
+def of_weighted_pairs(
+    form: Form, sizes: NDArray[np.int64], rates: Floats, weights: str, slope: float, audits: int
+) -> float:
+    """How often all intervals of all pairs of weighted groups hold the truth at once, as `gov metrics --weight` has them.
+
+    Args:
+        form: what is compared.
+        sizes: rows of each group.
+        rates: of rows of little weight.
+        weights: of `WEIGHTS`.
+        slope: by what share a rate rises or falls with the weight of the row.
+        audits: how many draws.
+    """
+    random = np.random.default_rng([SEED, len(sizes), int(sizes[0]), int(rates[0] * 100), int(100 * (slope + 1))])
+    many = WEIGHTS[weights](random, 1_000_000)
+    true = rates * np.average(_sloped(many, slope), weights=many)
+    one, other = np.array(list(combinations(range(len(sizes)), 2))).T
+    truth = true[other] - true[one] if form == "difference" else true[one] / true[other]
+    held, groups = 0, list(zip(sizes, rates, strict=True))
+    for _ in range(audits):
+        sums = np.array([_sums(WEIGHTS[weights](random, int(n)), rate, slope, random) for n, rate in groups]).T
+        (favorable, rest), squares = sums[:, 0], sums[:, 1]
+        x, n = effective(favorable, favorable + rest, squares.sum(0))
+        drawn, gone = np.moveaxis(redraw(sums[:, 0], squares, DRAWS, random), 1, 0)
+        draws = drawn / (drawn + gone), (drawn + gone) / (favorable + rest)
+        confidence = together(form, x / n, n, draws, (one, other), EXACT) or 1 - (1 - EXACT) / len(one)
+        low, high = interval(form, x[one], n[one], x[other], n[other], confidence)
+        held += bool(((low <= truth + 1e-12) & (truth - 1e-12 <= high)).all())
+    return held / audits
+
+
+WEIGHTS: dict[str, Callable[[np.random.Generator, int], Floats]] = {
+    "uniform .5 to 1.5": lambda random, n: random.uniform(0.5, 1.5, n),
+    "exponential": lambda random, n: random.exponential(1.0, n),
+    "log-normal": lambda random, n: random.lognormal(-0.5, 1.0, n),
+}
+
+
+def _sums(weights: Floats, rate: float, slope: float, random: np.random.Generator) -> list[list[float]]:
+    """Sums of the weights of favorable and other rows of a group, and of their squares."""
+    favorable = random.random(len(weights)) < rate * _sloped(weights, slope)
+    return [[float((weights[which] ** power).sum()) for which in (favorable, ~favorable)] for power in (1, 2)]
+
+
+def _sloped(weights: Floats, slope: float) -> Floats:
+    return np.asarray(1 + slope * np.tanh(weights - 1))
+
+
 def families() -> Iterator[tuple[int, str, NDArray[np.int64], str, Floats]]:
     """Groups, sizes in words and numbers, rates in words and numbers."""
     for groups in (2, 3, 5, 10):
@@ -107,6 +167,20 @@ def families() -> Iterator[tuple[int, str, NDArray[np.int64], str, Floats]]:
         for size, each in sizes.items():
             for words, rate in rates.items():
                 yield groups, size, each, words, rate
+
+
+def few() -> Iterator[tuple[int, str, NDArray[np.int64], str, Floats]]:
+    """The same of families with a group that draws do not tell of."""
+    for groups in (3, 10):
+        small = np.array([30] + [100_000] * (groups - 1))
+        for size, each in {"30": np.full(groups, 30), "30 beside 100,000": small}.items():
+            for words, rate in {
+                ".1": np.full(groups, 0.1),
+                ".5": np.full(groups, 0.5),
+                ".2 to .8": np.linspace(0.2, 0.8, groups),
+            }.items():
+                yield groups, size, each, words, rate
+        yield groups, "500", np.full(groups, 500), ".002, .3", np.array([0.002] + [0.3] * (groups - 1))
 
 
 def main() -> None:
@@ -142,6 +216,17 @@ def main() -> None:
         told(f"| **{groups}** | all | all | {shown} |")
         ends = zip(means, (0.97, 0.97, 1, 1), strict=True)
         wrong += [] if all(APPROXIMATE[0] <= mean <= top for mean, top in ends) else [f"{groups} groups at once"]
+    told("\n| groups | rows each | rates | as audited: difference | ratio |\n|---|---|---|---|---|")
+    for groups, size, n, words, rates in few():
+        shares = [of_all_pairs(metric, n, rates, options.audits)[0] for metric in _METRICS]
+        told(f"| {groups} | {size} | {words} | {' | '.join(f'{100 * share:.1f} %' for share in shares)} |")
+        wrong += [f"{groups} groups of {size} rows"] if min(shares) < LEAST else []
+    told("\n| weights | rate by weight | rates of five groups | difference | ratio |\n|---|---|---|---|---|")
+    for weights, slope, rate in product(WEIGHTS, (0, 0.5, -0.5), (0.05, 0.3)):
+        sizes_of, all_alike = np.geomspace(500, 5000, 5).astype(np.int64), np.full(5, rate)
+        shares = [of_weighted_pairs(form, sizes_of, all_alike, weights, slope, options.audits) for form in _FORMS]
+        told(f"| {weights} | {slope:+g} | {rate:g} | {' | '.join(f'{100 * share:.1f} %' for share in shares)} |")
+        wrong += [f"weights {weights}, {slope:+g}, {rate:g}"] if min(shares) < LEAST else []
     told(f"outside what is promised: {', '.join(wrong) or 'none'}")
     if wrong:
         raise SystemExit(1)

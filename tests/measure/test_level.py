@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.statistics.audits import DECLARATION, control, counted
-from benchmarks.statistics.coverage import beside_its_limits, of_all_pairs, of_one_rate, of_two_rates
+from benchmarks.statistics.coverage import beside_its_limits, of_all_pairs, of_one_rate, of_two_rates, of_weighted_pairs
 from benchmarks.statistics.level import audited
 from gov_pipelines.measure import fairness_measurements, judge
 from gov_pipelines.measure.statistics.intervals import newcombe, ratio_score, wilson
@@ -30,6 +30,13 @@ def test_intervals_cover_on_average_and_exact_ones_always():
 def test_intervals_of_all_pairs_cover_together(metric):
     banded, bonferroni = of_all_pairs(metric, np.geomspace(200, 2000, 5).astype(int), np.linspace(0.2, 0.6, 5), 60)
     assert 0.88 <= banded <= bonferroni
+
+
+@pytest.mark.parametrize("form", ["difference", "ratio"])
+@pytest.mark.parametrize("slope", [0, -0.5])
+def test_intervals_of_all_pairs_of_weighted_rows_cover_together(form, slope):
+    held = of_weighted_pairs(form, np.array([500, 1500, 1500, 3000]), np.full(4, 0.3), "exponential", slope, 60)
+    assert held >= 0.88
 
 
 def groups(*counts):
