@@ -17,25 +17,25 @@ STEPS = (
 """Of a night, up to its verdicts."""
 
 
-def declared(more, starts="2026-09-01"):
+def declared(more, starts="2026-09-01", system="loans", policies="house"):
     """A declaration: what all of them say, and the lines that a test is about."""
     return f"""\
 type: gov_pipelines.pipeline.AuditedSystem
 attributes:
-  system: loans
+  system: {system}
   owner: team:credit
   purpose: Decide on loans.
   risk: high
   zone: UTC
   starts: {starts}
-{more}  policies: [house]
+{more}  policies: [{policies}]
 """
 
 
-def house(clauses, owner="credit", version=1):
+def house(clauses, owner="credit", version=1, name="house"):
     """A policy of these clauses."""
     return f"""\
-policy: house
+policy: {name}
 version: {version}
 in_force: {{from: 2026-01-01}}
 owner: {owner}

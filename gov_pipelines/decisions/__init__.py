@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gov_pipelines.decisions.apart import with_attributes_apart
 from gov_pipelines.decisions.beside import REVIEW
 from gov_pipelines.decisions.casts import as_integer, as_moment, as_text
-from gov_pipelines.decisions.digest import frame_digest
 from gov_pipelines.decisions.extract import RowAccounting, digests_now, elsewhere, read_partition, touched_since
+from gov_pipelines.decisions.fingerprints import frame_digest
+from gov_pipelines.decisions.joins import with_attributes_apart
 from gov_pipelines.decisions.judge import decision_measurements, judge_decisions, judged_controls, verdicts_under
 from gov_pipelines.decisions.log import Canonical
 from gov_pipelines.decisions.merging import CHANGE_SCHEMA, Kept

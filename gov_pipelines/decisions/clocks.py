@@ -1,4 +1,4 @@
-"""When clocks change, and local dates of many moments at once.
+"""When clocks change: local dates of many moments at once, and the naive times of a window.
 
 Polars asks the time zone anew for every value, which costs more than all else a rule does. Clocks change twice a year: where
 moments lie within a few years of one another, a few comparisons say the same.
@@ -9,15 +9,18 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from gov_pipelines.decisions.places import During
+
 _FAR = timedelta(days=5 * 366) // timedelta(microseconds=1)
 _AGES = 40 * _FAR
-_STEP, _SECOND = timedelta(days=1), timedelta(seconds=1)
+_DAY, _HOUR, _SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
+_REPEATED = timedelta(hours=3)  # clocks are never set back by more than that
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -54,7 +57,7 @@ def clock_between(zone: str, first: int, last: int) -> Clock:
     start, end = (_EPOCH + timedelta(microseconds=each) for each in (first // 1_000_000 * 1_000_000, last))
     place = ZoneInfo(zone)
     return Clock(
-        zone, ((start, ahead(start, place)), *((at, after) for at, _, after in changes(place, start, end, _STEP)))
+        zone, ((start, ahead(start, place)), *((at, after) for at, _, after in changes(place, start, end, _DAY)))
     )
 
 
@@ -82,3 +85,45 @@ def changes(
         seconds = range((high - low) // _SECOND + 2)
         first_after = bisect_left(seconds, x=True, key=lambda n: ahead(low + n * _SECOND, zone) != before)
         yield low + first_after * _SECOND, before, after
+
+
+@dataclass(frozen=True, slots=True)
+class Naive:
+    """Naive times whose instants lie in a window: from `start` (inclusive) to `end` (exclusive), but for `skipped` ones.
+
+    Of an hour that clocks repeat a naive time is the first, as in `as_moment`: the second hour holds none. Times that
+    clocks skip are no instants; `skipped` are the half-open spans of them within the bounds.
+    """
+
+    start: datetime
+    end: datetime
+    skipped: tuple[tuple[datetime, datetime], ...] = ()
+
+
+def naive(during: During) -> Naive:
+    """The bounds for a source without zones, whose times are read in `during.zone`."""
+    zone = ZoneInfo(during.zone)
+    start, end = (_first_at_or_after(moment, zone) for moment in (during.start, during.end))
+    skipped = (
+        (_local(at, zone) - (after - before), _local(at, zone))
+        for at, before, after in changes(zone, during.start, during.end, _HOUR)
+        if after > before
+    )
+    return Naive(start, end, tuple(skipped))
+
+
+def day_from(moment: datetime) -> date:
+    """The first day that does not begin before a naive time."""
+    return (moment + timedelta(days=1, microseconds=-1)).date()
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> datetime:
+    return moment.astimezone(zone).replace(tzinfo=None)
+
+
+def _first_at_or_after(moment: datetime, zone: ZoneInfo) -> datetime:
+    """The first naive time whose instant is not before this one."""
+    if moment.astimezone(zone).fold:  # in the second of two same hours: naive times up to its end mean the first
+        for at, before, _ in changes(zone, moment - _REPEATED, moment, _REPEATED):
+            return (at + before).replace(tzinfo=None)
+    return _local(moment, zone)

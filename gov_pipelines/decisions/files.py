@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from gov_pipelines.decisions.casts import as_category, as_integer, as_moment, as_number, plain, stacked
+from gov_pipelines.decisions.clocks import day_from, naive
 from gov_pipelines.decisions.fingerprints import SCHEMA, Digest, fingerprint
 from gov_pipelines.decisions.places import (
     WEEK,
@@ -30,7 +31,6 @@ from gov_pipelines.decisions.places import (
     begins,
     covering,
 )
-from gov_pipelines.decisions.zones import day_from, naive
 from gov_pipelines.errors import SourceUnreachable, WrongUse
 
 _KINDS = {".csv": "CSV", ".parquet": "Parquet", ".jsonl": "JSON lines", ".ndjson": "JSON lines"}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import polars as pl
 
@@ -12,6 +13,7 @@ from gov_pipelines.decisions.beside import Wanted, attributes, labels, reviews
 from gov_pipelines.decisions.casts import as_category, as_moment, as_text
 from gov_pipelines.decisions.log import known
 from gov_pipelines.decisions.merging import KEY, keyed
+from gov_pipelines.decisions.places import Keys, Query, open_sources
 from gov_pipelines.decisions.reading import Belonging, Reading
 from gov_pipelines.policy import SystemDeclaration, log_schema
 
@@ -109,3 +111,23 @@ def _with(joined: Joined, reading: Reading, found: Belonging, values: pl.DataFra
         anew.drop(set(values.columns) - {KEY}).join(values, on=KEY, how="left", maintain_order="left").select(*schema)
     )
     return Joined(pl.concat([kept, anew]).sort("decision_id"), (*joined.notes, *notes))
+
+
+def with_attributes_apart(
+    log: pl.DataFrame, declaration: SystemDeclaration, *, project: Path, environ: Mapping[str, str]
+) -> tuple[pl.DataFrame, list[str]]:
+    """A log with every protected attribute, for counting; and what a reader of the counts should know.
+
+    Sources are asked for the decisions of the log by their ids, some thousands at a time.
+
+    Raises:
+        WrongUse, SourceUnreachable: as `read_partition`.
+    """
+    whole, notes = keyed(log, "decision_id"), list[str]()
+    with open_sources(declaration.source, project=project, environ=environ) as sources:
+        for each in attributes(declaration, declaration.attributes_apart):
+            key = each.key or declaration.columns.get("decision_id", "decision_id")
+            rows = sources.read(Query(each.place, each.reading(key), ids=Keys(key, log["decision_id"]))).frame
+            values, said = values_of(each, keyed(rows, key), declaration)
+            whole, notes = whole.join(values, on=KEY, how="left", maintain_order="left"), [*notes, *said]
+    return whole.drop(KEY), notes

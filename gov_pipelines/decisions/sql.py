@@ -13,10 +13,10 @@ import polars as pl
 import sqlalchemy as sa
 
 from gov_pipelines.decisions.casts import as_category, stacked
+from gov_pipelines.decisions.clocks import day_from, naive
 from gov_pipelines.decisions.connecting import Database
 from gov_pipelines.decisions.fingerprints import PART, PARTS, SCHEMA, Digest
 from gov_pipelines.decisions.places import WEEK, Columns, During, Gaps, Place, Query, Rows, Touched, begins, covering
-from gov_pipelines.decisions.zones import day_from, naive
 from gov_pipelines.errors import WrongUse
 
 _KEYS, _SPANS = 10_000, 32  # in one statement

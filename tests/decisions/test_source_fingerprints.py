@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gov_pipelines.decisions.casts import as_moment
+from gov_pipelines.decisions.clocks import naive
 from gov_pipelines.decisions.fingerprints import Digest
 from gov_pipelines.decisions.places import Columns, During, Keys, Place, Query, Related, open_sources
 from gov_pipelines.decisions.sqlite import moment
-from gov_pipelines.decisions.zones import naive
 from gov_pipelines.policy.declaration import Source
 
 ZONE = "America/New_York"

@@ -25,6 +25,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 from command import ROOT
+from projects import declared, house
 
 from gov_pipelines.access import READ_SCHEMA
 from gov_pipelines.evidence import generate
@@ -52,19 +53,10 @@ DATA = {
 DAYS = [date(2026, 9, 1) + timedelta(days=number) for number in range(3)]
 
 DEFS = """\
-type: gov_pipelines.pipeline.AuditedSystem
-attributes:
-  system: {system}
-  owner: team:credit
-  purpose: Decide on loans.
-  risk: high
-  zone: UTC
-  starts: {starts}
   {source}
   columns: {{decision_id: id, decided_at: at, decision: d}}
   outcomes: {{favorable: ["yes"], unfavorable: ["no"]}}
   schedule: {{at: "02:00", on_arrival: true}}
-  policies: [{policies}]
   {more}
 """
 MORE = """\
@@ -76,12 +68,6 @@ MORE = """\
   intake: {{may_read: [amount], database_role: {role}, may_decide: {{products: [loan]}}}}
 """
 READS = """\
-policy: reads
-version: 1
-in_force: {from: 2026-01-01}
-owner: credit
-document: {title: House rules}
-clauses:
   - id: A
     text: The system reads what is declared.
     level: intake
@@ -128,14 +114,14 @@ class Place:
         for name in ("assets", "expectations", "tmp", "data"):
             (root / name).mkdir()
         (root / "expectations" / "house.yaml").write_text(POLICY)
-        (root / "expectations" / "reads.yaml").write_text(READS)
+        (root / "expectations" / "reads.yaml").write_text(house(READS, name="reads"))
         for name in ("workspace.yaml", "dagster.yaml"):
             (root / name).write_text((ROOT / name).read_text())
 
     def declare(self, system: str, source: str, more: str = SIMPLE, starts: date = DAYS[0]) -> None:
         (self.root / "assets" / system).mkdir()
         policies = "house" if more == SIMPLE else "house, reads"
-        text = DEFS.format(system=system, source=source, more=more.strip(), starts=starts, policies=policies)
+        text = declared(DEFS.format(source=source, more=more.strip()), starts, system, policies)
         (self.root / "assets" / system / "defs.yaml").write_text(text)
 
     def run(self, *command: object, codes: tuple[int, ...] = (0, 1, 2, 3), seconds: int | None = None, limit: int = 0):

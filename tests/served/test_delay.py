@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from command import ROOT
+from projects import declared, house
 
 from gov_pipelines.evidence import generate
 from gov_pipelines.pipeline.instance import open_instance
@@ -25,29 +26,14 @@ from gov_pipelines.store import Home
 
 pytestmark = [pytest.mark.served, pytest.mark.timeout(900)]
 DEFS = """\
-type: gov_pipelines.pipeline.AuditedSystem
-attributes:
-  system: {system}
-  owner: team:credit
-  purpose: Decide on loans.
-  risk: high
-  zone: UTC
-  starts: {starts}
   partitions: {partitions}
   source: {{url_env: LOANS_URL, table: {system}, zone: UTC}}
   columns: {{decision_id: id, decided_at: at, decision: d}}
   outcomes: {{favorable: [yes], unfavorable: [no]}}
   protected_attributes: {{sex: {{}}}}
   schedule: {schedule}
-  policies: [house]
 """
-POLICY = """\
-policy: house
-version: 1
-in_force: {from: 2020-01-01}
-owner: credit
-document: {title: House rules}
-clauses:
+CLAUSES = """\
   - id: H-1
     text: Few rows are unusable.
     level: runtime
@@ -103,7 +89,7 @@ def scheduled():
 @pytest.fixture
 def project(tmp_path, scheduled):
     (tmp_path / "expectations").mkdir()
-    (tmp_path / "expectations" / "house.yaml").write_text(POLICY)
+    (tmp_path / "expectations" / "house.yaml").write_text(house(CLAUSES))
     (tmp_path / "workspace.yaml").write_text(WORKSPACE)
     (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
     starts, later = scheduled.date() - timedelta(days=1), (scheduled.minute + 40) % 60
@@ -113,8 +99,8 @@ def project(tmp_path, scheduled):
         ("arriving_loans", "hourly", f"{{minute: {later}, on_arrival: true}}"),
     ):
         (tmp_path / "assets" / system).mkdir(parents=True)
-        text = DEFS.format(system=system, starts=starts, partitions=partitions, schedule=schedule)
-        (tmp_path / "assets" / system / "defs.yaml").write_text(text)
+        more = DEFS.format(system=system, partitions=partitions, schedule=schedule)
+        (tmp_path / "assets" / system / "defs.yaml").write_text(declared(more, starts, system))
         with sqlite3.connect(tmp_path / "loans.db") as database:
             database.execute(f"CREATE TABLE {system} (id TEXT, at TIMESTAMP, d TEXT, sex TEXT)")
     generate(Home(tmp_path / ".gov").keys_dir, name="test", created=datetime.now(UTC))
