@@ -14,7 +14,6 @@ from gov_pipelines.measure.fairness.adverse_impact import (
     fisher_p,
     flip_flop,
     four_fifths,
-    missing_bounds,
     normal_p,
     odds_ratio,
     relative_rate_adverse,
@@ -84,14 +83,6 @@ def test_what_has_no_value_is_none_and_not_zero():
     assert relative_rate_adverse(3, 10, 20, 20) is None
     assert odds_ratio(10, 10, 5, 20) is None
     assert odds_ratio(0, 10, 5, 20) == 0.0
-
-
-@given(counts(), st.integers(0, 50), st.floats(0, 1))
-def test_the_bounds_of_missing_people_hold_every_way_to_place_them(table, missing, share):
-    x, n, _, _ = table
-    low, high = missing_bounds(x, n, missing)
-    mild = missing_bounds(x, n, missing, share)
-    assert low <= mild[0] <= x / n <= mild[1] <= high
 
 
 def level(p_of, n, m, rate, alpha=0.05):
