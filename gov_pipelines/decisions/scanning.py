@@ -19,6 +19,12 @@ import polars as pl
 from gov_pipelines.errors import WrongUse
 
 _CHUNK = 1 << 24
+_HEAD = 1 << 16
+_PACKED = {
+    b"\x1f\x8b": "compressed (gzip)",
+    b"\x28\xb5\x2f\xfd": "compressed (zstd)",
+    b"PK\x03\x04": "a zip archive, or a workbook",
+}
 _COMMA, _TAB, _QUOTE, _NEWLINE, _RETURN = b',\t"\n\r'
 _FIELD = 131_072  # characters; the standard library's reader refuses longer ones
 
@@ -35,12 +41,13 @@ def scan_file(path: Path) -> pl.LazyFrame:
     if not path.is_file():
         raise WrongUse(f"{path} is no file." if path.exists() else f"There is no file {path}.")
     with path.open("rb") as file, readable(path):
-        parquet = path.suffix.lower() in {".parquet", ".pq"} or file.read(4) == b"PAR1"
-        if parquet:
+        head = file.read(_HEAD)
+        if path.suffix.lower() in {".parquet", ".pq"} or head.startswith(b"PAR1"):
             rows = pl.scan_parquet(path, glob=False)
             if not rows.collect_schema() or not rows.select(pl.len()).collect().item():
                 raise WrongUse(f"{path} has no rows.")
             return rows
+        _plain(head, path)
         tabs = path.suffix.lower() == ".tsv"
         names = _header(path, "\t" if tabs else ",")
         file.seek(0)
@@ -64,6 +71,14 @@ def readable(path: Path) -> Iterator[None]:
         raise WrongUse(
             f"{path} cannot be read as {kind} ({type(error).__name__}). Check that it is whole and what its name says."
         ) from None
+
+
+def _plain(head: bytes, path: Path) -> None:
+    packed = next((words for begins, words in _PACKED.items() if head.startswith(begins)), None)
+    if packed:
+        raise WrongUse(f"{path} is {packed}. Unpack it, or save it as CSV or Parquet.")
+    if b"\r" in head and b"\n" not in head:
+        raise WrongUse(f"{path} ends its lines with CR alone. Save it with LF or CRLF line ends.")
 
 
 def _header(path: Path, separator: str) -> list[str]:

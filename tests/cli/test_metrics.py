@@ -1,5 +1,6 @@
 """`gov metrics` on files of any kind: what it prints, that it agrees with fairlearn and the law's examples, what it refuses."""
 
+import gzip
 import json
 import random
 from datetime import date
@@ -324,6 +325,9 @@ REFUSED = {
     "a zero byte": (GOOD + "a,y\0s,3\n", (), "zero bytes"),
     "a short row": (GOOD + "a\n", (), "line 4: 1 fields"),
     "a column twice": ("race,decision,race\na,yes,b\n", (), "more than one column `race`"),
+    "a packed file": (gzip.compress(GOOD.encode()), (), "is compressed (gzip). Unpack it"),
+    "a workbook": (b"PK\x03\x04 and more", (), "is a zip archive, or a workbook"),
+    "lines that end as they once did": (GOOD.replace("\n", "\r"), (), "ends its lines with CR alone"),
     "another encoding": (GOOD.replace("b", "ü").encode("latin-1"), (), "not UTF-8"),
 }
 
