@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gov_pipelines.measure.statistics.strata import common_odds
+from gov_pipelines.measure.statistics.strata import common_odds, expected_favorable
 
 
 @st.composite
@@ -65,8 +65,26 @@ def test_what_has_no_value():
     assert common_odds([(5, 5, 3, 7)]).odds_ratio is None
     none_of_them = common_odds([(0, 5, 3, 7), (0, 9, 4, 8)])
     assert none_of_them.odds_ratio == 0.0
-    assert none_of_them.interval(0.95) is None
     assert none_of_them.p < 0.05
+
+
+def test_where_none_of_a_group_is_favored_the_interval_ends_where_a_score_test_does_not_reject():
+    (low, high) = common_odds([(0, 12, 30, 60)]).interval(0.95)
+    expected = expected_favorable(12, 60, 30, high)
+    cells = (expected, 12 - expected, 30 - expected, 30 + expected)
+    assert low == 0
+    assert expected / (1 / sum(1 / cell for cell in cells)) ** 0.5 == pytest.approx(1.959964, abs=1e-6)
+    strata = [(0, 4, 10, 20), (0, 6, 3, 9), (2, 3, 8, 8)]
+    narrow, wide = (common_odds(strata).interval(confidence) for confidence in (0.9, 0.99))
+    assert (narrow[0], wide[0]) == (0, 0)
+    assert 0 < narrow[1] < wide[1] < 1e4
+
+
+def test_the_upper_end_holds_the_ratio_where_few_are_favored():
+    found = [*drawn(0.03, 1500, 5)]
+    covered = [low <= 0.03 <= high for low, high in (each.interval(0.95) for each in found)]
+    assert any(each.odds_ratio == 0 for each in found)
+    assert np.mean(covered) > 0.93
 
 
 def drawn(odds, rounds, seed):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from gov_pipelines.measure.statistics.intervals import normal_quantile
 
 Table = tuple[int, int, int, int]
+_LOG_LIMIT, _HALVINGS = 25.0, 60
+_LEAST_CELL = 1e-9  # an expected count is none only by rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class CommonOdds:
         strata: how many strata have both groups and both outcomes.
         n: decisions in those.
         own: decisions of the group in those.
+        tables: those strata.
     """
 
     odds_ratio: float | None
@@ -40,11 +43,14 @@ class CommonOdds:
     strata: int
     n: int
     own: int
+    tables: tuple[Table, ...] = ()
 
     def interval(self, confidence: float) -> tuple[float, float] | None:
-        """Robins, Breslow and Greenland's interval of the odds ratio; None where it has none."""
-        if self.odds_ratio is None or self.error is None:
+        """Robins, Breslow and Greenland's interval of the odds ratio, at 0 the score interval; None where it has no bound."""
+        if self.odds_ratio is None:
             return None
+        if self.error is None:
+            return 0.0, _highest(self.tables, float(normal_quantile(confidence)))
         reach = float(normal_quantile(confidence)) * self.error
         return self.odds_ratio * math.exp(-reach), self.odds_ratio * math.exp(reach)
 
@@ -87,18 +93,37 @@ def common_odds(tables: Sequence[Table]) -> CommonOdds:
         strata=len(told),
         n=sum(n + m for _, n, _, m in told),
         own=sum(n for _, n, _, _ in told),
+        tables=tuple(told),
     )
 
 
 def _tarone(tables: Sequence[Table], ratio: float) -> float:
+    departures, variances = _departures(tables, ratio)
+    squares = math.fsum(d * d / v for d, v in zip(departures, variances, strict=True))
+    return squares - math.fsum(departures) ** 2 / math.fsum(variances)
+
+
+def _highest(tables: Sequence[Table], z: float) -> float:
+    """The ratio at which so few favorable decisions lie `z` standard deviations below what is expected, by bisection."""
+    low, high = -_LOG_LIMIT, _LOG_LIMIT
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        departures, variances = _departures(tables, math.exp(middle))
+        beyond = math.fsum(departures) < -z * math.sqrt(math.fsum(variances))
+        low, high = (low, middle) if beyond else (middle, high)
+    return math.exp(high)
+
+
+def _departures(tables: Sequence[Table], ratio: float) -> tuple[list[float], list[float]]:
+    """Of each table, favorable decisions of the group less those expected at a common odds ratio, and their variance."""
     departures, variances = [], []
     for x, n, y, m in tables:
         expected = expected_favorable(n, m, x + y, ratio)
         other = x + y - expected
+        cells = (expected, n - expected, other, m - other)
         departures.append(x - expected)
-        variances.append(1 / (1 / expected + 1 / (n - expected) + 1 / other + 1 / (m - other)))
-    squares = math.fsum(d * d / v for d, v in zip(departures, variances, strict=True))
-    return squares - math.fsum(departures) ** 2 / math.fsum(variances)
+        variances.append(1 / sum(1 / max(cell, _LEAST_CELL) for cell in cells))
+    return departures, variances
 
 
 def expected_favorable(n: int, m: int, favorable: int, ratio: float) -> float:
