@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from functools import partial
@@ -102,8 +102,8 @@ def run_audits(
         owing: whether windows that nobody audited are audited too, before the others.
 
     Returns:
-        One record a day: system, partition, done, signed, unreachable, problem, run_id, verdicts, and whether it was
-        audited `again`, unasked: see `gov_pipelines.pipeline.audit`.
+        One record a day: system, partition, done, signed, unreachable, problem, run_id, verdicts, and why it was audited
+        `again`, unasked: see `gov_pipelines.pipeline.audit`.
     """
     from gov_pipelines.definitions import load  # noqa: PLC0415  (Dagster takes two seconds)
     from gov_pipelines.pipeline import AuditHome, PartitionRun, audit  # noqa: PLC0415  (as above)
@@ -115,12 +115,10 @@ def run_audits(
 
     results: list[dict[str, Any]] = []
 
-    def note(system: str, asked: set[date], run: PartitionRun) -> None:
+    def note(system: str, run: PartitionRun) -> None:
         with reading(place.store) as connection:
             verdicts = {row.control: row.verdict for row in verdicts_of(connection, system, run.partition)}
-        again = run.partition not in asked
-        asked.discard(run.partition)
-        told = {"partition": partition_key(run.partition), "verdicts": verdicts, "again": again}
+        told = {"partition": partition_key(run.partition), "verdicts": verdicts}
         results.append({"system": system} | asdict(run) | told)
         if not quiet:
             click.echo(_line(results[-1], named=len(work) > 1))
@@ -135,14 +133,19 @@ def run_audits(
             late = owed(SystemGraph(declaration, ()), home, place.now)[0] if owing else []
             days = sorted({*late, *asked})
             try:
-                audit_one(declaration.system, days, progress=partial(note, declaration.system, set(days)))
+                audit_one(
+                    declaration.system,
+                    days,
+                    progress=partial(note, declaration.system),
+                    announce=None if quiet else partial(_announce, declaration.system),
+                )
             except GovError as error:
                 if len(work) == 1:
                     raise
                 away = isinstance(error, SourceUnreachable)
                 for day in days:
                     problem = f"{type(error).__name__}: {error}"
-                    note(declaration.system, set(days), PartitionRun(day, False, False, "", problem, unreachable=away))
+                    note(declaration.system, PartitionRun(day, False, False, "", problem, unreachable=away))
         if signed := sorted({each["system"] for each in results if each["run_id"]}):
             write_reports(signed, instance, definitions=definitions)
     return results
@@ -169,6 +172,13 @@ def _days(
     return asked
 
 
+def _announce(system: str, again: Mapping[Partition, str]) -> None:
+    """That earlier days are about to be audited unasked, how many, and why: each is measured and signed like a new one."""
+    counts = Counter(again.values()).most_common()
+    told = "; ".join(f"{why} ({count})" for why, count in counts)
+    click.echo(f"{system}  earlier partitions to audit again: {len(again)}; {told}")
+
+
 def _line(result: dict[str, Any], *, named: bool) -> str:
     counts = Counter(result["verdicts"].values())
     told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
@@ -177,7 +187,7 @@ def _line(result: dict[str, Any], *, named: bool) -> str:
     system = f"{result['system']}  " if named else ""
     stands = "signed as missed:" if set(counts) == {"missing"} else "what was signed before stands:"
     state = "signed" if result["signed"] else f"NOT AUDITED; {stands}"
-    again = "  (again: its source changed, a clock ran out, or another version governs it)" if result["again"] else ""
+    again = f"  (again: {result['again']})" if result["again"] else ""
     return f"{system}{result['partition']}  {state}  {told}{again}{problem}"
 
 

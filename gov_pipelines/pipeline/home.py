@@ -107,7 +107,7 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
             run_id=run_id,
         )
 
-    def overdue(self, graph: SystemGraph, *, before: Partition, as_of: datetime) -> list[Partition]:
+    def overdue(self, graph: SystemGraph, *, before: Partition, as_of: datetime) -> dict[Partition, str]:
         """The audited partitions before one that must be judged again, as `pipeline.overdue.overdue`, or recorded. No source is asked."""
         from gov_pipelines.pipeline.overdue import overdue, unrecorded  # noqa: PLC0415  (as above)
         from gov_pipelines.policy import partition_of  # noqa: PLC0415  (as above)
@@ -117,8 +117,9 @@ class AuditHome(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic o
             left = unrecorded(self.files, graph.system, connection)
         # A crash leaves one package; several are those of a lost store, which signing tells.
         signed = {partition_of(folder.parent.name) for folder in left if len(left) == 1}
+        unknown = dict.fromkeys((day for day in signed if day < before), "signed and not recorded")
         judged = overdue(self.files, graph.declaration, graph.policies, before=before, as_of=as_of)
-        return sorted({*judged, *(each for each in signed if each < before)})
+        return dict(sorted((unknown | judged).items()))
 
     def changed(self, graph: SystemGraph, *, before: Partition) -> list[Partition]:
         """The audited partitions before one that the source has changed: as its own run noted, or else as the source says."""

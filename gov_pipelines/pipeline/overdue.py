@@ -1,9 +1,9 @@
-"""Days to audit again, as a new revision: other policies govern them now, a clock ran out, or a run ended before signing."""
+"""Days to audit again, as a new revision, and why: other policies govern them now, a clock ran out, or a run ended before signing."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -16,26 +16,27 @@ from gov_pipelines.store import Connection, Home, all_snapshots, as_written
 
 def overdue(
     home: Home, declaration: SystemDeclaration, policies: Sequence[Policy], *, before: date, as_of: datetime
-) -> Iterator[date]:
-    """Find the audited days before one day that must be judged again.
+) -> dict[date, str]:
+    """Find the audited days before one day that must be judged again, each with why.
 
     Those are days that were read again and never signed; days whose signed snapshot names other versions of policies than are in force on them now (a version that
     begins in the past, a closed or removed one); days with a review or label that was dated ahead and has come by `as_of`;
     and days that hold a decision pending then, whose clock has run out by then. What the source says of them now is for the look-back. A version edited under its number is no such case:
     signing refuses it.
     """
+    found: dict[date, str] = {}
     for day, log in home.audited(declaration.system, "decision_log.parquet").items():
-        if (
-            declaration.calendar.has(day)
-            and day < before
-            and (
-                _never_signed(home, declaration, day)
-                or _happened_since(log.with_name("reading.json"), as_of)
-                or _governed_anew(home, declaration, policies, day)
-                or _ran_out(log.parent, declaration, policies, day=day, as_of=as_of)
-            )
-        ):
-            yield day
+        if not declaration.calendar.has(day) or day >= before:
+            continue
+        if _never_signed(home, declaration, day):
+            found[day] = "read again and not signed"
+        elif _happened_since(log.with_name("reading.json"), as_of):
+            found[day] = "a review or label dated ahead has come"
+        elif new := _governed_anew(home, declaration, policies, day):
+            found[day] = f"policy changed: {new}"
+        elif _ran_out(log.parent, declaration, policies, day=day, as_of=as_of):
+            found[day] = "a clock ran out"
+    return found
 
 
 def unrecorded(home: Home, system: str, connection: Connection) -> list[Path]:
@@ -70,14 +71,16 @@ def _happened_since(reading: Path, as_of: datetime) -> bool:
         return ahead is not None and datetime.fromisoformat(ahead) <= as_of
 
 
-def _governed_anew(home: Home, declaration: SystemDeclaration, policies: Sequence[Policy], day: date) -> bool:
-    """Whether the package of the latest revision holds other policies than those now in force on its day."""
+def _governed_anew(home: Home, declaration: SystemDeclaration, policies: Sequence[Policy], day: date) -> str:
+    """The policies now in force on a day, where the package of its latest revision holds others; else empty."""
     latest = _newest_package(home, declaration, day)
     if latest is None or not (latest / "tally.json").is_file():
-        return False  # not signed, or signed as missed: nothing was judged under any text
-    used = {file.stem for file in latest.glob("policy.*.json")}
+        return ""  # not signed, or signed as missed: nothing was judged under any text
+    used = {file.stem.removeprefix("policy.") for file in latest.glob("policy.*.json")}
     found = (in_force(policies, name, declaration.calendar.day(day)) for name in declaration.policies)
-    return used != {f"policy.{each.policy}@{each.version}" for each in found if each is not None}
+    now = {f"{each.policy}@{each.version}" for each in found if each is not None}
+    new, gone = sorted(now - used), sorted(used - now)
+    return ", ".join(new or [f"{each} no longer in force" for each in gone])
 
 
 def _ran_out(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -15,7 +15,7 @@ from gov_pipelines.pipeline.graph import read_graph
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.names import SNAPSHOT, job_name
 from gov_pipelines.pipeline.watch import settle, unfinished
-from gov_pipelines.policy import partition_key
+from gov_pipelines.policy import Partition, partition_key
 
 # Dagster's events go to its own log, where the UI shows them; on the console they would bury ours.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -32,6 +32,7 @@ class PartitionRun:
         run_id: Dagster's run.
         problem: what stopped it, in words; None where nothing did.
         unreachable: whether that was a source that did not answer.
+        again: why it was audited unasked; None where it was asked for.
     """
 
     partition: date
@@ -40,6 +41,7 @@ class PartitionRun:
     run_id: str
     problem: str | None = None
     unreachable: bool = False
+    again: str | None = None
 
 
 def audit(
@@ -52,6 +54,7 @@ def audit(
     as_of: datetime | None = None,
     report: bool = True,
     progress: Callable[[PartitionRun], None] | None = None,
+    announce: Callable[[Mapping[Partition, str]], None] | None = None,
 ) -> list[PartitionRun]:
     """Audit partitions of one system in this process, in their order, and write the report at the end.
 
@@ -69,6 +72,7 @@ def audit(
         as_of: when the days are judged; each on its next morning unless given.
         report: whether to write the report.
         progress: called after each partition.
+        announce: called before earlier days are audited unasked, if there are any: with each and why.
 
     Raises:
         GovError: the system's files cannot be read, with every mistake.
@@ -83,7 +87,7 @@ def audit(
         )
     runs: list[PartitionRun] = []
 
-    def run_day(day: date, moment: datetime | None) -> None:
+    def run_day(day: date, moment: datetime | None, why: str | None = None) -> None:
         tags = {AS_OF: moment.isoformat()} if moment else {}
         try:
             with unquoted():
@@ -94,12 +98,12 @@ def audit(
                     raise_on_error=False,
                     tags=tags,
                 )
-                runs.append(_settled(instance, result.dagster_run, home, day))
+                runs.append(replace(_settled(instance, result.dagster_run, home, day), again=why))
         except GovError as error:  # outside the run's own steps: the next day goes on
             problem = (
                 f"{error}. The run could not be begun or kept: are Dagster's disk and database there (`gov doctor`)?"
             )
-            runs.append(PartitionRun(day, done=False, signed=False, run_id="", problem=problem))
+            runs.append(PartitionRun(day, done=False, signed=False, run_id="", problem=problem, again=why))
         if progress:
             progress(runs[-1])
 
@@ -109,10 +113,13 @@ def audit(
         newest = max(partitions)
         moment = as_of or graph.as_of(newest)
         stopped = {run.partition for run in runs if not run.done}  # asked a moment ago, and again in vain
-        again = [*home.changed(graph, before=newest), *home.overdue(graph, before=newest, as_of=moment)]
-        for day in dict.fromkeys(again):
-            if day not in stopped:
-                run_day(day, moment)
+        changed = dict.fromkeys(home.changed(graph, before=newest), "source changed")
+        owed = home.overdue(graph, before=newest, as_of=moment) | changed
+        again = {day: owed[day] for day in [*changed, *owed] if day not in stopped}
+        if again and announce:
+            announce(again)
+        for day, why in again.items():
+            run_day(day, moment, why)
     if report and runs:
         write_reports([system], instance, definitions=definitions)
     return runs

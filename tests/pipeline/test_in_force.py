@@ -1,19 +1,14 @@
 """Which text governs a day, and what becomes of audited days when another one does: whole nights on a small real system."""
 
-import sys
 from datetime import UTC, date, datetime, timedelta
 
-import dagster as dg
 import pytest
+from command import told
 
-from gov_pipelines.definitions import load
 from gov_pipelines.errors import GovError
 from gov_pipelines.evidence import read_package, verify
-from gov_pipelines.pipeline import audit as run_audit
-from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.overdue import overdue
 from gov_pipelines.pipeline.revisions import revision_reasons
-from gov_pipelines.project import Project
 from gov_pipelines.store import reading, record_policy, snapshot_of
 
 from .test_real_nights import FIRST, POLICY, audit, days, night, project, row, said, write
@@ -45,7 +40,7 @@ def signed(folder, day):
 def again(folder, **options):
     one = night(folder)
     asked = {"before": date(2026, 9, 4), "as_of": datetime(2026, 9, 4, 2, tzinfo=UTC)} | options
-    return list(overdue(one.home, one.declaration, one.policies, **asked))
+    return overdue(one.home, one.declaration, one.policies, **asked)
 
 
 @pytest.mark.parametrize(("hours", "retroactive"), [(-1, False), (0, False), (1, True)])
@@ -71,17 +66,17 @@ def test_a_policy_recorded_after_the_windows_end_makes_a_snapshot_retroactive(pr
 def test_a_version_that_begins_in_the_past_has_its_days_audited_again_and_each_says_so(project):
     for day in days(3):
         audit(project, day)
-    assert again(project) == []
+    assert not again(project)
     change(project, until=SECOND, begins=SECOND, **{"at_most: 0.1": "at_most: 0.2"})
-    assert again(project) == [SECOND, THIRD]
-    assert again(project, before=THIRD) == [SECOND]
+    assert again(project) == dict.fromkeys([SECOND, THIRD], "policy changed: house@2")
+    assert [*again(project, before=THIRD)] == [SECOND]
     for day in (SECOND, THIRD):
         audit(project, day)
         found, predicate = signed(project, day)
         assert (found.revision, found.retroactive) == (2, True)
         assert predicate["revisionReasons"] == ["policy house: version 1 -> version 2"]
         assert said(project, day)["H-1"].policy_version == 2
-    assert again(project) == []
+    assert not again(project)
     assert signed(project, FIRST)[0].revision == 1  # closing version 1 changed nothing for its own days
     checked = verify.verify(project / ".gov" / "evidence")
     assert checked.ok, checked.failures
@@ -91,10 +86,10 @@ def test_a_closed_policy_leaves_its_days_and_they_say_so(project):
     for day in days(2):
         audit(project, day)
     change(project, until=SECOND)
-    assert again(project) == [SECOND]
+    assert again(project) == {SECOND: "policy changed: house@1 no longer in force"}
     audit(project, SECOND)
     assert signed(project, SECOND)[1]["revisionReasons"] == ["policy house: version 1 -> none"]
-    assert again(project) == []
+    assert not again(project)
     audit(project)  # asked for: the text is the same, but its end is new
     assert signed(project, FIRST)[1]["revisionReasons"] == ["policy house: version 1 in force until open -> 2026-09-02"]
 
@@ -107,48 +102,36 @@ def test_a_removed_policy_is_found_and_a_missed_day_is_not_asked_for(project):
     one = night(project)
     (one.folder.parent / SECOND.isoformat()).mkdir()
     (project / "expectations" / "house.yaml").unlink()
-    assert again(project) == [FIRST]
+    assert [*again(project)] == [FIRST]
 
 
-@pytest.fixture
-def fresh_modules(monkeypatch):
-    """No `assets` of another project before, none of this one after."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "assets"}
-    for name in before:
-        del sys.modules[name]
-    yield
-    for name in [name for name in sys.modules if name.partition(".")[0] == "assets"]:
-        del sys.modules[name]
-    sys.modules.update(before)
-
-
-@pytest.mark.usefixtures("fresh_modules")
-def test_a_later_run_audits_days_that_another_text_governs(project):
+def test_a_later_audit_names_the_days_that_another_text_governs_and_why_before_it_audits_them(project):
     for day in days(3):
         audit(project, day)
     change(project, until=SECOND, begins=SECOND)
-    place = Project(project, project / ".gov")
-    home = AuditHome.of(place)
-    with dg.DagsterInstance.ephemeral() as instance:
-        runs = run_audit("loans", [THIRD], instance, definitions=load(place, {}, home), home=home, report=False)
-    assert [(run.partition, run.done) for run in runs] == [(THIRD, True), (SECOND, True)]
+    asked, announced, unasked = told(
+        "audit", "loans", "--date", THIRD, home=project / ".gov", cwd=project, check=0
+    ).stdout.splitlines()[:3]
+    assert asked.startswith(f"{THIRD}  signed")
+    assert announced == "loans  earlier partitions to audit again: 1; policy changed: house@2 (1)"
+    assert unasked.startswith(f"{SECOND}  signed")
+    assert unasked.endswith("(again: policy changed: house@2)")
     assert signed(project, SECOND)[1]["revisionReasons"] == [
         "policy house: version 1 -> version 2",
         "as of: 2026-09-03T02:00:00Z -> 2026-09-04T02:00:00Z",
     ]
 
 
-@pytest.mark.usefixtures("fresh_modules")
 def test_a_range_finds_the_clocks_that_ran_out_within_it(project):
     policy = project / "expectations" / "house.yaml"
     policy.write_text(POLICY.replace("within: 10 days", "within: 24 hours"))
     write(project, [row(n, told="never" if n in {4, 24} else "same day") for n in range(30)])
-    home = AuditHome.of(Project(project, project / ".gov"))
-    with dg.DagsterInstance.ephemeral() as instance:
-        definitions = load(home.place, {}, home)
-        runs = run_audit("loans", days(3), instance, definitions=definitions, home=home, report=False)
-    assert [run.partition for run in runs] == [FIRST, SECOND, THIRD, FIRST]
+    home = project / ".gov"
+    done = told("audit", "loans", "--from", FIRST, "--to", THIRD, home=home, cwd=project, check=1)
+    *asked, announced, unasked = done.stdout.splitlines()[:5]
+    assert [line.split()[0] for line in asked] == [str(day) for day in days(3)]
+    assert announced == "loans  earlier partitions to audit again: 1; a clock ran out (1)"
+    assert unasked.startswith(f"{FIRST}  signed")
     assert [said(project, day)["H-2"].verdict for day in days(3)] == ["fail", "pass", "pass"]  # the third's clock runs
 
 

@@ -149,9 +149,9 @@ def test_a_revision_signed_and_never_recorded_is_recorded_by_the_next_night(proj
     one = night(project)
     graph, home = SystemGraph(one.declaration, one.policies), AuditHome(project=str(project), home=str(one.home.root))
     asked = {"before": FIRST + timedelta(days=1), "as_of": one.as_of}
-    assert home.overdue(graph, **asked) == [FIRST]
+    assert home.overdue(graph, **asked) == {FIRST: "signed and not recorded"}
     audit(project)
-    assert home.overdue(graph, **asked) == []
+    assert home.overdue(graph, **asked) == {}
     with reading(one.store) as connection:
         assert [each.revision for each in all_snapshots(connection, "loans")] == [1, 1, 2]
 
