@@ -36,7 +36,5 @@ def access_command(system: str, on: date, as_json: bool) -> None:
     with as_written(file):
         content = json.loads(file.read_bytes())
         found = {name: content[name] for name in ("outside", "new", "unusual")}
-    read = {
-        name: table([[f"{key} {value}" for key, value in row.items()] for row in rows]) for name, rows in found.items()
-    }
+    read = {name: table([[f"{key} {row[key]}" for key in row] for row in rows]) for name, rows in found.items()}
     answer(as_json, found, *(f"{name}: {len(found[name])}\n{rows}" for name, rows in read.items()))

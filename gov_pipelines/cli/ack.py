@@ -48,11 +48,10 @@ def ack_command(
         raise WrongUse("The reason is empty; write a sentence.")
     place = workplace()
     with place.engine.begin() as connection:
-        known = {page.alert.key: page for page in open_pages(connection)}
+        pages = open_pages(connection)
+        known = {page.alert.key: page for page in pages}
         mine = [known[alert]] if alert in known else []
-        mine += [
-            page for page in known.values() if page.alert.system == system and control in {None, page.alert.control}
-        ]
+        mine += [page for page in pages if page.alert.system == system and control in {None, page.alert.control}]
         if not mine:
             hint = did_you_mean(alert or "", known)
             raise WrongUse(f"No open page is meant; `gov alerts` shows those there are. {hint}".rstrip())
@@ -63,6 +62,4 @@ def ack_command(
             act = hand.sign("acknowledge", role, mine[0].alert.system, said, place.now)
         acknowledge(connection, mine, person, why.strip(), place.now, act)
     how = f"acknowledged by {person}, {'signed' if act else 'not signed'}"
-    answer(
-        as_json, {"acknowledged": keys, "signed": act is not None}, *(f"{page.alert.title}: {how}." for page in mine)
-    )
+    answer(as_json, {"acknowledged": keys, "signed": bool(act)}, *(f"{page.alert.title}: {how}." for page in mine))

@@ -9,20 +9,11 @@ from typing import Any
 
 import click
 
+from gov_pipelines import notify
 from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.desk import WithDefault, table
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.notify import (
-    DEFAULT_ROUTE,
-    AlertSettings,
-    Page,
-    load_settings,
-    open_pages,
-    routes_from,
-    try_receivers,
-    where_waiting,
-)
 from gov_pipelines.people import acts_of
 from gov_pipelines.store import Connection, reading
 
@@ -51,9 +42,10 @@ def list_alerts(as_json: bool) -> None:
       gov alerts list --json
     """
     place = workplace()
-    settings = load_settings(place.project.root)
+    settings = notify.load_settings(place.project.root)
     with reading(place.engine) as connection:
-        pages, waiting = open_pages(connection), where_waiting(connection, routes_from(os.environ), settings, place.now)
+        pages, routes = notify.open_pages(connection), notify.routes_from(os.environ)
+        waiting = notify.where_waiting(connection, routes, settings, place.now)
         signed = _signed(place, connection, pages)
     said = [_told(page, settings, signed, waiting.pop(page.alert.key, {}), place.now) for page in pages]
     lines = ["\n  ".join([each["title"], *_lines(each)]) for each in said]
@@ -78,17 +70,17 @@ def test_alerts(route: str | None, as_json: bool) -> int:
       gov alerts test
       gov alerts test --route credit-risk-oncall
     """
-    place, routes = workplace(), routes_from(os.environ)
+    place, routes = workplace(), notify.routes_from(os.environ)
     if not routes:
         raise WrongUse("No receiver is declared. Set GOV_ALERT_URLS to an address (docs/alerts.md).")
-    named = {DEFAULT_ROUTE, *load_settings(place.project.root).routes, *routes}
-    said = try_receivers(place.store, routes, [route] if route else sorted(named), place.now)
+    named = {notify.DEFAULT_ROUTE, *notify.load_settings(place.project.root).routes, *routes}
+    said = notify.try_receivers(place.store, routes, [route] if route else sorted(named), place.now)
     found = {name: refusal.words if refusal else None for name, refusal in said.items()}
     answer(as_json, found, table([[name, words or "took it"] for name, words in found.items()]))
     return 3 if any(found.values()) else 0
 
 
-def _signed(place: Workplace, connection: Connection, pages: Collection[Page]) -> set[str]:
+def _signed(place: Workplace, connection: Connection, pages: Collection[notify.Page]) -> set[str]:
     """The acknowledgements whose signature was verified, by act."""
     if not any(page.ack and page.ack.act for page in pages):
         return set()
@@ -96,7 +88,7 @@ def _signed(place: Workplace, connection: Connection, pages: Collection[Page]) -
 
 
 def _told(
-    page: Page, settings: AlertSettings, signed: Collection[str], waiting: dict[str, str], now: datetime
+    page: notify.Page, settings: notify.AlertSettings, signed: Collection[str], waiting: dict[str, str], now: datetime
 ) -> dict[str, Any]:
     ack, steps = page.ack, [] if page.ack else settings.escalations(page.alert)
     said = {name: getattr(page.alert, name) for name in ("key", "title", "system", "control", "severity")}

@@ -43,9 +43,7 @@ COMMANDS: Mapping[str, Place] = {
     "access": Place("access", "Audit", "show who read what outside, newly or unusually, with names"),
     "export-intake": Place("export_intake", "Audit", "write what a system may read and decide, for the system to obey"),
     "gaps": Place("gaps", "Audit", "show which clauses no control enforces"),
-    "bias-audit": Place(
-        "bias_audit", "Prove", "prepare the tables of New York City's Local Law 144, or check published ones"
-    ),
+    "bias-audit": Place("bias_audit", "Prove", "prepare tables of New York's Local Law 144, or check published ones"),
     "report": Place("report", "Audit", "write the pages: gaps first"),
     "explain": Place("explain", "Prove", "say of one decision which clauses judged it, and how"),
     "verify": Place("verify", "Prove", "check signed snapshots"),

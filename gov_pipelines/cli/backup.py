@@ -28,9 +28,7 @@ _PRIVATE_KEY = "keys/signing.pem"
 
 @click.command("backup")
 @click.argument("dest", type=click.Path(path_type=Path))
-@click.option(
-    "--with-keys", is_flag=True, help="Copy the private key too. Whoever holds the copy can then sign in your name."
-)
+@click.option("--with-keys", is_flag=True, help="Copy the private key too: who holds the copy can sign in your name.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
 def backup_command(dest: Path, with_keys: bool, as_json: bool) -> None:
     """Copy the home into a new folder: store, evidence, artifacts and the public key; then read the copy back.
@@ -62,10 +60,7 @@ def backup_command(dest: Path, with_keys: bool, as_json: bool) -> None:
         as_json,
         manifest,
         f"{len(files):,} files with {snapshots:,} snapshots are in {dest}, read back and verified.",
-        *(
-            f"{each} was written meanwhile: once restored, audit that day again."
-            for each in manifest["audited_meanwhile"]
-        ),
+        *(f"{day} was written meanwhile: once restored, audit it again." for day in manifest["audited_meanwhile"]),
         f"SHA-256 of {_MANIFEST}: {_digest(dest / _MANIFEST)}. Note it elsewhere.",
     )
 
@@ -174,9 +169,7 @@ def _checked(folder: Path) -> tuple[dict[str, Any], int]:
     signed = {path: read_package(folder / path).payload_sha256 for path in packages & ledger.keys()}
     other = packages ^ ledger.keys() | {path for path, payload in signed.items() if payload != ledger[path]}
     if other:
-        raise EvidenceError(
-            f"{folder}: evidence and ledger disagree on {', '.join(sorted(other)[:5])}. Use another backup"
-        )
+        raise EvidenceError(f"{folder}: evidence and ledger differ: {', '.join(sorted(other)[:5])}. Use another backup")
     evidence = verify(folder / "evidence") if ledger else None
     if evidence is not None and not evidence.ok:
         first = evidence.failures[0]

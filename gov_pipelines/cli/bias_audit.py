@@ -12,27 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gov_pipelines import measure
 from gov_pipelines.cli.app import answer
+from gov_pipelines.cli.desk import DAY
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure import (
-    ImpactTable,
-    Tally,
-    defects,
-    impact_tables,
-    printed,
-    published_rows,
-    scored_tally,
-    tally_from_json,
-    total,
-)
 from gov_pipelines.policy import SystemDeclaration
 from gov_pipelines.store import read_frame, write_atomic
 
 if TYPE_CHECKING:
     from gov_pipelines.report.publication import Kind
 
-DAY = click.DateTime(["%Y-%m-%d"])
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _EXCLUDE = "Leave categories below this share, such as 0.02, out of the ratios. Needs --justification."
 _RACE = "The protected attribute that holds race and ethnicity."
@@ -48,11 +38,7 @@ _RACE = "The protected attribute that holds race and ethnicity."
 @click.option("--scores", is_flag=True, help="Also scoring rates: the share above the median of everyone's scores.")
 @click.option("--exclude-under", help=_EXCLUDE)
 @click.option(
-    "--base",
-    type=click.Choice(["known", "assessed"]),
-    default="known",
-    show_default=True,
-    help="What that share is of.",
+    "--base", type=click.Choice(["known", "assessed"]), default="known", show_default=True, help="What it is of."
 )
 @click.option("--justification", default="", help="The auditor's reason for leaving those out.")
 @click.option("--sex", default="sex", show_default=True, help="The protected attribute that holds sex.")
@@ -83,12 +69,8 @@ def bias_audit_command(check: Path | None, on: datetime | None, as_json: bool, *
     if absent:
         raise click.UsageError(f"Give {', '.join(absent)}; or --check FILE.")
     if bool(asked["exclude_under"]) != bool(asked["justification"]):
-        raise click.UsageError(
-            "--exclude-under and --justification belong together: who leaves a category out says why."
-        )
-    dated: dict[str, Any] = {
-        name: value.date() if isinstance(value, datetime) else value for name, value in asked.items()
-    }
+        raise click.UsageError("--exclude-under and --justification go together: who leaves a category out says why.")
+    dated: dict[str, Any] = {name: one.date() if isinstance(one, datetime) else one for name, one in asked.items()}
     _prepare(as_json=as_json, **dated)
     return 0
 
@@ -98,7 +80,7 @@ def _check(file: Path, today: date, *, as_json: bool) -> int:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise WrongUse(f"{file} is not UTF-8 text. Save it as UTF-8 CSV.") from error
-    found = defects(published_rows(text), today)
+    found = measure.defects(measure.published_rows(text), today)
     lines = [f"{file}{f':{each.line}' if each.line else ''}: {each.rule}: {each.problem}." for each in found]
     count = f"{len(found)} defect{'s' * (len(found) != 1)}." if found else "No defect of the kinds that are looked for."
     answer(as_json, list(map(asdict, found)), *lines, count)
@@ -117,12 +99,12 @@ def _prepare(
     if not folders:
         again = f"Run `gov audit {system} --from ... --to ...`."
         raise WrongUse(f"No day from {start} until {until} of {system} was audited. {again}")
-    selections = total([tally_from_json((folder / "tally.json").read_bytes()) for folder in folders])
-    counted: dict[Kind, Tally] = {"selection": selections}
+    selections = measure.total([measure.tally_from_json((folder / "tally.json").read_bytes()) for folder in folders])
+    counted: dict[Kind, measure.Tally] = {"selection": selections}
     if scores:
         counted["scoring"] = _scored(selections, folders, declaration)
     left_out = {"exclude_under": _share(said.pop("exclude_under")), "base": said.pop("base")}
-    tables = {kind: impact_tables(each, (sex, race), **left_out) for kind, each in counted.items()}
+    tables = {kind: measure.impact_tables(each, (sex, race), **left_out) for kind, each in counted.items()}
     publication = Publication(
         system=system,
         tables=tables,
@@ -149,14 +131,14 @@ def _prepare(
     answer(as_json, data, *lines, f"Wrote {names}.{hole} It prepares an audit; an independent auditor makes one.")
 
 
-def _scored(selections: Tally, folders: Sequence[Path], declaration: SystemDeclaration) -> Tally:
+def _scored(selections: measure.Tally, folders: Sequence[Path], declaration: SystemDeclaration) -> measure.Tally:
     import polars as pl  # noqa: PLC0415  (only scores need the rows)
 
     columns = [*selections.dimensions, "score"]
     log = pl.concat([read_frame(folder / "decision_log.parquet").select(columns) for folder in folders])
     if not log["score"].count():
         raise WrongUse(f"No decision of {declaration.system} has a score. Map it in `columns`, or leave out --scores.")
-    return scored_tally(selections, log)
+    return measure.scored_tally(selections, log)
 
 
 def _share(text: str | None) -> Fraction | None:
@@ -171,11 +153,12 @@ def _share(text: str | None) -> Fraction | None:
     return share
 
 
-def _lines(kind: str, tables: Sequence[ImpactTable]) -> Iterator[str]:
+def _lines(kind: str, tables: Sequence[measure.ImpactTable]) -> Iterator[str]:
     for table in tables:
         yield f"{kind} by {table.name} ({table.unknown:,} of unknown category)"
         width = max((len(line.category) for line in table.lines), default=0)
         for line in table.lines:
-            rate, ratio = printed(line.rate) or "none", printed(line.ratio) or ("excluded" if line.excluded else "none")
+            rate = measure.printed(line.rate) or "none"
+            ratio = measure.printed(line.ratio) or ("excluded" if line.excluded else "none")
             yield f"  {line.category:<{width}}  {line.x:>9,} of {line.n:>9,}  {rate:>6}  {ratio:>8}"
         yield ""

@@ -13,9 +13,7 @@ from gov_pipelines.store import enqueue
 
 @click.command("concern")
 @click.option("--system", required=True, help="The system it is about.")
-@click.option(
-    "--text", required=True, help="What looks wrong, in your words. It is kept in the store and shown nowhere else."
-)
+@click.option("--text", required=True, help="What looks wrong, in your words. Kept in the store, shown nowhere else.")
 @click.option("--decision", help="Id of the decision it is about, if it is about one.")
 @click.option("--as", "person", help="Your name, if you want to say it. Nobody checks it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the finding's id as JSON.")
@@ -31,7 +29,5 @@ def concern_command(system: str, text: str, decision: str | None, person: str | 
     with place.store.begin() as connection:
         name = raise_concern(connection, declaration, text, decision, person, place.now)
         enqueue(connection, [concern_raised(name, system, place.now)])
-    told = (
-        f"Finding {name} is open. {declaration.owner} sees to it; `gov findings show {name}` shows what became of it."
-    )
+    told = f"Finding {name} is open. {declaration.owner} sees to it; `gov findings show {name}` says how it stands."
     answer(as_json, {"finding": name}, told)

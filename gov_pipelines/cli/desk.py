@@ -35,9 +35,7 @@ _C = TypeVar("_C", bound=Callable[..., Any])
 
 def by_hand(command: _C) -> _C:
     """The options of a command that a person signs: --as and --key."""
-    command = click.option("--as", "person", required=True, help="Who signs: a name enrolled with `gov keys add`.")(
-        command
-    )
+    command = click.option("--as", "person", required=True, help="Who signs, as enrolled with `gov keys add`.")(command)
     folder = click.Path(exists=True, file_okay=False, path_type=Path)
     return click.option("--key", "folder", required=True, type=folder, help="Folder of their own signing key.")(command)
 
@@ -61,9 +59,7 @@ def clause_in_force(place: Workplace, key: str) -> tuple[Policy, Clause]:
     """
     policies, today = place.books.policies, place.now.date()
     versions = (in_force(policies, name, today) for name in sorted({each.policy for each in policies}))
-    known = {
-        control_key(policy, clause): (policy, clause) for policy in versions if policy for clause in policy.clauses
-    }
+    known = {control_key(policy, each): (policy, each) for policy in versions if policy for each in policy.clauses}
     if key not in known:
         raise WrongUse(f"No policy in force has a clause `{key}`. {did_you_mean(key, known)}".rstrip())
     return known[key]
@@ -78,6 +74,4 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     """Rows in columns, for reading; each cell in one line."""
     cells = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
-    )
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)

@@ -110,9 +110,7 @@ def _keys(place: Workplace) -> Iterator[Finding]:
         return
     public = load_signer(folder).public  # refuses a key that others can read
     if wanted and public.keyid != wanted:
-        yield Finding(
-            "keys", "bad", f"{public.name} is not the key that signed last; what it enrolled counts no more", old
-        )
+        yield Finding("keys", "bad", f"{public.name} is not the key that signed last", old)
     elif public.name != DEMO_KEY_NAME:
         yield Finding("keys", "ok", f"signs as {public.name}")
     if public.name != DEMO_KEY_NAME:

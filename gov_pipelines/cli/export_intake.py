@@ -72,9 +72,7 @@ def intake(
         "gate": {"open": not shut, "unmet": [f"{each.name}: {each.why}" for each in shut]},
         "open": declaration.state == "live" and not shut,
         "may_read": _may_read(block.may_read, [each for each in controls if isinstance(each, DataAccess)]),
-        "may_decide": _may_decide(
-            [block.may_decide, *(each.may_decide for each in controls if isinstance(each, DecisionScope))]
-        ),
+        "may_decide": _may_decide([block, *(each for each in controls if isinstance(each, DecisionScope))]),
         "needs_review": _needs_review(block.needs_review, bound),
         "models": _models(block.models, [each.models for each in controls if isinstance(each, ApprovedModel)]),
         "zone": declaration.zone,
@@ -91,14 +89,13 @@ def _may_read(declared: Sequence[str], controls: Sequence[DataAccess]) -> list[s
 
 def _may_decide(scopes: Sequence[Any]) -> dict[str, Any]:
     """What all scopes allow; null is no limit."""
-    given = [scope for scope in scopes if scope is not None]
+    given = [each.may_decide for each in scopes if each.may_decide is not None]
     products = [set(scope.products) for scope in given if scope.products is not None]
     amounts = [scope.amount.up_to for scope in given if scope.amount is not None]
-    recommends = any(scope.role == "recommends" for scope in given)
     return {
         "products": sorted(set.intersection(*products)) if products else None,
         "amount_up_to": min(amounts, default=None),
-        "role": "recommends" if recommends else "decides",
+        "role": "recommends" if any(scope.role == "recommends" for scope in given) else "decides",
     }
 
 

@@ -9,20 +9,11 @@ from typing import Any, cast
 
 import click
 
+from gov_pipelines import people
 from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.desk import DAY, WithDefault, by_hand, printable, table
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.people import (
-    Clock,
-    Finding,
-    accept,
-    assign,
-    known_findings,
-    may_accept,
-    report_incident,
-    start_clock,
-)
 from gov_pipelines.people.findings import REPORT_WITHIN
 from gov_pipelines.policy import control_key, did_you_mean, partition_key, unit_of
 from gov_pipelines.policy.kinds import Incident
@@ -60,7 +51,7 @@ def list_findings(system: str | None, everything: bool, as_json: bool) -> None:
     if system is not None:
         place.system(system)
     with reading(place.engine) as connection:
-        known = known_findings(connection, place.roster(connection), system).values()
+        known = people.known_findings(connection, place.roster(connection), system).values()
     shown = sorted((each for each in known if everything or each.state == "open"), key=lambda each: (each.due, each.id))
     late = sum(_past_due(place, each) for each in shown)
     running = sum(clock.reported is None for each in shown for clock in each.clocks)
@@ -103,7 +94,7 @@ def assign_finding(finding: str, owner: str | None, action: str | None, due: dat
     with place.store.begin() as connection:
         found = _finding(place, connection, finding)
         today = place.books.today(found.system, place.now)
-        assign(connection, found, owner=owner, action=action, due=due and due.date(), today=today, now=place.now)
+        people.assign(connection, found, owner=owner, action=action, due=due and due.date(), today=today, now=place.now)
         now = _finding(place, connection, finding)
     click.echo(f"{finding}: {printable(now.owner)}, due {now.due}. {printable(now.action or 'No action is named.')}")
 
@@ -124,7 +115,7 @@ def accept_finding(finding: str, why: str, person: str, folder: Path) -> None:
     place = workplace()
     with place.signing(person, folder) as hand:
         found = _finding(place, hand.connection, finding)
-        accept(hand, found, _entitled(place, found), why, place.now)
+        people.accept(hand, found, _entitled(place, found), why, place.now)
     click.echo(f"{finding} is closed: accepted by {person}.")
 
 
@@ -143,7 +134,7 @@ def incident(finding: str, kind: str, aware: datetime) -> None:
     with place.store.begin() as connection:
         found = _finding(place, connection, finding)
         today = place.books.today(found.system, place.now)
-        start_clock(connection, found, cast("Incident", kind), aware.date(), today, place.now)
+        people.start_clock(connection, found, cast("Incident", kind), aware.date(), today, place.now)
         clock = _finding(place, connection, finding).clocks[-1]
     click.echo(f"{finding}: {_clock(place, found, clock)}.")
 
@@ -162,33 +153,31 @@ def report(finding: str, authority: str, person: str, folder: Path) -> None:
     place = workplace()
     with place.signing(person, folder) as hand:
         found = _finding(place, hand.connection, finding)
-        report_incident(hand, found, _entitled(place, found), authority, place.now)
+        people.report_incident(hand, found, _entitled(place, found), authority, place.now)
         now = _finding(place, hand.connection, finding)
     click.echo("\n".join(f"{finding}: {_clock(place, now, clock)}." for clock in now.clocks))
 
 
-def _finding(place: Workplace, connection: Connection, name: str) -> Finding:
-    known = known_findings(connection, place.roster(connection))
+def _finding(place: Workplace, connection: Connection, name: str) -> people.Finding:
+    known = people.known_findings(connection, place.roster(connection))
     if name not in known:
         raise WrongUse(f"There is no finding {name}. {did_you_mean(name, known)} `gov findings --all` lists them.")
     return known[name]
 
 
-def _entitled(place: Workplace, finding: Finding) -> frozenset[str]:
+def _entitled(place: Workplace, finding: people.Finding) -> frozenset[str]:
     declaration = place.books.systems.get(finding.system)
     if declaration is None:
-        raise WrongUse(
-            f"{finding.system} is not declared any more, so nobody may sign for it. Restore its defs.yaml first."
-        )
+        raise WrongUse(f"{finding.system} is not declared, so nobody may sign for it. Restore its defs.yaml.")
     clauses = {control_key(policy, each): each for policy in place.books.policies for each in policy.clauses}
-    return may_accept(declaration, clauses.get(finding.control or ""))
+    return people.may_accept(declaration, clauses.get(finding.control or ""))
 
 
-def _past_due(place: Workplace, finding: Finding) -> bool:
+def _past_due(place: Workplace, finding: people.Finding) -> bool:
     return finding.state == "open" and place.books.today(finding.system, place.now) > finding.due
 
 
-def _line(place: Workplace, each: Finding) -> list[str]:
+def _line(place: Workplace, each: people.Finding) -> list[str]:
     due = f"due {each.due}{' PAST DUE' if _past_due(place, each) else ''}" if each.state == "open" else "-"
     on = f"{unit_of(each.partition)}{'s' * (each.occurrences != 1)}"
     seen = f"seen on {each.occurrences} {on}" if each.control else "said once"
@@ -199,17 +188,15 @@ def _line(place: Workplace, each: Finding) -> list[str]:
     return [each.id, each.state, each.severity, each.system, what, due, days, seen, each.owner, again, clocks]
 
 
-def _clock(place: Workplace, finding: Finding, clock: Clock) -> str:
+def _clock(place: Workplace, finding: people.Finding, clock: people.Clock) -> str:
     if clock.reported:
         late = " LATE" if clock.late(place.books.zone(finding.system)) else ""
-        return (
-            f"{clock.kind} incident reported{late} on {clock.reported:%Y-%m-%d} to {printable(clock.authority or '')}"
-        )
+        return f"{clock.kind} incident reported{late} {clock.reported:%Y-%m-%d} to {printable(clock.authority or '')}"
     late = " OVERDUE" if clock.overdue(place.books.today(finding.system, place.now)) else ""
     return f"{clock.kind} incident, report by {clock.due}{late}"
 
 
-def _facts(place: Workplace, found: Finding) -> list[tuple[str, str | None]]:
+def _facts(place: Workplace, found: people.Finding) -> list[tuple[str, str | None]]:
     """One finding, a fact a line; a fact that is not known has no line."""
     days = [f"{day}{f' ({count} breaches)' if count else ''}" for day, count in sorted(found.red.items())]
     return [
@@ -234,7 +221,7 @@ def _facts(place: Workplace, found: Finding) -> list[tuple[str, str | None]]:
     ]
 
 
-def _record(place: Workplace, found: Finding) -> dict[str, Any]:
+def _record(place: Workplace, found: people.Finding) -> dict[str, Any]:
     said = {name: value for name, value in asdict(found).items() if name not in _CONFIDED}
     for name in ("red", "accepted"):
         said[name] = {partition_key(day): count for day, count in sorted(said[name].items())}

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import os
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from gov_pipelines.access import (
-    access_outside,
-    allowed_fields,
-    declared_fields,
-    declared_outside,
-    grant_statements,
-    granted,
-    granted_outside,
-    read_access_log,
-)
+from gov_pipelines import access
 from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.desk import PARTITION
 from gov_pipelines.cli.place import Workplace, workplace
@@ -25,16 +16,11 @@ from gov_pipelines.errors import WrongUse
 from gov_pipelines.policy import SystemDeclaration, controls_in_force, newest_due
 from gov_pipelines.policy.kinds import DataAccess
 
-if TYPE_CHECKING:
-    from gov_pipelines.access import Privileges
-
 
 @click.command("grants")
 @click.argument("system")
 @click.option("--view", metavar="NAME", help="Make a view of the permitted columns, and grant that alone.")
-@click.option(
-    "--compare", is_flag=True, help="Print what is permitted, declared, granted and read, and what lies outside."
-)
+@click.option("--compare", is_flag=True, help="Print what is permitted, declared, granted and read; what lies outside.")
 @click.option("--date", "day", type=PARTITION, help="The day of the reads compared; default: the last.")
 @click.option("--json", "as_json", is_flag=True, help="Print the statements, or the comparison, as JSON.")
 def grants_command(system: str, view: str | None, compare: bool, day: date | None, as_json: bool) -> int:
@@ -55,7 +41,7 @@ def grants_command(system: str, view: str | None, compare: bool, day: date | Non
     controls = {each.key: each.control for each in bound if isinstance(each.control, DataAccess)}
     if compare:
         return _compare(place, declaration, controls, on, as_json)
-    statements = grant_statements(declaration, [*controls.values()], view=view)
+    statements = access.grant_statements(declaration, [*controls.values()], view=view)
     answer(
         as_json,
         {"system": system, "role": declaration.intake.database_role, "statements": statements},
@@ -70,7 +56,7 @@ def _compare(
     place: Workplace, declaration: SystemDeclaration, controls: dict[str, DataAccess], on: date, as_json: bool
 ) -> int:
     root = place.project.root
-    privileges = granted(declaration, project=root, environ=os.environ)
+    privileges = access.granted(declaration, project=root, environ=os.environ)
     if privileges is None:
         raise WrongUse(
             f"{declaration.system} names no role in a PostgreSQL database. Declare `intake.database_role` and "
@@ -79,21 +65,19 @@ def _compare(
     permitted = [f"{key}: {_permits(control)}" for key, control in controls.items()]
     found: dict[str, Any] = {
         "permitted": permitted or ["whatever is declared: no data_access control is in force"],
-        "declared": declared_fields(declaration, next(iter(controls.values()), None)),
+        "declared": access.declared_fields(declaration, next(iter(controls.values()), None)),
         "granted": [one.name for one in privileges.columns],
     }
-    log = read_access_log(declaration, on, project=root, environ=os.environ)
+    log = access.read_access_log(declaration, on, project=root, environ=os.environ)
     found["read"] = sorted({_read(row) for row in log.select("field", "table").iter_rows(named=True)})
     outside = [each for control in controls.values() or [None] for each in _outside(declaration, control, privileges)]
     for control in controls.values() or [None]:
-        for row in access_outside(log, declaration, control).iter_rows(named=True):
+        for row in access.access_outside(log, declaration, control).iter_rows(named=True):
             who = row["principal"] or row["role"] or "nobody named"
             outside.append({"set": "read", "what": _read(row), "why": f"{row['reads']} reads by {who} on {on}"})
     found["outside"] = unique = list({(each["set"], each["what"]): each for each in outside}.values())
     found["notes"] = list(privileges.notes)
-    lines = [
-        f"{name:<10} {', '.join(found[name]) or 'nothing'}" for name in ("permitted", "declared", "granted", "read")
-    ]
+    lines = [f"{name:<10} {', '.join(found[name]) or 'none'}" for name in ("permitted", "declared", "granted", "read")]
     lines += ["", *(f"{each['set']} outside: {each['what']}: {each['why']}" for each in unique)]
     lines += [f"not told by grants: {note}" for note in privileges.notes]
     answer(as_json, found, *lines, f"{len(unique)} outside.")
@@ -106,16 +90,16 @@ def _permits(control: DataAccess) -> str:
 
 
 def _outside(
-    declaration: SystemDeclaration, control: DataAccess | None, privileges: Privileges
+    declaration: SystemDeclaration, control: DataAccess | None, privileges: access.Privileges
 ) -> list[dict[str, str]]:
-    allowed = ", ".join(allowed_fields(declaration, control))
+    allowed = ", ".join(access.allowed_fields(declaration, control))
     rows = [
         {"set": "declared", "what": name, "why": f"the policy permits {allowed or 'none'} of the declared fields"}
-        for name in declared_outside(declaration, control)
+        for name in access.declared_outside(declaration, control)
     ]
     if not privileges.exists:
         return [*rows, {"set": "granted", "what": privileges.role, "why": "the database has no such role"}]
-    excess = granted_outside(privileges, declaration, control)
+    excess = access.granted_outside(privileges, declaration, control)
     return [*rows, *({"set": "granted", "what": one.name, "why": "; ".join(one.routes)} for one in excess)]
 
 

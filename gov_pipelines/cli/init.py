@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from string import Template
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -25,42 +27,37 @@ from gov_pipelines.store import Home
 MOST_CATEGORIES = 50
 """A text column with more values than this is not offered as a category."""
 
-_ASKED = {
-    "system": "Name of the system (small letters, digits, _)",
-    "owner": "Who owns it (team:... or an e-mail address)",
-    "purpose": "What it decides, in one sentence",
-    "decision_id": "Column that names one decision",
-    "decided_at": "Column with the time of the decision",
-    "decision": "Column with the decision",
-    "favorable": "Values of the decision that the person wants",
-    "unfavorable": "Values of the decision that the person does not want",
-    "protected": "Columns with protected attributes",
-    "zone": "Time zone whose calendar days are audited, such as Europe/Berlin",
-}
-_SEVERAL = frozenset({"favorable", "unfavorable", "protected"})
 _C = TypeVar("_C", bound=Callable[..., Any])
+
+
+def _asks(question: str, *, several: bool = False) -> Any:
+    return field(metadata={"question": question, "several": several})
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What only a person can say of a data file."""
+    """What only a person can say of a data file, each with its question."""
 
-    system: str
-    owner: str
-    purpose: str
-    decision_id: str
-    decided_at: str
-    decision: str
-    favorable: tuple[str, ...]
-    unfavorable: tuple[str, ...]
-    protected: tuple[str, ...]
-    zone: str
+    system: str = _asks("Name of the system (small letters, digits, _)")
+    owner: str = _asks("Who owns it (team:... or an e-mail address)")
+    purpose: str = _asks("What it decides, in one sentence")
+    decision_id: str = _asks("Column that names one decision")
+    decided_at: str = _asks("Column with the time of the decision")
+    decision: str = _asks("Column with the decision")
+    favorable: tuple[str, ...] = _asks("Values of the decision that the person wants", several=True)
+    unfavorable: tuple[str, ...] = _asks("Values of the decision that the person does not want", several=True)
+    protected: tuple[str, ...] = _asks("Columns with protected attributes", several=True)
+    zone: str = _asks("Time zone whose calendar days are audited, such as Europe/Berlin")
+
+
+_ASKED: dict[str, tuple[str, bool]] = {
+    each.name: (each.metadata["question"], each.metadata["several"]) for each in fields(Answers)
+}
 
 
 def _asked(command: _C) -> _C:
     """An option for each thing that is asked."""
-    for name, question in reversed(_ASKED.items()):
-        several = name in _SEVERAL
+    for name, (question, several) in reversed(_ASKED.items()):
         told = f"{question}; repeat for more." if several else question
         command = click.option(f"--{name.replace('_', '-')}", multiple=several, help=told)(command)
     return command
@@ -69,16 +66,12 @@ def _asked(command: _C) -> _C:
 @click.command("init")
 @click.argument("file", type=click.Path(path_type=Path))
 @_asked
-@click.option(
-    "--undecided", multiple=True, help="A value that decides nothing yet, such as withdrawn; repeat for more."
-)
+@click.option("--undecided", multiple=True, help="A value that decides nothing yet, as withdrawn; repeat for more.")
 @click.option(
     "--policy", "policies", multiple=True, default=("baseline",), show_default=True, help="A policy in expectations/."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print where the declaration was written as JSON.")
-def init_command(
-    file: Path, policies: tuple[str, ...], undecided: tuple[str, ...], as_json: bool, **given: Any
-) -> None:
+def init_command(file: Path, policies: tuple[str, ...], undecided: tuple[str, ...], as_json: bool, **told: Any) -> None:
     """Draft a system from a CSV or Parquet file, asking for what must not be guessed.
 
     Which decision is favorable, which column is protected and whose calendar counts are never guessed: give them as
@@ -93,7 +86,7 @@ def init_command(
     project = here()
     with readable(file):
         data = scan_file(file).collect()
-    answers = _answers(given, data)
+    answers = _answers(told, data)
     target = project.declaration_file(answers.system)
     if target.exists():
         raise WrongUse(f"{target} exists already. Choose another --system, or edit that file.")
@@ -143,39 +136,16 @@ def draft(
     left_out = [f"{value} ({count})" for value, count in counts.most_common() if value not in named_values]
     first, last = _days(data, answers)
     others = [name for name in data.columns if name not in named]
-    fields = [line for name in others if (line := _field(name, data[name]))]
+    typed = [line for name in others if (line := _field(name, data[name]))]
     ends = last + timedelta(days=1)
-    goes_on = ends >= datetime.now(UTC).date()
-    ending = f"  ends: {ends} # the file's last day was {last}; remove this line for a system that goes on"
-    lines = [
-        "# Drafted by `gov init`. What the system may read, what needs a human and which models are approved is yours to say.",
-        "type: gov_pipelines.pipeline.AuditedSystem",
-        "attributes:",
-        f"  system: {answers.system}",
-        f"  owner: {_quoted(answers.owner)}",
-        f"  purpose: {_quoted(answers.purpose)}",
-        "  risk: high # minimal, limited or high",
-        f"  zone: {answers.zone}",
-        f"  starts: {first}",
-        *([] if goes_on else [ending]),
-        f"  source: {{path: {_quoted(path)}}}",
-        (
-            f"  columns: {{decision_id: {_quoted(answers.decision_id)}, decided_at: {_quoted(answers.decided_at)}, "
-            f"decision: {_quoted(answers.decision)}}}"
-        ),
-        *(["  fields:", *fields] if fields else []),
-        (
-            f"  outcomes: {{favorable: {_list(answers.favorable)}, unfavorable: {_list(answers.unfavorable)}, "
-            f"undecided: {_list(undecided)}}}"
-        ),
-        "  protected_attributes:",
-        *(f"    {_canonical(name)}: {{column: {_quoted(name)}}}" for name in answers.protected),
-        "  intake:",
-        "    may_read: [] # the columns the system may read; the audit compares the access log with it",
-        '  schedule: {at: "02:00", enabled: false}',
-        f"  policies: {_list(policies)}",
-    ]
-    return "\n".join(lines) + "\n", left_out
+    ending = f"  ends: {ends} # the file's last day was {last}; remove this line for a system that goes on\n"
+    said = {name: _quoted(getattr(answers, name)) for name in _ASKED}
+    said |= {"system": answers.system, "zone": answers.zone, "path": _quoted(path), "starts": f"{first}"}
+    said |= {"undecided": _quoted(undecided), "policies": _quoted(policies)}
+    said["ends"] = "" if ends >= datetime.now(UTC).date() else ending
+    said["fields"] = "".join(f"{line}\n" for line in ["  fields:", *typed] if typed)
+    said["protected"] = "".join(f"    {_canonical(name)}: {{column: {_quoted(name)}}}\n" for name in answers.protected)
+    return Template(Path(__file__).with_suffix(".yaml").read_text("utf-8")).substitute(said), left_out
 
 
 def _counted(counts: Counter[str]) -> str:
@@ -185,18 +155,17 @@ def _counted(counts: Counter[str]) -> str:
 def _answers(given: dict[str, Any], data: pl.DataFrame) -> Answers:
     missing = [name for name in _ASKED if not given[name]]
     if missing and not sys.stdin.isatty():
-        options = "\n".join(f"  --{name.replace('_', '-')}  {_ASKED[name]}" for name in missing)
+        options = "\n".join(f"  --{name.replace('_', '-')}  {_ASKED[name][0]}" for name in missing)
         decided = given["decision"]
         counts = Counter(map(str, data[decided].drop_nulls())) if decided in data.columns else None
         holds = f" {decided} holds: {_counted(counts)}." if counts else ""
-        raise WrongUse(
-            f"These must not be guessed; give them:\n{options}\nThe file has: {', '.join(data.columns)}.{holds}"
-        )
+        raise WrongUse(f"Give what must not be guessed:\n{options}\nThe file has: {', '.join(data.columns)}.{holds}")
     if missing:
         click.echo(f"The file has {data.height} rows and the columns {', '.join(data.columns)}.")
     for name in missing:
-        answer = click.prompt(f"{_ASKED[name]} (commas between)" if name in _SEVERAL else _ASKED[name])
-        given[name] = tuple(part.strip() for part in answer.split(",")) if name in _SEVERAL else answer
+        question, several = _ASKED[name]
+        said = click.prompt(f"{question} (commas between)" if several else question)
+        given[name] = tuple(part.strip() for part in said.split(",")) if several else said
     return Answers(**given)
 
 
@@ -205,9 +174,7 @@ def _days(data: pl.DataFrame, answers: Answers) -> tuple[date, date]:
     moments = data.select(as_moment(pl.col(name), data.schema[name], answers.zone).alias(name))[name]
     first, last = moments.min(), moments.max()
     if not isinstance(first, datetime) or not isinstance(last, datetime):
-        raise WrongUse(
-            f"{answers.decided_at} holds no time that can be read; expected ISO 8601 such as 2026-09-01T14:30:00."
-        )
+        raise WrongUse(f"{answers.decided_at} holds no readable time; expected ISO 8601 such as 2026-09-01T14:30:00.")
     zone = ZoneInfo(answers.zone)
     return first.astimezone(zone).date(), last.astimezone(zone).date()
 
@@ -231,9 +198,5 @@ def _canonical(name: str) -> str:
     return re.sub(r"[^a-z0-9_]", "_", name.lower())
 
 
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _list(values: Any) -> str:
-    return "[" + ", ".join(_quoted(str(value)) for value in values) + "]"
+def _quoted(text: str | Sequence[str]) -> str:
+    return json.dumps(text, ensure_ascii=False)  # YAML reads JSON

@@ -50,9 +50,7 @@ def new(name: str, as_json: bool) -> None:
 
 @keys_command.command("person")
 @click.argument("name")
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="A new folder, which only they should read."
-)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder that only they should read.")
 def person(name: str, out: Path) -> None:
     """Make a person's own key pair, in a folder of their own. The person runs this; nobody else should hold the key.
 
@@ -69,9 +67,7 @@ def person(name: str, out: Path) -> None:
 @keys_command.command("add")
 @click.argument("name")
 @click.option("--role", "roles", required=True, multiple=True, help="What they may act as; repeat it for several.")
-@click.option(
-    "--public", required=True, type=click.Path(path_type=Path), help="Their public key: ours as JSON, or PEM."
-)
+@click.option("--public", required=True, type=click.Path(path_type=Path), help="Their public key: our JSON, or PEM.")
 def add(name: str, roles: tuple[str, ...], public: Path) -> None:
     """Enrol a person with their public key, signed by this home's key. It takes the place of their earlier enrolment.
 
@@ -132,6 +128,4 @@ def _show(as_json: bool) -> None:
     file = folder / "signing.pub.json"
     data = {"name": public.name, "keyid": public.keyid, "created": public.created, "algorithm": "ed25519", "file": file}
     told = f"{public.name}\n  keyid    {public.keyid}\n  made     {public.created}\n  public   {file}"
-    answer(
-        as_json, data, told, "Give the public file to your auditors by another way than the bundles they check with it."
-    )
+    answer(as_json, data, told, "Give auditors the public file by another way than the bundles they check with it.")

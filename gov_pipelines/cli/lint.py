@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,21 +13,12 @@ from typing import Any
 import click
 import polars as pl
 
+from gov_pipelines import policy
 from gov_pipelines.cli.app import answer, here
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.decisions import Past, decision_measurements, judge_decisions, read_past
 from gov_pipelines.errors import ConfigurationError, WrongUse
 from gov_pipelines.notify import lint_alerts
-from gov_pipelines.policy import (
-    BoundClause,
-    Linted,
-    Policy,
-    SystemDeclaration,
-    bound_clauses,
-    examine,
-    load_policies,
-    partition_key,
-)
 from gov_pipelines.store import edited_in_place
 from gov_pipelines.validate import stale_suites, write_suites
 
@@ -54,9 +45,7 @@ class Hits:
 
 
 @click.command("lint")
-@click.option(
-    "--against", type=click.Path(path_type=Path), help="CSV or Parquet file of past decisions, as the source has them."
-)
+@click.option("--against", type=click.Path(path_type=Path), help="Past decisions as in the source, CSV or Parquet.")
 @click.option("--system", help="Whose decisions --against holds; needed where there are several systems.")
 @click.option("--json", "as_json", is_flag=True, help="Print mistakes and notes (and what --against found) as JSON.")
 def lint_command(against: Path | None, system: str | None, as_json: bool) -> int:
@@ -72,9 +61,10 @@ def lint_command(against: Path | None, system: str | None, as_json: bool) -> int
       gov lint --against decisions.csv --system mortgage_underwriting
     """
     place = workplace()
-    with _edited(place) as edited:
-        linted = examine(place.project.assets, place.project.expectations, edited)
-    routes = lint_alerts(place.project.root, load_policies(place.project.expectations)[0])
+    with place.engine.connect() if place.audited else nullcontext() as store:
+        edited = partial(edited_in_place, store) if store else None  # whether a version was recorded with another text
+        linted = policy.examine(place.project.assets, place.project.expectations, edited)
+    routes = lint_alerts(place.project.root, policy.load_policies(place.project.expectations)[0])
     linted = replace(linted, mistakes=[*linted.mistakes, *routes])
     said = [{**asdict(each), "severity": "mistake"} for each in linted.mistakes]
     said += [{**asdict(each), "severity": "note"} for each in linted.notes]
@@ -86,22 +76,10 @@ def lint_command(against: Path | None, system: str | None, as_json: bool) -> int
     past = read_past(against, declaration)
     hits = _hits(past, place.policies, declaration)
     found: dict[str, Any] = {"mistakes": said, "system": declaration.system, "rows": past.rows.to_dict()}
-    found |= {"days": [partition_key(day) for day in past.days], "absent": past.absent}
+    found |= {"days": [policy.partition_key(day) for day in past.days], "absent": past.absent}
     told = [*lines, *_lines_on(past, hits, declaration.system, against.name)]
     answer(as_json, found | {"rules": list(map(asdict, hits))}, *told)
     return 0
-
-
-@contextmanager
-def _edited(place: Workplace) -> Iterator[Any]:
-    """Whether a version was recorded with another text; None where nothing was recorded."""
-    try:
-        engine = place.engine
-    except WrongUse:
-        yield None
-        return
-    with engine.connect() as connection:
-        yield partial(edited_in_place, connection)
 
 
 def _only_system(place: Workplace) -> str:
@@ -111,9 +89,9 @@ def _only_system(place: Workplace) -> str:
     return names[0]
 
 
-def _hits(past: Past, policies: list[Policy], declaration: SystemDeclaration) -> list[Hits]:
+def _hits(past: Past, policies: list[policy.Policy], declaration: policy.SystemDeclaration) -> list[Hits]:
     newest = {each.policy: each for each in sorted(policies, key=lambda each: each.version)}
-    bound = [rule for name in declaration.policies if name in newest for rule in bound_clauses(newest[name])]
+    bound = [rule for name in declaration.policies if name in newest for rule in policy.bound_clauses(newest[name])]
     rules = [rule for rule in bound if rule.control.judges == "decision"]
     judge = partial(judge_decisions, bound=rules, declaration=declaration, as_of=datetime.now(UTC))
     days = [judge(log, partition=day).verdicts for day, log in past.days.items()]
@@ -121,7 +99,7 @@ def _hits(past: Past, policies: list[Policy], declaration: SystemDeclaration) ->
     return [_counted(rule, verdicts) for rule in rules]
 
 
-def _counted(rule: BoundClause, verdicts: pl.DataFrame) -> Hits:
+def _counted(rule: policy.BoundClause, verdicts: pl.DataFrame) -> Hits:
     found = [int(each.value or 0) for each in decision_measurements(verdicts, rule.key)]
     concerned, (within, outside, pending, undecidable) = sum(found), found
     remark = None
@@ -132,7 +110,7 @@ def _counted(rule: BoundClause, verdicts: pl.DataFrame) -> Hits:
     return Hits(rule.key, rule.policy.version, concerned, within, outside, pending, undecidable, remark)
 
 
-def _lines_of(linted: Linted, systems: int) -> list[str]:
+def _lines_of(linted: policy.Linted, systems: int) -> list[str]:
     count = len(linted.mistakes)
     none = f"No mistakes in {systems} system{'s' * (systems != 1)} and their policies."
     many = f"{count} mistake{'s' * (count != 1)}" if count else none
@@ -167,7 +145,7 @@ def compile_command(check: bool, as_json: bool) -> int:
       gov compile --check
     """
     project = here()
-    policies, mistakes = load_policies(project.expectations)
+    policies, mistakes = policy.load_policies(project.expectations)
     if mistakes:
         raise ConfigurationError(mistakes)
     stale = [str(each) for each in stale_suites(policies, project.suites)]

@@ -13,19 +13,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gov_pipelines import policy
 from gov_pipelines.cli.app import here
 from gov_pipelines.errors import ConfigurationError, Mistake, WrongUse
 from gov_pipelines.evidence import PublicKey, load_public, load_signer
 from gov_pipelines.people import Hand, Roster, hand_of, roster_of, waivers_in_force
 from gov_pipelines.pipeline.register import Books, open_books
-from gov_pipelines.policy import (
-    Policy,
-    SystemDeclaration,
-    did_you_mean,
-    load_declaration,
-    load_declarations,
-    load_policies,
-)
 from gov_pipelines.project import Project
 from gov_pipelines.store import Connection, Engine, Home, open_store
 
@@ -46,17 +39,17 @@ class Workplace:
         return Home(self.project.home)
 
     @cached_property
-    def policies(self) -> list[Policy]:
+    def policies(self) -> list[policy.Policy]:
         """Every version of every policy; a broken file is an error."""
-        policies, mistakes = load_policies(self.project.expectations)
+        policies, mistakes = policy.load_policies(self.project.expectations)
         if mistakes:
             raise ConfigurationError(mistakes)
         return policies
 
     @cached_property
-    def systems(self) -> tuple[dict[str, SystemDeclaration], list[Mistake]]:
+    def systems(self) -> tuple[dict[str, policy.SystemDeclaration], list[Mistake]]:
         """Every declaration that can be read, and the mistakes of the others."""
-        return load_declarations(self.project.assets)
+        return policy.load_declarations(self.project.assets)
 
     @cached_property
     def books(self) -> Books:
@@ -66,7 +59,7 @@ class Workplace:
             click.echo(f"not read: {mistake}", err=True)
         return books
 
-    def system(self, name: str) -> SystemDeclaration:
+    def system(self, name: str) -> policy.SystemDeclaration:
         """One system's declaration.
 
         Raises:
@@ -76,13 +69,11 @@ class Workplace:
         file = self.project.declaration_file(name)
         if file.parent.parent != self.project.assets or not file.is_file():
             known = sorted(path.parent.name for path in self.project.assets.glob("*/defs.yaml"))
-            hint = did_you_mean(name, known)
-            raise WrongUse(
-                f"There is no system `{name}`: {self.project.root.name}/assets/{name}/defs.yaml does not exist. {hint}".rstrip()
-            )
-        return load_declaration(file)
+            hint = policy.did_you_mean(name, known)
+            raise WrongUse(f"There is no system `{name}`: assets/{name}/defs.yaml does not exist. {hint}".rstrip())
+        return policy.load_declaration(file)
 
-    def night(self, declaration: SystemDeclaration, day: date) -> Night:
+    def night(self, declaration: policy.SystemDeclaration, day: date) -> Night:
         """One partition of a system, as it is seen now."""
         from gov_pipelines.pipeline.night import Night  # noqa: PLC0415  (every room: only some commands need them)
 
@@ -107,9 +98,7 @@ class Workplace:
             WrongUse: nothing was audited in this home yet.
         """
         if not self.audited:
-            raise WrongUse(
-                f"Nothing was audited in {self.project.home} yet. Run `gov audit SYSTEM --date DAY`, or `gov demo`."
-            )
+            raise WrongUse(f"Nothing was audited in {self.project.home} yet. Run `gov audit SYSTEM`, or `gov demo`.")
         return self._open()
 
     @cached_property

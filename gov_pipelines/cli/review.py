@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -25,9 +24,7 @@ from gov_pipelines.policy import BoundClause, SystemDeclaration, did_you_mean, p
 from gov_pipelines.policy.kinds import HumanReview
 from gov_pipelines.store import Opening, note_opening, opened_at, read_frame
 
-_ON = click.option(
-    "--date", "on", type=PARTITION, help="The day of the decision; needed only where it stands on several."
-)
+_ON = click.option("--date", "on", type=PARTITION, help="The day of the decision; only where it stands on several.")
 _CONTROL = click.option("--control", help="Only as to this control, `<policy>/<clause>`; default: all you may review.")
 
 
@@ -195,9 +192,7 @@ def release(system: str, control: str, on: date, person: str, folder: Path) -> N
     statement = _signed(open_day(night))
     holding = {each.key: each for each in night.bound if each.on_fail == "hold_all"}
     if control not in holding:
-        raise WrongUse(
-            f"No control `{control}` holds whole days of {system}. {did_you_mean(control, holding)}".rstrip()
-        )
+        raise WrongUse(f"`{control}` holds no whole days of {system}. {did_you_mean(control, holding)}".rstrip())
     if (verdict := statement.verdicts.get(control, "missing")) not in {"fail", "missing"}:
         raise WrongUse(f"{control} is {verdict} on {night.partition} and holds nothing.")
     approver = holding[control].control.approver
@@ -213,14 +208,7 @@ def release(system: str, control: str, on: date, person: str, folder: Path) -> N
 
 
 def _review(
-    system: str,
-    decision: str,
-    said: Mapping[str, Any],
-    *,
-    on: date | None,
-    control: str | None,
-    person: str,
-    folder: Path,
+    system: str, decision: str, said: dict[str, Any], *, on: date | None, control: str | None, person: str, folder: Path
 ) -> None:
     """Sign a review of a decision for each control that holds it and that the person may review."""
     place = workplace()
@@ -261,9 +249,7 @@ def _cases(day: Day, decision: str, control: str | None) -> list[Case]:
     Raises:
         WrongUse: there is none.
     """
-    holding = {
-        each.key: each for each in day.bound if each.on_fail == "hold_decision" and _concerns(day, each, decision)
-    }
+    holding = {one.key: one for one in day.bound if one.on_fail == "hold_decision" and _concerns(day, one, decision)}
     if control is not None and control not in holding:
         known = ", ".join(holding) or "none"
         raise WrongUse(f"`{control}` does not hold {decision} for review. What does: {known}.")

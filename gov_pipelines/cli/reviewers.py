@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 
 import click
 import polars as pl
 
 from gov_pipelines.cli.app import answer
+from gov_pipelines.cli.desk import DAY
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.measure.measurement import Measurement
 from gov_pipelines.measure.reviewing import Reviewer, review_measurements, reviewers
 from gov_pipelines.people import acts_of
 from gov_pipelines.people.reviewing import review_rows
 from gov_pipelines.policy import SystemDeclaration
+from gov_pipelines.report.words import measurement_sentence
 from gov_pipelines.store import read_frame, reading
 
 
 @click.command("reviewers")
 @click.argument("system")
-@click.option("--from", "start", metavar="DAY", help="First day; default: the first audited one.")
-@click.option("--to", "end", metavar="DAY", help="Last day, inclusive; default: the last audited one.")
+@click.option("--from", "start", type=DAY, help="First day; default: the first audited one.")
+@click.option("--to", "end", type=DAY, help="Last day, inclusive; default: the last audited one.")
 @click.option("--json", "as_json", is_flag=True, help="Print measurements and reviewers as JSON.")
-def reviewers_command(system: str, start: str | None, end: str | None, as_json: bool) -> None:
+def reviewers_command(system: str, start: datetime | None, end: datetime | None, as_json: bool) -> None:
     """Say how often reviewers override, by group and by person, how long a case takes, and who looks like a rubber stamp.
 
     A sign is a reason to ask, no finding. The output names reviewers.
@@ -36,7 +37,7 @@ def reviewers_command(system: str, start: str | None, end: str | None, as_json: 
     """
     place = workplace()
     declaration = place.system(system)
-    reviews = _reviews(place, declaration, _day(start), _day(end))
+    reviews = _reviews(place, declaration, start and start.date(), end and end.date())
     measured = review_measurements(reviews, tuple(declaration.attributes_in_log))
     people = reviewers(reviews)
     persons = reviews["reviewer"].n_unique()
@@ -44,7 +45,7 @@ def reviewers_command(system: str, start: str | None, end: str | None, as_json: 
     lines = [f"{_counted(reviews.height)} of {system} by {by}."]
     if left_out := reviews.height - sum(each.reviews for each in people):
         lines.append(f"  {left_out:,} left out below: the log has no `proposed_decision` to hold the decision against.")
-    lines += [*(f"  {_in_words(row)}" for row in measured), *map(_person, people)]
+    lines += [*(f"  {measurement_sentence(row, 'all reviews')}" for row in measured), *map(_person, people)]
     answer(as_json, {"measurements": list(map(asdict, measured)), "reviewers": list(map(asdict, people))}, *lines)
 
 
@@ -53,41 +54,16 @@ def _reviews(place: Workplace, declaration: SystemDeclaration, start: date | Non
     day = declaration.calendar.day
     days = [file for each, file in logs.items() if (start or date.min) <= day(each) <= (end or date.max)]
     if not days:
-        raise WrongUse(
-            f"No day of {declaration.system} was audited in that time. Run `gov audit {declaration.system}`."
-        )
+        raise WrongUse(f"No day of {declaration.system} was audited then. Run `gov audit {declaration.system}`.")
     with reading(place.engine) as connection:
         signed = acts_of(connection, place.roster(connection), "review", declaration.system)
     log = pl.concat([read_frame(file) for file in days], how="diagonal")
     return review_rows(log, signed, tuple(declaration.attributes_in_log))
 
 
-def _day(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise WrongUse(f"{text!r} is not a date; write it as 2026-09-01.") from error
-
-
-def _in_words(row: Measurement) -> str:
-    group = ", ".join(f"{name} {value or 'unknown'}" for name, value in (row.group or {}).items())
-    if row.value is None:
-        number = f"not measured ({row.note or 'nothing to measure'})"
-    elif row.lower is None:
-        number = f"{row.value:.4g}, n = {row.n:,}"
-    else:
-        number = f"{row.value:.1%} ({row.lower:.1%} to {row.upper:.1%}), n = {row.n:,}"
-    p = f", adjusted p = {row.p_adjusted:.2g}" if row.p_adjusted is not None else ""
-    return f"{row.metric.replace('_', ' ')}{f' of {group}' if group else ''}: {number}{p}"
-
-
 def _person(each: Reviewer) -> str:
     rate = "no rate" if each.rate is None else f"overrides {each.rate:.1%}"
-    time = (
-        "no times noted" if each.median_seconds is None else f"median {each.median_seconds:,.0f} s over {each.timed:,}"
-    )
+    time = "no times" if each.median_seconds is None else f"median {each.median_seconds:,.0f} s over {each.timed:,}"
     run = f"longest run without one {each.longest_agreement:,}"
     signs = "".join(f"\n    sign: {sign}" for sign in each.signs)
     return f"  {each.name}: {_counted(each.reviews)}, {rate}, {run}, {time}{signs}"

@@ -12,12 +12,8 @@ from gov_pipelines.evidence.verify import last_seen, verify
 @click.command("verify")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--trust", type=click.Path(path_type=Path), help="A public key you already have: ours as JSON, or PEM.")
-@click.option(
-    "--last", type=click.Path(path_type=Path), help="What you noted at your last visit; the chain must still hold it."
-)
-@click.option(
-    "--keep", type=click.Path(path_type=Path), help="Note the newest snapshot in this file, for --last next time."
-)
+@click.option("--last", type=click.Path(path_type=Path), help="What you noted last time; the chain must still hold it.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Note the newest snapshot here, for --last next time.")
 @click.option("--json", "as_json", is_flag=True, help="Print every check as JSON.")
 def verify_command(path: Path, trust: Path | None, last: Path | None, keep: Path | None, as_json: bool) -> int:
     """Check a snapshot package, all packages of a system, or a whole evidence folder.

@@ -53,9 +53,7 @@ def ask(clause: str, system: str, why: str, until: datetime, person: str, folder
     declaration = place.system(system)
     policy, found = clause_in_force(place, clause)
     if policy.policy not in declaration.policies:
-        raise WrongUse(
-            f"{system} is not under {policy.policy}, so there is nothing to waive. It is under: {', '.join(declaration.policies)}."
-        )
+        raise WrongUse(f"{system} is not under {policy.policy}, but under {', '.join(declaration.policies)}.")
     with place.signing(person, folder) as hand:
         act = waive(hand, declaration, policy, found, why=why, until=until.date(), now=place.now)
     click.echo(
@@ -80,9 +78,7 @@ def countersign_waiver(waiver: str, person: str, folder: Path) -> None:
         found = _waiver(known_waivers(hand.connection, place.roster(hand.connection), policies), waiver)
         entitled = policy_owners(policies).get(found.clause.partition("/")[0], set())
         countersign(hand, found, entitled, place.now)
-    click.echo(
-        f"Waiver {found.id[:12]} of {found.clause} for {found.system} is in force until {found.until}, exclusive."
-    )
+    click.echo(f"Waiver {found.id[:12]} of {found.clause} for {found.system} is in force until {found.until}.")
 
 
 @waive_command.command("list")

@@ -50,10 +50,7 @@ def alerts_for(
         return alerts
     row, routes = current[0], tuple(sorted({name for names in notify.values() for name in names}))
     title, key = f"{row.system}: {row.partition} was audited after all", f"{row.system}||{row.partition}|{row.revision}"
-    facts = {
-        "Verdict": wording.counted(sorted(each.verdict for each in current)),
-        "What to do": "nothing more for this",
-    }
+    facts = {"Verdict": wording.counted(sorted(one.verdict for one in current)), "What to do": "nothing more for this"}
     return [told(f"{key}|audited", title, facts, transition="audited", notify=routes, **_of(row)), *alerts]
 
 

@@ -8,24 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gov_pipelines import store
 from gov_pipelines.notify.channels import Refusal, send, unheard
 from gov_pipelines.notify.messages import Message, messages
 from gov_pipelines.notify.pages import escalated
-from gov_pipelines.notify.routes import Receiver, receivers_of
+from gov_pipelines.notify.routes import Receiver, Routes, receivers_of
 from gov_pipelines.notify.settings import AlertSettings
-from gov_pipelines.store import (
-    LONGEST_BACK_OFF,
-    Connection,
-    Engine,
-    OutboxRow,
-    claim,
-    finish,
-    note_delivery,
-    pending,
-    reading,
-    revive,
-    stopped_receivers,
-)
 
 ROUND_SECONDS = 30
 """After so long no further message is sent to a receiver in one round."""
@@ -54,12 +42,10 @@ class Delivery:
 
 def back_off(attempts: int) -> timedelta:
     """Wait 1, 2, 4 ... minutes after so many attempts, one hour at most."""
-    return min(timedelta(minutes=2 ** min(attempts - 1, 10)), LONGEST_BACK_OFF)
+    return min(timedelta(minutes=2 ** min(attempts - 1, 10)), store.LONGEST_BACK_OFF)
 
 
-def deliver(
-    engine: Engine, routes: Mapping[str, Sequence[str]], now: datetime, settings: AlertSettings | None = None
-) -> Delivery:
+def deliver(engine: store.Engine, routes: Routes, now: datetime, settings: AlertSettings | None = None) -> Delivery:
     """Send what waits in the outbox, after adding what nobody acknowledged in time.
 
     Each receiver gets each alert at least once; twice only where a process died between sending and noting it, and then
@@ -77,8 +63,8 @@ def deliver(
     if settings.routes:
         with engine.begin() as connection:
             escalated(connection, settings, now)
-    with reading(engine) as connection:
-        rows, stopped = pending(connection), stopped_receivers(connection)
+    with store.reading(engine) as connection:
+        rows, stopped = store.pending(connection), store.stopped_receivers(connection)
     if not rows:  # as most minutes are
         return Delivery(0, 0, 0, ())
     for_whom = [_addressed(row, routes, settings) for row in rows]
@@ -90,9 +76,9 @@ def deliver(
         answers = list(pool.map(lambda receiver: _serve(engine, receiver, for_whom, now), served))
     refused = {each for _, ids in answers for each in ids}
     with engine.begin() as connection:
-        open_now = [_addressed(row, routes, settings) for row in pending(connection)]
+        open_now = [_addressed(row, routes, settings) for row in store.pending(connection)]
         done = {each.row.id for each in open_now if not each.left and not each.nowhere}
-        finish(connection, done, now)
+        store.finish(connection, done, now)
     problems += [words for said, _ in answers for words in said]
     failed = len(refused - done)
     return Delivery(len(done), failed, len(open_now) - len(done) - failed, tuple(dict.fromkeys(problems)))
@@ -102,12 +88,12 @@ def deliver(
 class _Addressed:
     """An alert, who has not taken it and may from when on, and what to do for routes that lead nowhere."""
 
-    row: OutboxRow
+    row: store.OutboxRow
     left: Mapping[Receiver, datetime]
     nowhere: Sequence[str]
 
 
-def _addressed(row: OutboxRow, routes: Mapping[str, Sequence[str]], settings: AlertSettings) -> _Addressed:
+def _addressed(row: store.OutboxRow, routes: Routes, settings: AlertSettings) -> _Addressed:
     due: dict[Receiver, datetime] = {}
     nowhere: list[str] = []
     for name in settings.routes_of(row.alert):
@@ -120,15 +106,15 @@ def _addressed(row: OutboxRow, routes: Mapping[str, Sequence[str]], settings: Al
 
 
 def where_waiting(
-    connection: Connection, routes: Mapping[str, Sequence[str]], settings: AlertSettings, now: datetime
+    connection: store.Connection, routes: Routes, settings: AlertSettings, now: datetime
 ) -> dict[str, dict[str, str]]:
     """Say of each alert that is not delivered where it is still to go, and why it has not, without addresses.
 
     Returns:
         By the alert's key: receiver, or route that leads nowhere, to the reason.
     """
-    stopped, found = stopped_receivers(connection), dict[str, dict[str, str]]()
-    for row in pending(connection):
+    stopped, found = store.stopped_receivers(connection), dict[str, dict[str, str]]()
+    for row in store.pending(connection):
         waits = _addressed(row, routes, settings)
         where = found[row.alert.key] = {f"route {words.split()[1]}": words for words in waits.nowhere}
         for each, due in waits.left.items():
@@ -144,7 +130,7 @@ def where_waiting(
 
 
 def try_receivers(
-    engine: Engine, routes: Mapping[str, Sequence[str]], names: Iterable[str], now: datetime
+    engine: store.Engine, routes: Routes, names: Iterable[str], now: datetime
 ) -> dict[str, Refusal | None]:
     """Send a test message to each receiver of some routes. One that said it was gone and takes it is served again.
 
@@ -162,12 +148,12 @@ def try_receivers(
                 found[receiver.name] = refusal = send(receiver, message, now)
                 if refusal is None:
                     with engine.begin() as connection:
-                        revive(connection, receiver.fingerprint)
+                        store.revive(connection, receiver.fingerprint)
     return found
 
 
 def _serve(
-    engine: Engine, receiver: Receiver, for_whom: Sequence[_Addressed], now: datetime
+    engine: store.Engine, receiver: Receiver, for_whom: Sequence[_Addressed], now: datetime
 ) -> tuple[list[str], set[int]]:
     """Send a receiver what it may have now, until it does not answer.
 
@@ -183,7 +169,7 @@ def _serve(
             break
         until = {each: now + back_off(tried.get(each, 0) + 1) for each in message.ids}
         with engine.begin() as connection:
-            claimed = not message.threads & behind and claim(connection, until, me, message.id, now)
+            claimed = not message.threads & behind and store.claim(connection, until, me, message.id, now)
         if not claimed:
             behind |= message.threads
             continue
@@ -195,7 +181,7 @@ def _serve(
             behind |= message.threads
             values = {"last_error": refusal.words, "alone": refusal.alone, "stopped_at": now if refusal.gone else None}
         with engine.begin() as connection:
-            note_delivery(connection, message.ids, me, **values)
+            store.note_delivery(connection, message.ids, me, **values)
         if refusal and not refusal.alone:
             break
     return said, refused

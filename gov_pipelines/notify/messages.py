@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -10,7 +9,7 @@ from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
-from gov_pipelines.notify.settings import DIGESTED, AlertSettings
+from gov_pipelines.notify.settings import DIGESTED
 from gov_pipelines.notify.wording import counted, facts_in
 from gov_pipelines.store import Alert, OutboxRow
 
@@ -108,29 +107,6 @@ def messages(rows: Iterable[tuple[OutboxRow, datetime]], receiver: str, now: dat
         alone = any(receiver in row.deliveries and row.deliveries[receiver].alone for row in some)
         found += [(together[0].id, _message(together)) for together in ([[row] for row in some] if alone else [some])]
     return [message for _, message in sorted(found, key=lambda each: each[0])]
-
-
-def counts(alerts: Sequence[Alert], settings: AlertSettings) -> Counter[tuple[str, str]]:
-    """Count what alerts amount to as messages, by kind and system; a digest is of a route, and of all systems.
-
-    Args:
-        alerts: as `store.told` reads them.
-        settings: of the project.
-
-    Returns:
-        `("page", system)`, `("recovery", system)` and `("escalation", system)`: one for all of a partition;
-        `("digest", route)`: one a day on which something had changed.
-    """
-    found = set()
-    for each in alerts:
-        if each.transition in DIGESTED:
-            found |= {("digest", name, str(settings.due(each, name))) for name in settings.routes_of(each)}
-        elif each.escalates:
-            found.add(("escalation", each.system, each.key))
-        else:
-            kind = "recovery" if each.transition in {"recovered", "audited"} else "page"
-            found.add((kind, each.system, str(each.partition)))
-    return Counter((kind, name) for kind, name, _ in found)
 
 
 def _thread(alert: Alert) -> Thread:

@@ -56,9 +56,7 @@ def server_of(receiver: Receiver) -> Server | None:
         return None
     if mail := getattr(channel, "smtp_host", None):
         return Server(mail, channel.port, channel.secure_mode != "ssl")
-    if any(
-        "{host}" in template for template in channel.templates
-    ):  # else `host` is a token: asking for it would tell it
+    if any("{host}" in template for template in channel.templates):  # else `host` is a token
         return Server(channel.host, channel.port or (443 if channel.secure else 80))
     urls = (getattr(channel, name, None) for name in ("notify_url", "webhook_url", "api_url"))
     return next((_of(url) for url in urls if isinstance(url, str)), None)

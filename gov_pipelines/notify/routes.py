@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 DEFAULT_ROUTE = "default"
 VARIABLE = "GOV_ALERT_URLS"
+Routes = Mapping[str, Sequence[str]]
+"""Route to its URLs, as `routes_from` reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def routes_from(environ: Mapping[str, str]) -> dict[str, list[str]]:
     return routes
 
 
-def receivers_of(notify: Sequence[str], routes: Mapping[str, Sequence[str]]) -> tuple[dict[str, Receiver], list[str]]:
+def receivers_of(notify: Sequence[str], routes: Routes) -> tuple[dict[str, Receiver], list[str]]:
     """Find who receives an alert.
 
     Args:

@@ -95,9 +95,7 @@ def _remedy(row: VerdictRow, happened: Transition) -> str:
     if row.kind in {"access_pattern", "data_access"}:
         return f"`gov access {of} says who read what; decide who may"
     if row.breaches:
-        return (
-            "see on the control's page which decisions are outside, run `gov explain` on one; decide who corrects them"
-        )
+        return "see on its page which decisions are outside, run `gov explain` on one; decide who corrects them"
     return "open the control's page, see which group or column moved and in which decisions; `gov gaps` lists all that is red"
 
 

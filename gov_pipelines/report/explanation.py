@@ -10,18 +10,10 @@ from typing import Any
 
 import polars as pl
 
+from gov_pipelines import policy
 from gov_pipelines.decisions import judge_decisions, judged_controls
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.policy import (
-    BoundClause,
-    Policy,
-    SystemDeclaration,
-    controls_in_force,
-    in_force,
-    partition_key,
-    partition_of,
-    unit_of,
-)
+from gov_pipelines.policy import BoundClause, Policy, SystemDeclaration
 from gov_pipelines.store import Connection, Home, read_frame, snapshot_of, verdicts_of
 
 
@@ -91,14 +83,14 @@ class Explanation:
     def to_json(self) -> dict[str, Any]:
         """Plain data, dates as text."""
         said = asdict(self)
-        return {"partition": partition_key(self.partition), **said.pop("clauses")} | {
+        return {"partition": policy.partition_key(self.partition), **said.pop("clauses")} | {
             name: said[name] for name in ("decision", "system", "leaf", "held")
         }
 
     def to_text(self) -> str:
         """The explanation for a terminal."""
         lines = [
-            f"Decision {self.decision} of {self.system}, made {'in' if unit_of(self.partition) == 'hour' else 'on'} {self.partition}."
+            f"Decision {self.decision} of {self.system}, made {'in' if policy.unit_of(self.partition) == 'hour' else 'on'} {self.partition}."
         ]
         for name, title in _SECTIONS.items():
             lines += ["", f"{title}:"] if self.clauses[name] else []
@@ -107,9 +99,7 @@ class Explanation:
                 lines += [f"    -> {each.verdict}: {each.reason}"] if each.verdict else []
                 lines += [f"    waived {each.waiver}"] if each.waiver else []
         if self.held is not None:
-            lines += (
-                ["", *(f"Held: {why}." for why in self.held)] if self.held else ["", "Cleared: it may go downstream."]
-            )
+            lines += ["", *([f"Held: {why}." for why in self.held] or ["Cleared: it may go downstream."])]
         if self.leaf is None:
             return "\n".join([*lines, "", "Not in a signed snapshot yet."])
         place = f"leaf {self.leaf.index} of {self.leaf.tree_size} in snapshot {self.leaf.sequence}, revision {self.leaf.revision}"
@@ -131,16 +121,16 @@ def explain(
     """
     day, index, size = _find(decision, declaration.system, home)
     rows = {row.control: row for row in verdicts_of(connection, declaration.system, day)}
-    bound = controls_in_force(policies, declaration, day)
+    bound = policy.controls_in_force(policies, declaration, day)
     as_of = max((row.as_of for row in rows.values()), default=None)
     said = _judged(decision, declaration, bound, home.partition_dir(declaration.system, day), as_of)
     clauses: dict[str, list[Said]] = {name: [] for name in _SECTIONS}
     judging = {each.key: each.control.judges for each in bound}
     for name in declaration.policies:
-        policy = in_force(policies, name, declaration.calendar.day(day))
-        if policy is None:
+        version = policy.in_force(policies, name, declaration.calendar.day(day))
+        if version is None:
             continue
-        for each in policy.clauses:
+        for each in version.clauses:
             key, reason = f"{name}/{each.id}", ""
             verdict: str | None = None
             if key not in judging:
@@ -152,7 +142,7 @@ def explain(
                 section = "judged" if key in said else "not_concerned"
                 verdict, reason = said.get(key, (None, ""))
             waiver = waivers.get((declaration.system, key))
-            clauses[section].append(Said(key, policy.version, each.text, verdict, reason, waiver))
+            clauses[section].append(Said(key, version.version, each.text, verdict, reason, waiver))
     signed = snapshot_of(connection, declaration.system, day)
     leaf = Leaf(signed.sequence, signed.revision, signed.path, index, size) if signed else None
     held = _held(decision, home.partition_dir(declaration.system, day) / "held_decisions.parquet")
@@ -174,16 +164,12 @@ def _judged(
     names = ("decision_verdicts", "decision_reasons", "decision_log")
     verdicts, reasons, log = (read_frame(folder / f"{name}.parquet").filter(mine) for name in names)
     if as_of is not None:
-        day = partition_of(folder.name)
+        day = policy.partition_of(folder.name)
         again = judge_decisions(log, bound, declaration, partition=day, as_of=as_of, explain_within=True).reasons
         reasons = pl.concat([again, reasons])  # what was stored comes last, and so stands
     why = {tuple(said): reason for *said, reason in reasons.select("control", "verdict", "reason").iter_rows()}
-    return {
-        key: (found[key], why.get((key, found[key]), ""))
-        for found in verdicts.iter_rows(named=True)
-        for key in judged_controls(verdicts)
-        if found[key] is not None
-    }
+    found = {key: verdicts[key].item() for key in judged_controls(verdicts)}
+    return {key: (verdict, why.get((key, verdict), "")) for key, verdict in found.items() if verdict is not None}
 
 
 def _find(decision: str, system: str, home: Home) -> tuple[date, int, int]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import date, datetime
 from functools import cache, partial
@@ -24,7 +25,6 @@ from gov_pipelines.policy import (
     CoverageCell,
     Obligation,
     Orphan,
-    Partition,
     Policy,
     SystemDeclaration,
     coverage_matrix,
@@ -130,7 +130,7 @@ def _control(
     cell: CoverageCell,
     declaration: SystemDeclaration,
     policies: Sequence[Policy],
-    due: Partition,
+    due: date,
     history: Sequence[VerdictRow],
     measured: Callable[[date], Mapping[str, list[Measurement]]],
     folder: Callable[[date], Path],
@@ -187,7 +187,7 @@ def limit_of(control: object) -> tuple[float | None, Side]:
     return (at_most, "at_most") if at_least is None and at_most is not None else (at_least, "at_least")
 
 
-def _days(declaration: SystemDeclaration, since: Partition | None, due: date) -> int | None:
+def _days(declaration: SystemDeclaration, since: date | None, due: date) -> int | None:
     """Days something has stood, both ends counted; a system that has ended stops the count."""
     return None if since is None else max(0, (due - declaration.calendar.day(since)).days + 1)
 
@@ -201,28 +201,29 @@ def _owed(obligation: Obligation) -> str:
 def measurements_in(folder: Path) -> dict[str, list[Measurement]]:
     """Measurements of one partition by control. A file that is absent was not made: its step had nothing to measure."""
     found: dict[str, list[Measurement]] = {}
-    for name in ("fairness_metrics.json", "distribution_shift.json", "access_patterns.json"):
-        file = folder / name
-        if not file.is_file():
-            continue
-        with as_written(file):
-            content = json.loads(file.read_bytes())
+    for name in ("fairness_metrics", "distribution_shift", "access_patterns"):
+        with _said(folder, name, {}) as content:
             records = content.get("measurements", content)
             found |= {key: [_measurement(row) for row in rows] for key, rows in records.items()}
     return found
 
 
+@contextmanager
+def _said(folder: Path, name: str, nothing: Any) -> Iterator[Any]:
+    """What a partition's file of JSON says, or that there is none; what is amiss in it is told by the file's name."""
+    file = folder / f"{name}.json"
+    with as_written(file):
+        yield json.loads(file.read_bytes()) if file.is_file() else nothing
+
+
 def _shares(folder: Path, row: VerdictRow, measured: Sequence[Measurement]) -> dict[str, list[Share]]:
     """What the distance that decided is of, or where none did the largest; nothing where the partition kept no shares."""
-    file = folder / "distribution_shift.json"
-    if not file.is_file():
-        return {}
     told = _decisive(row) or sorted(measured, key=lambda each: -(each.value or 0))[:1]
-    with as_written(file):
+    with _said(folder, "distribution_shift", {}) as content:
         return {
             words.subject_words(one): [Share(*each) for each in record["shares"]]
             for one in told
-            for record in json.loads(file.read_bytes()).get("shares", {}).get(row.control, [])
+            for record in content.get("shares", {}).get(row.control, [])
             if (one.attribute, one.group) == ((record["column"],), record["group"])
         }
 
@@ -234,11 +235,8 @@ def _measurement(record: Mapping[str, Any]) -> Measurement:
 
 def _proxies(folder: Path) -> tuple[Measurement, ...]:
     """What features told of protected attributes as that day was measured; nothing where nothing was."""
-    file = folder / "proxies.json"
-    if not file.is_file():
-        return ()
-    with as_written(file):
-        return tuple(map(_measurement, json.loads(file.read_bytes())))
+    with _said(folder, "proxies", []) as records:
+        return tuple(map(_measurement, records))
 
 
 def _decisive(row: VerdictRow) -> list[Measurement]:
@@ -251,12 +249,9 @@ def _decisive(row: VerdictRow) -> list[Measurement]:
 
 def _rows(folder: Path) -> RowAccounting:
     """The day's row accounting; nothing where the day was signed as missed before its rows were counted."""
-    file = folder / "rows.json"
-    if not file.is_file():
-        return RowAccounting(0, 0, 0, 0)
-    with as_written(file):
-        rows = json.loads(file.read_bytes())
-        return RowAccounting(**{each.name: int(rows[each.name]) for each in fields(RowAccounting)})
+    names = [each.name for each in fields(RowAccounting)]
+    with _said(folder, "rows", dict.fromkeys(names, 0)) as rows:
+        return RowAccounting(**{name: int(rows[name]) for name in names})
 
 
 def _cleared(folder: Path, day: date) -> Cleared | None:
@@ -269,9 +264,9 @@ def _cleared(folder: Path, day: date) -> Cleared | None:
     return Cleared(day, read_frame(went).height, held["decision_id"].n_unique(), by)
 
 
-def _added(rows: Iterable[tuple[Partition, _T]]) -> dict[Partition, _T]:
+def _added(rows: Iterable[tuple[date, _T]]) -> dict[date, _T]:
     """What belongs to one partition, summed."""
-    found: dict[Partition, _T] = {}
+    found: dict[date, _T] = {}
     for partition, row in rows:
         found[partition] = found[partition] + row if partition in found else row
     return found

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import reduce
-from operator import add
+from operator import add, attrgetter
 from typing import Literal
 
 from gov_pipelines.decisions import RowAccounting
@@ -122,16 +122,10 @@ class ControlView(CoverageCell):
     @property
     def changed(self) -> date | None:
         """The partition with which, says the alarm of the number that decided last, a change began; None without an alarm."""
-        number = self.history[-1].number if self.history else None
-        for each in self.measurements:
-            of_it = number and (each.metric, each.attribute, each.group) == (
-                number.metric,
-                number.attribute,
-                number.group,
-            )
-            if of_it and (found := re.search(r"changed about (\S+) \(", each.note or "")):
-                return partition_of(found[1])
-        return None
+        number, of = self.history[-1].number if self.history else None, attrgetter("metric", "attribute", "group")
+        notes = (each.note or "" for each in self.measurements if number and of(each) == of(number))
+        found = re.search(r"changed about (\S+) \(", "; ".join(notes))
+        return partition_of(found[1]) if found else None
 
     @property
     def red(self) -> bool:

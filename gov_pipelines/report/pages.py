@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    from gov_pipelines.measure.measurement import Measurement
 
 LEAST_NIGHTS = 3
 """Measured partitions from which a line over them says more than the table."""
@@ -74,18 +73,13 @@ def environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  (rooms import nothing heavy)
 
     environment = Environment(
-        loader=PackageLoader("gov_pipelines.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["p"] = words.p_words
-    environment.filters["days"] = words.days
-    environment.filters["moment"] = lambda at: f"{at:%Y-%m-%d %H:%M} {at.tzname()}"
-    environment.filters["coded"] = _coded
-    environment.filters["sentence"] = lambda text: _coded(words.sentence(text))
-    environment.filters["shell"] = shlex.quote
+        loader=PackageLoader("gov_pipelines.report"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {
+        "p": words.p_words, "days": words.days, "shell": shlex.quote, "coded": _coded,
+        "sentence": lambda text: _coded(words.sentence(text)), "moment": lambda at: f"{at:%Y-%m-%d %H:%M} {at.tzname()}",
+    }  # fmt: skip
     environment.globals |= {"words": words, "install_charts": charts.INSTALL}
     return environment
 
@@ -109,11 +103,9 @@ def _shares(found: Iterable[str], known: Mapping[str, tuple[str, str]], style: s
 
 def _figures(system: SystemPage) -> dict[str, Any]:
     shared = Counter(view.clause for view in system.controls)  # two policies may use one id
-    history = {
-        view.clause if shared[view.clause] == 1 else view.key: view.history for view in system.controls if view.history
-    }
-    strip = history and _figure(
-        lambda: charts.verdict_strip(history, missed=system.missed),
+    lines = {one.clause if shared[one.clause] == 1 else one.key: one.history for one in system.controls if one.history}
+    strip = lines and _figure(
+        lambda: charts.verdict_strip(lines, missed=system.missed),
         "One square a partition, the newest first; a blank one was not judged.",
     )
     return {"strip": strip, "figures": {view.key: _control_figures(view) for view in system.controls}}
@@ -122,7 +114,8 @@ def _figures(system: SystemPage) -> dict[str, Any]:
 def _control_figures(view: ControlView) -> list[Figure]:
     """The charts of one control: for each metric its groups with intervals, or for drift one bar a column."""
     figures = []
-    for metric, rows in _by_metric(view.measurements).items():
+    for metric in dict.fromkeys(each.metric for each in view.measurements):
+        rows = [each for each in view.measurements if each.metric == metric]
         title = f"{view.clause}: {words.metric_words(metric)}"
         limit = view.limit if metric == view.metric else None
         caption = f"{words.METRIC_WORDS.get(metric, words.metric_words(metric)).capitalize()}."
@@ -145,10 +138,3 @@ def _control_figures(view: ControlView) -> list[Figure]:
 
 def _figure(draw: Callable[[], LayerChart], caption: str) -> Figure:
     return Figure(caption, charts.svg(draw()) if charts.charts_installed() else None)
-
-
-def _by_metric(measurements: Iterable[Measurement]) -> dict[str, list[Measurement]]:
-    metrics: dict[str, list[Measurement]] = {}
-    for measurement in measurements:
-        metrics.setdefault(measurement.metric, []).append(measurement)
-    return metrics

@@ -20,7 +20,7 @@ VERDICT_WORDS: Mapping[str, tuple[str, str]] = {
     "warn": ("warn", "The value and its interval lie on both sides of the limit: near it, and not shown to be beyond."),
     "pass": (
         "pass",
-        "The whole interval lies inside the limit; a plain count or share is inside it; or every decision judged was within the rule.",
+        "The interval, count or share lies inside the limit whole; or every decision was within the rule.",
     ),
     "report_only": ("report only", "Measured and shown. The policy sets no limit, so there is nothing to pass."),
     "not_applicable": ("not applicable", "No decision met the condition under which the clause applies."),
@@ -52,22 +52,13 @@ GLYPHS: Mapping[str, str] = {
 }
 
 STATE_WORDS: Mapping[str, tuple[str, str]] = {
-    "failing": (
-        "failing",
-        "A control stands behind the clause, and its result is bad, or was due and is not there. Red.",
-    ),
+    "failing": ("failing", "Its control's result is bad, or was due and is not there. Red."),
     "none": ("no control", "Nothing stands behind the clause but the policy itself. A gap."),
     "unable_to_fail": ("unable to fail", "A control is named that nothing could ever make fail. A gap."),
-    "stale": (
-        "stale",
-        "Never judged, not judged for more than two days, or no version of the policy is in force. A gap.",
-    ),
+    "stale": ("stale", "Never judged, not for more than two days, or no version of the policy is in force. A gap."),
     "human_only": ("human only", "People owe something; nothing in the system enforces it. A gap."),
     "insufficient_long": ("long insufficient", "The data could not tell for 30 partitions in a row or more. A gap."),
-    "detect_only": (
-        "only detects",
-        "The clause asks for a bar at intake, and its control finds the outcome afterwards. A gap.",
-    ),
+    "detect_only": ("only detects", "A bar at intake is asked, and its control finds the outcome afterwards. A gap."),
     "waived": ("waived", "A signed and countersigned exception, until a date. What lies beneath it is said."),
     "not_applicable": ("not applicable", "A control stands there; no decision has met its condition yet."),
     "working": ("working", "A control that can fail is there, and was judged lately. Its verdict says what it found."),
@@ -146,7 +137,9 @@ def number(value: float | None, *, whole: bool = False) -> str:
 
 def counts(metric: str) -> bool:
     """Whether a metric counts things, so that its values are whole numbers."""
-    return metric.startswith(("decisions_", "reads", "rows", "days_", "selections_", "four_fifths_flag", "flip_flop", "median_review"))
+    return metric.startswith(
+        ("decisions_", "reads", "rows", "days_", "selections_", "four_fifths_flag", "flip_flop", "median_review")
+    )
 
 
 def p_words(p: float | None) -> str:
@@ -176,10 +169,9 @@ def group_words(group: Mapping[str, str | None] | None) -> str:
 def subject_words(measurement: Measurement, whole: str = "the log") -> str:
     """What a measurement is of: its group, its column or the `whole`, and the stratum it is limited to."""
     if measurement.group is not None:
+        group = group_words(measurement.group)
         own = [name for name in measurement.attribute if name not in measurement.group]
-        words = (
-            f"{' and '.join(own)} within {group_words(measurement.group)}" if own else group_words(measurement.group)
-        )
+        words = f"{' and '.join(own)} within {group}" if own else group
     else:
         words = " and ".join(measurement.attribute) or whole
     return f"{words}, among {group_words(measurement.stratum)}" if measurement.stratum else words
@@ -204,7 +196,7 @@ def interval_words(measurement: Measurement) -> str:
     return f"{low} to {high}"
 
 
-def measurement_sentence(measurement: Measurement) -> str:
+def measurement_sentence(measurement: Measurement, whole: str = "the log") -> str:
     """One measurement as a sentence: what, how large, how certain, on how many.
 
     The sample size is always there; the interval and the adjusted p-value where they are defined.
@@ -219,5 +211,5 @@ def measurement_sentence(measurement: Measurement) -> str:
         certainty.append(f"{which} {p_words(measurement.p_adjusted)}")
     against = f", compared with {group_words(measurement.reference_group)}" if measurement.reference_group else ""
     name = metric_words(measurement.metric)
-    sentence = f"{subject_words(measurement)}: {name} {value} ({'; '.join(certainty)}){against}."
+    sentence = f"{subject_words(measurement, whole)}: {name} {value} ({'; '.join(certainty)}){against}."
     return f"{sentence} {measurement.note}" if measurement.note else sentence

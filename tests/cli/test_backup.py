@@ -146,7 +146,7 @@ def _sha(path):
         (lambda copy: next(copy.glob("artifacts/*/*/*.parquet")).unlink(), 1, "not as it was made: artifacts/"),
         (lambda copy: (copy / "more").write_text(""), 1, "not as it was made: more"),
         (lambda copy: (copy / "more").symlink_to("/etc/passwd"), 1, "not as it was made: more"),
-        (_forge, 1, "evidence and ledger disagree on evidence/loans/2026-09-01/r1"),
+        (_forge, 1, "evidence and ledger differ: evidence/loans/2026-09-01/r1"),
         (_sign_anew, 1, "manifest"),
         (lambda copy: (copy / "backup.json").unlink(), 2, "never finished"),
         (lambda copy: (copy / "backup.json").write_text("{}"), 2, "never finished"),

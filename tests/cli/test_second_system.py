@@ -65,7 +65,7 @@ def test_what_must_not_be_guessed_is_asked_for(applicants, tmp_path):
     [
         (("--favorable", "hired"), "never holds hired. It holds: "),
         (("--protected", "gender"), "no column gender"),
-        (("--decided-at", "sex"), "no time that can be read"),
+        (("--decided-at", "sex"), "no readable time"),
         (("--zone", "Berlin"), "Berlin"),
         (("--system", "Hiring 2"), "system"),
     ],

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from gov_pipelines.notify import acknowledge, alerts_for, counts, deliver, missed_window, open_pages
+from gov_pipelines.notify import acknowledge, alerts_for, deliver, missed_window, open_pages
 from gov_pipelines.notify.settings import AlertSettings
-from gov_pipelines.store import enqueue, pending, reading, told
+from gov_pipelines.store import enqueue, pending, reading
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
@@ -157,27 +157,3 @@ def test_a_missed_window_is_open_until_it_is_audited(engine, verdict):
     rows = [verdict("pass", revision=2, partition=days[0])]
     tell(engine, *alerts_for(history, rows, texts={"house/FL-1": "t"}, notify={}, clean=lambda _: 3))
     assert [page.alert.partition for page in pages(engine)] == days[1:]
-
-
-def test_a_year_is_counted_in_messages(engine, verdict):
-    """Two controls fail and recover together, one warns: a page, a recovery, and the days something changed."""
-    story = {"house/A": "pppffppppp", "house/B": "pppfpppppp", "house/C": "pwwwwppppp"}
-    words = {"p": "pass", "f": "fail", "w": "warn"}
-    history = {control: [] for control in story}
-    for number in range(10):
-        day = date(2026, 11, 1) + number * DAY
-        rows = [
-            verdict(
-                words[story[control][number]],
-                control=control,
-                partition=day,
-                recorded_at=datetime(2026, 11, 2, 3, tzinfo=UTC) + number * DAY,
-            )
-            for control in story
-        ]
-        tell(engine, *alerts_for(history, rows, texts=story, notify={}, clean=lambda _: 3))
-        for row in rows:
-            history[row.control].append((day, row.verdict))
-    with reading(engine) as connection:
-        found = counts(told(connection), AlertSettings())
-    assert found == {("page", "lending"): 1, ("recovery", "lending"): 2, ("digest", "default"): 3}

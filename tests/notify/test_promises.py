@@ -37,7 +37,7 @@ def test_every_alert_reaches_every_receiver_in_the_order_of_its_control(tmp_path
     stores = [open_store(f"sqlite:///{tmp_path}/store.db") for _ in range(2)]
     for receiver in receivers:
         receiver.answers = chance.choices([200, 500, 503, 429, 422], k=15)
-    note, sent = delivery.note_delivery, delivery.send
+    note, sent = delivery.store.note_delivery, delivery.send
 
     def dying(step):
         def act(*arguments, **values):
@@ -59,12 +59,12 @@ def test_every_alert_reaches_every_receiver_in_the_order_of_its_control(tmp_path
             with stores[0].begin() as connection:
                 enqueue(connection, some)
             raised += [(each.control, each.key) for each in some]
-        monkeypatch.setattr(delivery, "note_delivery", dying(note))
+        monkeypatch.setattr(delivery.store, "note_delivery", dying(note))
         monkeypatch.setattr(delivery, "send", dying(sent))
         with suppress(Died):
             deliver(chance.choice(stores), routes, at)
         at += chance.choice([1, 3, 10]) * MINUTE
-    monkeypatch.setattr(delivery, "note_delivery", note)
+    monkeypatch.setattr(delivery.store, "note_delivery", note)
     monkeypatch.setattr(delivery, "send", sent)
     for _ in range(40):
         deliver(stores[0], routes, at)

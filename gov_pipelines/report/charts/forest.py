@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from gov_pipelines.measure.measurement import Measurement
 
 # State of a measurement: colour and shape.
-_STATES = {
-    "beyond the limit": (BEYOND, "diamond"),
-    "inside the limit": (INSIDE, "circle"),
-    "listed, not judged": (MUTED, "circle"),
-}
+_STATES = {"beyond": (BEYOND, "diamond"), "inside": (INSIDE, "circle"), "aside": (MUTED, "circle")}
 
 
 def forest(
@@ -36,7 +32,8 @@ def forest(
     if len(strata) == 1 and all(m.stratum for m in measurements):  # said once, not in every label
         title = f"{title}, among {strata.pop()}"
         measurements = [replace(m, stratum=None) for m in measurements]
-    ordered = sorted(measurements, key=lambda m: (not m.tested, _badness(m, limit_is)))
+    sign = 1 if limit_is == "at_least" else -1
+    ordered = sorted(measurements, key=lambda m: (not m.tested, m.value is None, sign * (m.value or 0)))
     domain = _domain(measurements, limit)
     rows = [_row(m, domain, limit, limit_is) for m in ordered]
     axis = alt.Axis(labelLimit=260, labelPadding=14, domain=False, ticks=False)
@@ -75,7 +72,6 @@ def _row(m: Measurement, domain: tuple[float, float], limit: float | None, limit
         lower = upper = m.value
     low, high = (-inf if lower is None else lower, inf if upper is None else upper)  # one-sided intervals have no end
     beyond = m.value is not None and limit is not None and (m.value - limit) * (-1 if limit_is == "at_least" else 1) > 0
-    judged = "beyond the limit" if beyond else "inside the limit"
     interval, value = words.interval_words(m), words.number(m.value)
     value = "the reference" if m.value is None and m.group and m.group == m.reference_group else value
     aside = "" if m.tested else ", not judged"
@@ -87,12 +83,6 @@ def _row(m: Measurement, domain: tuple[float, float], limit: float | None, limit
         "cut_left": low < domain[0],
         "cut_right": high > domain[1],
         "judged": m.tested,
-        "state": judged if m.tested else "listed, not judged",
+        "state": "aside" if not m.tested else "beyond" if beyond else "inside",
         "numbers": f"{value}{f' ({interval})' if interval else ''}, n {m.n:,}{aside}",
     }
-
-
-def _badness(m: Measurement, limit_is: str) -> float:
-    if m.value is None:
-        return inf
-    return m.value if limit_is == "at_least" else -m.value

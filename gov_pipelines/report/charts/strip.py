@@ -30,15 +30,10 @@ def verdict_strip(
     alt = altair()
     every = sorted({past.partition for line in history.values() for past in line} | set(missed), reverse=True)
     shown = every[:STRIP_PARTITIONS]
-    said: dict[tuple[str, date], str] = {
-        (name, past.partition): past.verdict for name in history for past in history[name]
-    }
-    said |= {(name, day): "missing" for name in history for day in missed}
-    cells = [
-        {"control": name, "day": partition_key(day), "verdict": said.get((name, day))}
-        for name in history
-        for day in shown
-    ]
+    cells = []
+    for name, line in history.items():
+        said = {past.partition: past.verdict for past in line} | dict.fromkeys(missed, "missing")
+        cells += [{"control": name, "day": partition_key(day), "verdict": said.get(day)} for day in shown]
     names = alt.Axis(title=None, domain=False, ticks=False, labelPadding=8)
     apart, order = alt.Scale(paddingInner=0.12), [partition_key(day) for day in shown]
     base = alt.Chart(alt.Data(values=cells)).encode(
