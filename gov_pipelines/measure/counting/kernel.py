@@ -1,8 +1,8 @@
 """The kernel: rows of a Polars query counted batch by batch with numpy, at about the cost of decoding them.
 
-Rows are told apart by a 64-bit hash of their values (of an Enum by its number): looked up by its upper 16 bits, then
-compared whole. A number's bin is looked up by its upper bits. So nothing is parsed, sorted or put into a hash table, and
-the counters are small arrays.
+Rows are told apart by the numbers of their Enum values, or by a 64-bit hash of the values: looked up by its upper 16 bits,
+then compared whole. A number's bin is its upper bits. So nothing is parsed, sorted or put into a hash table. One is added to
+the counter of each row in place (`np.add.at`): NumPy's `bincount` takes half as long again, and makes an array each time.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import struct
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import polars as pl
@@ -27,6 +26,10 @@ Tables = dict[str, list[pl.DataFrame]]
 _ROWS = 1 << 18  # of a batch: its temporary arrays stay in the cache
 _SAMPLE = 1 << 12  # rows from which most values are learnt
 _MOST_VALUES, _MOST = 1 << 20, 1 << 23  # combinations that are told apart; counters of one table
+_MOST_KNOWN, _TOGETHER = (
+    1 << 16,
+    1 << 12,
+)  # combinations that are numbered before; of categories that are counted together
 _BLOCK = 64  # bins that get their counters together
 _MISSING_BITS = 0x7FFFFFFF
 _MISSING = struct.unpack("<f", struct.pack("<I", _MISSING_BITS))[0]  # not a number, with bits that no arithmetic makes
@@ -49,30 +52,37 @@ def counted(frame: pl.LazyFrame, columns: Columns) -> tuple[list[pl.DataFrame], 
     np.empty(1 << 21)  # once so much was freed, the C library keeps arrays in its heap instead of mapping each anew
     narrow = frame.select(columns.all)
     counters = _Counters(columns, narrow.collect_schema())
-    counters.add(narrow.head(0).collect())
-    for batch in narrow.collect_batches(maintain_order=False):
+    coded = narrow.with_columns(counters.codes)  # where the rows were decoded, which costs half of what it costs here
+    counters.add(coded.head(0).collect())  # without rows there are groups that are known before
+    for batch in coded.collect_batches(maintain_order=False):
         for rows in batch.iter_slices(_ROWS):
             counters.add(rows)
     return [*counters.answers()], counters.tables()
 
 
-@dataclass(slots=True)
 class _Values:
-    """Rows told apart by their values: each combination has a number, in the order of appearance."""
+    """Rows told apart by their values: each combination has a number, by which it is found in `seen`."""
 
-    seen: pl.DataFrame = field(default_factory=pl.DataFrame)
-    hashes: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
-    slots: Numbers = field(default_factory=lambda: np.zeros(1 << 16, np.int64))
-    code: pl.Expr | None = None
+    def __init__(self, log: pl.DataFrame, values: Mapping[str, pl.Expr]) -> None:
+        self.values, self.seen, self.codes = values, log.clear().select(**values), list[pl.Expr]()
+        self.name = ", ".join(["number", *values])  # no column of a log has such a name
+        self.hashes, self.slots = np.zeros(0, np.uint64), np.zeros(1 << 16, np.int64)
+        sizes = [_size(dtype) for dtype in self.seen.dtypes]
+        if math.prod(sizes) <= _MOST_KNOWN:  # few, and known before: a number of the base of these sizes
+            code = pl.lit(0, pl.UInt16)
+            for value, size in zip(values.values(), sizes, strict=True):
+                code = code * size + value.to_physical().cast(pl.UInt16).fill_null(size - 1)
+            self.codes = [code.cast(pl.Int64).alias(self.name)]
+            places = np.unravel_index(np.arange(math.prod(sizes)), sizes)
+            known = zip(self.seen.schema.items(), places, strict=True)
+            self.seen = pl.DataFrame({name: _known(dtype)[place] for (name, dtype), place in known})
 
     def numbers(self, rows: pl.DataFrame) -> Numbers:
-        """The number of each row; new combinations get the next ones."""
-        if not self.hashes.size:
-            self.code = _code(rows.schema)
-        if self.code is None:
-            hashes = rows.hash_rows().to_numpy()
-        else:
-            hashes = rows.select(self.code).to_series().to_numpy().astype(np.uint64) << np.uint64(48)
+        """The number of each row, which has its code where there is one; new combinations get the next ones."""
+        if self.codes:
+            return rows[self.name].to_numpy()
+        rows = rows.select(**self.values)
+        hashes = rows.hash_rows().to_numpy()
         if not self.hashes.size:
             self._learn(rows, hashes, np.arange(min(_SAMPLE, rows.height)))
         found = self.slots.take(hashes.view(np.uint16)[3::4])
@@ -90,108 +100,108 @@ class _Values:
             raise TooWideError
         self.slots[new[fresh] >> np.uint64(48)] = len(self.hashes) + np.arange(fresh.sum())
         self.hashes = np.concatenate([self.hashes, new[fresh]])
-        unseen = rows[where[first[fresh]]]
-        self.seen = pl.concat([self.seen, unseen]) if self.seen.width else unseen
+        self.seen = pl.concat([self.seen, rows[where[first[fresh]]]])
 
 
-def _code(schema: pl.Schema) -> pl.Expr | None:
-    """A number of 16 bits for the values of a row, where they are few and known before; else None."""
-    sizes = [len(each.categories) + 1 if isinstance(each, pl.Enum) else _MOST for each in schema.values()]
-    sizes = [3 if each == pl.Boolean else size for each, size in zip(schema.values(), sizes, strict=True)]
-    if math.prod(sizes) > 1 << 16:
-        return None
-    code = pl.lit(0, pl.UInt16)
-    for name, size in zip(schema, sizes, strict=True):
-        code = code * size + pl.col(name).to_physical().cast(pl.UInt16).fill_null(size - 1)
-    return code
+def _size(dtype: pl.DataType) -> int:
+    """How many values there are, with the missing one; too many where that is not known."""
+    known = {pl.Null: 1, pl.Boolean: 3}.get(type(dtype), _MOST)
+    return len(dtype.categories) + 1 if isinstance(dtype, pl.Enum) else known
 
 
-@dataclass(slots=True)
+def _known(dtype: pl.DataType) -> pl.Series:
+    """All values in the order of their numbers, the missing one last."""
+    values = dtype.categories.to_list() if isinstance(dtype, pl.Enum) else [False, True][: _size(dtype) - 1]
+    return pl.Series([*values, None], dtype=dtype)
+
+
 class _Groups:
     """Rows counted by their values and the number of a group: `counts` [values, groups]."""
 
-    values: _Values = field(default_factory=_Values)
-    counts: Numbers = field(default_factory=lambda: np.zeros((0, 1), np.int64))
+    def __init__(self, log: pl.DataFrame, values: Mapping[str, pl.Expr]) -> None:
+        self.values, self.counts = _Values(log, values), np.zeros((0, 1), np.int64)
 
     def add(self, rows: pl.DataFrame, groups: Numbers | None = None, width: int = 1) -> Numbers:
         """Count rows, and give their numbers."""
         numbers = self.values.numbers(rows)
-        self.counts = _padded(self.counts, len(self.values.hashes), width)
-        places = numbers if groups is None else numbers * width + groups
-        self.counts += np.bincount(places, minlength=self.counts.size).reshape(self.counts.shape)
+        self.counts = _padded(self.counts, self.values.seen.height, width)
+        np.add.at(self.counts.reshape(-1), numbers if groups is None else numbers * width + groups, 1)
         return numbers
 
 
-@dataclass(slots=True)
-class _Bins:
-    """Rows counted by the bin of a number and the number of a group: `counts` [bins, groups]; `raw` are the bins' bits.
+class _Parts:
+    """Into which group each combination of keys falls."""
 
-    The first bin stands for all that have no counters yet.
+    def __init__(self, seen: pl.DataFrame, keys: Iterable[str]) -> None:
+        self.values = _Values(_every(seen), {key: pl.col(key) for key in ["every", *keys]})
+        self.numbers = np.zeros(0, np.int64)
+
+    def of(self, seen: pl.DataFrame, rows: Numbers) -> tuple[Numbers, int]:
+        """The group of each row, and how many groups there are."""
+        if seen.height > len(self.numbers):
+            self.numbers = self.values.numbers(_every(seen).with_columns(self.values.codes))
+        return self.numbers.take(rows), self.values.seen.height
+
+
+class _Bins:
+    """Numbers counted by their bin and the number of a group: `counts` [bins, groups]; `raw` are the bins' bits.
+
+    Blocks of bins that hold a number have counters; the first block stands for all others.
     """
 
-    bits: int
-    raw: Numbers = field(default_factory=lambda: np.zeros(1, np.int64))
-    counts: Numbers = field(default_factory=lambda: np.zeros((1, 1), np.int64))
-    places: Numbers = field(init=False)
+    def __init__(self, bits: int) -> None:
+        self.bits, self.raw = bits, np.zeros(_BLOCK, np.int64)
+        self.counts, self.places = np.zeros((_BLOCK, 1), np.int64), np.zeros(1 << (32 - bits), np.int64)
 
-    def __post_init__(self) -> None:
-        self.places = np.zeros(1 << (32 - self.bits), np.int64)
-
-    def add(self, values: pl.Series, groups: Numbers | None = None, width: int = 1) -> None:
-        """Count values, by group where there are groups."""
-        floats = values if values.dtype == pl.Float32 else values.cast(pl.Float64).cast(pl.Float32)
-        known = floats.fill_null(_MISSING) if floats.null_count() else floats
-        raw = upper(known.to_numpy(), self.bits)
-        self._widen(width)
-        places = self._places(raw, groups)
-        found = np.bincount(places, minlength=self.counts.size)
-        if found[:width].any():
-            new = np.flatnonzero(places < width)
-            found[:width] = 0
-            self.counts += found.reshape(self.counts.shape)
-            self._learn(raw[new])
-            found = np.bincount(
-                self._places(raw[new], None if groups is None else groups[new]), minlength=self.counts.size
-            )
-        self.counts += found.reshape(self.counts.shape)
-
-    def merged(self, bits: int) -> tuple[pl.DataFrame, NDArray[np.float64]]:
-        """`bin` of so many bits less, in order, null where a number is missing; and the counts [bins, groups]."""
-        step = 1 << (bits - self.bits)
-        used = 1 + np.flatnonzero(self.counts[1:].any(axis=1))
-        raw = self.raw[used] // step
-        bins = np.where(raw == _MISSING_BITS >> bits, -1 << 32, in_order(raw, bits))
-        counts = self.counts[used].astype(np.float64)  # whole, exact up to 2^53
-        order = np.argsort(bins, kind="stable")
-        unlike, first = np.unique(bins[order], return_index=True)
-        together = np.add.reduceat(counts[order], first, axis=0) if first.size else counts
-        return pl.select(bin=pl.Series(unlike, dtype=pl.Int64).replace(-1 << 32, None)), together
-
-    def _places(self, raw: NDArray[np.uint32], groups: Numbers | None) -> Numbers:
+    def add(self, floats: NDArray[np.float32], groups: Numbers, width: int) -> None:
+        """Count numbers, each in its group."""
+        raw = upper(floats, self.bits)
+        if width > (old := self.counts.shape[1]):
+            self.places = self.places // old * width
+            self.counts = _padded(self.counts, len(self.raw), width)
         places = self.places.take(raw)
-        if groups is not None:
-            places += groups
-        return places
+        if not places.all():
+            self._learn(raw[places == 0])
+            places = self.places.take(raw)
+        places += groups
+        np.add.at(self.counts.reshape(-1), places, 1)
 
     def _learn(self, raw: NDArray[np.uint32]) -> None:
-        for block in np.unique(raw // _BLOCK).astype(np.int64):
+        for block in np.flatnonzero(np.bincount(raw // _BLOCK)):
             bins = block * _BLOCK + np.arange(_BLOCK)
             self.places[bins] = (len(self.raw) + np.arange(_BLOCK)) * self.counts.shape[1]
             self.raw = np.concatenate([self.raw, bins])
         self.counts = _padded(self.counts, len(self.raw), self.counts.shape[1])
 
-    def _widen(self, width: int) -> None:
-        if width > (old := self.counts.shape[1]):
-            self.places = self.places // old * width
-            self.counts = _padded(self.counts, len(self.raw), width)
+
+def _floats(values: pl.Series) -> NDArray[np.float32]:
+    """As of 32 bits; `_MISSING` where there is none."""
+    if values.null_count():
+        return values.cast(pl.Float64).cast(pl.Float32).fill_null(_MISSING).to_numpy()
+    if values.dtype == pl.Float32:
+        return values.to_numpy()
+    with np.errstate(over="ignore"):  # beyond the largest it is infinite
+        return values.cast(pl.Float64).to_numpy().astype(np.float32)  # a third of what Polars takes
 
 
-def _by(counts: NDArray[np.float64], values: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
+def _merged(raw: Numbers, counts: Numbers, bits: int, dropped: int) -> tuple[pl.DataFrame, Numbers]:
+    """Of counts [bins, groups] by so many bits: `bin` without those that are dropped, in order, null where a number is missing."""
+    used = np.flatnonzero(counts.any(axis=1))
+    left = raw[used] >> (dropped - bits)
+    bins = np.where(left == _MISSING_BITS >> dropped, -1 << 32, in_order(left, dropped))
+    order = np.argsort(bins, kind="stable")
+    unlike, first = np.unique(bins[order], return_index=True)
+    together = np.add.reduceat(counts[used[order]], first, axis=0)
+    return pl.select(bin=pl.Series(unlike, dtype=pl.Int64).replace(-1 << 32, None)), together
+
+
+def _by(counts: Numbers, values: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
     """Counts [values, groups] as rows in order: what is said of the group, groups alike together; the value; and `n`."""
-    numbered = groups.with_row_index("number")
-    alike = numbered.group_by(groups.columns).agg("number").sort(groups.columns, nulls_last=False)
-    n = np.array([counts[:, each.to_numpy()].sum(axis=1) for each in alike["number"]])
-    n = n.reshape(alike.height, values.height)
+    alike = (
+        groups.with_row_index("number").group_by(groups.columns).agg("number").sort(groups.columns, nulls_last=False)
+    )
+    sizes = alike["number"].list.len().cast(pl.Int64)
+    n = np.add.reduceat(counts.T[alike["number"].explode().to_numpy()], (sizes.cum_sum() - sizes).to_numpy())
     group, value = np.nonzero(n)
     rows = [alike[group].drop("number"), values[value]]
     return pl.concat(rows, how="horizontal").with_columns(n=pl.Series(n[group, value], dtype=pl.Int64))
@@ -207,6 +217,17 @@ def _padded(counts: Numbers, rows: int, width: int) -> Numbers:
     return wide
 
 
+def _together(log: pl.DataFrame, names: Iterable[str]) -> list[list[str]]:
+    """Features in sets that are counted as one, as long as few combinations are known before."""
+    sets: list[list[str]] = []
+    for name in sorted(names):
+        if sets and math.prod(_size(log.schema[each]) for each in [*sets[-1], name]) <= _TOGETHER:
+            sets[-1].append(name)
+        else:
+            sets.append([name])
+    return sets
+
+
 class _Counters:
     """All that is counted of a log."""
 
@@ -216,32 +237,43 @@ class _Counters:
         self.attributes = {name: key for key, name in keys.items() if name in columns.attributes}
         told = {"decision": columns.decision, "label": columns.label, "proposed": columns.proposed}
         self.keys = keys | {key: name for key, name in told.items() if name is not None}
+        values = {key: pl.col(name) for key, name in self.keys.items()}
+        if columns.reviewed:
+            values["reviewed"] = pl.col(columns.reviewed).is_not_null()
+        log, self.nulls = schema.to_frame(), np.zeros(len(columns.all), np.int64)
+        self.rows = _Groups(log, values)
+        self.by_attribute = _Parts(self.rows.values.seen, self.attributes.values())
+        self.by_label = _Parts(
+            self.rows.values.seen, [*self.attributes.values(), *(["label"] if columns.label else [])]
+        )
         numbers = {name for name in columns.pairs if schema[name].is_numeric()}
-        self.rows, self.nulls = _Groups(), np.zeros(len(columns.all), np.int64)
-        self.by_attribute, self.by_label = _Values(), _Values()
-        categories = {*columns.categories, *({*columns.pairs} - numbers)} - {*self.keys.values()}
-        self.values = {name: _Groups() for name in sorted(categories)}
-        self.bins = {name: _Bins(HISTOGRAM_BITS) for name in sorted({*columns.numbers, *numbers})}
-        if columns.score is not None:
-            self.bins[columns.score] = _Bins(SCORE_BITS)
+        features = {*columns.categories, *columns.pairs} - numbers - {*self.keys.values()}
+        paired = features.intersection(columns.pairs)
+        sets = [*_together(log, features - paired), *_together(log, paired)]
+        self.sets = {tuple(names): _Groups(log, {name: pl.col(name) for name in names}) for names in sets}
+        self.features = {name: values for names, values in self.sets.items() for name in names}
+        self.codes = [code for each in (self.rows, *self.sets.values()) for code in each.values.codes]
+        self.histograms = {
+            name: np.zeros((1 << (32 - HISTOGRAM_BITS), 1), np.int64) for name in {*columns.numbers} - {columns.score}
+        }
+        self.scores, self.pairs = _Bins(SCORE_BITS), {name: _Bins(PAIR_BITS) for name in numbers}
+        self.numbers = sorted({*columns.numbers, *numbers, *([columns.score] if columns.score else [])})
 
     def add(self, batch: pl.DataFrame) -> None:
         """Count some rows."""
-        keys = {key: pl.col(name) for key, name in self.keys.items()}
-        if self.columns.reviewed:
-            keys["reviewed"] = pl.col(self.columns.reviewed).is_not_null()
-        rows = self.rows.add(batch.select(**keys))
-        self.nulls += np.array(batch.null_count().row(0), np.int64)
-        seen = self.rows.values.seen.with_columns(every=pl.lit(0))
-        by = ["every", *self.attributes.values()]
-        attributes = self.by_attribute.numbers(seen.select(by)).take(rows)
-        labels = self.by_label.numbers(seen.select(*by, *(["label"] if self.columns.label else []))).take(rows)
-        for name, values in self.values.items():
-            paired = (attributes, len(self.by_attribute.hashes)) if name in self.columns.pairs else ()
-            values.add(batch.select(value=name), *paired)
-        for name, bins in self.bins.items():
-            paired = (attributes, len(self.by_attribute.hashes)) if name in self.columns.pairs else ()
-            bins.add(batch[name], *((labels, len(self.by_label.hashes)) if name == self.columns.score else paired))
+        rows, seen = self.rows.add(batch), self.rows.values.seen
+        self.nulls += np.array([batch[name].null_count() for name in self.columns.all], np.int64)
+        attributes = self.by_attribute.of(seen, rows) if self.columns.pairs else ()
+        for names, values in self.sets.items():
+            values.add(batch, *(attributes if names[0] in self.columns.pairs else ()))
+        for name in self.numbers:
+            floats = _floats(batch[name])
+            if name in self.histograms:
+                np.add.at(self.histograms[name][:, 0], upper(floats, HISTOGRAM_BITS), 1)
+            if name in self.pairs:
+                self.pairs[name].add(floats, *attributes)
+            if name == self.columns.score:
+                self.scores.add(floats, *self.by_label.of(seen, rows))
 
     def answers(self) -> Iterator[pl.DataFrame]:
         """As to `cells.queries`."""
@@ -252,36 +284,42 @@ class _Counters:
             if name in keys:
                 yield self._cells().select("n", value=keys[name])
             else:
-                yield self.values[name].values.seen.with_columns(n=pl.Series(self.values[name].counts.sum(axis=1)))
+                yield self.features[name].values.seen.select(
+                    value=name, n=pl.Series(self.features[name].counts.sum(axis=1), dtype=pl.Int64)
+                )
 
     def tables(self) -> Tables:
         """`histograms`, `scores`, `pairs`, in order."""
         columns, made = self.columns, defaultdict[str, list[pl.DataFrame]](list)
+        scores = _merged(self.scores.raw, self.scores.counts, SCORE_BITS, SCORE_BITS)
         for name in sorted({*columns.numbers}):
-            bins, counts = self.bins[name].merged(HISTOGRAM_BITS)
-            made["histograms"].append(_by(counts, bins, _said(self._groups(name), column=pl.lit(name))))
-        bins, counts = self.bins[columns.score].merged(SCORE_BITS) if columns.score else (pl.DataFrame(), np.zeros(0))
+            if name == columns.score:
+                raw, counts, bits = self.scores.raw, self.scores.counts.sum(axis=1, keepdims=True), SCORE_BITS
+            else:
+                raw, counts, bits = np.arange(1 << (32 - HISTOGRAM_BITS)), self.histograms[name], HISTOGRAM_BITS
+            bins, n = _merged(raw, counts, bits, HISTOGRAM_BITS)
+            made["histograms"].append(bins.with_columns(column=pl.lit(name), n=pl.Series(n[:, 0], dtype=pl.Int64)))
         for attribute in ("", *sorted(self.attributes)) if columns.score else ():
-            groups = self.by_label.seen
+            groups = self.by_label.values.seen
             value = cells.text(groups, self.attributes.get(attribute, ""))
             said = _said(groups, attribute=pl.lit(attribute), value=value, label=cells.label(groups, columns))
-            made["scores"].append(_by(counts, bins, said))
+            made["scores"].append(_by(scores[1], scores[0], said))
         for name in sorted({*columns.pairs}) if self.attributes else ():
             made["pairs"] += self._pairs(name)
         return made
 
     def _pairs(self, name: str) -> Iterator[pl.DataFrame]:
         """A feature beside each attribute."""
-        own = name in self.bins or name in self.values
-        groups, missing = self._groups(name) if own else self._cells(), pl.lit(None)
-        if name in self.bins:
-            values, counts = self.bins[name].merged(PAIR_BITS)
+        own, missing = name in self.pairs or name in self.features, pl.lit(None)
+        groups = self.by_attribute.values.seen if own else self._cells()
+        if name in self.pairs:
+            values, counts = _merged(self.pairs[name].raw, self.pairs[name].counts, PAIR_BITS, PAIR_BITS)
         elif own:
-            values, counts = self.values[name].values.seen, self.values[name].counts.astype(np.float64)
-            values = _said(values, value=cells.text(values, "value"))
+            values, counts = self.features[name].values.seen, self.features[name].counts
+            values = _said(values, value=cells.text(values, name))
         for attribute, key in sorted(self.attributes.items()):
             said = _said(groups, column=pl.lit(name), attribute=pl.lit(attribute), group=cells.text(groups, key))
-            if name in self.bins:
+            if name in self.pairs:
                 yield _by(counts, values, said).with_columns(value=missing.cast(pl.String))
             elif own:
                 yield summed([_by(counts, values, said).with_columns(bin=missing)], TABLES["pairs"])
@@ -293,11 +331,10 @@ class _Counters:
         reviewed = pl.col("reviewed") if self.columns.reviewed else pl.lit(value=False)
         return self.rows.values.seen.with_columns(reviewed=reviewed, n=pl.Series(self.rows.counts[:, 0]))
 
-    def _groups(self, name: str) -> pl.DataFrame:
-        """The groups by which a number is counted."""
-        if name == self.columns.score:
-            return self.by_label.seen
-        return self.by_attribute.seen if name in self.columns.pairs else pl.DataFrame({"every": [0]})
+
+def _every(seen: pl.DataFrame) -> pl.DataFrame:
+    """With a column that holds nothing, for groups by nothing else are one."""
+    return seen.with_columns(every=pl.lit(None))
 
 
 def _said(groups: pl.DataFrame, **what: pl.Expr) -> pl.DataFrame:
