@@ -81,6 +81,63 @@ class _Relation:
         return f"{self.schema}.{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A role, what it holds in each role that it can act as, with the ways there, and the attributes of all roles."""
+
+    catalog: _Catalog
+    role: str
+    acting: Mapping[str, Mapping[str, str]]
+    roles: Mapping[str, Any]
+
+    @property
+    def held(self) -> dict[str, str]:
+        """Every role whose privileges it can use, and the way there."""
+        return {name: way for privileges in self.acting.values() for name, way in privileges.items()}
+
+    def everything(self, actor: str) -> Iterator[str]:
+        """What lets it read every table as an actor."""
+        held = self.acting[actor]
+        if self.roles[actor].rolsuper:
+            yield joined(f"{actor} is a superuser", held[actor])
+        if "pg_read_all_data" in held:
+            yield joined("pg_read_all_data", held["pg_read_all_data"])
+
+    def later(self) -> Iterator[Grant]:
+        """What tables made tomorrow would grant; those the role makes itself are its own."""
+        if everything := dict.fromkeys(words for actor in self.acting for words in self.everything(actor)):
+            yield Grant("*", "*", "*", tuple(everything))
+        usable = {schema for (schema,) in self.catalog.rows(catalogs.USABLE_SCHEMAS, actors=sorted(self.acting))}
+        routes: dict[str, list[str]] = defaultdict(list)
+        for owner, schema, grantee in self.catalog.rows(catalogs.DEFAULT_PRIVILEGES):
+            ways = [held[grantee] for held in self.acting.values() if grantee in held] if grantee else [""]
+            if owner != self.role and ways and (schema is None or schema in usable):
+                way = f"default privilege: what {owner} makes is granted to {grantee or 'PUBLIC'}"
+                routes[schema or "*"].append(joined(way, ways[0]))
+        for schema, words in sorted(routes.items()):
+            yield Grant(schema, "*", "*", tuple(dict.fromkeys(words)))
+
+    def notes(self, seen: Collection[_Relation]) -> Iterator[str]:
+        """What cannot be told from grants."""
+        actors = sorted(self.held)
+        for name, owner in self.catalog.rows(catalogs.DEFINER_FUNCTIONS, actors=actors):
+            yield f"{name} may be executed and runs with the rights of {owner}: what it reads cannot be told"
+        for relation in sorted(seen, key=lambda one: one.title):
+            if relation.kind == "f":
+                yield f"{relation.title} is a foreign table: what the server behind it lets through is not compared"
+            if relation.row_security:
+                yield f"{relation.title} has row-level security: it may limit the rows, never the columns"
+        for (name,) in self.catalog.rows(catalogs.EXTENSION_RELATIONS, actors=actors):
+            yield f"{name} belongs to an extension and is not compared"
+        for actor, way in self.held.items():  # powers that no comparison of columns can bound
+            if actor in _READS_FILES:
+                yield joined(f"{actor} reads the server's files past every grant", way)
+            if self.roles[actor].rolreplication:
+                yield joined(f"{actor} may replicate, which copies everything past every grant", way)
+            if self.roles[actor].rolcreaterole and self.catalog.version < 160000:
+                yield joined(f"{actor} may grant itself any role (CREATEROLE before PostgreSQL 16)", way)
+
+
 def _privileges(catalog: _Catalog, role: str, named: Collection[str]) -> Privileges:
     ((schema,),) = catalog.rows("SELECT coalesce(current_schema(), 'public')")
     roles = {row.rolname: row for row in catalog.rows(catalogs.ROLES)}
@@ -94,7 +151,8 @@ def _privileges(catalog: _Catalog, role: str, named: Collection[str]) -> Privile
     owners = {relation.owner for relation in relations.values() if relation.kind in _VIEWS}
     selectable = catalog.rows(catalogs.SELECTABLE, actors=sorted(acting.keys() | owners))
     readable = sorted((actor, oid, number) for actor, oid, number, usable in selectable if usable and actor in acting)
-    routes = _Routes(catalog, acting, roles, relations)
+    reader = _Reader(catalog, role, acting, roles)
+    routes = _Routes(reader, relations)
     found: dict[tuple[int, int], list[str]] = defaultdict(list)
     for actor, oid, number in readable:
         if oid in relations and number in relations[oid].columns:
@@ -104,14 +162,13 @@ def _privileges(catalog: _Catalog, role: str, named: Collection[str]) -> Privile
     below = views.seen_through({(actor, oid): None for actor, oid, _ in readable if oid in relations}, role)
     grants = [_grant(relations[oid], number, words, views.through(oid)) for (oid, number), words in found.items()]
     grants += [_grant(relations[oid], number, words) for (oid, number), words in below.items()]
-    held = {name: way for privileges in acting.values() for name, way in privileges.items()}
     return Privileges(
         role,
         exists=True,
         schema=schema,
         columns=_merged(grants),
-        later=tuple(_later(catalog, role, acting, roles)),
-        notes=tuple(_notes(catalog, held, roles, {oid: relations[oid] for oid, _ in (*found, *below)}.values())),
+        later=tuple(reader.later()),
+        notes=tuple(reader.notes({oid: relations[oid] for oid, _ in (*found, *below)}.values())),
     )
 
 
@@ -160,23 +217,16 @@ def _merged(grants: Iterable[Grant]) -> tuple[Grant, ...]:
 class _Routes:
     """Why a column can be read: ownership, a grant on table or column to whom, or a privilege over everything."""
 
-    def __init__(
-        self,
-        catalog: _Catalog,
-        acting: Mapping[str, Mapping[str, str]],
-        roles: Mapping[str, Any],
-        relations: Mapping[int, _Relation],
-    ) -> None:
-        self._acting, self._relations = acting, relations
-        self._everything = {actor: [*_everything(actor, held, roles)] for actor, held in acting.items()}
+    def __init__(self, reader: _Reader, relations: Mapping[int, _Relation]) -> None:
+        self._reader, self._relations = reader, relations
         self._granted = defaultdict(list)
-        for oid, number, grantee in catalog.rows(catalogs.GRANTED):
+        for oid, number, grantee in reader.catalog.rows(catalogs.GRANTED):
             self._granted[oid, number].append(grantee)
 
     def to(self, actor: str, oid: int, number: int) -> list[str]:
         """The routes to a column that the actor can read."""
-        relation, held = self._relations[oid], self._acting[actor]
-        words = list(self._everything[actor])
+        relation, held = self._relations[oid], self._reader.acting[actor]
+        words = list(self._reader.everything(actor))
         if relation.owner in held:
             words.append(joined(f"owned by {relation.owner}", held[relation.owner]))
         for part, what in ((0, _KINDS[relation.kind]), (number, "column")):
@@ -189,13 +239,6 @@ class _Routes:
 
 
 _KINDS = {"r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table"}
-
-
-def _everything(actor: str, held: Mapping[str, str], roles: Mapping[str, Any]) -> Iterator[str]:
-    if roles[actor].rolsuper:
-        yield joined(f"{actor} is a superuser", held[actor])
-    if "pg_read_all_data" in held:
-        yield joined("pg_read_all_data", held["pg_read_all_data"])
 
 
 class _Views:
@@ -251,49 +294,3 @@ class _Views:
         for oid in sorted({oid for oid, _ in shown}):
             if self._is_seen_through(oid):
                 yield from self._below(oid, reader, trail)
-
-
-def _later(
-    catalog: _Catalog, role: str, acting: Mapping[str, Mapping[str, str]], roles: Mapping[str, Any]
-) -> Iterator[Grant]:
-    """What tables made tomorrow would grant; those the role makes itself are its own."""
-    everything = dict.fromkeys(words for actor, held in acting.items() for words in _everything(actor, held, roles))
-    if everything:
-        yield Grant("*", "*", "*", tuple(everything))
-    usable = {schema for (schema,) in catalog.rows(catalogs.USABLE_SCHEMAS, actors=sorted(acting))}
-    routes: dict[str, list[str]] = defaultdict(list)
-    for owner, schema, grantee in catalog.rows(catalogs.DEFAULT_PRIVILEGES):
-        ways = [held[grantee] for held in acting.values() if grantee in held] if grantee else [""]
-        if owner != role and ways and (schema is None or schema in usable):
-            to = grantee or "PUBLIC"
-            routes[schema or "*"].append(joined(f"default privilege: what {owner} makes is granted to {to}", ways[0]))
-    for schema, words in sorted(routes.items()):
-        yield Grant(schema, "*", "*", tuple(dict.fromkeys(words)))
-
-
-def _notes(
-    catalog: _Catalog, held: Mapping[str, str], roles: Mapping[str, Any], seen: Collection[_Relation]
-) -> Iterator[str]:
-    """What cannot be told from grants."""
-    actors = sorted(held)
-    for name, owner in catalog.rows(catalogs.DEFINER_FUNCTIONS, actors=actors):
-        yield f"{name} may be executed and runs with the rights of {owner}: what it reads cannot be told"
-    for relation in sorted(seen, key=lambda one: one.title):
-        if relation.kind == "f":
-            yield f"{relation.title} is a foreign table: what the server behind it lets through is not compared"
-        if relation.row_security:
-            yield f"{relation.title} has row-level security: it may limit the rows, never the columns"
-    for (name,) in catalog.rows(catalogs.EXTENSION_RELATIONS, actors=actors):
-        yield f"{name} belongs to an extension and is not compared"
-    yield from _past_grants(held, roles, catalog.version)
-
-
-def _past_grants(held: Mapping[str, str], roles: Mapping[str, Any], version: int) -> Iterator[str]:
-    """Powers that read past every grant, so that no comparison of columns can bound them."""
-    for actor, way in held.items():
-        if actor in _READS_FILES:
-            yield joined(f"{actor} reads the server's files past every grant", way)
-        if roles[actor].rolreplication:
-            yield joined(f"{actor} may replicate, which copies everything past every grant", way)
-        if roles[actor].rolcreaterole and version < 160000:
-            yield joined(f"{actor} may grant itself any role (CREATEROLE before PostgreSQL 16)", way)

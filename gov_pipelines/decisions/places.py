@@ -119,7 +119,7 @@ class Query:
         columns: what is read of them.
         during: only the rows of a window.
         related: only those that belong to the decisions of one.
-        ids: only those of some ids.
+        ids: only those of some ids; never asked beside `related`.
         id_column: the column whose text names a row; needed for fingerprints.
     """
 

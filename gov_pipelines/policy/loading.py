@@ -83,8 +83,7 @@ def read_declaration(path: Path) -> Read[SystemDeclaration]:
     folder = path.absolute().parent
     file = read_yaml(path, f"{folder.parent.name}/{folder.name}/{path.name}", templates=False)
     declaration = file.read_as(DefsFile).attributes
-    mistakes = mistakes_in_declaration(declaration, file, folder.name)
-    if mistakes:
+    if mistakes := mistakes_in_declaration(declaration, file, folder.name):
         raise ConfigurationError(mistakes)
     return Read(file, declaration)
 
@@ -95,8 +94,7 @@ def read_policy(path: Path, expectations_dir: Path) -> Read[Policy]:
     if isinstance(file.content, dict):
         file.content.pop("$schema", None)  # for the editor
     policy = file.read_as(Policy)
-    mistakes = mistakes_in_policy(policy, file)
-    if mistakes:
+    if mistakes := mistakes_in_policy(policy, file):
         raise ConfigurationError(mistakes)
     return Read(file, policy)
 

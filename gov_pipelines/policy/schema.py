@@ -47,21 +47,11 @@ class _Generator(GenerateJsonSchema):
         return str(dft) if type(dft) in _TEXTS else super().encode_default(dft)
 
 
-def policy_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a policy file."""
-    schema = _schema_of(Policy, "A policy of gov_pipelines")
-    schema["properties"] = {"$schema": {"type": "string"}, **schema["properties"]}
-    return schema
-
-
-def system_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a system's `defs.yaml`."""
-    return _schema_of(DefsFile, "A system of gov_pipelines")
-
-
 def schema_files() -> dict[str, str]:
-    """The committed files, by name: their text."""
-    schemas = {"policy.schema.json": policy_schema(), "system.schema.json": system_schema()}
+    """The text of the committed files by name: JSON Schemas (2020-12) of a policy and of a system's `defs.yaml`."""
+    policy, system = _schema_of(Policy, "A policy of gov_pipelines"), _schema_of(DefsFile, "A system of gov_pipelines")
+    policy["properties"] = {"$schema": {"type": "string"}, **policy["properties"]}
+    schemas = {"policy.schema.json": policy, "system.schema.json": system}
     return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in schemas.items()}
 
 

@@ -74,7 +74,8 @@ def edits(draw):
     return before, after
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)  # `declare` keeps nothing
+# `declare` keeps nothing
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 @given(edits())
 @example((TWICE, TWICE[::-1]))
 def test_a_merge_equals_a_full_reading(declare, states):
