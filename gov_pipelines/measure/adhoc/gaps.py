@@ -302,15 +302,12 @@ def equivalence_row(
         return replace(row, note=joined(why if gap.size else None, row.note))
     x, n, y, m = gap.counts(one, other)
     p = np.nan_to_num(comparisons.equivalence(x, n, y, m, (margin, 1 / margin), "ratio"), nan=1.0).max()
-    ratio = gap.found.over(one, other)
+    swapped = gap.found.value[one] > gap.found.value[other]
+    ratios = gap.found.over(np.where(swapped, other, one), np.where(swapped, one, other))
     shown = f"parity within {margin:g} and {1 / margin:.4g} is {'' if p <= 1 - confidence else 'not '}shown at {100 * confidence:g} %"
     method = f"ratio furthest from 1; two one-sided score tests of {len(one):,} pairs of groups, the largest p"
     return replace(
-        row,
-        value=float(np.fmin(ratio, over(1.0, ratio)).min()),
-        p_value=float(p),
-        method=method,
-        note=joined(shown, row.note),
+        row, value=float(np.fmin.reduce(ratios)), p_value=float(p), method=method, note=joined(shown, row.note)
     )
 
 

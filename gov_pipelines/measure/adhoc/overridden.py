@@ -10,6 +10,7 @@ import numpy as np
 
 from gov_pipelines.measure.adhoc.counted import DRAWS, alone
 from gov_pipelines.measure.counting.tallies import Tally
+from gov_pipelines.measure.fairness.family import joined
 from gov_pipelines.measure.measurement import Measurement, finite
 from gov_pipelines.measure.rates.confusion import Counts, Values
 from gov_pipelines.measure.rates.overrides import HANDLING, handling, override_effect
@@ -39,13 +40,11 @@ def override_rows(
             lacking = int(counts[at, 3] - both[at])
             note = f"{lacking:,} without a proposal left out" if lacking else None
             row = Measurement(name, by, group, n=int(n[at]), method="Wilson interval" + once, note=note)
-            yield (
-                row
-                if np.isnan(value[at])
-                else replace(
-                    row, value=float(value[at]), lower=float(low[at]), upper=float(high[at]), confidence=confidence
-                )
-            )
+            if np.isnan(value[at]):
+                yield replace(row, note=joined("undefined: it has no row that this is a share of", note))
+                continue
+            ends: dict[str, Any] = {"lower": float(low[at]), "upper": float(high[at]), "confidence": confidence}
+            yield replace(row, value=float(value[at]), **ends)
     yield from _effects(by, groups, counts, confidence, reference, least)
 
 

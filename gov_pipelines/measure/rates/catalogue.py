@@ -14,7 +14,7 @@ from gov_pipelines.measure.rates.confusion import FN, FP, RATES, TN, TP, Counts,
 from gov_pipelines.policy.kinds.rates import GOOD, SHAPES, Form, Good, Shape
 
 Bounds = tuple[float | None, float | None]
-Against = Literal["best", "overall", "rest"]
+Against = Literal["overall", "rest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,25 +226,17 @@ OF_GROUPS: Mapping[str, Metric] = {
 """Over groups: `[..., G, 6]` to `[...]`. Give known groups that are large enough; those without a value are left out."""
 
 
-def bases(counts: Counts, against: Against | int, name: str = "selection_rate") -> Counts:
+def bases(counts: Counts, against: Against | int) -> Counts:
     """What each group is compared with, `[..., G, 6]`.
 
     Args:
         counts: `[..., G, 6]`.
-        against: everyone (`overall`), everyone else (`rest`), the group with the `best` value, or the place of one.
-        name: of `OF_GROUP`, whose best value is meant.
+        against: everyone (`overall`), everyone else (`rest`), or the place of one group.
     """
     everyone: Counts = counts.sum(-2, keepdims=True)
     if against == "rest":
         return everyone - counts
-    if against == "best":
-        metric = OF_GROUP[name]
-        values = metric.compute(counts) * (-1 if metric.good == "small" else 1)
-        place = np.where(np.isfinite(values), values, -np.inf).argmax(-1)
-        everyone = np.take_along_axis(counts, place[..., None, None], -2)
-    elif isinstance(against, int):
-        everyone = counts[..., [against], :]
-    return np.broadcast_to(everyone, counts.shape)
+    return np.broadcast_to(everyone if against == "overall" else counts[..., [against], :], counts.shape)
 
 
 def worst_group(values: Values, n: Counts, name: str, floor: int) -> int | None:

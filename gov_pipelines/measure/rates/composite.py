@@ -24,10 +24,10 @@ def matthews_correlation(counts: Counts) -> Values:
     return over(tp * tn - fp * fn, np.sqrt((tp + fp) * (fn + tn)) * np.sqrt((tp + fn) * (fp + tn)))
 
 
-def smoothed_selection_rate(counts: Counts, concentration: float = 1.0) -> Values:
-    """The selection rate with the concentration shared between both outcomes."""
+def smoothed_selection_rate(counts: Counts) -> Values:
+    """The selection rate after one more decision, half of it favorable."""
     x, n = RATES["selection_rate"].of(counts)
-    return over(x + concentration / 2, n + concentration)
+    return over(x + 0.5, n + 1)
 
 
 def gap(rate: str, own: Counts, base: Counts) -> Values:

@@ -140,7 +140,7 @@ def grouped(cells: pl.DataFrame, by: Sequence[str], *sums: pl.Expr) -> tuple[tup
 
 
 def confusion(
-    tally: Tally, by: Sequence[str], among: Mapping[str, str] | None = None, *, of: str = "outcome", count: str = "n"
+    tally: Tally, by: Sequence[str], among: Mapping[str, str] | None = None, *, count: str = "n"
 ) -> Confusions:
     """Decisions against labels for each group of an attribute or an intersection.
 
@@ -148,13 +148,12 @@ def confusion(
         tally: what was counted.
         by: one attribute, or several for their intersection; none for everyone.
         among: keeps the cells with these values, such as `{credit_history_meets_guidelines: "1"}`.
-        of: `outcome`, or `proposed` for what the system proposed.
         count: `n`, or `weight` for what rows stand for, in millionths.
 
     Raises:
         WrongUse: the tally was not counted over one of the columns, or its small cells are merged.
     """
-    decided, label = pl.col(of), pl.col("label")
+    decided, label = pl.col("outcome"), pl.col("label")
     n = pl.col(count).cast(pl.Int64 if count == "n" else pl.Float64)
     matching = [n.filter(decided == out, label.eq_missing(pl.lit(told, pl.String))).sum() for out, told in CELLS]
     undecided = n.filter(decided.is_null() | (decided == "undecided")).sum()

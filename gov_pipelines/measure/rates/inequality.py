@@ -99,15 +99,15 @@ def _bits(table: Values, summed: tuple[int, ...]) -> Values:
     return np.asarray(-(p * np.log(np.where(p > 0, p, 1.0))).sum((-3, -2, -1)))
 
 
-def differential_fairness(counts: Counts, rate: str = "selection_rate", concentration: float = 1.0) -> Values:
+def differential_fairness(counts: Counts, rate: str = "selection_rate") -> Values:
     """The largest log ratio of two groups' chances of either outcome, smoothed, `[..., G, 6]`; 0 at equality.
 
-    Groups without anybody are left out. The concentration is shared evenly between the two outcomes.
+    Groups without anybody are left out. Each group has one more decision, half of it favorable.
 
     Source: Foulds, Islam, Keya and Pan (2020), An Intersectional Definition of Fairness, ICDE, 1918-1921.
     """
     x, n = RATES[rate].of(counts)
-    p = np.where(n > 0, (x + concentration / 2) / (n + concentration), np.nan)
+    p = np.where(n > 0, (x + 0.5) / (n + 1), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.maximum(_range(np.log(p)), _range(np.log1p(-p)))
 
