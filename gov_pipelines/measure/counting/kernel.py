@@ -144,18 +144,35 @@ class _Parts:
 
 
 class _Bins:
-    """Numbers counted by their bin and the number of a group: `counts` [bins, groups]; `raw` are the bins' bits.
-
-    Blocks of bins that hold a number have counters; the first block stands for all others.
-    """
+    """Numbers counted by their bin and the number of a group: `counts` [bins, groups]. Every bin there is has its counter."""
 
     def __init__(self, bits: int) -> None:
-        self.bits, self.raw = bits, np.zeros(_BLOCK, np.int64)
-        self.counts, self.places = np.zeros((_BLOCK, 1), np.int64), np.zeros(1 << (32 - bits), np.int64)
+        self.bits, self.counts = bits, np.zeros((1 << (32 - bits), 1), np.int64)
+
+    def add(self, floats: NDArray[np.float32], groups: Numbers | None = None, width: int = 1) -> None:
+        """Count numbers, each in its group."""
+        self.counts = _padded(self.counts, len(self.counts), width)
+        places = upper(floats, self.bits)
+        if groups is not None:
+            places *= np.uint32(width)
+            places += groups.astype(np.uint32)
+        np.add.at(self.counts.reshape(-1), places.astype(np.int64), 1)
+
+    def by(self, dropped: int) -> tuple[pl.DataFrame, Numbers]:
+        """As `_merged`."""
+        return _merged(np.arange(len(self.counts)), self.counts, self.bits, dropped)
+
+
+class _Scores:
+    """The same where bins are narrow and groups many: blocks of bins that hold a number have counters, after one for all others."""
+
+    def __init__(self) -> None:
+        self.raw = np.zeros(_BLOCK, np.int64)
+        self.counts, self.places = np.zeros((_BLOCK, 1), np.int64), np.zeros(1 << (32 - SCORE_BITS), np.int64)
 
     def add(self, floats: NDArray[np.float32], groups: Numbers, width: int) -> None:
-        """Count numbers, each in its group."""
-        raw = upper(floats, self.bits)
+        """Count scores, each in its group."""
+        raw = upper(floats, SCORE_BITS)
         if width > (old := self.counts.shape[1]):
             self.places = self.places // old * width
             self.counts = _padded(self.counts, len(self.raw), width)
@@ -165,6 +182,10 @@ class _Bins:
             places = self.places.take(raw)
         places += groups
         np.add.at(self.counts.reshape(-1), places, 1)
+
+    def by(self, dropped: int) -> tuple[pl.DataFrame, Numbers]:
+        """As `_merged`."""
+        return _merged(self.raw, self.counts, SCORE_BITS, dropped)
 
     def _learn(self, raw: NDArray[np.uint32]) -> None:
         for block in np.flatnonzero(np.bincount(raw // _BLOCK)):
@@ -253,10 +274,8 @@ class _Counters:
         self.sets = {tuple(names): _Groups(log, {name: pl.col(name) for name in names}) for names in sets}
         self.features = {name: values for names, values in self.sets.items() for name in names}
         self.codes = [code for each in (self.rows, *self.sets.values()) for code in each.values.codes]
-        self.histograms = {
-            name: np.zeros((1 << (32 - HISTOGRAM_BITS), 1), np.int64) for name in {*columns.numbers} - {columns.score}
-        }
-        self.scores, self.pairs = _Bins(SCORE_BITS), {name: _Bins(PAIR_BITS) for name in numbers}
+        self.histograms = {name: _Bins(HISTOGRAM_BITS) for name in {*columns.numbers} - {columns.score}}
+        self.scores, self.pairs = _Scores(), {name: _Bins(PAIR_BITS) for name in numbers}
         self.numbers = sorted({*columns.numbers, *numbers, *([columns.score] if columns.score else [])})
 
     def add(self, batch: pl.DataFrame) -> None:
@@ -269,7 +288,7 @@ class _Counters:
         for name in self.numbers:
             floats = _floats(batch[name])
             if name in self.histograms:
-                np.add.at(self.histograms[name][:, 0], upper(floats, HISTOGRAM_BITS), 1)
+                self.histograms[name].add(floats)
             if name in self.pairs:
                 self.pairs[name].add(floats, *attributes)
             if name == self.columns.score:
@@ -291,19 +310,16 @@ class _Counters:
     def tables(self) -> Tables:
         """`histograms`, `scores`, `pairs`, in order."""
         columns, made = self.columns, defaultdict[str, list[pl.DataFrame]](list)
-        scores = _merged(self.scores.raw, self.scores.counts, SCORE_BITS, SCORE_BITS)
         for name in sorted({*columns.numbers}):
-            if name == columns.score:
-                raw, counts, bits = self.scores.raw, self.scores.counts.sum(axis=1, keepdims=True), SCORE_BITS
-            else:
-                raw, counts, bits = np.arange(1 << (32 - HISTOGRAM_BITS)), self.histograms[name], HISTOGRAM_BITS
-            bins, n = _merged(raw, counts, bits, HISTOGRAM_BITS)
-            made["histograms"].append(bins.with_columns(column=pl.lit(name), n=pl.Series(n[:, 0], dtype=pl.Int64)))
+            bins, counts = (self.scores if name == columns.score else self.histograms[name]).by(HISTOGRAM_BITS)
+            n = pl.Series(counts.sum(axis=1), dtype=pl.Int64)
+            made["histograms"].append(bins.with_columns(column=pl.lit(name), n=n))
+        bins, counts = self.scores.by(SCORE_BITS)
         for attribute in ("", *sorted(self.attributes)) if columns.score else ():
             groups = self.by_label.values.seen
             value = cells.text(groups, self.attributes.get(attribute, ""))
             said = _said(groups, attribute=pl.lit(attribute), value=value, label=cells.label(groups, columns))
-            made["scores"].append(_by(scores[1], scores[0], said))
+            made["scores"].append(_by(counts, bins, said))
         for name in sorted({*columns.pairs}) if self.attributes else ():
             made["pairs"] += self._pairs(name)
         return made
@@ -313,7 +329,7 @@ class _Counters:
         own, missing = name in self.pairs or name in self.features, pl.lit(None)
         groups = self.by_attribute.values.seen if own else self._cells()
         if name in self.pairs:
-            values, counts = _merged(self.pairs[name].raw, self.pairs[name].counts, PAIR_BITS, PAIR_BITS)
+            values, counts = self.pairs[name].by(PAIR_BITS)
         elif own:
             values, counts = self.features[name].values.seen, self.features[name].counts
             values = _said(values, value=cells.text(values, name))
