@@ -26,6 +26,7 @@ _SHOWN = {  # of a group, under a short heading
     "true_positive_rate": "true positive", "false_positive_rate": "false positive", "scoring_rate": "above median",
     "scoring_impact_ratio": "of the best", "standardized_selection_rate": "standardized",
     "proposed_selection_rate": "proposed", "override_rate": "overridden",
+    "selection_rate_bounds": "selected, at worst and best", "true_positive_rate_bounds": "true positive, at worst and best",
 }  # fmt: skip
 _SAID = (  # over groups, or of everyone
     "impact_ratio", "demographic_parity_difference", "equal_opportunity_difference", "equalized_odds_difference",

@@ -286,6 +286,7 @@ def test_warnings_come_first_and_say_what_to_do(tmp_path):
     assert "The label is missing in 24%" in warnings
     assert table.splitlines()[1].split()[:3] == ["a", "120", "0.500"]
     assert "The impact ratio by race is 0.500 (95 % interval" in table
+    assert "true positive, at worst and best" in table
     nobody = pl.DataFrame({"race": ["a", "b"], "decision": ["no", "no"]})
     nobody.write_csv(file)
     text = told("metrics", file, *options[:6], home=tmp_path, check=0).stdout
