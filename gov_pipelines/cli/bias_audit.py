@@ -38,7 +38,7 @@ _RACE = "The protected attribute that holds race and ethnicity."
 @click.option("--scores", is_flag=True, help="Also scoring rates: the share above the median of everyone's scores.")
 @click.option("--exclude-under", help=_EXCLUDE)
 @click.option(
-    "--base", type=click.Choice(["known", "assessed"]), default="known", show_default=True, help="What it is of."
+    "--base", type=click.Choice(["known", "assessed"]), default="known", show_default=True, help="What the share is of."
 )
 @click.option("--justification", default="", help="The auditor's reason for leaving those out.")
 @click.option("--sex", default="sex", show_default=True, help="The protected attribute that holds sex.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
@@ -28,7 +27,8 @@ def schema_command(write: bool, as_json: bool) -> int:
     """
     folder = here().root / FOLDER
     files = schema_files()
-    stale = [name for name, text in files.items() if not _holds(folder / name, text)]
+    there = {name: (folder / name).read_text("utf-8") for name in files if (folder / name).is_file()}
+    stale = [name for name, text in files.items() if there.get(name) != text]
     if write:
         folder.mkdir(parents=True, exist_ok=True)
         for name in stale:
@@ -37,7 +37,3 @@ def schema_command(write: bool, as_json: bool) -> int:
     data = {"written": stale} if write else {name: json.loads(text) for name, text in files.items()}
     answer(as_json, data, *(lines or ["Both schemas are as the models say."]))
     return 1 if stale and not write else 0
-
-
-def _holds(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_text(encoding="utf-8") == text

@@ -78,7 +78,9 @@ def countersign_waiver(waiver: str, person: str, folder: Path) -> None:
         found = _waiver(known_waivers(hand.connection, place.roster(hand.connection), policies), waiver)
         entitled = policy_owners(policies).get(found.clause.partition("/")[0], set())
         countersign(hand, found, entitled, place.now)
-    click.echo(f"Waiver {found.id[:12]} of {found.clause} for {found.system} is in force until {found.until}.")
+    click.echo(
+        f"Waiver {found.id[:12]} of {found.clause} for {found.system} is in force until {found.until}, exclusive."
+    )
 
 
 @waive_command.command("list")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -106,20 +107,16 @@ class AlertSettings(Strict):
     @model_validator(mode="after")
     def _escalation_ends(self) -> AlertSettings:
         for name in self.routes:
-            if (chain := list(self.chain(name))) and chain[-1] in chain[:-1]:
+            if (chain := self.chain(name))[-1] in chain[:-1]:
                 raise ValueError(f"escalation goes round: {' to '.join(chain)}; let the last route escalate to nobody")
         return self
 
-    def chain(self, route: str) -> Iterator[str]:
+    def chain(self, route: str) -> list[str]:
         """A route and those it escalates to, in order; up to and including the first that comes twice."""
-        seen = set[str]()
-        while True:
-            yield route
-            escalate = self.route(route).escalate
-            if escalate is None or route in seen:
-                return
-            seen.add(route)
-            route = escalate.to
+        chain = [route]
+        while (step := self.route(chain[-1]).escalate) and chain[-1] not in chain[:-1]:
+            chain.append(step.to)
+        return chain
 
     def route(self, name: str) -> Route:
         """A route's hours; the usual ones where it is not declared."""
@@ -147,7 +144,7 @@ class AlertSettings(Strict):
         steps: dict[str, datetime] = {}
         for first in self.routes_of(alert):
             at = self.due(alert, first)
-            for name, following in zip(chain := list(self.chain(first)), chain[1:], strict=False):
+            for name, following in pairwise(self.chain(first)):
                 at = self.route(name).patience(at, self.holidays)
                 steps[following] = min(at, steps.get(following, at))
                 at = self.route(following).opens(at, alert.severity)

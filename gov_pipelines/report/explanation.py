@@ -82,10 +82,8 @@ class Explanation:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, dates as text."""
-        said = asdict(self)
-        return {"partition": policy.partition_key(self.partition), **said.pop("clauses")} | {
-            name: said[name] for name in ("decision", "system", "leaf", "held")
-        }
+        said = asdict(self) | {"partition": policy.partition_key(self.partition)}
+        return {**said.pop("clauses"), **said}
 
     def to_text(self) -> str:
         """The explanation for a terminal."""
@@ -183,8 +181,5 @@ def _find(decision: str, system: str, home: Home) -> tuple[date, int, int]:
     for day, file in home.audited(system, "quarantine.parquet").items():
         rows = read_frame(file).filter(pl.col("decision_id") == decision)
         if rows.height:
-            raise WrongUse(
-                f"Decision {decision} was quarantined on {day} and judged by nothing: {rows['reason'][0]}. "
-                "Mend the source row and audit the day again."
-            )
+            raise WrongUse(f"{decision} was quarantined on {day}: {rows['reason'][0]}. Mend the row, then audit again.")
     raise WrongUse(f"No decision {decision} of {system} is in the {len(logs)} days audited in this home.")

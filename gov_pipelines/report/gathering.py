@@ -78,7 +78,7 @@ def gather(
     return Report(
         as_of=as_of,
         systems=tuple(pages),
-        mistakes=tuple(str(mistake) for mistake in mistakes),
+        mistakes=tuple(map(str, mistakes)),
         orphans=tuple(orphans),
         obligations=tuple(known_obligations(connection, roster, policies, as_of)),
     )

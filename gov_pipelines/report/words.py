@@ -18,10 +18,7 @@ VERDICT_WORDS: Mapping[str, tuple[str, str]] = {
     "missing": ("missing", "A result was due and is not there. Treated as seriously as a failure."),
     "insufficient": ("insufficient", "The data cannot tell: too few cases, or a hole in the window. Not a pass."),
     "warn": ("warn", "The value and its interval lie on both sides of the limit: near it, and not shown to be beyond."),
-    "pass": (
-        "pass",
-        "The interval, count or share lies inside the limit whole; or every decision was within the rule.",
-    ),
+    "pass": ("pass", "All of the interval, or the count or share, is inside the limit; or all decisions were within."),
     "report_only": ("report only", "Measured and shown. The policy sets no limit, so there is nothing to pass."),
     "not_applicable": ("not applicable", "No decision met the condition under which the clause applies."),
 }
@@ -65,18 +62,8 @@ STATE_WORDS: Mapping[str, tuple[str, str]] = {
 }
 """The worst first, as the coverage matrix ranks them."""
 
-STATE_GLYPHS: Mapping[str, str] = {
-    "failing": "fail",
-    "none": "gap",
-    "unable_to_fail": "unable",
-    "stale": "clock",
-    "human_only": "person",
-    "insufficient_long": "insufficient",
-    "detect_only": "eye",
-    "waived": "signature",
-    "not_applicable": "not_applicable",
-    "working": "ring",
-}
+_SIGNS = ("fail", "gap", "unable", "clock", "person", "insufficient", "eye", "signature", "not_applicable", "ring")
+STATE_GLYPHS: Mapping[str, str] = dict(zip(STATE_WORDS, _SIGNS, strict=True))
 
 ENFORCEMENT_WORDS: Mapping[str, tuple[str, str]] = {
     "prevents": ("prevents", "a control stops the outcome before it happens"),
@@ -122,9 +109,6 @@ METRIC_WORDS: Mapping[str, str] = {
     "standardized_mean_difference": "mean less the reference's, in standard deviations",
 }
 
-UNKNOWN = "unknown"
-_P_FLOOR = 0.0001
-
 
 def number(value: float | None, *, whole: bool = False) -> str:
     """A value for a reader: three decimals for shares and ratios, thousands separated, `undefined` where None."""
@@ -146,7 +130,7 @@ def p_words(p: float | None) -> str:
     """A p-value, floored at 0.0001: more digits would claim more than the assumptions bear."""
     if p is None:
         return ""
-    return "< 0.0001" if p < _P_FLOOR else f"{p:.4f}"
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
 def days(count: int | None) -> str:
@@ -163,7 +147,7 @@ def group_words(group: Mapping[str, str | None] | None) -> str:
     """`race: black, sex: female`; an unknown value says so; an aggregate is `all groups`."""
     if not group:
         return "all groups"
-    return ", ".join(f"{name}: {UNKNOWN if value is None else value}" for name, value in group.items())
+    return ", ".join(f"{name}: {'unknown' if value is None else value}" for name, value in group.items())
 
 
 def subject_words(measurement: Measurement, whole: str = "the log") -> str:

@@ -58,12 +58,8 @@ def svg(chart: TopLevelMixin) -> str:
     title = escape(title if isinstance(title, str) else title.get("text", ""))
     described = escape(spec.get("description", ""))
     head = f'<title id="{name}-t">{title}</title><desc id="{name}-d">{described}</desc>'
-    return re.sub(
-        r"<svg\b([^>]*)>",
-        lambda found: f'<svg role="img" aria-labelledby="{name}-t {name}-d"{found[1]}>{head}',
-        drawn,
-        count=1,
-    )
+    opening, rest = drawn.split(">", 1)
+    return f'{opening} role="img" aria-labelledby="{name}-t {name}-d">{head}{rest}'
 
 
 def framed(alt: Any, layers: Any, title: str, described: str) -> LayerChart:

@@ -59,30 +59,19 @@ def timeline(
         layers += [mark.mark_rule(color=colour), text.encode(y=alt.value(height), text="label:N")]
     tail = f" The newest {len(shown)} of {len(history)} partitions." if len(history) > len(shown) else ""
     told = "".join(f" {label[0].upper()}{label[1:]}." for _, label, *_ in events)
+    described = f"From {_told(shown[0])} to {_told(shown[-1])}." if shown else "Never judged."
     whole = alt.layer(*layers).resolve_scale(color="independent", shape="independent")
     sized = whole.properties(width=_WIDTH, height=_HEIGHT)
-    return drawing.framed(alt, sized, f"{title}{tail and '.'}{tail}", f"{_described(shown)}{told}{tail}")
+    return drawing.framed(alt, sized, f"{title}{tail and '.'}{tail}", f"{described}{told}{tail}")
 
 
 def _row(past: PastVerdict) -> dict[str, Any]:
-    value, low, high = (getattr(past.number, name, None) for name in ("value", "lower", "upper"))
-    ends = (
-        {"lower": value if low is None else low, "upper": value if high is None else high} if value is not None else {}
-    )
-    return {
-        "day": partition_key(past.partition),
-        "verdict": past.verdict,
-        "value": value,
-        "lower": None,
-        "upper": None,
-    } | ends
+    value, *ends = (getattr(past.number, name, None) for name in ("value", "lower", "upper"))
+    lower, upper = (value if end is None or value is None else end for end in ends)
+    day = partition_key(past.partition)
+    return {"day": day, "verdict": past.verdict, "value": value, "lower": lower, "upper": upper}
 
 
-def _described(shown: Sequence[PastVerdict]) -> str:
-    if not shown:
-        return "Never judged."
-    told = [
-        f"{past.partition}: {words.number(past.number.value if past.number else None)}, {words.VERDICT_WORDS[past.verdict][0]}"
-        for past in (shown[0], shown[-1])
-    ]
-    return f"From {told[0]} to {told[1]}."
+def _told(past: PastVerdict) -> str:
+    value = past.number.value if past.number else None
+    return f"{past.partition}: {words.number(value)}, {words.VERDICT_WORDS[past.verdict][0]}"
