@@ -23,8 +23,8 @@ from gov_pipelines.measure.statistics.intervals import (
     Floats,
     Interval,
     clopper_pearson,
+    difference_score,
     effective,
-    newcombe,
     ratio_score,
     wilson,
 )
@@ -35,7 +35,7 @@ GRID: Floats = np.linspace(0.02, 0.98, 49)
 _COARSE: Floats = np.linspace(0.02, 0.98, 17)
 APPROXIMATE, EXACT, LEAST = (0.94, 0.97), 0.95, 0.9
 _FORMS: tuple[Form, ...] = ("difference", "ratio")
-_METRICS = {"demographic_parity_difference": newcombe, "impact_ratio": ratio_score}
+_METRICS = {"demographic_parity_difference": difference_score, "impact_ratio": ratio_score}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def of_two_rates(interval: Callable[..., Interval], n: int, m: int, rates: Float
     one, other = (np.asarray(stats.binom.pmf(np.arange(size + 1)[:, None], size, rates)) for size in (n, m))
     covered = np.empty((len(rates), len(rates)))
     for (i, a), (j, b) in ((first, second) for first in enumerate(rates) for second in enumerate(rates)):
-        truth = a - b if interval is newcombe else a / b
+        truth = a - b if interval is difference_score else a / b
         inside = ((low <= truth + 1e-12) & (truth - 1e-12 <= high)).reshape(n + 1, m + 1)
         covered[i, j] = one[:, i] @ inside @ other[:, j]
     i, j = divmod(int(covered.argmin()), len(rates))
@@ -94,7 +94,7 @@ def of_all_pairs(metric: str, sizes: NDArray[np.int64], rates: Floats, audits: i
     random = np.random.default_rng([SEED, len(sizes), int(sizes[0]), int(rates[0] * 100)])
     asked, interval = control(metric), _METRICS[metric]
     one, other = np.array(list(combinations(range(len(sizes)), 2))).T
-    truth = rates[one] - rates[other] if interval is newcombe else rates[one] / rates[other]
+    truth = rates[one] - rates[other] if interval is difference_score else rates[one] / rates[other]
     held = np.zeros(2)
     for audit in range(audits):
         x = random.binomial(sizes, rates)

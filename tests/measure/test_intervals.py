@@ -10,9 +10,9 @@ from scipy import optimize, stats
 
 from gov_pipelines.measure.statistics.intervals import (
     clopper_pearson,
+    difference_score,
     difference_statistic,
     effective,
-    newcombe,
     noncentrality,
     ratio_score,
     ratio_statistic,
@@ -62,27 +62,24 @@ def test_weighted_counts_cover_as_their_effective_sample():
 
 @pytest.mark.parametrize(
     ("x1", "n1", "x2", "n2", "low", "high"),
-    [  # Newcombe (1998), table II, method 10
-        (56, 70, 48, 80, 0.0524, 0.3339),
-        (9, 10, 3, 10, 0.1705, 0.8090),
-        (6, 7, 2, 7, 0.0582, 0.8062),
-        (5, 56, 0, 29, -0.0381, 0.1926),
-        (0, 10, 0, 20, -0.1611, 0.2775),
-        (10, 10, 0, 10, 0.6075, 1.0),
-        (10, 10, 0, 20, 0.6791, 1.0),
+    [  # Newcombe (1998), table II, method 6 (Miettinen and Nurminen)
+        (56, 70, 48, 80, 0.0528, 0.3382),
+        (9, 10, 3, 10, 0.1700, 0.8406),
+        (6, 7, 2, 7, 0.0342, 0.8534),
+        (5, 56, 0, 29, -0.0326, 0.1933),
     ],
 )
-def test_newcombe_gives_the_papers_numbers(x1, n1, x2, n2, low, high):
-    assert newcombe(x1, n1, x2, n2) == pytest.approx((low, high), abs=6e-5)
+def test_difference_interval_gives_the_papers_numbers(x1, n1, x2, n2, low, high):
+    assert difference_score(x1, n1, x2, n2) == pytest.approx((low, high), abs=6e-5)
 
 
 @given(COUNTS, COUNTS, CONFIDENCE)
 @settings(deadline=None)
 def test_intervals_hold_the_point_and_turn_round_with_the_groups(one, other, confidence):
     (x1, n1), (x2, n2) = one, other
-    low, high = newcombe(x1, n1, x2, n2, confidence)
-    assert low - 1e-12 <= x1 / n1 - x2 / n2 <= high + 1e-12
-    assert newcombe(x2, n2, x1, n1, confidence) == pytest.approx((-high, -low), abs=1e-12)
+    low, high = difference_score(x1, n1, x2, n2, confidence)
+    assert -1 <= low - 1e-12 <= x1 / n1 - x2 / n2 <= high + 1e-12 <= 1 + 1e-11
+    assert difference_score(x2, n2, x1, n1, confidence) == pytest.approx((-high, -low), abs=1e-9)
     low, high = ratio_score(x1, n1, x2, n2, confidence)
     if x2:
         assert low * (1 - 1e-9) <= (x1 / n1) / (x2 / n2) <= high * (1 + 1e-9)
@@ -124,6 +121,21 @@ def test_ratio_limits_are_where_the_score_meets_the_quantile(table):
     assert constrained_score(*table, float(high)) == pytest.approx(-1.959964, abs=2e-4)
 
 
+@pytest.mark.parametrize("table", [(133, 197, 1525, 1679), (3, 30, 17, 31), (29, 30, 200, 400)])
+def test_difference_limits_are_where_the_score_meets_the_quantile(table):
+    low, high = difference_score(*table)
+    assert constrained_score(*table, difference=float(low)) == pytest.approx(1.959964, abs=2e-4)
+    assert constrained_score(*table, difference=float(high)) == pytest.approx(-1.959964, abs=2e-4)
+
+
+def test_difference_interval_works_at_0_and_100_percent():
+    low, high = difference_score([0, 40, 40, 0, 0], 40, [0, 40, 0, 40, 5], 40)
+    assert low == pytest.approx([-high[0], -high[1], low[2], -1, low[4]])
+    assert high == pytest.approx([high[0], high[1], 1, -low[2], high[4]])
+    assert (0.05 < high[0] < 0.12, low[2] > 0.85, low[4] < high[4] < 0) == (True, True, True)
+    assert np.isnan(difference_score(0, 0, 1, 2)).all()
+
+
 def test_ratio_interval_gives_the_papers_numbers():
     # Koopman (1984), 36 of 40 against 16 of 80: 2.94 to 7.15; the factor N/(N-1) widens it a little.
     assert ratio_score(36, 40, 16, 80) == pytest.approx((2.94, 7.15), abs=0.04)
@@ -153,7 +165,7 @@ def coverage(interval, truth, n1, n2, p1, p2):
 @pytest.mark.parametrize(("n1", "n2"), [(30, 30), (30, 120), (60, 60)])
 def test_difference_and_ratio_cover_at_all_rates(n1, n2):
     rates = [(a, b) for a in (0.1, 0.3, 0.5, 0.7, 0.9, 0.97) for b in (0.1, 0.4, 0.6, 0.9, 0.97)]
-    difference = [coverage(newcombe, a - b, n1, n2, a, b) for a, b in rates]
+    difference = [coverage(difference_score, a - b, n1, n2, a, b) for a, b in rates]
     ratio = [coverage(ratio_score, a / b, n1, n2, a, b) for a, b in rates]
     assert np.mean(difference) == pytest.approx(0.955, abs=0.01)
     assert min(difference) > 0.925

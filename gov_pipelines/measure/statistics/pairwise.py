@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gov_pipelines.measure.statistics import resampling
-from gov_pipelines.measure.statistics.intervals import Floats, Interval, newcombe, ratio_score, wilson
+from gov_pipelines.measure.statistics.intervals import Floats, Interval, difference_score, ratio_score, wilson
 
 Form = Literal["difference", "ratio"]
 MOST_PAIRS = 1_000
 MOST_CELLS = 500  # more would be drawn for longer than the rest of an audit takes
 LEAST_ROWS = 200  # in benchmarks/statistics/coverage.py max-T covers less beside or among groups of fewer
-INTERVAL = {"difference": "Newcombe", "ratio": "Miettinen-Nurminen score"}
+INTERVAL: dict[str, str] = dict.fromkeys(("difference", "ratio"), "Miettinen-Nurminen score")
 
 
 def interval(form: Form, x1: ArrayLike, n1: ArrayLike, x2: ArrayLike, n2: ArrayLike, confidence: ArrayLike) -> Interval:
     """Of the second group's rate less the first one's, or of the first one's over the second's."""
     if form == "difference":
-        return newcombe(x2, n2, x1, n1, confidence)
+        return difference_score(x2, n2, x1, n1, confidence)
     return ratio_score(x1, n1, x2, n2, confidence)
 
 
