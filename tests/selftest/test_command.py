@@ -2,20 +2,22 @@
 
 import json
 
-from command import gov
+from command import told
 
 
 def selftest(project, home, *arguments, check):
-    return gov("selftest", *arguments, home=home, cwd=project, env={"GOV_PIPELINES_PROJECT": str(project)}, check=check)
+    return told(
+        "selftest", *arguments, home=home, cwd=project, env={"GOV_PIPELINES_PROJECT": str(project)}, check=check
+    )
 
 
 def test_the_demo_has_no_control_to_mend(scratch_project, tmp_path):
     home = tmp_path / "home"
-    told = json.loads(selftest(scratch_project, home, "--json", check=0).stdout)
-    outcomes = {each["control"]: each["outcome"] for each in told["controls"]}
-    assert set(outcomes.values()) <= {"caught", "reports only"}, told
+    found = json.loads(selftest(scratch_project, home, "--json", check=0).stdout)
+    outcomes = {each["control"]: each["outcome"] for each in found["controls"]}
+    assert set(outcomes.values()) <= {"caught", "reports only"}, found
     assert outcomes["house-fair-lending/FL-5"] == "caught"
-    assert told["suites"] == []
+    assert found["suites"] == []
     assert not home.exists(), "nothing is written to the home"
 
 
