@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from gov_pipelines.errors import ConfigurationError, Mistake
 from gov_pipelines.notify.routes import DEFAULT_ROUTE
@@ -104,12 +104,11 @@ class AlertSettings(Strict):
     routes: dict[str, Route] = {}
     rules: list[Rule] = []
 
-    @model_validator(mode="after")
-    def _escalation_ends(self) -> AlertSettings:
+    def wrong(self) -> Iterator[str]:
+        """Escalation that goes round."""
         for name in self.routes:
             if (chain := self.chain(name))[-1] in chain[:-1]:
-                raise ValueError(f"escalation goes round: {' to '.join(chain)}; let the last route escalate to nobody")
-        return self
+                yield f"escalation goes round: {' to '.join(chain)}; let the last route escalate to nobody"
 
     def chain(self, route: str) -> list[str]:
         """A route and those it escalates to, in order; up to and including the first that comes twice."""

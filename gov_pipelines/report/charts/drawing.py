@@ -62,16 +62,18 @@ def svg(chart: TopLevelMixin) -> str:
     return f'{opening} role="img" aria-labelledby="{name}-t {name}-d">{head}{rest}'
 
 
-def framed(alt: Any, layers: Any, title: str, described: str) -> LayerChart:
-    """The common look: left title, light ground, no element-wise labels (the description carries the content)."""
-    heading = alt.TitleParams(text=title, anchor="start", frame="group", fontSize=13, color=INK, offset=16)
-    padding = {"left": 10, "top": 10, "right": 22, "bottom": 10}
-    whole: LayerChart = (
-        layers.properties(title=heading, description=described, background="#ffffff", padding=padding)
-        .configure(font=_FONT, aria=False)
-        .configure_view(stroke=None)
-        .configure_axis(labelColor=INK, labelFontSize=12, gridColor="#e8ecef", tickColor=RULE, domainColor=RULE)
-    )
+_LOOK = {
+    "font": _FONT, "aria": False, "view": {"stroke": None},  # no element-wise labels: the description carries the content
+    "axis": {"labelColor": INK, "labelFontSize": 12, "gridColor": "#e8ecef", "tickColor": RULE, "domainColor": RULE},
+}  # fmt: skip
+
+
+def framed(alt: Any, layers: Sequence[Any], title: str, described: str, rows: list[Any], **more: Any) -> LayerChart:
+    """Layers of rows in the common look: title to the left, light ground. Made at once, for every change copies it all."""
+    heading = {"text": title, "anchor": "start", "frame": "group", "fontSize": 13, "color": INK, "offset": 16}
+    frame = {"background": "#ffffff", "padding": {"left": 10, "top": 10, "right": 22, "bottom": 10}, "config": _LOOK}
+    data = alt.Data(values=rows)
+    whole: LayerChart = alt.layer(*layers, data=data, title=heading, description=described, **frame, **more)
     return whole
 
 
@@ -116,7 +118,10 @@ def limit_marks(alt: Any, limit: float | None, limit_is: str, along: str, end: A
     if limit is None:
         return []
     at = alt.Chart(alt.Data(values=[{"limit": limit, "label": f"{limit_is.replace('_', ' ')} {limit:g}"}]))
-    at = at.encode(**{along: "limit:Q"})
+    at = at.encode(**{along: getattr(alt, along.upper())("limit:Q")})
     text = at.mark_text(color=INK, fontSize=11, fontWeight="bold", **place)
     across = "y" if along == "x" else "x"
-    return [at.mark_rule(color=INK, strokeDash=[5, 3], strokeWidth=1.5), text.encode(**{across: end}, text="label:N")]
+    return [
+        at.mark_rule(color=INK, strokeDash=[5, 3], strokeWidth=1.5),
+        text.encode(**{across: end}, text=alt.Text("label:N")),
+    ]

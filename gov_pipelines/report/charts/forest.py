@@ -37,27 +37,28 @@ def forest(
     domain = _domain(measurements, limit)
     rows = [_row(m, domain, limit, limit_is) for m in ordered]
     axis = alt.Axis(labelLimit=260, labelPadding=14, domain=False, ticks=False)
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        y=alt.Y("label:N", sort=[row["label"] for row in rows], title=None, axis=axis)
-    )
+    base = alt.Chart().encode(y=alt.Y("label:N", sort=[row["label"] for row in rows], title=None, axis=axis))
     x = alt.X("value:Q", title=None, axis=alt.Axis(tickCount=6), scale=alt.Scale(domain=domain, nice=False, zero=False))
     colours, shapes = zip(*_STATES.values(), strict=True)
     colour = alt.Color("state:N", legend=None, scale=alt.Scale(domain=list(_STATES), range=colours))
     shape = alt.Shape("state:N", legend=None, scale=alt.Scale(domain=list(_STATES), range=shapes))
     hollow = alt.condition("datum.judged", colour, alt.value("#ffffff"))
     defined = base.transform_filter("isValid(datum.value)")
-    marks = [defined.mark_rule(strokeWidth=2).encode(x="from:Q", x2="to:Q", color=colour)]
+    marks = [defined.mark_rule(strokeWidth=2).encode(x=alt.X("from:Q"), x2=alt.X2("to:Q"), color=colour)]
     for cut, arrow, end in (("cut_left", "triangle-left", "from:Q"), ("cut_right", "triangle-right", "to:Q")):
         cut_off = defined.transform_filter(f"datum.{cut}")
-        marks.append(cut_off.mark_point(shape=arrow, size=45, filled=True, opacity=1).encode(x=end, color=colour))
+        marks.append(
+            cut_off.mark_point(shape=arrow, size=45, filled=True, opacity=1).encode(x=alt.X(end), color=colour)
+        )
     marks.append(
         defined.mark_point(size=85, strokeWidth=2, opacity=1).encode(x=x, color=colour, shape=shape, fill=hollow)
     )
-    marks += limit_marks(alt, limit, limit_is, "x", alt.value(0), baseline="bottom", dy=-4)
-    numbers = base.mark_text(align="left", color=INK, fontSize=12).encode(x=alt.value(WIDTH + 14), text="numbers:N")
-    layers = alt.layer(*marks, numbers)
+    marks += limit_marks(alt, limit, limit_is, "x", alt.YValue(0), baseline="bottom", dy=-4)
+    numbers = base.mark_text(align="left", color=INK, fontSize=12).encode(
+        x=alt.XValue(WIDTH + 14), text=alt.Text("numbers:N")
+    )
     described = " ".join(words.measurement_sentence(m) for m in ordered)
-    return framed(alt, layers.properties(width=WIDTH, height=alt.Step(25)), title, described)
+    return framed(alt, [*marks, numbers], title, described, rows, width=WIDTH, height=alt.Step(25))
 
 
 def _domain(measurements: Sequence[Measurement], limit: float | None) -> tuple[float, float]:

@@ -41,16 +41,16 @@ def overlay(shares: Sequence[Share], title: str) -> LayerChart:
     order = [each.label for each in head]
     fit = len(order) * max(map(len, order), default=0) * _LETTER < WIDTH
     axis = alt.Axis(title=None, labelAngle=0 if fit else -40, labelLimit=120, ticks=False)
-    base = alt.Chart(alt.Data(values=rows)).encode(x=alt.X("label:N", sort=order, axis=axis))
+    base = alt.Chart().encode(x=alt.X("label:N", sort=order, axis=axis))
     percent = alt.Axis(format="%", tickCount=5)
     bars = base.mark_bar(color="#8fb4cf").encode(y=alt.Y("now:Q", title=None, axis=percent))
-    marks = base.mark_tick(color=INK, thickness=3, size=max(6, WIDTH / max(len(head), 1) * 0.8)).encode(y="then:Q")
-    key = alt.Chart(alt.Data(values=[{"t": f"bars: window, n {now:,}; lines: reference, n {then:,}"}])).mark_text(
-        align="left", baseline="bottom", color=MUTED, fontSize=11, dy=-4
-    )
-    layers = alt.layer(bars, marks, key.encode(x=alt.value(0), y=alt.value(0), text="t:N"))
+    marks = base.mark_tick(color=INK, thickness=3, size=max(6, WIDTH / max(len(head), 1) * 0.8))
+    sizes = alt.Chart(alt.Data(values=[{"t": f"bars: window, n {now:,}; lines: reference, n {then:,}"}]))
+    key = sizes.mark_text(align="left", baseline="bottom", color=MUTED, fontSize=11, dy=-4)
+    key = key.encode(x=alt.XValue(0), y=alt.YValue(0), text=alt.Text("t:N"))
     moved = [(each.label, each.then / then, each.now / now) for each in head] if now and then else []
     moved.sort(key=lambda one: -abs(one[2] - one[1]))
     told = "; ".join(f"{label}: {before:.1%} before, {after:.1%} now" for label, before, after in moved[:3])
     described = f"{now:,} rows against {then:,}. Farthest apart: {told or 'nothing to compare'}."
-    return framed(alt, layers.properties(width=WIDTH, height=150), title, described)
+    layers = [bars, marks.encode(y=alt.Y("then:Q")), key]
+    return framed(alt, layers, title, described, rows, width=WIDTH, height=150)

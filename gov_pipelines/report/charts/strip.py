@@ -35,24 +35,24 @@ def verdict_strip(
         said = {past.partition: past.verdict for past in line} | dict.fromkeys(missed, "missing")
         cells += [{"control": name, "day": partition_key(day), "verdict": said.get(day)} for day in shown]
     names = alt.Axis(title=None, domain=False, ticks=False, labelPadding=8)
-    apart, order = alt.Scale(paddingInner=0.12), [partition_key(day) for day in shown]
-    base = alt.Chart(alt.Data(values=cells)).encode(
-        x=alt.X("day:O", sort=order, scale=apart, axis=date_axis(alt, shown, "top")),
-        y=alt.Y("control:N", sort=list(history), scale=apart, axis=names),
+    gaps, order = alt.Scale(paddingInner=0.12), [partition_key(day) for day in shown]
+    base = alt.Chart().encode(
+        x=alt.X("day:O", sort=order, scale=gaps, axis=date_axis(alt, shown, "top")),
+        y=alt.Y("control:N", sort=list(history), scale=gaps, axis=names),
     )
     ground, ink, glyph = verdict_scales(alt)
     judged = base.transform_filter("isValid(datum.verdict)")
-    layers = alt.layer(
+    point = judged.mark_point(size=95, strokeWidth=1.7, filled=False, opacity=1)
+    layers = [
         base.mark_rect(stroke=RULE, fill="#ffffff", strokeWidth=1),
         judged.mark_rect().encode(color=alt.Color(**ground)),
-        judged.mark_point(size=95, strokeWidth=1.7, filled=False, opacity=1).encode(
-            stroke=alt.Stroke(**ink), shape=alt.Shape(**glyph)
-        ),
-    ).resolve_scale(color="independent", stroke="independent")
+        point.encode(stroke=alt.Stroke(**ink), shape=alt.Shape(**glyph)),
+    ]
+    sized = {"width": alt.Step(20), "height": alt.Step(21)}
+    apart = {"scale": {"color": "independent", "stroke": "independent"}}
     tail = f" The newest {len(shown)} of {len(every)} partitions." if len(every) > len(shown) else ""
     described = " ".join(_strip_words(name, line) for name, line in history.items()) + tail
-    sized = layers.properties(width=alt.Step(20), height=alt.Step(21))
-    return framed(alt, sized, f"{title}{tail and '.'}{tail}", described)
+    return framed(alt, layers, f"{title}{tail and '.'}{tail}", described, cells, resolve=apart, **sized)
 
 
 def _strip_words(name: str, line: Sequence[PastVerdict]) -> str:

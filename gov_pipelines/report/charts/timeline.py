@@ -41,13 +41,13 @@ def timeline(
     x = alt.X("day:O", sort=[row["day"] for row in rows], axis=drawing.date_axis(alt, days, "bottom"))
     y = alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=5), scale=alt.Scale(domain=domain, nice=False, zero=False))
     ground, _, glyph = drawing.verdict_scales(alt)
-    base = alt.Chart(alt.Data(values=rows)).encode(x=x)
+    base = alt.Chart().encode(x=x)
     points = base.transform_filter("isValid(datum.value)").mark_point(size=70, strokeWidth=2, filled=False, opacity=1)
     layers = [
-        base.mark_area(color=INSIDE, opacity=0.15, clip=True).encode(y="lower:Q", y2="upper:Q"),
+        base.mark_area(color=INSIDE, opacity=0.15, clip=True).encode(y=alt.Y("lower:Q"), y2=alt.Y2("upper:Q")),
         base.mark_line(color=INSIDE, strokeWidth=1.5).encode(y=y),
         points.encode(y=y, stroke=alt.Color(**ground), shape=alt.Shape(**glyph)),
-        *drawing.limit_marks(alt, limit, limit_is, "y", alt.value(_WIDTH), align="left", dx=6),
+        *drawing.limit_marks(alt, limit, limit_is, "y", alt.XValue(_WIDTH), align="left", dx=6),
     ]
     since = list(takewhile(lambda past: past.verdict == "fail", reversed(shown)))[-1:]
     events = [(past.partition, f"failing since {past.partition}", BEYOND, -6) for past in since]
@@ -56,13 +56,13 @@ def timeline(
         late = days.index(day) > len(days) / 2
         mark = alt.Chart(alt.Data(values=[{"day": partition_key(day), "label": label}])).encode(x=x)
         text = mark.mark_text(color=colour, fontSize=11, align="right" if late else "left", dx=-5 if late else 5)
-        layers += [mark.mark_rule(color=colour), text.encode(y=alt.value(height), text="label:N")]
+        layers += [mark.mark_rule(color=colour), text.encode(y=alt.YValue(height), text=alt.Text("label:N"))]
     tail = f" The newest {len(shown)} of {len(history)} partitions." if len(history) > len(shown) else ""
     told = "".join(f" {label[0].upper()}{label[1:]}." for _, label, *_ in events)
     described = f"From {_told(shown[0])} to {_told(shown[-1])}." if shown else "Never judged."
-    whole = alt.layer(*layers).resolve_scale(color="independent", shape="independent")
-    sized = whole.properties(width=_WIDTH, height=_HEIGHT)
-    return drawing.framed(alt, sized, f"{title}{tail and '.'}{tail}", f"{described}{told}{tail}")
+    apart = {"scale": {"color": "independent", "shape": "independent"}}
+    title, described = f"{title}{tail and '.'}{tail}", f"{described}{told}{tail}"
+    return drawing.framed(alt, layers, title, described, rows, width=_WIDTH, height=_HEIGHT, resolve=apart)
 
 
 def _row(past: PastVerdict) -> dict[str, Any]:
