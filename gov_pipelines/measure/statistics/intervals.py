@@ -6,6 +6,7 @@ SciPy is imported inside the functions: loading the code location must not pay f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +16,7 @@ Floats = NDArray[np.float64]
 Interval = tuple[Floats, Floats]
 _LOG_LIMIT = 60.0
 _HALVINGS = 60
+_NEAR = 1e-12  # of a limit, or of its logarithm
 
 
 def normal_quantile(confidence: ArrayLike) -> Floats:
@@ -117,7 +119,7 @@ def _columns(
 def _root(statistic: Callable[[Floats], Floats], score: Floats, limit: float) -> Floats:
     """Where a falling statistic meets the score, between the limits, by bisection."""
     low, high = np.full(score.shape, -limit), np.full(score.shape, limit)
-    for _ in range(_HALVINGS):
+    for _ in range(math.ceil(math.log2(limit / _NEAR))):
         middle = (low + high) / 2
         above = statistic(middle) > score
         low, high = np.where(above, middle, low), np.where(above, high, middle)
