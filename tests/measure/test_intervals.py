@@ -25,6 +25,7 @@ CONFIDENCE = st.sampled_from([0.8, 0.95, 0.99, 1 - 0.05 / 45])
 
 
 @given(COUNTS, CONFIDENCE)
+@settings(deadline=None)
 def test_wilson_is_scipys(count, confidence):
     x, n = count
     theirs = stats.binomtest(x, n).proportion_ci(confidence, method="wilson")
@@ -32,6 +33,7 @@ def test_wilson_is_scipys(count, confidence):
 
 
 @given(COUNTS, CONFIDENCE)
+@settings(deadline=None)
 def test_clopper_pearson_is_scipys(count, confidence):
     x, n = count
     theirs = stats.binomtest(x, n).proportion_ci(confidence, method="exact")
