@@ -163,3 +163,10 @@ def test_bins_are_written_as_steps_and_left_out_of_what_is_published():
     assert shown.scores.is_empty()
     assert shown.pairs.is_empty()
     assert tally_json(tally_from_json(tally_json(shown))) == tally_json(shown)
+
+
+@pytest.mark.parametrize("text", ["x],[y", "1],[", "x,5],[y", "],[", '"],["', "a,1"])
+def test_texts_like_the_bounds_of_rows_are_added_like_any(text):
+    log = LOG.with_columns(sex=pl.Series([text, "f", text, None, "m", "f"]))
+    counted = count(log, COLUMNS)
+    same(total_from_json([tally_json(counted)] * 3), total([counted] * 3))

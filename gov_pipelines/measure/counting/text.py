@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,7 @@ from gov_pipelines.measure.counting.tallies import (
 FORMAT = "gov_pipelines.tally/3"
 BULKY = {"histograms": "merged_below", "pairs": "ranges", "scores": "weighted"}
 """Nine tenths of a tally, and what follows each in its JSON."""
+_NEXT = {"cells": "days", **BULKY}
 _HALF = 1 << 31  # beyond every bin, on both sides of zero
 
 
@@ -72,13 +74,15 @@ def total_from_json(written: Sequence[bytes], without: Collection[str] = ()) -> 
         WrongUse: they do not add up, as in `total`.
     """
     try:
-        found = [json.loads(_cut(data, without)) for data in written]
+        parts = [_cut(data, ["cells", *sorted(without)]) for data in written]
+        found = [json.loads(rest) for rest, _ in parts]
         shape = addable([(tuple(each["dimensions"]), each["weighted"], each["merged_below"]) for each in found])
         dimensions, weighted, merged_below = shape
         schemas = {"cells": cell_schema(dimensions, weighted=weighted), **TABLES}
         if any("moments" in each for each in found):
             schemas["moments"] = moment_schema(dimensions)
         rows = {name: [row for each in found for row in each.get(name, ())] for name in {"days", *schemas}}
+        rows["cells"] = _cells([cells for _, (cells, *_) in parts])
         newest = [datetime.fromisoformat(each["newest"]) for each in found if each["newest"]]
         return Tally(
             days=accounted(pl.DataFrame(rows["days"], schema=DAYS, orient="row")),
@@ -90,12 +94,34 @@ def total_from_json(written: Sequence[bytes], without: Collection[str] = ()) -> 
         raise EvidenceError(f"this is not a tally as gov_pipelines writes it ({error}); expected {FORMAT}") from error
 
 
-def _cut(data: bytes, names: Iterable[str]) -> bytes:
-    """Without some tables. Within a table no text is followed by a colon, so a key is found by its text."""
+def _cut(data: bytes, names: Sequence[str]) -> tuple[bytes, list[bytes]]:
+    """Without some tables, which are in order, and these. Within a table no text is followed by a colon, so a key is found by its text."""
+    rest, tables, end = [], [], 0
     for name in names:
-        start, end = data.index(f',"{name}":'.encode()), data.index(f',"{BULKY[name]}":'.encode())
-        data = data[:start] + data[end:]
-    return data
+        key = f',"{name}":'.encode()
+        start = data.index(key, end)
+        rest.append(data[end:start])
+        end = data.index(f',"{_NEXT[name]}":'.encode(), start)
+        tables.append(data[start + len(key) : end])
+    return b"".join([*rest, data[end:]]), tables
+
+
+def _cells(tables: Sequence[bytes]) -> list[list[Any]]:
+    """Rows of all tables. Most return each day; so they are added as text, and each is parsed once.
+
+    All are parsed as they are where rows are weighted, for then they do not end in a count; and where a text holds what parts
+    two rows, for then there are fewer rows than parts.
+    """
+    added = defaultdict[bytes, int](int)
+    try:
+        for table in tables:
+            for row in table[2:-2].split(b"],["):
+                key, _, n = row.rpartition(b",")
+                added[key] += int(n)
+        rows = json.loads(b"[[" + b"],[".join(added) + b"]]")
+        return [[*row, n] for row, n in zip(rows, added.values(), strict=True)]
+    except ValueError:
+        return [row for table in tables for row in json.loads(table)]
 
 
 def tally_digest(tally: Tally) -> str:
