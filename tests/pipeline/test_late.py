@@ -12,7 +12,7 @@ from functools import partial
 
 import dagster as dg
 import pytest
-from command import ROOT, gov
+from command import ROOT, fresh_modules, gov
 from projects import declared, house, night_of, signed, write_project
 
 from gov_pipelines.decisions.sqlite import Sqlite
@@ -27,10 +27,6 @@ from gov_pipelines.pipeline.lookback import changed_since_audited
 from gov_pipelines.pipeline.overdue import overdue
 from gov_pipelines.project import Project
 from gov_pipelines.store import Home, pending, read_frame, reading, snapshot_of
-
-from .test_in_force import fresh_modules
-
-__all__ = ["fresh_modules"]  # the fixture
 
 DEFS = declared(
     """\
@@ -466,7 +462,7 @@ def test_a_cursor_finds_what_was_written_beyond_the_look_back(lender):
     assert lender.touched(5) == [1]  # what does not raise the cursor is found in the look-back alone
 
 
-@pytest.mark.usefixtures("fresh_modules")
+@fresh_modules()
 def test_the_run_of_the_newest_day_notes_what_changed_and_command_and_sensor_ask_for_it(lender, monkeypatch, instance):
     monkeypatch.setenv("LOANS_URL", "sqlite:///loans.db")
     defs = lender.folder / "assets" / "loans" / "defs.yaml"
