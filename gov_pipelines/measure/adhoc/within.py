@@ -16,7 +16,7 @@ from gov_pipelines.measure.rates.conditional import by_strata, conditional_demog
 from gov_pipelines.measure.rates.confusion import RATES, Counts, Key, over
 from gov_pipelines.measure.statistics import comparisons
 from gov_pipelines.measure.statistics.intervals import wilson
-from gov_pipelines.measure.statistics.strata import CommonOdds, common_odds
+from gov_pipelines.measure.statistics.strata import common_odds
 
 _ODDS = 200  # groups up to which each is compared within strata
 
@@ -106,7 +106,8 @@ def _odds(found: _Within, confidence: float, named: Key | None) -> Iterator[Meas
     adjusted = comparisons.adjusted(p) if named is not None else np.minimum(p * size, 1.0)
     of_all = dict(zip(tested, adjusted.tolist(), strict=True))
     for at, odds in zip(others, each, strict=True):
-        method = "Mantel-Haenszel; Robins-Breslow-Greenland interval; Cochran-Mantel-Haenszel test; " + paid
+        limits = "score" if odds.odds_ratio == 0 else "Robins-Breslow-Greenland"
+        method = f"Mantel-Haenszel; {limits} interval; Cochran-Mantel-Haenszel test; {paid}"
         row = found.row(at, "common_odds_ratio", method)
         seen = f"{odds.strata:,} of {len(found.counts):,} strata have both groups and both outcomes"
         small = None if found.large[at] else f"{found.n[at]:,} decisions, too few: listed, not tested"
@@ -116,19 +117,9 @@ def _odds(found: _Within, confidence: float, named: Key | None) -> Iterator[Meas
         low, high = odds.interval(1 - (1 - confidence) / size) or (None, None)
         yield replace(
             row, value=odds.odds_ratio, lower=low, upper=high, confidence=None if low is None else confidence,
-            p_value=odds.p if at in of_all else None, p_adjusted=of_all.get(at), note=joined(_unbounded(odds), small, seen),
+            p_value=odds.p if at in of_all else None, p_adjusted=of_all.get(at), note=joined(None if odds.odds_ratio is not None else "undefined: the odds have no bound", small, seen),
         )  # fmt: skip
         yield replace(
             row, metric="odds_ratio_heterogeneity", value=odds.heterogeneity, p_value=odds.heterogeneity_p,
             note=joined(None if odds.heterogeneity is not None else "undefined", seen), method="Breslow-Day chi-square with Tarone's correction" + found.once,
         )  # fmt: skip
-
-
-def _unbounded(odds: CommonOdds) -> str | None:
-    if odds.odds_ratio is None:
-        return "undefined: the odds have no bound"
-    return (
-        "no stratum has a favored one of the group beside a refused one of the other: no interval"
-        if odds.odds_ratio == 0
-        else None
-    )
