@@ -270,6 +270,10 @@ def test_a_control_fails_on_the_evidence_of_the_year_and_says_since_when(nights,
     assert black.p_value == pytest.approx(1 / black.e_value)
     assert black.p_adjusted <= 80 * 3 / black.e_value * (1 + 1e-9)
     assert hispanic.p_adjusted == 1
+    assert black.value < black.minimum_detectable < 1
+    assert black.n_needed < black.n
+    assert hispanic.minimum_detectable < black.minimum_detectable  # of fewer decisions
+    assert hispanic.n_needed is None  # its rate is the same as the best
     assert "60 of 365 nights of the year shared by 40 alarms" in black.method
     assert "closed means over 3 pairs" in black.method.lower()
     verdict = judge(control(), rows, partitions_present=24, partitions_expected=24)
@@ -277,6 +281,9 @@ def test_a_control_fails_on_the_evidence_of_the_year_and_says_since_when(nights,
     assert "changed about 2026-01-3" in verdict.reason
     alone = fairness_measurements(window, control(), declaration, Year(nights, DATES, 10**60, 10**60))
     assert judge(control(), alone, partitions_present=24, partitions_expected=24).verdict == "insufficient"
+    dear = next(row for row in alone if row.group == {"race": "Black"})
+    assert dear.minimum_detectable < black.minimum_detectable
+    assert dear.n_needed > 10 * black.n_needed
 
 
 def test_numbers_are_cut_at_the_references_quantiles_every_night_alike(of_columns):
