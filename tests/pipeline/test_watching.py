@@ -35,7 +35,7 @@ def test_the_tick_asks_again_for_days_whose_pending_decisions_ran_out_of_time(lo
 
     def found(files, declaration, policies, **when):
         asked.update(when)
-        return iter([date(2026, 9, 1)])
+        return {date(2026, 9, 1): "a clock ran out"}
 
     monkeypatch.setattr("gov_pipelines.pipeline.overdue.overdue", found)
     usual, again = tick(loaded, NIGHT, home)
