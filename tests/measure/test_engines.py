@@ -71,6 +71,13 @@ def test_duckdb_counts_what_polars_counts(relation):
     assert tables_of(count_there(nw.from_native(LOG.lazy()), COLUMNS)) == expected  # what the kernel does not count
 
 
+def test_batches_that_bring_new_groups_and_new_values_are_counted(monkeypatch):
+    some = LOG.head(100)
+    expected = tables_of(count_there(nw.from_native(some.lazy()), COLUMNS))
+    monkeypatch.setattr("gov_pipelines.measure.counting.kernel._ROWS", 7)
+    assert tables_of(count(some, COLUMNS)) == expected
+
+
 @pytest.mark.parametrize("rows", [0, 1])
 def test_nothing_and_a_single_row_are_counted_alike(relation, rows):
     frame = LOG.head(rows)

@@ -145,10 +145,10 @@ def test_the_tally_of_a_union_is_the_sum_whatever_is_counted(first, second, dtyp
     same(total_from_json(written, BULKY), replace(whole, **{name: getattr(whole, name).clear() for name in BULKY}))
 
 
-@given(ROWS)
+@given(ROWS, st.sampled_from([pl.String, pl.Enum(["", "1", "a", "b", "later", "no", "yes"])]))
 @settings(max_examples=10, deadline=None)
-def test_numpy_counts_what_queries_count(rows):
-    same(count(log_of(rows), EVERYTHING), count_there(nw.from_native(log_of(rows).lazy()), EVERYTHING))
+def test_numpy_counts_what_queries_count(rows, dtype):
+    same(count(log_of(rows, dtype), EVERYTHING), count_there(nw.from_native(log_of(rows).lazy()), EVERYTHING))
 
 
 def test_bins_are_written_as_steps_and_left_out_of_what_is_published():
