@@ -162,11 +162,10 @@ def _kept(path: Path) -> dict[str, Any]:
 def _who(snapshots: Sequence[Snapshot], key: PublicKey | None) -> list[str]:
     signers = {snapshot.signer for snapshot in snapshots if snapshot.signer}
     names = ", ".join(sorted(signers)) or "no signature verifies"
-    lines = [] if key else [f"who signed: {NOBODY_VOUCHED} ({names}); give --trust"]
+    told = [] if key else [f"{NOBODY_VOUCHED} ({names}); give --trust"]
     demo = sorted(name for name in signers | ({key.name} if key else set()) if name.startswith(DEMO_KEY_NAME))
-    return lines + [
-        f"who signed: {name} is a demonstration key, held by whoever can change these files" for name in demo
-    ]
+    told += [f"{name} is a demonstration key, held by whoever can change these files" for name in demo]
+    return [f"who signed: {'; '.join(told)}"] if told else []
 
 
 def _tail(kept: dict[str, Any] | None) -> str:

@@ -241,10 +241,9 @@ def _of_system(place: Workplace, show: Show, found: Found) -> list[str]:
     lines = [f"  Rows: {told.format(**found.counts)} ({show.rows}).", ""]
     for row in (row for row in found.rows if row.control in show.known):
         lines += [f"  FAILS  {row.control}: {clause_in_force(place, row.control)[1].text}", f"         {row.reason}"]
-        window = f"{row.window_start:%Y-%m-%d} to {row.partition}"
-        lines.append(
-            f"         Limit: {row.threshold}. Window: {window}, the last of {len(show.known[row.control])} that fail. Real data."
-        )
+        window, count = f"{row.window_start:%Y-%m-%d} to {row.partition}", len(show.known[row.control])
+        fails = f"the last of {count} that fail" if count > 1 else "the only one that fails"
+        lines.append(f"         Limit: {row.threshold}. Window: {window}, {fails}. Real data.")
     what = {(each.control, each.partition): each.what for each in show.planted}
     faults = [
         f"    {row.partition}  {row.clause:<6} {row.verdict}: {what[row.control, row.partition]}"
