@@ -2,7 +2,7 @@
 
 Two histograms made anywhere, on any day, have the same edges, so they can be added. Of 8 bits of mantissa a bin spans less than
 0.4 % of its values; whole numbers up to 512 have a bin of their own. Measured against exact quantiles on one million rows: PSI of a
-uniform column within 0.03 % of itself, Kolmogorov-Smirnov of scores from 300 to 850 within 0.00002.
+uniform column within 0.03 % of itself, Kolmogorov-Smirnov of scores from 300 to 850 within 0.00006.
 """
 
 from __future__ import annotations

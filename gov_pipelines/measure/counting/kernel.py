@@ -26,7 +26,7 @@ Tables = dict[str, list[pl.DataFrame]]
 _ROWS = 1 << 18  # of a batch: its temporary arrays stay in the cache
 _SAMPLE = 1 << 12  # rows from which most values are learnt
 _MOST_VALUES, _MOST = 1 << 20, 1 << 23  # combinations that are told apart; counters of one table
-_MOST_KNOWN, _TOGETHER = (
+_MOST_KNOWN, _TOGETHER = 1 << 13, 1 << 12  # combinations numbered before, seen or not; those of features counted together
     1 << 16,
     1 << 12,
 )  # combinations that are numbered before; of categories that are counted together
