@@ -26,10 +26,8 @@ Tables = dict[str, list[pl.DataFrame]]
 _ROWS = 1 << 18  # of a batch: its temporary arrays stay in the cache
 _SAMPLE = 1 << 12  # rows from which most values are learnt
 _MOST_VALUES, _MOST = 1 << 20, 1 << 23  # combinations that are told apart; counters of one table
-_MOST_KNOWN, _TOGETHER = (
-    1 << 13,
-    1 << 12,
-)  # combinations numbered before, seen or not; those of features counted together
+_MOST_KNOWN = 1 << 13  # combinations that are numbered before, seen or not
+_TOGETHER = 1 << 12  # combinations of features that are counted together
 _BLOCK = 64  # bins that get their counters together
 _MISSING_BITS = 0x7FFFFFFF
 _MISSING = struct.unpack("<f", struct.pack("<I", _MISSING_BITS))[0]  # not a number, with bits that no arithmetic makes
