@@ -19,7 +19,8 @@ import polars as pl
 
 from benchmarks.peers import great_expectations, pandera, prepare
 from benchmarks.workload import AS_OF, DAY, DECLARATION, POLICY, SEED, decisions
-from gov_pipelines.decisions import Judged, judge_decisions
+from gov_pipelines.decisions import judge_decisions
+from gov_pipelines.decisions.judge import Judged
 from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.store import Home, write_frame

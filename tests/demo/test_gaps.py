@@ -48,7 +48,7 @@ def test_each_says_why(cells):
     assert cells["FL-9"]["sentence"].endswith(f"could not tell for {DAYS} partitions in a row, since 2026-09-01.")
     assert cells["FL-14"]["sentence"].endswith("nothing stands behind it but the policy itself.")
     assert cells["PL-1"]["sentence"].endswith("is in force on 2026-09-30; version 1 ended with 2026-09-14.")
-    assert "Beneath it: fairness detects; pass since" in cells["FL-7"]["sentence"]
+    assert "Beneath it: fairness detects; warn since" in cells["FL-7"]["sentence"]
 
 
 def test_the_words_end_with_what_serves_no_clause(demo_home):
