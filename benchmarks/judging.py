@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -116,7 +117,7 @@ def measure(rows: int, beside: int, repeat: int) -> dict[str, Any]:
             "Great Expectations on pandas, 12 expectations": (great_expectations(), pandas, prepared + converted),
         }
         for name, (validate, data, before) in peers.items():
-            took, theirs = timed(lambda validate=validate, data=data: validate(data), repeat)
+            took, theirs = timed(partial(validate, data), repeat)
             if {key: count for key, count in theirs.items() if count} != ours:
                 raise SystemExit(f"{name} found other breaches than we did: {theirs} instead of {ours}")
             note(f"{name}: checks alone", beside, took)

@@ -158,9 +158,9 @@ def settle_in(root: Path, home: Path, environ: Mapping[str, str]) -> None:
         with engine.begin() as connection:
             key = generate(home / person, name=person, created=now)
             enrol(connection, authority, person, frozenset({str(role)}), key.public, now)
-            hand = hand_of(roster_of(connection, authority.public), person, key, now)
+            hand = hand_of(connection, roster_of(connection, authority.public), person, key, now)
             subject = approval_subject(declaration, authority.public)
-            hand.sign(connection, "approve", str(role), SYSTEM, subject, now)
+            hand.sign("approve", str(role), SYSTEM, subject, now)
     engine.dispose()
     days = [(DAY - timedelta(days=back)).isoformat() for back in (BEFORE, 1)]
     done = subprocess.run(  # noqa: S603  (ours)

@@ -8,7 +8,7 @@ called directly. `same_verdicts` holds the nights against the steps themselves.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -70,7 +70,7 @@ class _Remembered(Night):
     def access_logs(self, days: Sequence[date]) -> dict[date, pl.DataFrame]:  # type: ignore[override]  # as above
         return {day: self.days[day].reads for day in days if day in self.days}
 
-    def tally_of(self, days: Sequence[date]) -> tuple[Tally | None, int]:
+    def tally_of(self, days: Sequence[date], without: Collection[str] = ()) -> tuple[Tally | None, int]:  # noqa: ARG002  (nothing is parsed)
         return self.summed(days), len(days)
 
     def summed(self, days: Sequence[date]) -> Tally:
