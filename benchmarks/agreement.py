@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from gov_pipelines.cli.demo.arrests import read_arrests
 from gov_pipelines.cli.demo.loanapp import read_loanapp
 from gov_pipelines.measure import Columns, count
-from gov_pipelines.measure.rates.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, bases
+from gov_pipelines.measure.rates.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, Together, bases
 from gov_pipelines.measure.rates.conditional import demographic_disparity
 from gov_pipelines.measure.rates.confusion import confusion
 from gov_pipelines.measure.statistics import comparisons
@@ -100,7 +100,7 @@ def ours(table: Counts, about: str, metric: str, group: int | None) -> float:
     elif metric == "weighed_demographic_disparity":
         value = (demographic_disparity(counts) * n).sum() / n.sum()
     elif about == "groups":
-        value = OF_GROUPS[metric].compute(counts)
+        value = OF_GROUPS[metric].compute(Together(counts))
     elif about == "strata":
         (x1, n1), (x0, n0) = ((table[at, :2], table[at, :2] + table[at, 2:]) for at in (1, 0))
         value = getattr(common_odds(list(zip(*(each.tolist() for each in (x1, n1, x0, n0)), strict=True))), metric)

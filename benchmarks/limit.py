@@ -23,7 +23,7 @@ import polars as pl
 
 from benchmarks import stream
 from gov_pipelines.measure import BULKY, Tally, count, tally_json, total_from_json
-from gov_pipelines.measure.rates.catalogue import OF_GROUP, OF_GROUPS
+from gov_pipelines.measure.rates.catalogue import OF_GROUP, OF_GROUPS, Together
 from gov_pipelines.measure.rates.confusion import confusion
 from gov_pipelines.measure.statistics.resampling import resample
 
@@ -39,7 +39,9 @@ def measured(tally: Tally) -> int:
     for by in entries:
         counts = confusion(tally, by).counts
         with np.errstate(all="ignore"):
-            found += sum(np.size(metric.compute(counts)) for metric in (*OF_GROUP.values(), *OF_GROUPS.values()))
+            found += sum(np.size(metric.compute(counts)) for metric in OF_GROUP.values())
+            together = Together(counts)
+            found += sum(np.size(metric.compute(together)) for metric in OF_GROUPS.values())
     draws = resample(tally.cells["n"].to_numpy(), DRAWS, np.random.default_rng(1))
     return found + draws.size
 

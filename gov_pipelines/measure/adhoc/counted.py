@@ -13,7 +13,7 @@ import numpy as np
 from gov_pipelines.measure.adhoc.tables import Table
 from gov_pipelines.measure.fairness.family import joined
 from gov_pipelines.measure.measurement import Measurement, finite
-from gov_pipelines.measure.rates.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, Metric, bases
+from gov_pipelines.measure.rates.catalogue import OF_GROUP, OF_GROUPS, OF_PAIR, Metric, Together, bases
 from gov_pipelines.measure.rates.confusion import Counts, Key, Values
 from gov_pipelines.measure.statistics import resampling
 from gov_pipelines.measure.statistics.pairwise import INTERVAL, MOST_PAIRS, extreme
@@ -38,16 +38,17 @@ def catalogue_rows(
     own, keys = counts[known], [table.keys[at] for at in known]
     row = partial(_row, table, decided, (int(decided[large].sum()), table.apart(decided)), confidence)
     of_groups: dict[str, tuple[Values, Values]] = {}
+    together = Together(counts[large])
     for name, of in _told(OF_GROUP, _UNLABELLED, labelled=labelled):
         values, drawn = of.compute(counts), None if draws is None else drawn_values(of.compute(draws))
         if drawn is not None:
             of_groups[name] = values[large], drawn[:, large]
         ends = alone(values, drawn, confidence)
         yield from (row(name, of, value, at, ends[at]) for at, value in enumerate(values.tolist()))
-    for name, of in _told(OF_GROUPS, _UNLABELLED, labelled=labelled):
+    for name, of in _told(OF_GROUPS, Together(_UNLABELLED), labelled=labelled):
         group, _, form = name.rpartition("_")
         ends_of = _extreme(form, *of_groups[group], confidence) if group in of_groups and form in INTERVAL else _NO_ENDS
-        yield row(name, of, float(of.compute(counts[large])) if len(large) > 1 else math.nan, None, ends_of)
+        yield row(name, of, float(of.compute(together)) if len(large) > 1 else math.nan, None, ends_of)
     key: Key = () if base is None else tuple(base[name] for name in table.attributes)
     named = key in [table.keys[at] for at in large]
     pairs = {name: of for name, of in OF_PAIR.items() if name not in OF_GROUPS and keys and (of.against or named)}

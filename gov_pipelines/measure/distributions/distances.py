@@ -305,9 +305,9 @@ def _of_index(factor: Callable[[Sides], float], power: float = 1.0) -> Callable[
 
 def _interval_index(sides: Sides, value: float, level: float) -> tuple[float, float]:
     """The upper limit is that of a value no smaller than chance makes: samples alike by luck leave no room for it else."""
-    low, _ = stability_index_interval(value, len(sides.now), *sides.sizes, 1 - level)
-    _, high = stability_index_interval(max(value, sides.expected), len(sides.now), *sides.sizes, 1 - level)
-    return float(low), float(high)
+    values = [value, max(value, sides.expected)]
+    low, high = stability_index_interval(values, len(sides.now), *sides.sizes, 1 - level)
+    return float(low[0]), float(high[1])
 
 
 def _eight(_: Sides) -> float:

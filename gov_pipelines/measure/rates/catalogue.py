@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial, reduce
 from typing import Literal
 
@@ -22,7 +22,7 @@ class Metric:
     """One metric.
 
     Attributes:
-        compute: from counts (see the tables) to values; not a number where undefined.
+        compute: from counts, or groups (see the tables), to values; not a number where undefined.
         good: which values a person wants.
         bounds: lowest and highest value there can be; None where there is none.
         meaning: in a line.
@@ -177,18 +177,36 @@ _OVER_GROUPS: Mapping[str, tuple[Callable[[Values, Values, Values], Values], Goo
 }
 
 
-def _over_groups(metric: Metric, aggregate: Callable[[Values, Values, Values], Values], counts: Counts) -> Values:
-    of = metric.compute
-    n = of.of(counts)[1] if isinstance(of, Rate) else counts.sum(-1)
-    return aggregate(of(counts), n.astype(float), of(counts.sum(-2)))
+@dataclass(frozen=True, slots=True, eq=False)
+class Together:
+    """Counts of groups, `[..., G, 6]`, and what metrics of them all are made of, which is computed once."""
+
+    counts: Counts
+    _known: dict[str, tuple[Values, Values, Values]] = field(default_factory=dict, init=False)
+
+    def parts(self, name: str) -> tuple[Values, Values, Values]:
+        """A metric of `OF_GROUP`: its values `[..., G]`, how many each is of, and everyone's value `[...]`."""
+        if name not in self._known:
+            of, counts = OF_GROUP[name].compute, self.counts
+            n = of.of(counts)[1] if isinstance(of, Rate) else counts.sum(-1)
+            self._known[name] = of(counts), n.astype(float), of(counts.sum(-2))
+        return self._known[name]
 
 
-def _of_rates(pick: Callable[[Values, Values], Values], names: tuple[str, ...], counts: Counts) -> Values:
-    return reduce(pick, [_OF_RATES[name].compute(counts) for name in names])
+def _over_groups(name: str, aggregate: Callable[[Values, Values, Values], Values], groups: Together) -> Values:
+    return aggregate(*groups.parts(name))
+
+
+def _of_rates(pick: Callable[[Values, Values], Values], names: tuple[str, ...], groups: Together) -> Values:
+    return reduce(pick, [_OF_RATES[name].compute(groups) for name in names])
+
+
+def _of_counts(compute: Callable[[Counts], Values], groups: Together) -> Values:
+    return compute(groups.counts)
 
 
 _OF_RATES: Mapping[str, Metric] = {
-    f"{name}_{suffix}": Metric(partial(_over_groups, each, compute), good, _ABOVE if good != "either" else each.bounds, f"{each.meaning}: {words}")
+    f"{name}_{suffix}": Metric(partial(_over_groups, name, compute), good, _ABOVE if good != "either" else each.bounds, f"{each.meaning}: {words}")
     for name, each in OF_GROUP.items()
     for suffix, (compute, good, words) in _OVER_GROUPS.items()
     if each.bounds[0] == 0 or "ratio" not in suffix
@@ -213,17 +231,17 @@ OF_GROUPS: Mapping[str, Metric] = {
     **{f"{name}_mean": _shaped(shape, lambda one, other: (one + other) / 2, ", the mean") for name, shape in _SHAPED.items() if len(shape.rates) > 1},
     **_OF_RATES,
     **{
-        f"mutual_information_{of}": Metric(partial(inequality.information, of=of), "zero", _SHARE, f"share of what there is to know of {words} that the group tells")
+        f"mutual_information_{of}": Metric(partial(_of_counts, partial(inequality.information, of=of)), "zero", _SHARE, f"share of what there is to know of {words} that the group tells")
         for of, words in (("independence", "the decision"), ("separation", "the decision, given the label"), ("sufficiency", "the label, given the decision"))
     },
-    "differential_fairness": Metric(inequality.differential_fairness, "zero", _ABOVE, "largest log ratio of two groups' chances, smoothed"),
-    "label_differential_fairness": Metric(partial(inequality.differential_fairness, rate="base_rate"), "zero", _ABOVE, "the same of the labels"),
-    "bias_amplification": Metric(inequality.bias_amplification, "small", (None, None), "differential fairness of the decisions less that of the labels"),
-    "between_group_generalized_entropy_index": Metric(inequality.between_groups, "small", _ABOVE, "inequality of benefits between groups (alpha 2)"),
-    "between_group_theil_index": Metric(partial(inequality.between_groups, alpha=1.0), "small", _ABOVE, "inequality of benefits between groups (alpha 1)"),
-    "between_group_coefficient_of_variation": Metric(lambda counts: np.sqrt(2 * inequality.between_groups(counts)), "small", _ABOVE, "standard deviation of the groups' mean benefits over their mean"),
+    "differential_fairness": Metric(partial(_of_counts, inequality.differential_fairness), "zero", _ABOVE, "largest log ratio of two groups' chances, smoothed"),
+    "label_differential_fairness": Metric(partial(_of_counts, partial(inequality.differential_fairness, rate="base_rate")), "zero", _ABOVE, "the same of the labels"),
+    "bias_amplification": Metric(partial(_of_counts, inequality.bias_amplification), "small", (None, None), "differential fairness of the decisions less that of the labels"),
+    "between_group_generalized_entropy_index": Metric(partial(_of_counts, inequality.between_groups), "small", _ABOVE, "inequality of benefits between groups (alpha 2)"),
+    "between_group_theil_index": Metric(partial(_of_counts, partial(inequality.between_groups, alpha=1.0)), "small", _ABOVE, "inequality of benefits between groups (alpha 1)"),
+    "between_group_coefficient_of_variation": Metric(lambda groups: np.sqrt(2 * inequality.between_groups(groups.counts)), "small", _ABOVE, "standard deviation of the groups' mean benefits over their mean"),
 }  # fmt: skip
-"""Over groups: `[..., G, 6]` to `[...]`. Give known groups that are large enough; those without a value are left out."""
+"""Over groups: from `Together`, `[..., G, 6]`, to `[...]`. Give known groups that are large enough; those without a value are left out."""
 
 
 def bases(counts: Counts, against: Against | int) -> Counts:

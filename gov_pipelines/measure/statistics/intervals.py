@@ -177,11 +177,13 @@ def noncentrality(statistic: ArrayLike, freedom: ArrayLike, probability: ArrayLi
         middle = (low + high) / 2
         more = chndtr(t, k, middle) > p  # falls as the noncentrality rises
         low, high = np.where(more, middle, low), np.where(more, high, middle)
+        if np.all(high - low <= _NEAR * high):
+            break
     return np.asarray(np.where(high < 1e-9, 0.0, (low + high) / 2), float)
 
 
 def stability_index_interval(
-    value: ArrayLike, categories: ArrayLike, n1: ArrayLike, n2: ArrayLike, confidence: ArrayLike = 0.95
+    value: ArrayLike, categories: ArrayLike, n1: ArrayLike, n2: ArrayLike, confidence: float = 0.95
 ) -> Interval:
     """Interval of the population stability index of two samples of n1 and n2 rows over so many categories.
 
@@ -192,9 +194,7 @@ def stability_index_interval(
     Source: Yurdakul and Naranjo (2020), Statistical properties of the population stability index, J. Risk Model
     Validation 14(4), for the central case. Coverage is simulated in the tests.
     """
-    psi, k = np.asarray(value, float), np.maximum(np.asarray(categories, float) - 1, 1)
-    scale = 1 / np.asarray(n1, float) + 1 / np.asarray(n2, float)
-    tail = (1 - np.asarray(confidence, float)) / 2
-    lower = noncentrality(psi / scale, k, 1 - tail) * scale
-    upper = noncentrality(psi / scale, k, tail) * scale
+    psi, of, n, m = np.broadcast_arrays(*(np.asarray(each, float) for each in (value, categories, n1, n2)))
+    k, scale, tail = np.maximum(of - 1, 1), 1 / n + 1 / m, (1 - confidence) / 2
+    lower, upper = noncentrality(psi / scale, k, np.reshape([1 - tail, tail], (2, *[1] * psi.ndim))) * scale
     return np.minimum(lower, psi), np.maximum(upper, psi)
