@@ -84,7 +84,8 @@ def changed(graph: SystemGraph, audit: AuditHome, partitions: Sequence[Partition
         file = audit.files.partition_dir(graph.system, partition) / "reading.json"
         with as_written(file):
             known = json.loads(file.read_bytes())["digests"] if file.is_file() else [[0, None]]
-        if digests != known and (digests[0][0] or known[0][0]):
+            rows = known[0][0]
+        if digests != known and (digests[0][0] or rows):
             yield partition, sha256(json.dumps(digests).encode()).hexdigest()[:16]
 
 

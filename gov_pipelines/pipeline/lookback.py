@@ -35,8 +35,9 @@ def changed_since_audited(
     file = home.root / "artifacts" / declaration.system / "looked.json"
     with as_written(file):
         last = json.loads(file.read_bytes()) if file.is_file() else {"cursor": {}, "differed": [], "today": None}
+        looked = last["today"] and date.fromisoformat(last["today"])
     today, cursor = declaration.calendar.day(before) + timedelta(days=1), declaration.source.cursor
-    first = min(today, date.fromisoformat(last["today"] or str(today))) - timedelta(days=declaration.look_back.count)
+    first = min(today, looked or today) - timedelta(days=declaration.look_back.count)
     try:
         touched = touched_since(declaration, last["cursor"].get(cursor), before, project=project, environ=environ)
         partitions = [

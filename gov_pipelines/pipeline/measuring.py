@@ -249,8 +249,8 @@ def _arrived(night: Night, day: date) -> bool:
     if not (folder / "tally.json").is_file():
         return False
     with as_written(folder / "rows.json"):
-        rows = json.loads((folder / "rows.json").read_bytes())
-        return rows["source_count"] > 0 or may_be_empty(night.declaration)
+        there = json.loads((folder / "rows.json").read_bytes())["source_count"] > 0
+    return there or may_be_empty(night.declaration)
 
 
 def _rows_of(night: Night, days: Sequence[date]) -> pl.DataFrame:

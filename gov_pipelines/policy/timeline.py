@@ -66,8 +66,8 @@ def control_keys(policies: Iterable[Policy], declaration: SystemDeclaration) -> 
 def alarms_of_year(policies: Iterable[Policy], declarations: Iterable[SystemDeclaration], until: date) -> int:
     """How many controls of all systems share the error of a calendar year: those in force on any of its days up to one.
 
-    It never falls within a year, for what a control has spent is spent. Where it grows from m to n, the chance of a false
-    alarm in the year stays below 2 - m / n times what is asked for: the new ones pay for themselves, the old ones had m.
+    It never falls within a year, for what a control has spent is spent. Where it grows, half of the error was kept for those
+    that join (`measure.Year.divisor`).
     """
     first, keys = date(until.year, 1, 1), dict[str, set[str]]()
     for policy in policies:

@@ -108,7 +108,7 @@ def read_frame(path: Path) -> pl.DataFrame:
     import polars as pl  # noqa: PLC0415  (paths are asked for where no frame is)
 
     try:
-        with as_written(path, pl.exceptions.PolarsError):
+        with as_written(path, pl.exceptions.PolarsError, pl.exceptions.PanicException):
             return pl.read_parquet(path)
     except FileNotFoundError as error:
         raise WrongUse(
@@ -118,21 +118,23 @@ def read_frame(path: Path) -> pl.DataFrame:
 
 
 @contextmanager
-def as_written(path: Path, damage: type[Exception] = ValueError) -> Iterator[None]:
+def as_written(path: Path, *damages: type[BaseException]) -> Iterator[None]:
     """Read a file of a home within, and say which one is damaged where what is read makes no sense.
 
     Args:
         path: the file.
-        damage: what its reader raises besides errors of values, keys and types.
+        damages: what its reader raises besides errors of values, places and types.
 
     Raises:
         EvidenceError: it is damaged.
     """
+    found: tuple[type[BaseException], ...] = (ValueError, LookupError, TypeError, AttributeError, *damages)
     try:
         yield
-    except (ValueError, KeyError, TypeError, AttributeError, damage) as error:
+    except found as error:
         raise EvidenceError(
-            f"{path} is not as it was written. Restore it from a backup (`gov restore`), or audit its day again (`gov audit`)"
+            f"{path} is not as this version writes it: damaged, or of another version. Restore it from a backup (`gov restore`), "
+            "or audit its day again (`gov audit`)"
         ) from error
 
 

@@ -286,6 +286,14 @@ def test_a_control_fails_on_the_evidence_of_the_year_and_says_since_when(nights,
     assert dear.n_needed > 10 * black.n_needed
 
 
+def test_of_the_first_nights_little_can_be_said_and_is(of_groups, declaration):
+    first = {FIRST: of_groups({"white": (299, 1), "Black": (3, 0)})}
+    window = of_groups({"white": (900, 100), "Black": (200, 60)})
+    rows = fairness_measurements(window, control(), declaration, Year(first, DATES, 20, 20))
+    (black,) = (row for row in rows if row.group == {"race": "Black"})
+    assert black.minimum_detectable == pytest.approx(0, abs=1e-6)
+
+
 def test_numbers_are_cut_at_the_references_quantiles_every_night_alike(of_columns):
     random = np.random.default_rng(4)
 

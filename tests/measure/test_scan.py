@@ -2,6 +2,7 @@ import math
 from dataclasses import replace
 
 import narwhals as nw
+import numpy as np
 import polars as pl
 import polars.testing
 import pytest
@@ -170,3 +171,25 @@ def test_texts_like_the_bounds_of_rows_are_added_like_any(text):
     log = LOG.with_columns(sex=pl.Series([text, "f", text, None, "m", "f"]))
     counted = count(log, COLUMNS)
     same(total_from_json([tally_json(counted)] * 3), total([counted] * 3))
+
+
+def test_a_day_without_decisions_adds_nothing():
+    full, empty = count(LOG, COLUMNS), count(LOG.clear(), COLUMNS)
+    same(total_from_json([tally_json(each) for each in (empty, full, empty)]), full)
+    same(total_from_json([tally_json(empty)] * 2), empty)
+
+
+def test_a_number_that_is_a_category_too_is_counted_as_both():
+    log = pl.DataFrame({"said": ["yes", "no", "no"], "sex": ["f", "m", None], "kind": [1, 2, 2]})
+    columns = Columns("said", frozenset({"yes"}), ("sex",), categories=("kind",), pairs=("kind",))
+    same(count(log, columns), count_there(nw.from_native(log.lazy()), columns))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_not_a_number_is_not_missing_whatever_its_bits(dtype):
+    odd = np.array([1, 1.5], dtype)
+    odd.view(f"u{odd.itemsize}")[0] = (1 << (8 * odd.itemsize - 1)) - 1
+    columns = Columns("said", frozenset({"yes"}), ("sex",), numbers=("x",), pairs=("x",), score="x")
+    for values in (pl.Series(odd), pl.Series(odd).append(pl.Series([None], dtype=pl.Series(odd).dtype))):
+        log = pl.DataFrame({"x": values}).with_columns(said=pl.lit("yes"), sex=pl.lit("f"))
+        same(count(log, columns), count_there(nw.from_native(log.lazy()), columns))

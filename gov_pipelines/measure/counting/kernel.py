@@ -26,11 +26,13 @@ Tables = dict[str, list[pl.DataFrame]]
 _ROWS = 1 << 18  # of a batch: its temporary arrays stay in the cache
 _SAMPLE = 1 << 12  # rows from which most values are learnt
 _MOST_VALUES, _MOST = 1 << 20, 1 << 23  # combinations that are told apart; counters of one table
-_MOST_KNOWN = 1 << 13  # combinations that are numbered before, seen or not
+_MOST_KNOWN = _MOST >> (
+    32 - PAIR_BITS
+)  # combinations that are numbered before, seen or not; each has all bins of pairs
 _TOGETHER = 1 << 12  # combinations of features that are counted together
 _BLOCK = 64  # bins that get their counters together
 _MISSING_BITS = 0x7FFFFFFF
-_MISSING = struct.unpack("<f", struct.pack("<I", _MISSING_BITS))[0]  # not a number, with bits that no arithmetic makes
+_MISSING = struct.unpack("<f", struct.pack("<I", _MISSING_BITS))[0]  # not a number, with bits that others are rid of
 
 
 class TooWideError(Exception):
@@ -194,7 +196,9 @@ class _Scores:
 
 
 def _floats(values: pl.Series) -> NDArray[np.float32]:
-    """As of 32 bits; `_MISSING` where there is none."""
+    """As of 32 bits; `_MISSING` where there is none. What is not a number has the same bits however it came about."""
+    if values.dtype.is_float() and values.is_nan().any():
+        values = values.fill_nan(math.nan)
     if values.null_count():
         return values.cast(pl.Float64).cast(pl.Float32).fill_null(_MISSING).to_numpy()
     if values.dtype == pl.Float32:
@@ -266,9 +270,9 @@ class _Counters:
             self.rows.values.seen, [*self.attributes.values(), *(["label"] if columns.label else [])]
         )
         numbers = {name for name in columns.pairs if schema[name].is_numeric()}
-        features = {*columns.categories, *columns.pairs} - numbers - {*self.keys.values()}
-        paired = features.intersection(columns.pairs)
-        sets = [*_together(log, features - paired), *_together(log, paired)]
+        self.paired = {*columns.pairs} - numbers - {*self.keys.values()}
+        alone = {*columns.categories} - self.paired - {*self.keys.values()}
+        sets = [*_together(log, alone), *_together(log, self.paired)]
         self.sets = {tuple(names): _Groups(log, {name: pl.col(name) for name in names}) for names in sets}
         self.features = {name: values for names, values in self.sets.items() for name in names}
         self.codes = [code for each in (self.rows, *self.sets.values()) for code in each.values.codes]
@@ -282,7 +286,7 @@ class _Counters:
         self.nulls += np.array([batch[name].null_count() for name in self.columns.all], np.int64)
         attributes = self.by_attribute.of(seen, rows) if self.columns.pairs else ()
         for names, values in self.sets.items():
-            values.add(batch, *(attributes if names[0] in self.columns.pairs else ()))
+            values.add(batch, *(attributes if names[0] in self.paired else ()))
         for name in self.numbers:
             floats = _floats(batch[name])
             if name in self.histograms:

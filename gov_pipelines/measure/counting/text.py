@@ -115,10 +115,10 @@ def _cells(tables: Sequence[bytes]) -> list[list[Any]]:
     added = defaultdict[bytes, int](int)
     try:
         for table in tables:
-            for row in table[2:-2].split(b"],["):
+            for row in table[2:-2].split(b"],[") if table != b"[]" else ():
                 key, _, n = row.rpartition(b",")
                 added[key] += int(n)
-        rows = json.loads(b"[[" + b"],[".join(added) + b"]]")
+        rows = json.loads(b"[[" + b"],[".join(added) + b"]]") if added else []
         return [[*row, n] for row, n in zip(rows, added.values(), strict=True)]
     except ValueError:
         return [row for table in tables for row in json.loads(table)]

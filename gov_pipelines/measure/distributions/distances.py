@@ -86,8 +86,9 @@ def representatives(bins: NDArray[np.int64], dropped: int) -> Floats:
 def too_coarse(bins: NDArray[np.int64], counts: Counts, dropped: int) -> str | None:
     """Why numbers are too close together, for how far they are from zero, for their bins to show a change.
 
-    Bins are shares of a value: years, and seconds since 1970, fall into a few of them. Where each bin filled is of one
-    whole number nothing is lost; else nine tenths of the values other than zero must span twenty.
+    Bins are shares of a value: years, and seconds since 1970, fall into a few of them. Of whole numbers below 256 each has
+    bins of its own, and numbers that are not whole fill the bins between; else nine tenths of the values other than zero
+    must span twenty.
 
     Args:
         bins: rising bins of `histograms` without infinities, [C].
@@ -100,7 +101,7 @@ def too_coarse(bins: NDArray[np.int64], counts: Counts, dropped: int) -> str | N
     step = 1 << (dropped - HISTOGRAM_BITS)
     lowest = np.abs(bins[other]) // step * step
     low, high = (np.stack([lowest, lowest + step]) << HISTOGRAM_BITS).astype(np.uint32).view(np.float32).astype(float)
-    if np.all((low == np.floor(low)) & (high - low <= 1)):
+    if np.all((low == np.floor(low)) & (high - low < 1)):
         return None
     below = np.cumsum(counts[other]) / counts[other].sum()
     first, last = bins[other][np.searchsorted(below, [0.05, 0.95])]
@@ -108,7 +109,8 @@ def too_coarse(bins: NDArray[np.int64], counts: Counts, dropped: int) -> str | N
     if spanned >= _FEWEST_BINS:
         return None
     told = f"nine tenths of its values lie within {spanned} of the bins that numbers are counted in"
-    return f"{told}, fewer than {_FEWEST_BINS}: have it logged as the distance from a number near them"
+    what = "declare it a category if it has few values, or have it logged as the distance from a number near them"
+    return f"{told}, fewer than {_FEWEST_BINS}: {what}"
 
 
 def quantile_bins(counts: Counts, bins: int) -> NDArray[np.int64]:

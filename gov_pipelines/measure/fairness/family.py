@@ -81,7 +81,8 @@ class Family:
         if alarm is None:
             return row
         reach, rate = detectable_odds(alarm.information, alarm.bound), float(base.rate)
-        reachable = rate / (rate + (1 - rate) * math.exp(reach)) if rate < 1 else math.nan
+        least = math.exp(-reach)  # 0 where no difference could be found yet
+        reachable = rate * least / (rate * least + 1 - rate) if rate < 1 else math.nan
         x, n, y, m = group.favorable, group.decided, base.favorable, base.decided
         odds = math.log((x + 0.5) * (m - y + 0.5) / ((n - x + 0.5) * (y + 0.5)))  # nowhere infinite
         told = float(information([x, n, y, m]))

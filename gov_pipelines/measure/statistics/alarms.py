@@ -164,7 +164,7 @@ class Year:
         Of the m that the year began with each spends 1 / 2m, together one half. One that joins as the i-th spends at most
         m / 2i² of the error, and the sum of 1 / i² over all i above m is below 1 / m: all that join spend less than the other half.
         """
-        return 2 * self.shared**2 / self.first
+        return 2 * max(self.shared, self.first) ** 2 / self.first
 
     def alarms(self, found: Sequence[Evidence], size: int, level: float) -> list[Alarm]:
         """What the evidence on each comparison of a control amounts to, all of them together.
