@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gov_pipelines.errors import EvidenceError
-from gov_pipelines.evidence import canonical, dsse, leaves, merkle
+from gov_pipelines.evidence import canonical, dsse, leaves
 from gov_pipelines.evidence.keys import PublicKey, parse_public
 from gov_pipelines.evidence.package import DISCLOSED_TALLY, ENVELOPE, FILE_NAME, KEY, LEAVES, TALLY
 from gov_pipelines.evidence.predicate import (
@@ -22,6 +22,7 @@ from gov_pipelines.evidence.predicate import (
     predicate_misfits,
     subject_name,
 )
+from gov_pipelines.evidence.tlog import merkle
 from gov_pipelines.evidence.verification import Checklist, shown
 
 _MAX_KEY_BYTES = 10_000
@@ -66,7 +67,7 @@ def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, check
     def own_envelope() -> dsse.Envelope:
         return dsse.parse(_read(directory / ENVELOPE, canonical.MAX_BYTES))
 
-    own = checks.attempt(prefix + KEY, "key", "a sound Ed25519 key", own_key)
+    own = checks.attempt(prefix + KEY, "key", "a sound Ed25519 or P-256 key", own_key)
     envelope = checks.attempt(file, "envelope-canonical", "one DSSE envelope in its canonical form", own_envelope)
     if envelope is None:
         return None
@@ -90,7 +91,7 @@ def _signature(
     checks.note(file, "signature", key is not None, signer or "no known key", "the signature of a known key")
     checks.equal(file, "keyid", envelope.keyid, key.keyid if key else "that of a known key")
     if trust is not None:
-        trusted = key is not None and key.raw == trust.raw
+        trusted = key is not None and key.spki == trust.spki
         checks.note(file, "trusted-key", trusted, envelope.keyid, f"{trust.name} {trust.keyid}")
     return signer
 

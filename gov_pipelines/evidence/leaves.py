@@ -17,7 +17,8 @@ from hashlib import sha256
 from typing import Any
 
 from gov_pipelines.errors import EvidenceError
-from gov_pipelines.evidence import canonical, merkle
+from gov_pipelines.evidence import canonical
+from gov_pipelines.evidence.tlog import merkle
 
 LEAF_FORMAT = "sd-leaf/v1"
 DECISION_VERDICTS = frozenset({"within", "outside", "pending", "undecidable"})

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gov_pipelines.errors import EvidenceError
-from gov_pipelines.evidence import canonical, decision_leaf, leaves, merkle, new_salt
+from gov_pipelines.evidence import canonical, decision_leaf, leaves, new_salt
 from gov_pipelines.evidence.leaves import leaf_verdicts
+from gov_pipelines.evidence.tlog import merkle
 
 VERDICTS = st.dictionaries(
     st.text(min_size=1), st.sampled_from(["within", "outside", "pending", "undecidable"]), max_size=4

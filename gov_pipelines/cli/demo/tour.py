@@ -12,7 +12,8 @@ from gov_pipelines.cli.demo.loanapp import SYSTEM, UNREVIEWED
 from gov_pipelines.cli.desk import clause_in_force
 from gov_pipelines.cli.place import Workplace
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.evidence import LEAVES, merkle, read_leaves, read_package
+from gov_pipelines.evidence import LEAVES, read_leaves, read_package
+from gov_pipelines.evidence.tlog import merkle
 from gov_pipelines.evidence.verify import verify
 from gov_pipelines.policy import control_key, coverage_matrix
 from gov_pipelines.report.explanation import explain

@@ -1,4 +1,4 @@
-"""The Merkle tree of RFC 6962 section 2.1 (the same in RFC 9162) over SHA-256."""
+"""The Merkle tree of RFC 6962 section 2.1 (the same in RFC 9162) over SHA-256, and proofs of inclusion and growth."""
 
 from __future__ import annotations
 
@@ -83,6 +83,73 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
             current = _node(current, sibling)
         node, last = node >> 1, last >> 1
     return last == 0 and current == expected_root
+
+
+def consistency_proof(hashes: Sequence[bytes], old_size: int) -> list[bytes]:
+    """Compute what shows that a tree began as a smaller one (RFC 6962 section 2.1.2).
+
+    Args:
+        hashes: all leaf hashes of the larger tree in order.
+        old_size: leaves of the smaller tree, at least 1.
+
+    Returns:
+        Hashes from the bottom upwards; none for two trees of one size.
+
+    Raises:
+        IndexError: the smaller tree is empty, of which every tree is a continuation, or larger than the other.
+    """
+    if not 0 < old_size <= len(hashes):
+        raise IndexError(f"{old_size} leaves of a tree of {len(hashes)}")
+    start, end, path = 0, len(hashes), []
+    while old_size < end:
+        split = start + (1 << (end - start - 1).bit_length() - 1)
+        if old_size <= split:
+            path.append(root(hashes[split:end]))
+            end = split
+        else:
+            path.append(root(hashes[start:split]))
+            start = split
+    if start:  # else this node is the whole smaller tree, whose root the verifier has
+        path.append(root(hashes[start:end]))
+    return path[::-1]
+
+
+def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]) -> bool:
+    """Tell whether a tree began as a smaller one (RFC 9162 section 2.1.4.2).
+
+    Args:
+        old_size: leaves of the smaller tree. From 0 nothing is shown, so that is refused.
+        old_root: its signed root, 32 bytes.
+        new_size: leaves of the larger tree.
+        new_root: its signed root, 32 bytes.
+        proof: hashes from the bottom upwards.
+
+    Returns:
+        True only if every hash of the proof was needed and leads to both roots.
+    """
+    if not 0 < old_size <= new_size:
+        return False
+    if old_size == new_size:
+        return not proof and old_root == new_root
+    if not proof or any(len(item) != _HASH_BYTES for item in (old_root, *proof)):
+        return False
+    node, last = old_size - 1, new_size - 1
+    while node & 1:
+        node, last = node >> 1, last >> 1
+    # Of a power of two the first node is the smaller tree itself, and is left out of the proof.
+    first, *path = proof if node else (old_root, *proof)
+    old = new = first
+    for sibling in path:
+        if last == 0:
+            return False
+        if node & 1 or node == last:
+            old, new = _node(sibling, old), _node(sibling, new)
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            new = _node(new, sibling)
+        node, last = node >> 1, last >> 1
+    return last == 0 and old == old_root and new == new_root
 
 
 def _node(left: bytes, right: bytes) -> bytes:

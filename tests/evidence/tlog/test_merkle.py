@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gov_pipelines.evidence import merkle
+from gov_pipelines.evidence.tlog import merkle
 
 
 def by_definition(leaves):
@@ -62,6 +62,50 @@ def test_positions_outside_the_tree_are_refused():
             merkle.inclusion_proof(hashes, index)
         assert not merkle.verify_inclusion(hashes[0], index, 2, [hashes[1]], merkle.root(hashes))
     assert not merkle.verify_inclusion(b"short", 0, 1, [], b"short")
+
+
+def test_every_growth_of_every_tree_up_to_64_is_proven():
+    hashes = merkle.leaf_hashes([bytes([number]) for number in range(64)])
+    roots = [merkle.root(hashes[:size]) for size in range(65)]
+    for new in range(1, 65):
+        for old in range(1, new + 1):
+            proof = merkle.consistency_proof(hashes[:new], old)
+            assert merkle.verify_consistency(old, roots[old], new, roots[new], proof)
+            assert not merkle.verify_consistency(old, roots[old - 1], new, roots[new], proof)
+            assert not merkle.verify_consistency(old, roots[old], new, roots[new - 1], proof)
+            assert not merkle.verify_consistency(old, roots[old], new, roots[new], [*proof, roots[1]])
+            assert not merkle.verify_consistency(old, roots[old], new, roots[new], proof[:-1]) or not proof
+
+
+def test_from_an_empty_tree_no_growth_is_shown():
+    hashes = merkle.leaf_hashes([b"a", b"b"])
+    for old in (0, 3):
+        with pytest.raises(IndexError):
+            merkle.consistency_proof(hashes, old)
+    for size in (0, 2):
+        assert not merkle.verify_consistency(0, merkle.root([]), size, merkle.root(hashes[:size]), [])
+
+
+@given(st.lists(st.binary(max_size=40), min_size=2, max_size=200, unique=True), st.data())
+def test_no_tree_whose_beginning_was_changed_is_a_continuation(leaves, data):
+    old = data.draw(st.integers(1, len(leaves)))
+    at = data.draw(st.integers(0, old - 1))
+    hashes = merkle.leaf_hashes(leaves)
+    forged = merkle.leaf_hashes([*leaves[:at], leaves[at] + b"!", *leaves[at + 1 :]])
+    proof = merkle.consistency_proof(forged, old)
+    assert merkle.verify_consistency(old, merkle.root(forged[:old]), len(leaves), merkle.root(forged), proof)
+    assert not merkle.verify_consistency(old, merkle.root(hashes[:old]), len(leaves), merkle.root(forged), proof)
+
+
+def test_transparency_dev_consistency_vectors(vectors):
+    cases = sorted((vectors("transparency-dev-merkle") / "testdata" / "consistency").rglob("*.json"))
+    assert len(cases) == 98
+    for path in cases:
+        case = json.loads(path.read_bytes())
+        old, new = (base64.b64decode(case[name] or "") for name in ("root1", "root2"))
+        proof = [base64.b64decode(item) for item in case["proof"] or []]
+        accepted = merkle.verify_consistency(case["size1"], old, case["size2"], new, proof)
+        assert accepted is not case["wantErr"], path
 
 
 def test_transparency_dev_inclusion_vectors(vectors):
