@@ -13,7 +13,7 @@ from sqlalchemy.schema import SchemaItem
 
 from gov_pipelines.policy.calendar import Partition, partition_key, partition_of
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Of this layout, and number of the newest script in `migrations/versions`. A later one is refused."""
 
 
