@@ -71,7 +71,7 @@ def hand_of(connection: Connection, roster: Roster, person: str, signer: Signer,
         raise WrongUse(
             f"{person} is not enrolled here, or shares a key. `gov keys add` enrols a person with a key of their own."
         )
-    if enrolment.key.raw != signer.public.raw:
+    if enrolment.key.spki != signer.public.spki:
         raise WrongUse(
             f"The key at hand is not the one {person} is enrolled with. Name the folder of their own key with --key."
         )

@@ -115,11 +115,11 @@ def enrol(
             )
     if not roles:
         raise WrongUse(f"{person} gets no role; name at least one with --role")
-    if key.raw == authority.public.raw:
+    if key.spki == authority.public.spki:
         raise WrongUse(
             "that is the home's own signing key; make one for the person with `gov keys person NAME --out DIR`"
         )
-    others = {each.person for each in roster_of(connection, authority.public).enrolments if each.key.raw == key.raw}
+    others = {each.person for each in roster_of(connection, authority.public).enrolments if each.key.spki == key.spki}
     if others := others - {person}:
         raise WrongUse(f"that key is enrolled for {', '.join(sorted(others))}; each person has a key of their own")
     said = {"person": person, "roles": sorted(set(roles)), "publicKey": key.to_json().decode()}

@@ -190,7 +190,7 @@ def test_trust_that_cannot_be_read_is_a_failed_check(package, tmp_path):
 
 
 def test_the_demo_key_shows_wherever_it_is_met(tmp_path, content, files, signer):
-    demo = Signer(signer.private, PublicKey(DEMO_KEY_NAME, signer.public.raw))
+    demo = Signer(PublicKey(DEMO_KEY_NAME, signer.public.spki), signer.sign)
     folder = tmp_path / "demo" / "r1"
     sign_package(folder, files, build_predicate(content()), demo)
     pem = tmp_path / "key.pem"

@@ -23,7 +23,7 @@ from gov_pipelines.policy import SystemDeclaration
 
 NOW = datetime(2026, 11, 5, 7, 30, tzinfo=UTC)
 HOME, ELSEWHERE = (
-    PublicKey(name, Ed25519PrivateKey.generate().public_key().public_bytes_raw()) for name in ("home", "staging")
+    PublicKey.ed25519(name, Ed25519PrivateKey.generate().public_key().public_bytes_raw()) for name in ("home", "staging")
 )
 
 

@@ -196,4 +196,4 @@ def test_the_home_key_and_weak_keys_are_nobodys(office):
     with pytest.raises(WrongUse, match="home's own"):
         office.enrol("ann", office.home)
     with pytest.raises(EvidenceError, match="small order"):
-        PublicKey("ann", bytes([1]) + bytes(31))
+        PublicKey.ed25519("ann", bytes([1]) + bytes(31))

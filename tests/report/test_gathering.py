@@ -30,7 +30,7 @@ START_INSTANT = datetime(2026, 9, 1, 12, tzinfo=UTC)
 AS_OF = datetime(2026, 9, 6, 3, tzinfo=UTC)  # still the fifth in New York, so the fourth is the newest due
 
 RFC_8032 = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
-OFFICE = PublicKey("demo (untrusted)", RFC_8032)
+OFFICE = PublicKey.ed25519("demo (untrusted)", RFC_8032)
 
 LOANS = SystemDeclaration.model_validate({
     "system": "loans", "owner": "team:credit", "purpose": "Decide on loans.", "risk": "high", "zone": "America/New_York",
