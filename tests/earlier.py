@@ -50,7 +50,7 @@ def make_old(url, version):
         Path(sa.make_url(url).database).parent.mkdir(exist_ok=True)
     engine = sa.create_engine(url)
     with engine.begin() as connection:
-        scripts.upgrade(connection, 0, version)
+        scripts.upgrade(connection, 0, min(version, 2))  # later ones changed tables that are filled as they were before
 
         def fill(layout, name, rows):
             table = layout.tables[name]
@@ -67,6 +67,8 @@ def make_old(url, version):
             fill(v0002.layout, "acts", [asdict(ACT)])
             fill(v0002.layout, "openings", [asdict(OPENING)])
             fill(v0002.layout, "finding_events", [asdict(FINDING)])
+        if version > 2:
+            scripts.upgrade(connection, 2, version)
     engine.dispose()
 
 
