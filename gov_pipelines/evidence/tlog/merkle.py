@@ -33,6 +33,44 @@ def root(hashes: Sequence[bytes]) -> bytes:
     return level[0]
 
 
+def subtrees(hashes: Sequence[bytes]) -> list[list[bytes]]:
+    """Compute the root of every complete subtree, from which the root of each earlier tree follows at once.
+
+    Args:
+        hashes: the leaf hashes in order.
+
+    Returns:
+        One list a level: at level l, place i is the root over the 2**l leaves from i * 2**l on.
+    """
+    levels = [list(hashes)]
+    while len(level := levels[-1]) > 1:
+        levels.append([_node(left, right) for left, right in zip(level[::2], level[1::2], strict=False)])
+    return levels
+
+
+def root_at(levels: Sequence[Sequence[bytes]], size: int) -> bytes:
+    """Compute the root of the tree of the first leaves.
+
+    Args:
+        levels: from `subtrees`.
+        size: leaves of that tree, at most those there are.
+
+    Returns:
+        32 bytes.
+
+    Raises:
+        IndexError: there are not so many leaves.
+    """
+    if not 0 <= size <= len(levels[0]):
+        raise IndexError(f"{size} leaves of a tree of {len(levels[0])}")
+    current = None
+    for height, level in enumerate(levels):  # the complete subtrees side by side, from the smallest on the right
+        if size >> height & 1:
+            whole = level[(size >> height) - 1]
+            current = whole if current is None else _node(whole, current)
+    return current or sha256().digest()
+
+
 def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
     """Compute the audit path of one leaf (RFC 6962 section 2.1.1), from the leaf upwards.
 
