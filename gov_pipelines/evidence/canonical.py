@@ -72,20 +72,36 @@ def loads(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
     Raises:
         EvidenceError: too large, too deep, not JSON, or not canonical.
     """
+    value = parse(data, max_bytes=max_bytes)
+    if dumps(value) != data:
+        raise EvidenceError("the JSON is not in canonical form (RFC 8785): member order, spacing or numbers differ")
+    return value
+
+
+def parse(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
+    """Read a JSON document of others, in whatever spelling it came; signatures over it hold for what is read alone.
+
+    Args:
+        data: the whole document, UTF-8.
+        max_bytes: largest size accepted.
+
+    Returns:
+        The value, as `loads` has it.
+
+    Raises:
+        EvidenceError: too large, too deep, not JSON, or an object that says a member twice.
+    """
     if len(data) > max_bytes:
         raise EvidenceError(f"the document has {len(data)} bytes; at most {max_bytes} are read")
     depth = _depth(data)
     if depth > MAX_DEPTH:
         raise EvidenceError(f"the document nests {depth} levels deep; at most {MAX_DEPTH} are read")
     try:
-        value = json.loads(
+        return json.loads(
             data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer
         )
     except ValueError as error:
         raise EvidenceError(f"not a JSON document: {error}") from error
-    if dumps(value) != data:
-        raise EvidenceError("the JSON is not in canonical form (RFC 8785): member order, spacing or numbers differ")
-    return value
 
 
 def decimal_string(value: float | None) -> str | None:

@@ -1,7 +1,8 @@
 """DSSE v1.0.2: what is signed, and the envelope that carries it.
 
-DSSE lets a verifier accept many spellings of one envelope. Here an envelope has one: canonical JSON, padded standard
-base64, one signature, one newline at the end. A changed byte is then always a changed envelope.
+DSSE lets a verifier accept many spellings of one envelope, and `open_envelope` does, for the envelopes of others. Ours
+have one: canonical JSON, padded standard base64, one signature, one newline at the end. A changed byte is then always
+a changed envelope.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from gov_pipelines.evidence import canonical
 from gov_pipelines.evidence.keys import PublicKey, Signer
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+_MAX_SIGNATURES = 100
+_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,15 @@ class Envelope:
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
-    """Join type and payload unambiguously (DSSE's pre-authentication encoding)."""
-    kind = payload_type.encode()
+    """Join type and payload unambiguously (DSSE's pre-authentication encoding).
+
+    Raises:
+        EvidenceError: the type holds a lone surrogate, which UTF-8 cannot say.
+    """
+    try:
+        kind = payload_type.encode()
+    except UnicodeEncodeError as error:
+        raise EvidenceError(f"the payload type is not text: {error}") from error
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
@@ -92,6 +102,43 @@ def verify(data: bytes, keys: Iterable[PublicKey]) -> bytes:
     if signed_by(envelope, keys) is None:
         raise EvidenceError("none of the given keys signed this")
     return envelope.payload
+
+
+def open_envelope(data: bytes, keys: Iterable[PublicKey], threshold: int = 1) -> tuple[str, bytes]:
+    """Open an envelope as DSSE's own rules have it: for checking what other tools signed beside our evidence.
+
+    Any spelling of the JSON, both alphabets of base64, members that DSSE does not know, several signatures, with or
+    without `keyid`, which is a hint and not looked at. Our own evidence is held to more: see `verify`.
+
+    Args:
+        data: the envelope.
+        keys: that are trusted.
+        threshold: how many different keys must have signed; one key counts once, however often it signed.
+
+    Returns:
+        The payload type, for the caller to accept or refuse, and the very bytes that were verified.
+
+    Raises:
+        EvidenceError: malformed, a threshold under 1, or signed by fewer of the keys.
+    """
+    match canonical.parse(data):
+        case {"payload": str(encoded), "payloadType": str(kind), "signatures": [*signatures]}:
+            payload = _decode(encoded.translate(_STANDARD_ALPHABET))
+        case _:
+            raise EvidenceError("a DSSE envelope holds payload, payloadType and signatures")
+    if threshold < 1 or len(signatures) > _MAX_SIGNATURES:
+        raise EvidenceError(f"{len(signatures)} signatures, threshold {threshold}; expected at most 100, and 1 or more")
+    signed, by, known = pae(kind, payload), set[str](), list(keys)
+    for signature in signatures:
+        match signature:
+            case {"sig": str(encoded)}:
+                sig = _decode(encoded.translate(_STANDARD_ALPHABET))
+                by |= {key.keyid for key in known if key.verifies(sig, signed)}
+            case _:
+                raise EvidenceError("a signature of a DSSE envelope holds sig")
+    if len(by) < threshold:
+        raise EvidenceError(f"{len(by)} of the given keys signed this; expected {threshold}")
+    return kind, payload
 
 
 def _encode(data: bytes) -> str:

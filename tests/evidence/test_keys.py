@@ -10,9 +10,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import DEMO_KEY_NAME, PublicKey, canonical, generate, load_signer, load_trust
+from gov_pipelines.evidence.keys import parse_pem
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 IDENTITY = bytes([1]) + bytes(31)
+SPKI = serialization.PublicFormat.SubjectPublicKeyInfo
+SOME_P256 = ec.derive_private_key(7, ec.SECP256R1()).public_key()
 
 
 @pytest.fixture
@@ -119,6 +122,41 @@ def test_the_key_that_signs_everything_is_refused():
         PublicKey.ed25519("short", bytes(31))
 
 
+def test_a_p256_key_has_one_encoding(tmp_path, openssl):
+    """Keys written by openssl: the plain one is taken, compressed points and spelled-out curves are not."""
+    verdicts = {}
+    for said in ("named_curve/uncompressed", "named_curve/compressed", "named_curve/hybrid", "explicit/uncompressed"):
+        encoding, form = said.split("/")
+        command = [openssl, "ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", tmp_path / "key.pem"]
+        subprocess.run(command, check=True, capture_output=True)
+        command = [openssl, "ec", "-in", tmp_path / "key.pem", "-pubout", "-param_enc", encoding, "-conv_form", form]
+        subprocess.run([*command, "-out", tmp_path / "pub.pem"], check=True, capture_output=True)
+        try:
+            verdicts[said] = load_trust(tmp_path / "pub.pem").algorithm
+        except EvidenceError as error:
+            verdicts[said] = str(error)
+    assert verdicts.pop("named_curve/uncompressed") == "ecdsa-p256"
+    assert all("neither Ed25519 nor ECDSA over P-256" in why for why in verdicts.values()), verdicts
+
+
+def test_a_p256_key_is_written_and_read_as_any_other(tmp_path):
+    key = PublicKey("p256", SOME_P256.public_bytes(serialization.Encoding.DER, SPKI), "2026-11-22T12:00:00Z")
+    assert key.algorithm == "ecdsa-p256"
+    assert key.keyid == sha256(key.spki).hexdigest()
+    (tmp_path / "key.json").write_bytes(key.to_json())
+    assert load_trust(tmp_path / "key.json") == key
+    assert SOME_P256.public_bytes(serialization.Encoding.PEM, SPKI).decode() == key.to_pem()
+    assert parse_pem("p256", key.to_pem().encode()).spki == key.spki
+    with pytest.raises(EvidenceError, match="expected an Ed25519 key"):
+        assert key.raw
+    off_the_curve = key.spki[:-1] + bytes([key.spki[-1] ^ 1])
+    with pytest.raises(EvidenceError, match="not on the curve"):
+        PublicKey("off", off_the_curve)
+    for other in (key.spki[:-1], key.spki + b"\0", key.spki[:27] + bytes(64), b"", key.spki[26:]):
+        with pytest.raises(EvidenceError):
+            PublicKey("other", other)
+
+
 def test_cctv_keys_of_small_order_are_refused_and_no_other(vectors):
     cases = json.loads((vectors("cctv-ed25519") / "ed25519vectors.json").read_bytes())
     assert len(cases) == 914
@@ -132,10 +170,15 @@ def test_cctv_keys_of_small_order_are_refused_and_no_other(vectors):
             assert not weak, case
 
 
-def test_wycheproof_signatures(vectors):
-    suite = json.loads((vectors("wycheproof") / "testvectors_v1" / "ed25519_test.json").read_bytes())
-    tests = [(group["publicKey"]["pk"], test) for group in suite["testGroups"] for test in group["tests"]]
-    assert len(tests) == 151
-    for key, test in tests:
-        accepted = PublicKey.ed25519("w", bytes.fromhex(key)).verifies(bytes.fromhex(test["sig"]), bytes.fromhex(test["msg"]))
-        assert accepted is (test["result"] == "valid"), test
+@pytest.mark.parametrize(("file", "cases", "sound"), [("ed25519", 151, 88), ("ecdsa_secp256r1_sha256", 484, 174)])
+def test_wycheproof_signatures(vectors, file, cases, sound):
+    """Every case has one verdict: in these two files none is `acceptable`, the class that leaves it to the verifier."""
+    suite = json.loads((vectors("wycheproof") / "testvectors_v1" / f"{file}_test.json").read_bytes())
+    tests = [(group["publicKeyDer"], test) for group in suite["testGroups"] for test in group["tests"]]
+    assert {test["result"] for _, test in tests} == {"valid", "invalid"}
+    verdicts = []
+    for der, test in tests:
+        key = PublicKey("wycheproof", bytes.fromhex(der))
+        verdicts.append(key.verifies(bytes.fromhex(test["sig"]), bytes.fromhex(test["msg"])))
+        assert verdicts[-1] is (test["result"] == "valid"), test
+    assert (len(verdicts), sum(verdicts)) == (cases, sound)
