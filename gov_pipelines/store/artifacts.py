@@ -70,6 +70,11 @@ class Home:
         """All snapshot packages of a system."""
         return self.root / "evidence" / system
 
+    @property
+    def ledger_dir(self) -> Path:
+        """The ledger of everything that was signed here."""
+        return self.root / "evidence" / "ledger"
+
     def snapshot_dir(self, system: str, partition: date, revision: int) -> Path:
         """One snapshot package."""
         return self.evidence_dir(system) / partition_key(partition) / f"r{revision}"
