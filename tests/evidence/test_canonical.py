@@ -8,6 +8,7 @@ from hashlib import sha256
 from itertools import islice
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,18 @@ def test_texts_are_written_as_any_value_is(values):
         assert canonical.texts(*values) == canonical.dumps(values)
     except EvidenceError:
         assert any("\ud800" <= each <= "\udfff" for value in values for each in value)
+
+
+@given(JSON_VALUES)
+def test_every_value_is_written_as_rfc8785_has_it(value):
+    assert canonical.dumps(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize(
+    "value", [{"\U0001f600": 1, "\uff61": 2}, {"a": [1.0, 1e21, -0.0]}, {"\x7f\u2028": '\x00\x1f"/'}]
+)
+def test_names_beyond_and_fractions_are_written_as_rfc8785_has_them(value):
+    assert canonical.dumps(value) == rfc8785.dumps(value)
 
 
 @given(JSON_VALUES)
