@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all, also after a crash or a power cut."""
+"""Files and folders that appear whole or not at all, also after a crash or a power cut."""
 
 from __future__ import annotations
 
@@ -25,10 +25,7 @@ def write_folder(target: Path, files: Mapping[str, bytes], *, file_mode: int = 0
     Raises:
         EvidenceError: something is already there.
     """
-    made = [folder for folder in target.parents if not folder.exists()]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for folder in made:
-        flush(folder.parent)  # else a power cut could take the folders around a package that was flushed itself
+    make_folder(target.parent)
     temporary = unfinished(target)
     try:
         for name, content in files.items():
@@ -49,6 +46,31 @@ def write_folder(target: Path, files: Mapping[str, bytes], *, file_mode: int = 0
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     flush(target.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those around it where they are missing, so that a power cut does not take them."""
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in made:
+        flush(each.parent)
+
+
+def replace_file(target: Path, content: bytes) -> None:
+    """Put a file in the place of another: at every moment one of them is there, whole.
+
+    Its content is on disk when its name changes. The name is once the caller has flushed the folder.
+    """
+    temporary = target.with_name(f".{target.name}{UNFINISHED}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    temporary.replace(target)
 
 
 def unfinished(target: Path) -> Path:
