@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,17 +15,23 @@ from typing import Any
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence import canonical, dsse, leaves
 from gov_pipelines.evidence.keys import PublicKey, parse_public
-from gov_pipelines.evidence.package import DISCLOSED_TALLY, ENVELOPE, FILE_NAME, KEY, LEAVES, TALLY
+from gov_pipelines.evidence.package import DISCLOSED_TALLY, ENVELOPE, FILE_NAME, KEY, LEAVES, TALLY, parse_bundle
 from gov_pipelines.evidence.predicate import (
     PREDICATE_TYPE,
     STATEMENT_TYPE,
     content_digest,
     predicate_misfits,
+    statement,
     subject_name,
 )
+from gov_pipelines.evidence.test_result import result_statement
 from gov_pipelines.evidence.tlog import merkle
 from gov_pipelines.evidence.verification import Checklist, shown
 
+LEDGER_PROOF = "snapshot.tlog-proof"
+TIMESTAMP = "checkpoint.tsr"
+ROOTS = "root"
+ROOT_NAME = re.compile(r"[1-9][0-9]*\.root\.json\Z")
 _MAX_KEY_BYTES = 10_000
 
 
@@ -38,6 +45,7 @@ class Snapshot:
         payload_sha256: hex digest of the signed payload.
         signer: `name keyid` of the key that signed; None where no known key did.
         policies: `name@version` to the digest of the policy's text, whatever its `until`; only policies that could be read.
+        published: the tally is there with small cells merged, and not as it was counted.
     """
 
     file: str
@@ -45,6 +53,7 @@ class Snapshot:
     payload_sha256: str
     signer: str | None
     policies: Mapping[str, str]
+    published: bool = False
 
 
 def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, checks: Checklist) -> Snapshot | None:
@@ -64,27 +73,33 @@ def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, check
     def own_key() -> PublicKey:
         return parse_public(_read(directory / KEY, _MAX_KEY_BYTES))
 
-    def own_envelope() -> dsse.Envelope:
-        return dsse.parse(_read(directory / ENVELOPE, canonical.MAX_BYTES))
+    def own_bundle() -> tuple[dsse.Envelope, dsse.Envelope]:
+        return parse_bundle(_read(directory / ENVELOPE, canonical.MAX_BYTES))
 
     own = checks.attempt(prefix + KEY, "key", "a sound Ed25519 or P-256 key", own_key)
-    envelope = checks.attempt(file, "envelope-canonical", "one DSSE envelope in its canonical form", own_envelope)
-    if envelope is None:
+    spelling = "two DSSE envelopes, each a line in its canonical form"
+    bundle = checks.attempt(file, "envelope-canonical", spelling, own_bundle)
+    if bundle is None:
         return None
-    checks.equal(file, "payload-type", envelope.payload_type, dsse.PAYLOAD_TYPE)
+    envelope, result = bundle
     signer = _signature(file, envelope, own, trust, checks)
+    _signature(f"{file}, line 2", result, own, trust, checks)
     predicate = _statement(file, envelope.payload, checks)
     if predicate is None:
         return None
-    covered = _manifest(directory, prefix, predicate["manifest"], checks)
+    follows = canonical.dumps(result_statement(statement(predicate)))
+    checks.equal(f"{file}, line 2", "test-result-agrees", result.payload.decode(errors="replace"), follows.decode())
+    published = _published(directory, prefix, predicate, checks)
+    covered = _manifest(directory, prefix, predicate["manifest"], {TALLY} if published else set(), checks)
     _content(prefix, predicate, covered, checks)
     policies = _policies(prefix, predicate, covered, checks)
-    return Snapshot(file, predicate, sha256(envelope.payload).hexdigest(), signer, policies)
+    return Snapshot(file, predicate, sha256(envelope.payload).hexdigest(), signer, policies, published)
 
 
 def _signature(
     file: str, envelope: dsse.Envelope, own: PublicKey | None, trust: PublicKey | None, checks: Checklist
 ) -> str | None:
+    checks.equal(file, "payload-type", envelope.payload_type, dsse.PAYLOAD_TYPE)
     # The package's key comes first: its name is covered by the signature, and shown.
     key = dsse.signed_by(envelope, [key for key in (own, trust) if key])
     signer = shown(f"{key.name} {key.keyid}") if key else None
@@ -115,7 +130,20 @@ def _statement(file: str, payload: bytes, checks: Checklist) -> dict[str, Any] |
     return predicate
 
 
-def _manifest(directory: Path, prefix: str, manifest: list[dict[str, Any]], checks: Checklist) -> dict[str, bytes]:
+def _published(directory: Path, prefix: str, predicate: dict[str, Any], checks: Checklist) -> bool:
+    """Whether the tally was left out of the package, and the one with small cells merged, also signed, is there for it."""
+    if predicate["tally"] is None or (directory / TALLY).exists() or not (directory / DISCLOSED_TALLY).exists():
+        return False
+    name = prefix + DISCLOSED_TALLY
+    read = partial(_read, directory / DISCLOSED_TALLY, canonical.MAX_BYTES)
+    tally = checks.attempt(name, "tally-digest", "a readable tally", read)
+    digest = "unreadable" if tally is None else sha256(tally).hexdigest()
+    return checks.equal(name, "tally-digest", digest, predicate["tally"]["disclosedSha256"])
+
+
+def _manifest(
+    directory: Path, prefix: str, manifest: list[dict[str, Any]], withheld: set[str], checks: Checklist
+) -> dict[str, bytes]:
     # Each file is read once, never beyond its signed size, and later rules see the bytes that were hashed.
     names = [entry["name"] for entry in manifest]
     safe = all(FILE_NAME.match(name) for name in names) and names == sorted({*names} - {ENVELOPE})
@@ -124,6 +152,8 @@ def _manifest(directory: Path, prefix: str, manifest: list[dict[str, Any]], chec
         return {}
     covered = {}
     for entry in manifest:
+        if entry["name"] in withheld:
+            continue
         name, wanted = entry["name"], f"{entry['bytes']} bytes, sha256 {entry['sha256']}"
         try:
             covered[name] = _read(directory / name, entry["bytes"])
@@ -131,12 +161,20 @@ def _manifest(directory: Path, prefix: str, manifest: list[dict[str, Any]], chec
         except EvidenceError as error:
             found = str(error)
         checks.equal(prefix + name, "manifest-sha256", found, wanted)
-    extra = sorted({item.name for item in directory.iterdir()} - {*names, ENVELOPE})
+    beside = {item.name for item in directory.iterdir() if _beside(item)} | ({DISCLOSED_TALLY} if withheld else set())
+    extra = sorted({item.name for item in directory.iterdir()} - {*names, ENVELOPE} - beside)
     for name in extra:
         checks.note(prefix + name, "manifest-complete", False, "not in the manifest", "complete")
     if not extra:
         checks.note(prefix + ENVELOPE, "manifest-complete", True, "complete", "complete")
     return covered
+
+
+def _beside(item: Path) -> bool:
+    """Whether a file or folder may lie beside what was signed: what a package that travels alone brings of the ledger."""
+    if item.name == ROOTS:
+        return item.is_dir() and not item.is_symlink() and all(ROOT_NAME.match(each.name) for each in item.iterdir())
+    return item.name in {LEDGER_PROOF, TIMESTAMP}
 
 
 def _content(prefix: str, predicate: dict[str, Any], covered: Mapping[str, bytes], checks: Checklist) -> None:

@@ -1,4 +1,4 @@
-"""A snapshot package: a folder with one signed envelope, the files it covers, and the public key."""
+"""A snapshot package: a folder with two signed envelopes, the files they cover, and the public key."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gov_pipelines.evidence import canonical, dsse
 from gov_pipelines.evidence.durable import flush, sweep, unfinished, write_folder
 from gov_pipelines.evidence.keys import Signer, parse_public
 from gov_pipelines.evidence.predicate import predicate_misfits, statement
+from gov_pipelines.evidence.test_result import result_statement
 
 ENVELOPE = "snapshot.intoto.jsonl"
 KEY = "key.json"
@@ -60,27 +61,44 @@ def sign_package(directory: Path, files: Mapping[str, bytes], predicate: Mapping
         for name, content in sorted(covered.items())
     ]
     signed = {**predicate, "manifest": manifest}
-    payload = canonical.dumps(statement(signed))
+    said = statement(signed)
+    payload = canonical.dumps(said)
+    bundle = dsse.sign(payload, signer) + dsse.sign(canonical.dumps(result_statement(said)), signer)
     sweep(directory)
-    write_folder(directory, {**covered, ENVELOPE: dsse.sign(payload, signer)})
+    write_folder(directory, {**covered, ENVELOPE: bundle})
     return Package(signed, sha256(payload).hexdigest(), signer.public.keyid)
+
+
+def parse_bundle(data: bytes) -> tuple[dsse.Envelope, dsse.Envelope]:
+    """Read an in-toto bundle of two lines: the snapshot's envelope, and that of its test result. Nothing is verified.
+
+    Raises:
+        EvidenceError: other than two lines, or one that is no envelope in its one spelling.
+    """
+    lines = [line + b"\n" for line in data.removesuffix(b"\n").split(b"\n")]
+    if len(lines) != 2 or not data.endswith(b"\n"):
+        raise EvidenceError(
+            f"{len(lines)} lines; expected two, each ending in a newline: a snapshot and its test result"
+        )
+    return dsse.parse(lines[0]), dsse.parse(lines[1])
 
 
 def read_package(directory: Path) -> Package:
     """Read a package back, for its producer: to adopt one that a crash left unrecorded, or to find a leaf.
 
-    The envelope is verified with the key in the package; the covered files are not (`verify` does that).
+    The snapshot is verified with the key in the package; its test result and the covered files are not (`verify` does
+    that).
 
     Raises:
         WrongUse: there is no package.
-        EvidenceError: the envelope is malformed, or not signed by the package's key.
+        EvidenceError: the bundle is malformed, or its snapshot not signed by the package's key.
     """
     try:
-        envelope, key = (directory / ENVELOPE).read_bytes(), (directory / KEY).read_bytes()
+        bundle, key = (directory / ENVELOPE).read_bytes(), (directory / KEY).read_bytes()
     except OSError as error:
         raise WrongUse(f"no snapshot package in {directory}: {error.strerror}") from error
     public = parse_public(key)
-    payload = dsse.verify(envelope, [public])
+    payload = dsse.verify(parse_bundle(bundle)[0].to_bytes(), [public])
     document = canonical.loads(payload)
     predicate = document.get("predicate") if isinstance(document, dict) else None
     if wrong := predicate_misfits(predicate):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -10,61 +11,160 @@ from typing import Any
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence import canonical
-from gov_pipelines.evidence.shape import Nullable, misfits
+from gov_pipelines.evidence.shape import (
+    DATE,
+    DECIMAL,
+    DIGEST,
+    INSTANT,
+    Named,
+    Nullable,
+    OneOf,
+    Text,
+    Whole,
+    json_schema,
+    misfits,
+)
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://gov-pipelines.dev/attestation/compliance-snapshot/v0.1"
+VERDICTS = ("fail", "missing", "insufficient", "warn", "pass", "report_only", "not_applicable")
 LIMITS = (
     "Results of the declared controls on the data received; no evidence about requirements that were not declared; "
     "not legal advice."
 )
 
+_GROUP = Nullable(Named(Nullable(str)))  # column to value; null where that is unknown
+_NUMBER = Nullable(DECIMAL)
+
+MEASUREMENT: Mapping[str, Any] = {
+    "control": str,
+    "system": Nullable(str),
+    "window_start": Nullable(INSTANT),
+    "window_end": Nullable(INSTANT),
+    "metric": str,
+    "attribute": [str],
+    "group": _GROUP,
+    "reference_group": _GROUP,
+    "stratum": _GROUP,
+    **dict.fromkeys(("value", "lower", "upper", "confidence"), _NUMBER),
+    "n": Whole(),
+    "method": str,
+    **dict.fromkeys(("p_value", "p_adjusted", "e_value", "minimum_detectable"), _NUMBER),
+    "n_needed": Nullable(Whole()),
+    "tested": bool,
+    "recomputable": bool,
+    "note": Nullable(str),
+}
+"""A measurement, with the names `gov metrics` prints."""
+
+CONTROL: Mapping[str, Any] = {
+    "control": str,
+    "policy": str,
+    "policyVersion": Whole(1),
+    "level": str,
+    "kind": str,
+    "acts": str,
+    "severity": str,
+    "text": Nullable(str),
+    "threshold": str,
+    "verdict": OneOf(VERDICTS),
+    "reason": str,
+    "breaches": Whole(),
+    "metric": Nullable(str),
+    "attribute": [str],
+    "group": _GROUP,
+    "referenceGroup": _GROUP,
+    **dict.fromkeys(("value", "lower", "upper", "confidence", "pAdjusted"), _NUMBER),
+    "n": Nullable(Whole()),
+    "windowStart": INSTANT,
+    "windowEnd": INSTANT,
+}
+"""A control's verdict, and the measurement that decided it: null where none could."""
+
+_DISAGREEMENT = {
+    "metric": str,
+    "attribute": [str],
+    "group": _GROUP,
+    "stratum": _GROUP,
+    "ours": DECIMAL,
+    "theirs": _NUMBER,
+}
+
 FIELDS: Mapping[str, Any] = {
     "system": str,
-    "partition": {"key": str, "zone": str, "start": str, "end": str},
-    "asOf": str,
-    "revision": int,
-    "supersedes": Nullable({"revision": int, "payloadSha256": str}),
+    "partition": {
+        "key": Text(f"{DATE.pattern}(T[0-9]{{2}}Z)?", "a local date, or an hour in UTC"),
+        "zone": str,
+        "start": INSTANT,
+        "end": INSTANT,
+    },
+    "asOf": INSTANT,
+    "revision": Whole(1),
+    "supersedes": Nullable({"revision": Whole(1), "payloadSha256": DIGEST}),
     "revisionReasons": [str],
-    "sequence": int,
-    "previous": Nullable({"sequence": int, "payloadSha256": str}),
+    "sequence": Whole(1),
+    "previous": Nullable({"sequence": Whole(1), "payloadSha256": DIGEST}),
+    "ledger": Nullable({"size": Whole(), "rootHash": DIGEST}),
     "retroactive": bool,
     "policies": [
         {
             "name": str,
-            "version": int,
-            "sha256": str,
-            "inForceFrom": str,
-            "inForceUntil": Nullable(str),
-            "recordedAt": str,
+            "version": Whole(1),
+            "sha256": DIGEST,
+            "inForceFrom": DATE,
+            "inForceUntil": Nullable(DATE),
+            "recordedAt": INSTANT,
         }
     ],
-    "declaration": {"sha256": str},
+    "declaration": {"sha256": DIGEST},
     "ingest": {
-        "sourceCount": int,
-        "accepted": int,
-        "quarantined": int,
-        "duplicate": int,
-        "undated": int,
-        "inputs": [{"name": str, "rows": int, "sha256": str}],
+        **dict.fromkeys(("sourceCount", "accepted", "quarantined", "duplicate", "undated"), Whole()),
+        "inputs": [{"name": str, "rows": Whole(), "sha256": DIGEST}],
     },
-    "decisions": {"treeSize": int, "rootHash": str, "leafFormat": str, "counts": dict},
-    "tally": Nullable({"sha256": str, "disclosedSha256": str, "discloseMin": int}),
-    "measurements": [dict],
-    "controls": [dict],
-    "secondOpinion": Nullable(dict),
+    "decisions": {"treeSize": Whole(), "rootHash": DIGEST, "leafFormat": str, "counts": Named(Named(Whole(1)))},
+    "tally": Nullable({"sha256": DIGEST, "disclosedSha256": DIGEST, "discloseMin": Whole(2)}),
+    "measurements": [MEASUREMENT],
+    "controls": [CONTROL],
+    "secondOpinion": Nullable(
+        {
+            "agrees": bool,
+            "compared": Whole(),
+            "largest_difference": DECIMAL,
+            "disagreements": [_DISAGREEMENT],
+            "rows": str,
+            "fairlearn": str,
+        }
+    ),
     "missed": Nullable({"reason": str}),
-    "manifest": [{"name": str, "sha256": str, "bytes": int}],
-    "contentDigest": str,
-    "producer": {"name": str, "version": str, "python": str, "libraries": dict, "runId": Nullable(str)},
-    "timeCreated": str,
+    "manifest": [{"name": str, "sha256": DIGEST, "bytes": Whole()}],
+    "contentDigest": DIGEST,
+    "producer": {
+        "name": str,
+        "version": str,
+        "codeDigest": DIGEST,
+        "python": str,
+        "libraries": Named(str),
+        "runId": Nullable(str),
+    },
+    "timeCreated": INSTANT,
     "limits": str,
 }
 """Every field of the predicate and its shape; described in docs/evidence.md."""
 
+STATEMENT: Mapping[str, Any] = {
+    "_type": OneOf((STATEMENT_TYPE,)),
+    "subject": [{"name": str, "digest": {"sha256": DIGEST}}],
+    "predicateType": OneOf((PREDICATE_TYPE,)),
+    "predicate": FIELDS,
+}
+"""What is signed: an in-toto Statement v1 around the predicate."""
+
+SCHEMA = "compliance-snapshot-v0.1.json"
+"""Name of the file in docs/schemas that `snapshot_schema` fills."""
+
 _ADDED_AT_SIGNING = {"manifest"}
 _NOT_CONTENT = {
-    "timeCreated", "producer", "revision", "supersedes", "revisionReasons", "sequence", "previous", "manifest",
+    "timeCreated", "producer", "revision", "supersedes", "revisionReasons", "sequence", "previous", "ledger", "manifest",
     "contentDigest",
 }  # fmt: skip
 
@@ -99,7 +199,7 @@ def content_digest(predicate: Mapping[str, Any]) -> str:
     """Digest what was found, apart from when, by whom and in which order it was signed.
 
     Two audits of the same data under the same policies give the same digest: clock times (but not `asOf`), run ids,
-    versions of code, revision, sequence, links, file hashes and the salted root stay out.
+    versions of code, revision, sequence, links, the ledger's state, file hashes and the salted root stay out.
 
     Returns:
         SHA-256 of canonical JSON, hex.
@@ -130,19 +230,27 @@ def subject_name(predicate: Mapping[str, Any]) -> str:
 
 
 def predicate_misfits(predicate: Any) -> list[str]:
-    """Name every place where a predicate that was read departs from `FIELDS`, or holds a number with a fraction."""
-    return [*misfits(predicate, FIELDS, "predicate"), *_fractions(predicate, "predicate")]
+    """Name every place where a predicate that was read departs from `FIELDS`."""
+    return [*misfits(predicate, FIELDS, "predicate")]
+
+
+def snapshot_schema() -> str:
+    """The JSON Schema (draft 2020-12) of a snapshot's Statement, with which any validator can read one.
+
+    It says of every member what it must look like. What members must agree with each other, only `verify` checks.
+    """
+    schema = json_schema(STATEMENT)
+    schema["properties"]["subject"] |= {"minItems": 1, "maxItems": 1}
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": PREDICATE_TYPE,
+        "title": "A snapshot of gov_pipelines",
+    }
+    return json.dumps({**head, **schema}, indent=1, ensure_ascii=False) + "\n"
 
 
 def _without(value: Any, name: str) -> Any:
     return {key: item for key, item in value.items() if key != name} if isinstance(value, dict) else value
-
-
-def _fractions(value: Any, place: str) -> Iterator[str]:
-    if isinstance(value, float):
-        yield f"{place} is a JSON number with a fraction or exponent; expected a decimal string"
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield from _fractions(item, f"{place}.{key}")
 
 
 def _plain(value: Any, place: str) -> Any:

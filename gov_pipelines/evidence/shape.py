@@ -1,13 +1,15 @@
-"""Whether a JSON value has the shape it must have, said place by place.
+"""Whether a JSON value has the shape it must have, said place by place; and that shape as a JSON Schema.
 
 A shape is a type; a dict of member name to shape (these members and no other); a list of one shape (any number of
-such items); or `Nullable` of a shape. Anything else about the value is left to other rules.
+such items); or one of the classes here. Anything else about the value is left to other rules.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 
@@ -16,6 +18,50 @@ class Nullable:
     """null, or a value of the shape."""
 
     shape: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An object whose members may have any names; each is of the shape."""
+
+    shape: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An integer of at least so much."""
+
+    least: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of some texts."""
+
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that a regular expression describes from its first to its last character.
+
+    Attributes:
+        pattern: read alike by Python and by JSON Schema (ECMA-262): classes and groups, no class such as digits.
+        meaning: what it is, for messages.
+    """
+
+    pattern: str
+    meaning: str
+
+
+DIGEST = Text("[0-9a-f]{64}", "a SHA-256 in lower-case hex")
+INSTANT = Text(
+    "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{6})?Z", "an instant in UTC (RFC 3339, ending in Z)"
+)
+DATE = Text("[0-9]{4}-[0-9]{2}-[0-9]{2}", "a date (ISO 8601)")
+DECIMAL = Text("0|-?[1-9][0-9]*([.][0-9]*[1-9])?|-?0[.][0-9]*[1-9]", "a number as its shortest decimal string")
+
+_compiled = cache(re.compile)
 
 
 def misfits(value: Any, shape: Any, place: str) -> Iterator[str]:
@@ -29,22 +75,86 @@ def misfits(value: Any, shape: Any, place: str) -> Iterator[str]:
     Yields:
         One sentence a departure.
     """
+    if _fits(value, shape):
+        return
     if isinstance(shape, Nullable):
-        if value is not None:
-            yield from misfits(value, shape.shape, place)
-    elif isinstance(shape, dict):
-        if not isinstance(value, dict):
-            yield f"{place} is not an object"
-            return
+        shape = shape.shape
+    if not _opens(value, shape):
+        yield f"{place} is not {_said(shape)}"
+        return
+    if isinstance(shape, dict):
         yield from (f"{place}.{name} is absent" for name in sorted(shape.keys() - value.keys()))
         yield from (f"{place}.{name} is unknown" for name in sorted(value.keys() - shape.keys()))
-        for name in sorted(shape.keys() & value.keys()):
-            yield from misfits(value[name], shape[name], f"{place}.{name}")
-    elif isinstance(shape, list):
-        if not isinstance(value, list):
-            yield f"{place} is not an array"
-            return
-        for index, item in enumerate(value):
-            yield from misfits(item, shape[0], f"{place}[{index}]")
-    elif type(value) is not shape:  # exact: True is no integer
-        yield f"{place} is not of type {shape.__name__}"
+    for inner, item, name in _items(value, shape):
+        if not _fits(item, inner):
+            yield from misfits(item, inner, f"{place}{name}")
+
+
+def json_schema(shape: Any) -> dict[str, Any]:
+    """Write a shape as a JSON Schema (draft 2020-12)."""
+    schema: dict[str, Any]
+    match shape:
+        case Nullable():
+            schema = {"anyOf": [json_schema(shape.shape), {"type": "null"}]}
+        case Named():
+            schema = {"type": "object", "additionalProperties": json_schema(shape.shape)}
+        case Whole():
+            schema = {"type": "integer", "minimum": shape.least}
+        case OneOf():
+            schema = {"enum": list(shape.texts)}
+        case Text():
+            schema = {"type": "string", "pattern": f"^({shape.pattern})$", "description": shape.meaning}
+        case dict():
+            members = {name: json_schema(inner) for name, inner in shape.items()}
+            schema = {"type": "object", "additionalProperties": False, "required": list(shape), "properties": members}
+        case [inner]:
+            schema = {"type": "array", "items": json_schema(inner)}
+        case _:
+            schema = {"type": {str: "string", int: "integer", bool: "boolean"}[shape]}
+    return schema
+
+
+def _opens(value: Any, shape: Any) -> bool:
+    """Whether a value may hold others, as the shape does."""
+    return isinstance(shape, dict | list | Named) and isinstance(value, list if isinstance(shape, list) else dict)
+
+
+def _items(value: Any, shape: Any) -> Iterator[tuple[Any, Any, str]]:
+    """What a value holds: the shape of each item, the item, and its name."""
+    if isinstance(shape, list):
+        yield from ((shape[0], item, f"[{index}]") for index, item in enumerate(value))
+    elif isinstance(shape, Named):
+        yield from ((shape.shape, value[name], f".{name}") for name in sorted(value))
+    else:
+        yield from ((shape[name], value[name], f".{name}") for name in sorted(shape) if name in value)
+
+
+def _fits(value: Any, shape: Any) -> bool:
+    """Whether a value that holds no others has the shape; False for the shapes of those that do."""
+    kind = type(shape)
+    if kind is Nullable:
+        return value is None or _fits(value, shape.shape)
+    if kind is Text:
+        return isinstance(value, str) and _compiled(shape.pattern).fullmatch(value) is not None
+    if kind is Whole:
+        return type(value) is int and value >= shape.least
+    if kind is OneOf:
+        return isinstance(value, str) and value in shape.texts
+    return type(value) is shape  # exact: True is no integer
+
+
+def _said(shape: Any) -> str:
+    match shape:
+        case Text():
+            said = shape.meaning
+        case Whole():
+            said = f"an integer of at least {shape.least}"
+        case OneOf():
+            said = f"one of {', '.join(shape.texts)}"
+        case dict() | Named():
+            said = "an object"
+        case list():
+            said = "an array"
+        case _:
+            said = f"of type {shape.__name__}"
+    return said

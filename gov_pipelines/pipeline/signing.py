@@ -27,11 +27,12 @@ from gov_pipelines.evidence import (
     sign_package,
     write_leaves,
 )
+from gov_pipelines.evidence.code import code_digest
 from gov_pipelines.evidence.package import Package
 from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json
 from gov_pipelines.notify import alerts_for, declared_settings, told
 from gov_pipelines.pipeline.following import follow_findings
-from gov_pipelines.pipeline.measuring import measurement_record, measurements_of
+from gov_pipelines.pipeline.measuring import measurements_of
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.pipeline.night import Night, StepResult
 from gov_pipelines.pipeline.overdue import unrecorded
@@ -103,7 +104,7 @@ def sign(night: Night) -> StepResult:
             "discloseMin": DISCLOSE_MIN,
         },
         "measurements": [
-            {"control": key, **measurement_record(row)}
+            {"control": key, **asdict(row)}
             for key, measured in sorted(measurements_of(night).items())
             for row in measured
         ],
@@ -168,6 +169,7 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             "revisionReasons": [],
             "sequence": last.sequence + 1 if last else 1,
             "previous": {"sequence": last.sequence, "payloadSha256": last.payload_sha256} if last else None,
+            "ledger": None,
             "timeCreated": now,
             "producer": _producer(night),
         }
@@ -347,6 +349,7 @@ def _producer(night: Night) -> dict[str, Any]:
     return {
         "name": "gov_pipelines",
         "version": __version__,
+        "codeDigest": code_digest(),
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in _LIBRARIES},
         "runId": night.run_id or None,

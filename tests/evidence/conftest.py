@@ -1,5 +1,6 @@
 import os
 import shutil
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,7 @@ from gov_pipelines.evidence import (
     sign_package,
     write_leaves,
 )
+from gov_pipelines.measure import Measurement
 
 FIRST = date(2026, 10, 1)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -58,7 +60,37 @@ def policy():
 
 
 @pytest.fixture(scope="session")
-def content(leaves, policy):
+def control():
+    """Makes a control as a statement says it: key and verdict; keyword arguments replace members."""
+
+    def make(key, verdict, **changes):
+        place = {"level": "runtime", "kind": "fairness", "acts": "detects", "severity": "critical", "threshold": ""}
+        unknown = dict.fromkeys(
+            ["metric", "group", "referenceGroup", "value", "lower", "upper", "confidence", "n", "pAdjusted"]
+        )
+        said = {
+            "control": key,
+            "policy": key.partition("/")[0],
+            "policyVersion": 3,
+            "text": None,
+            "reason": "",
+            "verdict": verdict,
+        }
+        return {
+            **place,
+            **unknown,
+            **said,
+            "attribute": [],
+            "breaches": 0,
+            "windowStart": NOON,
+            "windowEnd": NOON,
+        } | changes
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def content(leaves, policy, control):
     """Makes what a night found; keyword arguments replace fields."""
 
     def make(day=FIRST, **changes):
@@ -78,6 +110,7 @@ def content(leaves, policy):
             "revisionReasons": [],
             "sequence": 1,
             "previous": None,
+            "ledger": None,
             "retroactive": True,
             "policies": [
                 {
@@ -100,13 +133,23 @@ def content(leaves, policy):
             },
             "decisions": decisions_section(leaves),
             "tally": {"sha256": digest, "disclosedSha256": "2" * 64, "discloseMin": 5},
-            "measurements": [{"metric": "impact_ratio", "value": 0.743, "lower": 2 / 3, "upper": None, "n": 1972}],
-            "controls": [{"control": "house/FL-1", "verdict": "fail", "reason": "0.743 is under 0.8"}],
-            "secondOpinion": {"disagreements": 0},
+            "measurements": [
+                {"control": "house/FL-1", **asdict(Measurement("impact_ratio", value=0.743, lower=2 / 3, n=1972))}
+            ],
+            "controls": [control("house/FL-1", "fail", reason="0.743 is under 0.8")],
+            "secondOpinion": {
+                "agrees": True,
+                "compared": 1,
+                "largest_difference": 0.0,
+                "disagreements": [],
+                "rows": "accepted rows",
+                "fairlearn": "0.15.0",
+            },
             "missed": None,
             "producer": {
                 "name": "gov_pipelines",
                 "version": "0.1.0",
+                "codeDigest": "3" * 64,
                 "python": "3.11.7",
                 "libraries": {"polars": "2.1"},
                 "runId": None,

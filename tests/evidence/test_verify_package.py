@@ -1,7 +1,10 @@
 import base64
 import json
 import os
+import re
 import subprocess
+from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -18,7 +21,9 @@ from gov_pipelines.evidence import (
     sign_package,
     write_leaves,
 )
+from gov_pipelines.evidence.package import parse_bundle
 from gov_pipelines.evidence.predicate import statement
+from gov_pipelines.evidence.test_result import result_statement
 from gov_pipelines.evidence.verify import verify
 
 ENVELOPE = "snapshot.intoto.jsonl"
@@ -33,12 +38,15 @@ def trust(tmp_path, signer):
 
 @pytest.fixture
 def sign_again(package, signer):
-    """Signs a changed statement into the package: what a dishonest holder of the key could do."""
+    """Signs a changed statement into the package, and its test result: what a dishonest holder of the key could do."""
 
     def sign(change, by=signer, payload_type=dsse.PAYLOAD_TYPE):
-        said = json.loads(base64.b64decode(json.loads((package / ENVELOPE).read_bytes())["payload"]))
+        one, two = parse_bundle((package / ENVELOPE).read_bytes())
+        said = json.loads(one.payload)
         said = change(said) or said
-        (package / ENVELOPE).write_bytes(dsse.sign(canonical.dumps(said), by, payload_type))
+        with suppress(KeyError, TypeError):
+            two = dsse.parse(dsse.sign(canonical.dumps(result_statement(said)), by))
+        (package / ENVELOPE).write_bytes(dsse.sign(canonical.dumps(said), by, payload_type) + two.to_bytes())
         return package
 
     return sign
@@ -56,7 +64,7 @@ def test_a_sound_package_is_consistent_but_nobody_vouched(package):
     assert any("nobody vouched" in item for item in found.not_proven)
     assert {check.rule for check in found.checked} == {
         "key", "envelope-canonical", "payload-type", "signature", "keyid", "payload-canonical", "statement-type",
-        "predicate-type", "predicate-fields", "subject-root", "content-digest", "manifest-names", "manifest-sha256",
+        "predicate-type", "predicate-fields", "test-result-agrees", "subject-root", "content-digest", "manifest-names", "manifest-sha256",
         "manifest-complete", "decisions-accepted", "leaf-format", "decisions-root", "decisions-counts", "tally-digest",
         "policy-sha256", "controls-complete",
     }  # fmt: skip
@@ -92,28 +100,30 @@ def test_a_flipped_bit_in_any_byte_of_the_envelope_fails(package, signer):
         flipped[index] ^= 1 << index % 8
         opened = True
         try:
-            dsse.verify(flipped, [signer.public])
+            for envelope in parse_bundle(flipped):
+                dsse.verify(envelope.to_bytes(), [signer.public])
         except EvidenceError:
             opened = False
         if opened or index % 10 == 0:  # the keyid is a hint to DSSE; our verifier holds it to the key
             (package / ENVELOPE).write_bytes(flipped)
             failed = rules(verify(package))
-            assert failed & {(ENVELOPE, rule) for rule in ("envelope-canonical", "payload-type", "keyid", "signature")}
+            failed_rules = {rule for file, rule in failed if file.startswith(ENVELOPE)}
+            assert failed_rules & {"envelope-canonical", "payload-type", "keyid", "signature"}
 
 
 def test_every_bit_of_the_signature_and_the_keyid_counts(package, signer):
     sound = (package / ENVELOPE).read_bytes()
-    for index in range(sound.index(b'"signatures"'), len(sound)):
+    counted = [place for each in re.finditer(rb'"signatures".*?\n', sound) for place in range(*each.span())]
+    for index in counted:
         for bit in range(8):
             flipped = bytearray(sound)
             flipped[index] ^= 1 << bit
             try:
-                envelope = dsse.parse(flipped)
+                parse_bundle(flipped)
             except EvidenceError:
                 continue
             (package / ENVELOPE).write_bytes(flipped)
-            failed = rules(verify(package))
-            assert failed & {(ENVELOPE, "keyid"), (ENVELOPE, "signature")}, (index, bit, envelope.sig)
+            assert {rule for _, rule in rules(verify(package))} & {"keyid", "signature"}, (index, bit)
 
 
 @pytest.mark.parametrize("name", ["decision_leaves.jsonl", "key.json", "policy.house@3.json", "tally.json"])
@@ -177,7 +187,7 @@ def test_a_package_signed_again_with_another_key_fails_under_trust(tmp_path, con
     sign_package(forged, files, build_predicate(content()), other_signer)
     assert verify(forged).ok
     found = verify(forged, trust=trust)
-    assert rules(found) == {(ENVELOPE, "trusted-key")}
+    assert rules(found) == {(ENVELOPE, "trusted-key"), (f"{ENVELOPE}, line 2", "trusted-key")}
     assert not found.trusted
     assert "house key" in found.failures[0].expected
 
@@ -214,9 +224,9 @@ def test_a_weak_key_is_refused_although_its_signature_verifies(package):
         "keyid": sha256(spki).hexdigest(), "publicKey": base64.b64encode(spki).decode(),
     }  # fmt: skip
     (package / "key.json").write_bytes(canonical.dumps(document))
-    parsed = dsse.parse((package / ENVELOPE).read_bytes())
-    forged = dsse.Envelope(parsed.payload, parsed.payload_type, document["keyid"], identity + bytes(32))
-    (package / ENVELOPE).write_bytes(forged.to_bytes())
+    parsed = parse_bundle((package / ENVELOPE).read_bytes())
+    forged = [replace(each, keyid=document["keyid"], sig=identity + bytes(32)) for each in parsed]
+    (package / ENVELOPE).write_bytes(b"".join(each.to_bytes() for each in forged))
     failed = verify(package)
     assert {("key.json", "key"), (ENVELOPE, "signature")} <= rules(failed)
     assert any("small order" in check.got for check in failed.failures)
@@ -257,14 +267,15 @@ def edit(place, value):
         (["predicate", "policies", 0, "sha256"], "0" * 64, "policy-sha256"),
         (["predicate", "policies", 0, "version"], 4, "controls-complete"),
         (["predicate", "controls"], [], "controls-complete"),
-        (["predicate", "controls", 0, "control"], ["house/FL-1"], "controls-complete"),
+        (["predicate", "controls", 0, "control"], "house/FL-9", "controls-complete"),
+        (["predicate", "controls", 0, "control"], ["house/FL-1"], "predicate-fields"),
         (["predicate", "manifest", 0, "name"], "../../../etc/passwd", "manifest-names"),
         (["predicate", "manifest", 0, "name"], "/etc/passwd", "manifest-names"),
         (["predicate", "manifest", 0, "name"], ".", "manifest-names"),
         (["predicate", "manifest", 0, "name"], "a\nb", "manifest-names"),
         (["predicate", "manifest", 0, "name"], ENVELOPE, "manifest-names"),
         (["predicate", "manifest", 0, "bytes"], 10**15, "manifest-sha256"),
-        (["predicate", "manifest", 0, "bytes"], -1, "manifest-sha256"),
+        (["predicate", "manifest", 0, "bytes"], -1, "predicate-fields"),
         (["predicate", "manifest"], [], "manifest-complete"),
     ],
 )
@@ -288,14 +299,15 @@ def test_another_payload_type_is_refused(sign_again):
 
 
 def test_a_payload_that_reads_two_ways_is_refused(package, signer):
-    payload = dsse.parse((package / ENVELOPE).read_bytes()).payload
+    one, two = parse_bundle((package / ENVELOPE).read_bytes())
+    payload = one.payload
     for spelled in (
         b" " + payload,
         payload.replace(b'"_type"', b'"_type":"other","_type"'),
         b"null",
         b"\xef\xbb\xbf" + payload,
     ):
-        (package / ENVELOPE).write_bytes(dsse.sign(spelled, signer))
+        (package / ENVELOPE).write_bytes(dsse.sign(spelled, signer) + two.to_bytes())
         failed = {rule for _, rule in rules(verify(package))}
         assert failed & {"payload-canonical", "statement-type"}
 
@@ -332,7 +344,7 @@ def test_names_that_command_a_terminal_are_defused(package):
 
 
 def test_openssl_and_a_few_lines_verify_a_package(package, openssl, tmp_path):
-    envelope = json.loads((package / ENVELOPE).read_bytes())
+    envelope = json.loads((package / ENVELOPE).read_bytes().splitlines()[0])
     key = json.loads((package / "key.json").read_bytes())
     payload = base64.b64decode(envelope["payload"])
     kind = envelope["payloadType"].encode()
@@ -347,6 +359,6 @@ def test_openssl_and_a_few_lines_verify_a_package(package, openssl, tmp_path):
 
 
 def test_statement_and_package_agree(package, content):
-    payload = json.loads(dsse.parse((package / ENVELOPE).read_bytes()).payload)
+    payload = json.loads(parse_bundle((package / ENVELOPE).read_bytes())[0].payload)
     predicate = build_predicate(content())
     assert payload == statement({**predicate, "manifest": payload["predicate"]["manifest"]})
