@@ -34,10 +34,14 @@ class Envelope:
         """What the signature is made over."""
         return pae(self.payload_type, self.payload)
 
+    @property
+    def signature(self) -> dict[str, str]:
+        """The signature as the envelope spells it: `keyid` and base64 `sig`."""
+        return {"keyid": self.keyid, "sig": _encode(self.sig)}
+
     def to_bytes(self) -> bytes:
         """Write the envelope's one spelling: a line of canonical JSON and a newline."""
-        signature = {"keyid": self.keyid, "sig": _encode(self.sig)}
-        document = {"payload": _encode(self.payload), "payloadType": self.payload_type, "signatures": [signature]}
+        document = {"payload": _encode(self.payload), "payloadType": self.payload_type, "signatures": [self.signature]}
         return canonical.dumps(document) + b"\n"
 
 

@@ -6,7 +6,7 @@ again finds it there. Nothing in it is about a person.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from gov_pipelines.errors import EvidenceError
@@ -44,13 +44,13 @@ _SHAPES: Mapping[str, Mapping[str, Any]] = {
 """Members of each kind of entry, beside `v` and `kind`."""
 
 
-def snapshot_entry(predicate: Mapping[str, Any], payload_sha256: str, signatures: Sequence[Mapping[str, str]]) -> bytes:
+def snapshot_entry(predicate: Mapping[str, Any], payload_sha256: str, signature: Mapping[str, str]) -> bytes:
     """Write the entry of a signed snapshot; a missed window has a kind of its own.
 
     Args:
         predicate: of the snapshot.
         payload_sha256: of its signed payload, hex.
-        signatures: `keyid` and base64 `sig` of its envelope.
+        signature: `keyid` and base64 `sig` of its envelope.
     """
     policies = [{name: one[name] for name in ("name", "version", "sha256")} for one in predicate["policies"]]
     said = {
@@ -59,7 +59,7 @@ def snapshot_entry(predicate: Mapping[str, Any], payload_sha256: str, signatures
         "revision": predicate["revision"],
         "sequence": predicate["sequence"],
         "payloadSha256": payload_sha256,
-        "signatures": [dict(each) for each in signatures],
+        "signatures": [dict(signature)],
         "policies": policies,
         "decisions": {name: predicate["decisions"][name] for name in ("rootHash", "treeSize")},
     }

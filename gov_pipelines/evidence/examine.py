@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +14,7 @@ from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence import canonical, dsse, leaves
 from gov_pipelines.evidence.keys import PublicKey, parse_public
 from gov_pipelines.evidence.package import DISCLOSED_TALLY, ENVELOPE, FILE_NAME, KEY, LEAVES, TALLY, parse_bundle
+from gov_pipelines.evidence.plain_file import read_plain
 from gov_pipelines.evidence.predicate import (
     PREDICATE_TYPE,
     STATEMENT_TYPE,
@@ -43,7 +42,8 @@ class Snapshot:
         file: path of its envelope within what is verified.
         predicate: has the shape of `FIELDS`.
         payload_sha256: hex digest of the signed payload.
-        signer: `name keyid` of the key that signed; None where no known key did.
+        key: the key that signed; None where no known key did.
+        signature: the envelope's keyid and signature, as it spells them.
         policies: `name@version` to the digest of the policy's text, whatever its `until`; only policies that could be read.
         published: the tally is there with small cells merged, and not as it was counted.
     """
@@ -51,9 +51,15 @@ class Snapshot:
     file: str
     predicate: dict[str, Any]
     payload_sha256: str
-    signer: str | None
+    key: PublicKey | None
+    signature: Mapping[str, str]
     policies: Mapping[str, str]
     published: bool = False
+
+    @property
+    def signer(self) -> str | None:
+        """Name and keyid of the key that signed."""
+        return shown(f"{self.key.name} {self.key.keyid}") if self.key else None
 
 
 def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, checks: Checklist) -> Snapshot | None:
@@ -71,10 +77,10 @@ def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, check
     file = prefix + ENVELOPE
 
     def own_key() -> PublicKey:
-        return parse_public(_read(directory / KEY, _MAX_KEY_BYTES))
+        return parse_public(read_plain(directory / KEY, _MAX_KEY_BYTES))
 
     def own_bundle() -> tuple[dsse.Envelope, dsse.Envelope]:
-        return parse_bundle(_read(directory / ENVELOPE, canonical.MAX_BYTES))
+        return parse_bundle(read_plain(directory / ENVELOPE, canonical.MAX_BYTES))
 
     own = checks.attempt(prefix + KEY, "key", "a sound Ed25519 or P-256 key", own_key)
     spelling = "two DSSE envelopes, each a line in its canonical form"
@@ -82,7 +88,7 @@ def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, check
     if bundle is None:
         return None
     envelope, result = bundle
-    signer = _signature(file, envelope, own, trust, checks)
+    key = _signature(file, envelope, own, trust, checks)
     _signature(f"{file}, line 2", result, own, trust, checks)
     predicate = _statement(file, envelope.payload, checks)
     if predicate is None:
@@ -93,22 +99,23 @@ def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, check
     covered = _manifest(directory, prefix, predicate["manifest"], {TALLY} if published else set(), checks)
     _content(prefix, predicate, covered, checks)
     policies = _policies(prefix, predicate, covered, checks)
-    return Snapshot(file, predicate, sha256(envelope.payload).hexdigest(), signer, policies, published)
+    payload_sha256 = sha256(envelope.payload).hexdigest()
+    return Snapshot(file, predicate, payload_sha256, key, envelope.signature, policies, published)
 
 
 def _signature(
     file: str, envelope: dsse.Envelope, own: PublicKey | None, trust: PublicKey | None, checks: Checklist
-) -> str | None:
+) -> PublicKey | None:
     checks.equal(file, "payload-type", envelope.payload_type, dsse.PAYLOAD_TYPE)
     # The package's key comes first: its name is covered by the signature, and shown.
     key = dsse.signed_by(envelope, [key for key in (own, trust) if key])
-    signer = shown(f"{key.name} {key.keyid}") if key else None
-    checks.note(file, "signature", key is not None, signer or "no known key", "the signature of a known key")
+    signer = shown(f"{key.name} {key.keyid}") if key else "no known key"
+    checks.note(file, "signature", key is not None, signer, "the signature of a known key")
     checks.equal(file, "keyid", envelope.keyid, key.keyid if key else "that of a known key")
     if trust is not None:
         trusted = key is not None and key.spki == trust.spki
         checks.note(file, "trusted-key", trusted, envelope.keyid, f"{trust.name} {trust.keyid}")
-    return signer
+    return key
 
 
 def _statement(file: str, payload: bytes, checks: Checklist) -> dict[str, Any] | None:
@@ -135,7 +142,7 @@ def _published(directory: Path, prefix: str, predicate: dict[str, Any], checks: 
     if predicate["tally"] is None or (directory / TALLY).exists() or not (directory / DISCLOSED_TALLY).exists():
         return False
     name = prefix + DISCLOSED_TALLY
-    read = partial(_read, directory / DISCLOSED_TALLY, canonical.MAX_BYTES)
+    read = partial(read_plain, directory / DISCLOSED_TALLY, canonical.MAX_BYTES)
     tally = checks.attempt(name, "tally-digest", "a readable tally", read)
     digest = "unreadable" if tally is None else sha256(tally).hexdigest()
     return checks.equal(name, "tally-digest", digest, predicate["tally"]["disclosedSha256"])
@@ -156,7 +163,7 @@ def _manifest(
             continue
         name, wanted = entry["name"], f"{entry['bytes']} bytes, sha256 {entry['sha256']}"
         try:
-            covered[name] = _read(directory / name, entry["bytes"])
+            covered[name] = read_plain(directory / name, entry["bytes"])
             found = f"{len(covered[name])} bytes, sha256 {sha256(covered[name]).hexdigest()}"
         except EvidenceError as error:
             found = str(error)
@@ -241,21 +248,3 @@ def _asked(policy: bytes | None) -> tuple[list[str], str]:
 
 def _policy_file(policy: Mapping[str, Any]) -> str:
     return f"policy.{policy['name']}@{policy['version']}.json"
-
-
-def _read(path: Path, max_bytes: int) -> bytes:
-    """Read a plain file of at most so many bytes; one byte more is returned where there is more.
-
-    Raises:
-        EvidenceError: absent, a symbolic link, not a plain file, or unreadable.
-    """
-    # Non-blocking, so that a pipe put in a file's place cannot hold the verifier up.
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise EvidenceError("not a plain file")
-            return file.read(max(0, min(max_bytes, status.st_size)) + 1)
-    except OSError as error:
-        raise EvidenceError(f"not a readable plain file: {error.strerror}") from error

@@ -28,11 +28,22 @@ FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A signed package: its predicate, the digest of its payload, which names the snapshot, and the key that signed it."""
+    """A signed package.
+
+    Attributes:
+        predicate: what was signed.
+        payload_sha256: digest of the payload, hex, which names the snapshot.
+        signature: the envelope's `keyid` and `sig`.
+    """
 
     predicate: dict[str, Any]
     payload_sha256: str
-    key_id: str
+    signature: Mapping[str, str]
+
+    @property
+    def key_id(self) -> str:
+        """Of the key that signed."""
+        return self.signature["keyid"]
 
 
 def sign_package(directory: Path, files: Mapping[str, bytes], predicate: Mapping[str, Any], signer: Signer) -> Package:
@@ -63,10 +74,11 @@ def sign_package(directory: Path, files: Mapping[str, bytes], predicate: Mapping
     signed = {**predicate, "manifest": manifest}
     said = statement(signed)
     payload = canonical.dumps(said)
-    bundle = dsse.sign(payload, signer) + dsse.sign(canonical.dumps(result_statement(said)), signer)
+    envelope = dsse.parse(dsse.sign(payload, signer))
+    bundle = envelope.to_bytes() + dsse.sign(canonical.dumps(result_statement(said)), signer)
     sweep(directory)
     write_folder(directory, {**covered, ENVELOPE: bundle})
-    return Package(signed, sha256(payload).hexdigest(), signer.public.keyid)
+    return Package(signed, sha256(payload).hexdigest(), envelope.signature)
 
 
 def parse_bundle(data: bytes) -> tuple[dsse.Envelope, dsse.Envelope]:
@@ -98,13 +110,14 @@ def read_package(directory: Path) -> Package:
     except OSError as error:
         raise WrongUse(f"no snapshot package in {directory}: {error.strerror}") from error
     public = parse_public(key)
-    payload = dsse.verify(parse_bundle(bundle)[0].to_bytes(), [public])
+    envelope = parse_bundle(bundle)[0]
+    payload = dsse.verify(envelope.to_bytes(), [public])
     document = canonical.loads(payload)
     predicate = document.get("predicate") if isinstance(document, dict) else None
     if wrong := predicate_misfits(predicate):
         raise EvidenceError(f"{directory / ENVELOPE} is not a snapshot: {'; '.join(wrong)}")
     assert isinstance(predicate, dict)  # predicate_misfits named no departure
-    return Package(predicate, sha256(payload).hexdigest(), public.keyid)
+    return Package(predicate, sha256(payload).hexdigest(), envelope.signature)
 
 
 def discard_package(directory: Path) -> None:
