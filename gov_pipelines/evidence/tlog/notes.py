@@ -29,7 +29,7 @@ MAX_SIGNATURES = 100
 
 _ALGORITHMS = {ED25519: "ed25519", ECDSA: "ecdsa-p256", COSIGNATURE: "ed25519"}
 _TYPES = {"ed25519": ED25519, "ecdsa-p256": ECDSA}
-_NAME = re.compile(r"[^\s+\x00-\x1f]+")
+_NAME = re.compile(r"[^\s+\x00-\x1f\ud800-\udfff]+")
 _SIGNATURE_LINE = re.compile(rf"\u2014 ({_NAME.pattern}) ([A-Za-z0-9+/=]+)")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _KEY_ID_BYTES = 4

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from gov_pipelines.errors import EvidenceError
+from gov_pipelines.evidence.plain_file import read_plain
+from gov_pipelines.evidence.tlog import merkle
 
 WIDTH = 256
 """Hashes in a full tile, entries in a full bundle."""
@@ -13,6 +17,8 @@ ENTRIES = "entries"
 """The level of the bundles."""
 
 _PREFIX_BYTES = 2
+_HASH_BYTES = 32
+_MAX_BUNDLE_BYTES = WIDTH * (_PREFIX_BYTES + 65_535)
 
 
 def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
@@ -58,3 +64,79 @@ def parse_bundle(data: bytes) -> list[bytes]:
     if start != len(data):
         raise EvidenceError(f"the bundle has {len(data)} bytes and ends within an entry")
     return entries
+
+
+def read_hashes(folder: Path, size: int) -> list[bytes]:
+    """Read the leaf hashes of a log, and check every tile above them.
+
+    Args:
+        folder: the log's.
+        size: number of entries, from a signed checkpoint. Where a partial tile was deleted because it became full, the
+            full one serves.
+
+    Returns:
+        One hash of 32 bytes an entry. Whether they lead to the checkpoint's root is for the caller to check.
+
+    Raises:
+        EvidenceError: a tile is missing, of another length, or not what the tiles below it amount to.
+    """
+    hashes = _read_level(folder, 0, size)
+    below, level = hashes, 1
+    while full := len(below) // WIDTH:
+        roots = [merkle.root(below[start * WIDTH : (start + 1) * WIDTH]) for start in range(full)]
+        for index, (held, computed) in enumerate(zip(_read_level(folder, level, full), roots, strict=True)):
+            if held != computed:
+                place = tile_path(level, index // WIDTH)
+                raise EvidenceError(f"{place}, hash {index % WIDTH}: not the root of {tile_path(level - 1, index)}")
+        below, level = roots, level + 1
+    return hashes
+
+
+def read_entries(folder: Path, size: int) -> list[bytes]:
+    """Read the entries of a log, each checked against its leaf hash.
+
+    Args:
+        folder: the log's.
+        size: number of entries, from a signed checkpoint.
+
+    Raises:
+        EvidenceError: as `read_hashes`; a bundle is missing or malformed, or an entry has another hash.
+    """
+    hashes, entries = read_hashes(folder, size), []
+    for place, width, data in _parts(folder, ENTRIES, size):
+        try:
+            bundle = parse_bundle(data)
+        except EvidenceError as error:
+            raise EvidenceError(f"{place}: {error}") from error
+        if len(bundle) not in (width, WIDTH):
+            raise EvidenceError(f"{place}: {len(bundle)} entries; expected {width}")
+        entries.extend(bundle[:width])
+    for place, (entry, held) in enumerate(zip(entries, hashes, strict=True)):
+        if merkle.leaf_hash(entry) != held:
+            raise EvidenceError(f"entry {place} is not the one whose hash is in {tile_path(0, place // WIDTH)}")
+    return entries
+
+
+def _read_level(folder: Path, level: int, size: int) -> list[bytes]:
+    hashes: list[bytes] = []
+    for place, width, data in _parts(folder, level, size):
+        if len(data) not in (width * _HASH_BYTES, WIDTH * _HASH_BYTES):
+            raise EvidenceError(f"{place}: {len(data)} bytes; expected {width} hashes of {_HASH_BYTES}")
+        hashes.extend(data[start : start + _HASH_BYTES] for start in range(0, width * _HASH_BYTES, _HASH_BYTES))
+    return hashes
+
+
+def _parts(folder: Path, level: int | str, size: int) -> Iterator[tuple[str, int, bytes]]:
+    """Read the tiles or bundles under so many hashes or entries: name, width that counts, content."""
+    for index in range(-(-size // WIDTH)):
+        width = min(WIDTH, size - index * WIDTH)
+        place = tile_path(level, index, width)
+        # A log may delete a partial tile as soon as the full one is there.
+        there = place if os.path.lexists(folder / place) else tile_path(level, index)
+        try:
+            data = read_plain(folder / there, _MAX_BUNDLE_BYTES)
+        except EvidenceError as error:
+            raise EvidenceError(f"{place}: {error}; fetch the log's folder whole") from error
+        if len(data) > _MAX_BUNDLE_BYTES:
+            raise EvidenceError(f"{place}: more than {_MAX_BUNDLE_BYTES} bytes")
+        yield place, width, data

@@ -124,3 +124,12 @@ def test_a_hundred_thousand_leaves_take_a_fraction_of_a_second():
     start = time.perf_counter()
     merkle.root(merkle.leaf_hashes(leaves))
     assert time.perf_counter() - start < 2  # 0.12 s on a quiet machine
+
+
+def test_the_root_of_every_earlier_tree_follows_from_complete_subtrees():
+    hashes = merkle.leaf_hashes(number.to_bytes(2, "big") for number in range(300))
+    levels = merkle.subtrees(hashes)
+    assert all(merkle.root_at(levels, size) == merkle.root(hashes[:size]) for size in range(301))
+    for size in (-1, 301):
+        with pytest.raises(IndexError):
+            merkle.root_at(levels, size)
