@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gov_pipelines.store.acts import ActRow, Opening, act_rows, note_opening, opened_at, put_act
+from gov_pipelines.store.acts import ActRow, Opening, act_rows, forget, note_opening, opened_at, put_act
 from gov_pipelines.store.artifacts import Home, as_written, read_frame, write_atomic, write_frame
 from gov_pipelines.store.backup import dump_store, dumped, load_store
 from gov_pipelines.store.engine import Connection, Engine, open_store, reading, server_clock
-from gov_pipelines.store.erasures import ErasureRow, erasures, put_erasure
+from gov_pipelines.store.erasures import ErasureRow, close_erasure, erasures, put_erasure, settle_log, tombstones
 from gov_pipelines.store.findings import FindingEvent, findings_recorded, record_findings
 from gov_pipelines.store.ledger_entries import (
     LedgerEntryRow,
@@ -49,9 +49,9 @@ from gov_pipelines.store.verdicts import (
 
 __all__ = [
     "LONGEST_BACK_OFF", "NOT_AUDITED", "Ack", "ActRow", "Alert", "Connection", "DeliveryRow", "Engine", "ErasureRow", "FindingEvent", "Home", "LedgerEntryRow", "Opening",
-    "OutboxRow", "SnapshotRow", "Transition", "VerdictRow", "acks", "act_rows", "all_snapshots", "as_written", "claim", "drop_verdicts", "dump_store", "dumped",
-    "edited_in_place", "enqueue", "entries_waiting", "erasures", "findings_recorded", "finish", "judged", "last_snapshot", "load_store", "lock", "note_delivery", "note_entry", "note_opening",
+    "OutboxRow", "SnapshotRow", "Transition", "VerdictRow", "acks", "act_rows", "all_snapshots", "as_written", "claim", "close_erasure", "drop_verdicts", "dump_store", "dumped",
+    "edited_in_place", "enqueue", "entries_waiting", "erasures", "findings_recorded", "finish", "forget", "judged", "last_snapshot", "load_store", "lock", "note_delivery", "note_entry", "note_opening",
     "open_store", "opened_at", "pending", "pending_count", "place_entries", "placed_entries", "put_ack", "put_act", "put_erasure", "put_verdicts", "read_frame", "reading", "record_findings",
-    "record_policy", "record_snapshot", "revive", "server_clock", "snapshot_of", "stopped_receivers", "told", "verdict_history", "verdicts_of",
+    "record_policy", "record_snapshot", "revive", "server_clock", "settle_log", "snapshot_of", "stopped_receivers", "told", "tombstones", "verdict_history", "verdicts_of",
     "write_atomic", "write_frame",
 ]  # fmt: skip

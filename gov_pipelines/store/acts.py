@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -74,3 +75,14 @@ def opened_at(connection: Connection, key_id: str, system: str, decision_id: str
     )
     found: datetime | None = connection.execute(query).scalar_one_or_none()
     return found
+
+
+def forget(connection: Connection, system: str, decisions: Collection[str], acts: Collection[str]) -> None:
+    """Delete when each of some decisions was opened for review, and acts by id. The ledger keeps the acts' digests."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")  # what is deleted is overwritten
+    opened = connection.scalars(sa.select(_openings.c.decision_id).filter_by(system=system).distinct())
+    for decision in set(opened) & set(decisions):
+        connection.execute(sa.delete(_openings).filter_by(system=system, decision_id=decision))
+    for act in acts:
+        connection.execute(sa.delete(_acts).filter_by(id=act))

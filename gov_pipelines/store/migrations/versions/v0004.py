@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from gov_pipelines.store.migrations.versions.v0001 import INSTANT, NAMING, columns
+from gov_pipelines.store.migrations.versions.v0001 import INSTANT, NAMING, columns, known
 
 revision, down_revision = "0004", "0003"
 
@@ -25,7 +25,16 @@ sa.Table(
     *columns(sa.String(), "system partition reason act_sha256"),
     *columns(sa.BigInteger(), "count"),
     *columns(INSTANT, "erased_at"),
+    *columns(sa.Boolean(), "done"),
     sa.PrimaryKeyConstraint("system", "partition", "act_sha256"),
+    known("reason", "erasure retention"),
+)
+sa.Table(
+    "tombstones",
+    layout,
+    *columns(sa.String(), "system mark"),
+    *columns(INSTANT, "erased_at"),
+    sa.PrimaryKeyConstraint("system", "mark"),
 )
 
 
