@@ -111,9 +111,9 @@ def read_entries(folder: Path, size: int) -> list[bytes]:
         if len(bundle) not in (width, WIDTH):
             raise EvidenceError(f"{place}: {len(bundle)} entries; expected {width}")
         entries.extend(bundle[:width])
-    for place, (entry, held) in enumerate(zip(entries, hashes, strict=True)):
+    for index, (entry, held) in enumerate(zip(entries, hashes, strict=True)):
         if merkle.leaf_hash(entry) != held:
-            raise EvidenceError(f"entry {place} is not the one whose hash is in {tile_path(0, place // WIDTH)}")
+            raise EvidenceError(f"entry {index} is not the one whose hash is in {tile_path(0, index // WIDTH)}")
     return entries
 
 
