@@ -23,9 +23,15 @@ if TYPE_CHECKING:
 
 def year_of(night: Night) -> Year:
     """The nights of the year and what was counted in them up to this one; who shares the error, and how many did at first."""
-    calendar, first = night.declaration.calendar, date(night.day.year, 1, 1)
+    calendar = night.declaration.calendar
     counted = night.tallies(calendar.window(Window("calendar year"), night.partition))
-    nights = calendar.between(first, date(night.day.year, 12, 31))
+    nights = calendar.between(date(night.day.year, 1, 1), date(night.day.year, 12, 31))
+    return Year(dict(sorted(counted.items())), nights, *(night.alarms or alarms_of(night)))
+
+
+def alarms_of(night: Night) -> tuple[int, int]:
+    """How many controls of all systems share the year's error on a night, and how many the year began with."""
+    first = date(night.day.year, 1, 1)
     assets = night.project / "assets"
     files = tuple((file, file.stat().st_mtime_ns) for file in sorted(assets.glob("*/defs.yaml")))
     systems = ({**_declared(assets, files), night.system: night.declaration}).values()
@@ -35,7 +41,7 @@ def year_of(night: Night) -> Year:
         for day in sorted(begun)
         if first <= day <= night.day
     ]
-    return Year(dict(sorted(counted.items())), nights, shared[-1], next(filter(None, shared), 0))
+    return shared[-1], next(filter(None, shared), 0)
 
 
 def since(night: Night, past: Past) -> Year:

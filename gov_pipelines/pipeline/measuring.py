@@ -26,6 +26,7 @@ from gov_pipelines.measure import (
     BULKY,
     SCORING,
     Measurement,
+    Tally,
     columns_of,
     drift_measurements,
     drift_shares,
@@ -139,35 +140,47 @@ def measure_fairness(night: Night) -> StepResult:
     opinions: list[SecondOpinion] = []
     rows_of = cache(partial(_rows_of, night))
     for bound in night.bound:
-        control = bound.control
-        days = tuple(night.window(bound))
-        counted, _ = night.tally_of(days, BULKY)  # no control here looks at numbers
-        if counted is None:
+        control, days = bound.control, tuple(night.window(bound))
+        if (rows := counted_measurements(night, bound)) is None:
             continue
-        if isinstance(control, Fairness):
-            if control.metric in SCORING:
-                counted = scored_tally(counted, _logs_of(night, days))
-            year = night.year if over_year(control) else None
-            digest = policy_digest(bound.policy)
-            rows = fairness_measurements(counted, control, night.declaration, year, digest)
-            if control.metric in DEFINED_BY_FAIRLEARN:
-                compared = {name for row in rows for name in row.attribute}
-                known = None if compared.intersection(night.declaration.attributes_apart) else rows_of(days)
-                opinions.append(second_opinion(rows, counted, known, reference=control.reference))
-        elif isinstance(control, LogQuality):
-            rows = quality_measurements(counted, control, night.declaration)
-        elif isinstance(control, OperatingRange):
-            rows = range_measurements(counted, control, night.declaration)
-            rows += usual_of(night, bound, control) if control.usual or control.new else []
-        elif isinstance(control, Freshness) and control.of != ACCESS_LOG:
-            rows = [freshness_measurement(counted.newest, counted.rows, control, night.declaration, night.partition)]
-        else:
-            continue
-        measured[bound.key] = _placed(night, bound, rows)
+        measured[bound.key] = rows
+        if isinstance(control, Fairness) and control.metric in DEFINED_BY_FAIRLEARN:
+            counted, _ = night.tally_of(days, BULKY)
+            assert counted is not None  # it was measured
+            compared = {name for row in rows for name in row.attribute}
+            known = None if compared.intersection(night.declaration.attributes_apart) else rows_of(days)
+            opinions.append(second_opinion(rows, counted, known, reference=control.reference))
     night.write_json("fairness_metrics.json", _records(measured))
     opinion = _together(opinions)
     night.write_json("second_opinion.json", None if opinion is None else asdict(opinion))
     return StepResult({"measurements": sum(map(len, measured.values()))}, opinion_answer(opinion))
+
+
+def counted_measurements(night: Night, bound: BoundClause) -> list[Measurement] | None:
+    """What a control's window amounts to, of one that looks at groups, quality, ranges or the newest decision.
+
+    It follows from tallies alone, but for scores held against the median of everybody's. None where the control looks at
+    something else, or its window has no tally.
+    """
+    control, declaration, days = bound.control, night.declaration, night.window(bound)
+    counted, _ = night.tally_of(days, BULKY)  # no control here looks at numbers
+    if counted is None:
+        return None
+    if isinstance(control, Fairness):
+        if control.metric in SCORING:
+            counted = scored_tally(counted, _logs_of(night, days))
+        year = night.year if over_year(control) else None
+        rows = fairness_measurements(counted, control, declaration, year, policy_digest(bound.policy))
+    elif isinstance(control, LogQuality):
+        rows = quality_measurements(counted, control, declaration)
+    elif isinstance(control, OperatingRange):
+        rows = range_measurements(counted, control, declaration)
+        rows += usual_of(night, bound, control) if control.usual or control.new else []
+    elif isinstance(control, Freshness) and control.of != ACCESS_LOG:
+        rows = [freshness_measurement(counted.newest, counted.rows, control, declaration, night.partition)]
+    else:
+        return None
+    return _placed(night, bound, rows)
 
 
 def opinion_answer(opinion: SecondOpinion | None) -> Answer:
@@ -201,17 +214,10 @@ def measure_shift(night: Night) -> StepResult:
     measured: dict[str, list[Measurement]] = {}
     shares: dict[str, list[dict[str, Any]]] = {}
     for bound in night.bound:
-        if isinstance(control := bound.control, Drift):
-            if (current := night.tally_of(night.window(bound))[0]) is None:
-                continue
-            reference, why = reference_of(night, bound, control.reference)
-            if reference is None:
-                rows = [Measurement(metric=control.metric, attribute=(name,), note=why) for name in control.of]
-            else:
-                rows = drift_measurements(current, reference, control)
-                shares[bound.key] = drift_shares(current, reference, control)
-                rows = over_the_year(rows, since(night, control.reference), control) if over_year(control) else rows
-            measured[bound.key] = _placed(night, bound, rows)
+        if isinstance(control := bound.control, Drift) and (found := drifted(night, bound, control)):
+            measured[bound.key], compared = found
+            if compared:
+                shares[bound.key] = drift_shares(*compared, control)
     night.write_json("distribution_shift.json", {"measurements": _records(measured), "shares": shares})
     proxies = proxies_of(night)
     night.write_json("proxies.json", _records({"proxies": proxies})["proxies"])
@@ -220,16 +226,43 @@ def measure_shift(night: Night) -> StepResult:
     )
 
 
+def drifted(
+    night: Night, bound: BoundClause, control: Drift
+) -> tuple[list[Measurement], tuple[Tally, Tally] | None] | None:
+    """How far a control's columns are from its reference, and the two tallies compared; None where no day is there.
+
+    Where the reference is none, the measurements say why, and nothing was compared.
+    """
+    if (current := night.tally_of(night.window(bound))[0]) is None:
+        return None
+    reference, why = reference_of(night, bound, control.reference)
+    if reference is None:
+        rows = [Measurement(metric=control.metric, attribute=(name,), note=why) for name in control.of]
+        return _placed(night, bound, rows), None
+    rows = drift_measurements(current, reference, control)
+    rows = over_the_year(rows, since(night, control.reference), control) if over_year(control) else rows
+    return _placed(night, bound, rows), (current, reference)
+
+
 def measurements_of(night: Night) -> dict[str, list[Measurement]]:
     """Every measurement of this night by control key."""
-    measured = measurements_in(night.folder)
-    for bound in night.bound:
-        if bound.control.judges == "decision":
-            verdicts = _verdicts_of(night, night.window(bound))
-            measured[bound.key] = _placed(night, bound, decision_measurements(verdicts, bound.key))
+    counted = {
+        bound.key: judged_measurements(night, bound, _verdicts_of(night, night.window(bound)))
+        for bound in night.bound
+        if bound.control.judges == "decision"
+    }
+    return with_native(night, measurements_in(night.folder) | counted)
+
+
+def judged_measurements(night: Night, bound: BoundClause, verdicts: pl.LazyFrame) -> list[Measurement]:
+    """The counts of a control's verdicts on the decisions of its window."""
+    return _placed(night, bound, decision_measurements(verdicts, bound.key))
+
+
+def with_native(night: Night, measured: Mapping[str, list[Measurement]]) -> dict[str, list[Measurement]]:
+    """The measurements, and for each native expectation all of them: that is the table it is asked about."""
     everything = [each for rows in measured.values() for each in rows]
-    native = {bound.key: everything for bound in night.bound if isinstance(bound.control, Expectation)}
-    return measured | native
+    return {**measured, **{one.key: everything for one in night.bound if isinstance(one.control, Expectation)}}
 
 
 def presence_of(night: Night) -> dict[str, tuple[int, int]]:

@@ -30,6 +30,7 @@ from gov_pipelines.evidence import new_salt
 from gov_pipelines.measure import Tally, Year
 from gov_pipelines.pipeline.alarms import year_of
 from gov_pipelines.pipeline.baseline import read_tally, read_total
+from gov_pipelines.pipeline.erasing import not_to_return
 from gov_pipelines.pipeline.kept import keep_changes, kept_digest, last_reading
 from gov_pipelines.policy import BoundClause, Partition, Policy, SystemDeclaration, controls_in_force, partition_of
 from gov_pipelines.store import Engine, Home, as_written, open_store, read_frame, write_atomic, write_frame
@@ -71,6 +72,8 @@ class Night:
         as_of: the instant from which the audit looks: what happened later has not happened.
         environ: where named secrets are read.
         run_id: of the Dagster run.
+        alarms: how many controls share the year's error and how many did at first, as a signed night says; counted where
+            None.
     """
 
     home: Home
@@ -81,6 +84,7 @@ class Night:
     as_of: datetime
     environ: Mapping[str, str] = field(repr=False)
     run_id: str = ""
+    alarms: tuple[int, int] | None = None
 
     @property
     def system(self) -> str:
@@ -166,6 +170,7 @@ def read_decisions(night: Night) -> StepResult:
         environ=night.environ,
         as_of=night.as_of,
         kept=last_reading(night),
+        erased=not_to_return(night),
     )
     changed = keep_changes(night, extract.changes)
     write_frame(night.folder / "fingerprints.parquet", extract.seen)

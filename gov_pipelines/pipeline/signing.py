@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -19,6 +18,7 @@ from gov_pipelines.evidence import (
     DEMO_KEY_NAME,
     Signer,
     build_predicate,
+    canonical,
     decision_leaf,
     decisions_section,
     discard_package,
@@ -31,14 +31,16 @@ from gov_pipelines.evidence.code import code_digest
 from gov_pipelines.evidence.package import Package
 from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json
 from gov_pipelines.notify import alerts_for, declared_settings, told
+from gov_pipelines.pipeline.alarms import alarms_of
 from gov_pipelines.pipeline.following import follow_findings
 from gov_pipelines.pipeline.measuring import measurements_of
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.pipeline.night import Night, StepResult
 from gov_pipelines.pipeline.overdue import unrecorded
 from gov_pipelines.pipeline.revisions import revision_reasons
-from gov_pipelines.pipeline.verdicts import next_revision, policies_in_force, verdict_rows_of
-from gov_pipelines.policy import declaration_digest, partition_key, policy_digest, policy_text
+from gov_pipelines.pipeline.verdicts import control_record, next_revision, policies_in_force, verdict_rows_of
+from gov_pipelines.policy import declaration_digest, declaration_text, partition_key, policy_digest, policy_text
+from gov_pipelines.policy.kinds import over_year
 from gov_pipelines.store import (
     NOT_AUDITED,
     Alert,
@@ -61,6 +63,8 @@ from gov_pipelines.store import (
     verdicts_of,
 )
 
+DECLARATION = "declaration.json"
+YEAR = "year.json"
 DISCLOSE_MIN = 5
 """Cells smaller than this are merged in the tally that may be published."""
 
@@ -124,7 +128,7 @@ def sign_missed(night: Night, reason: str) -> None:
     if next_revision(night) > 1:
         return
     missed = {bound.key: Judgement("missing", f"{NOT_AUDITED}{reason}") for bound in night.bound}
-    rows = verdict_rows_of(night, missed)
+    rows = verdict_rows_of(night, missed, 1)
     with night.store.begin() as connection:
         put_verdicts(connection, rows)
     nothing = dict.fromkeys(("sourceCount", "accepted", "quarantined", "duplicate", "undated"), 0)
@@ -162,7 +166,7 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             )
         verdicts = _complete(night, reached)
         texts = {bound.key: bound.clause.text for bound in night.bound}
-        content["controls"] = [_control(row, texts) for row in verdicts]
+        content["controls"] = [control_record(row, texts) for row in verdicts]
         content |= {
             "revision": revision,
             "supersedes": {"revision": signed.revision, "payloadSha256": signed.payload_sha256} if signed else None,
@@ -180,7 +184,7 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             return _result(signed, verdicts, changed=False)
         if signed is not None:
             predicate["revisionReasons"] = _reasons(night, signed, predicate)
-        row = _package(night, predicate, {**files, **_policy_files(night, content["policies"])}, now)
+        row = _package(night, predicate, {**files, **_context_files(night, content["policies"])}, now)
         with engine.begin() as connection:
             if findings["missed"] is None:  # a missed window is one alert, raised by who saw the run end
                 enqueue(connection, _alerts(connection, night, verdicts, texts))
@@ -204,7 +208,7 @@ def _reasons(night: Night, signed: SnapshotRow, predicate: Mapping[str, Any]) ->
 def _complete(night: Night, reached: list[VerdictRow]) -> list[VerdictRow]:
     """The verdicts about to be signed: a control without one is `missing`, whatever went wrong before."""
     said = {row.control for row in reached}
-    absent = [row for row in verdict_rows_of(night, {}) if row.control not in said]
+    absent = [row for row in verdict_rows_of(night, {}, next_revision(night)) if row.control not in said]
     verdicts = sorted([*reached, *absent], key=lambda row: row.control)
     if absent:
         with night.store.begin() as connection:
@@ -330,19 +334,16 @@ def decision_leaves(night: Night) -> list[bytes]:
     return [decision_leaf(each, salt, said(*verdicts)) for each, salt, *verdicts in rows.iter_rows()]
 
 
-def _control(row: VerdictRow, texts: Mapping[str, str]) -> dict[str, Any]:
-    """A verdict as the statement says it: in camelCase, without what the statement says once or does not sign."""
-    once = {"system", "partition", "revision", "clause", "as_of", "recorded_at"}
-    said = {name: value for name, value in asdict(row).items() if name not in once}
-    record = {re.sub(r"_(.)", lambda found: found[1].upper(), name): value for name, value in said.items()}
-    return record | {"text": texts.get(row.control), "attribute": list(row.attribute)}
-
-
-def _policy_files(night: Night, stated: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
-    """The texts of the policies that the statement names."""
+def _context_files(night: Night, stated: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    """The texts of the policies that the statement names and of the declaration, and who shares the year's error."""
     digests = {policy["sha256"] for policy in stated}
     used = [policy for policy in policies_in_force(night) if policy_digest(policy) in digests]
-    return {f"policy.{each.policy}@{each.version}.json": policy_text(each) for each in used}
+    files = {f"policy.{each.policy}@{each.version}.json": policy_text(each) for each in used}
+    files[DECLARATION] = declaration_text(night.declaration)
+    if any(over_year(bound.control) for bound in night.bound):
+        shared, first = night.alarms or alarms_of(night)
+        files[YEAR] = canonical.dumps({"alarms": shared, "first": first})
+    return files
 
 
 def _producer(night: Night) -> dict[str, Any]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
-from gov_pipelines.measure import Judgement
+from gov_pipelines.measure import Judgement, Measurement
 from gov_pipelines.pipeline.measuring import may_be_empty, measurements_of, presence_of
 from gov_pipelines.pipeline.night import Night, StepResult
 from gov_pipelines.policy import BoundClause, Policy, control_keys, controls_in_force, in_force, unit_of
@@ -17,16 +21,15 @@ from gov_pipelines.validate import compile_suites, run_suite
 
 def reach_verdicts(night: Night) -> StepResult:
     """`control_verdicts`: one row per control into the store, as the revision that is about to be signed."""
-    rows = verdict_rows_of(night, judge_controls(night))
+    rows = verdict_rows_of(night, judge_controls(night, measurements_of(night)), next_revision(night))
     with night.store.begin() as connection:
         put_verdicts(connection, rows)
     table = [{"control": row.control, "verdict": row.verdict, "reason": row.reason} for row in rows]
     return StepResult({"verdicts": table})
 
 
-def verdict_rows_of(night: Night, judged: dict[str, Judgement]) -> list[VerdictRow]:
+def verdict_rows_of(night: Night, judged: Mapping[str, Judgement], revision: int) -> list[VerdictRow]:
     """A row for every control of every version: judged, `missing` where due and absent, else not in force."""
-    revision = next_revision(night)
     now = datetime.now(UTC)
     bound = {each.key: each for each in night.bound}
     rows = []
@@ -60,12 +63,12 @@ def policies_in_force(night: Night) -> list[Policy]:
     return [policy for policy in found if policy is not None]
 
 
-def judge_controls(night: Night) -> dict[str, Judgement]:
+def judge_controls(night: Night, measurements: Mapping[str, Sequence[Measurement]]) -> dict[str, Judgement]:
     """The suites of the policies in force run over the night's measurements: control key to judgement."""
     nothing = _nothing_arrived(night)
     if nothing:
         return {bound.key: Judgement("missing", nothing) for bound in night.bound}
-    measurements, presence = measurements_of(night), presence_of(night)
+    presence = presence_of(night)
     judged: dict[str, Judgement] = {}
     for suite in compile_suites(policies_in_force(night)).values():
         judged |= run_suite(json.loads(suite), measurements, presence)
@@ -110,6 +113,14 @@ def _row(night: Night, bound: BoundClause, judgement: Judgement, revision: int, 
         recorded_at=now,
         **numbers,
     )
+
+
+def control_record(row: VerdictRow, texts: Mapping[str, str]) -> dict[str, Any]:
+    """A verdict as the statement says it: in camelCase, without what the statement says once or does not sign."""
+    once = {"system", "partition", "revision", "clause", "as_of", "recorded_at"}
+    said = {name: value for name, value in asdict(row).items() if name not in once}
+    record = {re.sub(r"_(.)", lambda found: found[1].upper(), name): value for name, value in said.items()}
+    return record | {"text": texts.get(row.control), "attribute": list(row.attribute)}
 
 
 _NUMBERS = (

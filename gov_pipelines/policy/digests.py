@@ -31,9 +31,14 @@ def digest_while(policy: Policy, until: date | None) -> str:
     return policy_digest(policy.model_copy(update={"in_force": InForce.model_validate(spoken)}))
 
 
+def declaration_text(declaration: SystemDeclaration) -> bytes:
+    """The canonical JSON (RFC 8785) of a declaration as written. Secrets are in none: it names their variables only."""
+    return _canonical(declaration)
+
+
 def declaration_digest(declaration: SystemDeclaration) -> str:
-    """SHA-256 of the canonical JSON (RFC 8785) of a declaration as written, in hexadecimal."""
-    return hashlib.sha256(_canonical(declaration)).hexdigest()
+    """SHA-256 of `declaration_text`, in hexadecimal."""
+    return hashlib.sha256(declaration_text(declaration)).hexdigest()
 
 
 def _canonical(model: BaseModel) -> bytes:

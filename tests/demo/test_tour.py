@@ -62,7 +62,7 @@ def test_the_covered_files_are_what_an_auditor_needs(demo_home):
     package = demo_home / "evidence" / SYSTEM / "2026-09-14" / "r1"
     assert {path.name for path in package.iterdir()} == {
         ENVELOPE, "decision_leaves.jsonl", "tally.json", "rows.json", "key.json", "policy.house-fair-lending@1.json",
-        "policy.house-model-pilot@1.json",
+        "policy.house-model-pilot@1.json", "declaration.json",
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from gov_pipelines.errors import GovError
 from gov_pipelines.measure import Judgement, Measurement, tally_from_json
+from gov_pipelines.pipeline.measuring import measurements_of
 from gov_pipelines.pipeline.selftest import access, decisions, drift, expectation, fairness, quality
 from gov_pipelines.pipeline.selftest.planted import audited, quarantine_reasons
 from gov_pipelines.pipeline.selftest.setting import Breach, CannotFail, MadeUp, Plant, Setting
@@ -183,7 +184,7 @@ def _judged(setting: Setting, made: MadeUp) -> Judgement:
     key = setting.bound.key
     with TemporaryDirectory(prefix="gov-selftest-") as folder:
         night = audited(setting, made, [_narrowed(setting.bound)], Path(folder))
-        judgement = judge_controls(night).get(key) or Judgement("missing", "nothing was judged")
+        judgement = judge_controls(night, measurements_of(night)).get(key) or Judgement("missing", "nothing was judged")
         reasons = quarantine_reasons(night)
     if judgement.verdict != "fail" and reasons and setting.bound.control.judges == "decision":
         raise CannotFail(f"such a decision is quarantined: {'; '.join(reasons)}")
