@@ -3,12 +3,11 @@
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
-from projects import declared, house, night_of, signed, write_project
+from projects import declared, found_home, house, night_of, signed, write_project
 
 from gov_pipelines.evidence import generate
 from gov_pipelines.people import Act, approval_subject, enrol, record_act, sign_act
 from gov_pipelines.pipeline.clearing import CLEARED, HELD, clear, open_day
-from gov_pipelines.store import Home
 
 DEFS = declared(
     """\
@@ -62,7 +61,7 @@ class Bank:
         self.root, self.rows, self.keys = root, dict(ROWS), {}
         self.header = "id,at,d,sex,amount,asked,told"
         write_project(root, DEFS, POLICY, key=False)
-        self.home = generate(Home(root / ".gov").keys_dir, name="bank", created=START)
+        self.home = found_home(root / ".gov", "bank", START)
         for person, role in ROLES.items():
             self.keys[person] = generate(root / "people" / person, name=person, created=START)
             self.enrol(person, role)

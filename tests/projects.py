@@ -3,12 +3,19 @@
 import os
 from datetime import UTC, datetime, timedelta
 
-from gov_pipelines.evidence import generate
+from gov_pipelines.evidence import found
 from gov_pipelines.pipeline import measuring, signing, verdicts
 from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.policy import load_declaration, load_policies
 from gov_pipelines.store import Home
+
+
+def found_home(folder, name="test", created=datetime(2026, 9, 1, tzinfo=UTC)):
+    """A home's key and root of trust."""
+    home = Home(folder)
+    return found(home.keys_dir, home.roots_dir, name=name, created=created)
+
 
 STEPS = (
     steps.read_decisions, steps.judge, steps.read_access, measuring.compare_access, measuring.tally,
@@ -51,7 +58,7 @@ def write_project(root, defs, policy, *, key=True):
     (root / "assets" / "loans" / "defs.yaml").write_text(defs)
     (root / "expectations" / "house.yaml").write_text(policy)
     if key:
-        generate(Home(root / ".gov").keys_dir, name="test", created=datetime(2026, 9, 1, tzinfo=UTC))
+        found_home(root / ".gov")
     return root
 
 

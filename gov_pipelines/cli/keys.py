@@ -11,7 +11,7 @@ import click
 from gov_pipelines.cli.app import answer, here
 from gov_pipelines.cli.desk import table
 from gov_pipelines.cli.place import workplace
-from gov_pipelines.evidence import generate, load_signer, load_trust
+from gov_pipelines.evidence import found, generate, load_signer, load_trust
 from gov_pipelines.people import enrol, refused_acts, revoke
 from gov_pipelines.store import Home, reading
 
@@ -44,7 +44,8 @@ def new(name: str, as_json: bool) -> None:
     Example:
       gov keys new --name "Example Bank, AI audit 2026"
     """
-    generate(Home(here().home).keys_dir, name=name, created=datetime.now(UTC))
+    home = Home(here().home)
+    found(home.keys_dir, home.roots_dir, name=name, created=datetime.now(UTC))
     _show(as_json)
 
 

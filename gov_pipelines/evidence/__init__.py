@@ -5,6 +5,7 @@ The verifier is the module `verify`. Nothing here may need more than the standar
 
 from __future__ import annotations
 
+from gov_pipelines.evidence.founding import found
 from gov_pipelines.evidence.keys import DEMO_KEY_NAME, PublicKey, Signer, load_public, load_trust
 from gov_pipelines.evidence.leaves import decision_leaf, decisions_section, new_salt, read_leaves, write_leaves
 from gov_pipelines.evidence.package import ENVELOPE, LEAVES, discard_package, read_package, sign_package
@@ -13,6 +14,6 @@ from gov_pipelines.evidence.signers import generate, load_signer
 
 __all__ = [
     "DEMO_KEY_NAME", "ENVELOPE", "LEAVES", "PublicKey", "Signer", "build_predicate", "decision_leaf",
-    "decisions_section", "discard_package", "generate", "load_public", "load_signer", "load_trust", "new_salt",
+    "decisions_section", "discard_package", "found", "generate", "load_public", "load_signer", "load_trust", "new_salt",
     "read_leaves", "read_package", "sign_package", "write_leaves",
 ]  # fmt: skip

@@ -75,6 +75,11 @@ class Home:
         """The ledger of everything that was signed here."""
         return self.root / "evidence" / "ledger"
 
+    @property
+    def roots_dir(self) -> Path:
+        """Versions of the root of trust: who may sign what."""
+        return self.ledger_dir / "root"
+
     def snapshot_dir(self, system: str, partition: date, revision: int) -> Path:
         """One snapshot package."""
         return self.evidence_dir(system) / partition_key(partition) / f"r{revision}"

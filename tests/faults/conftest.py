@@ -20,9 +20,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from projects import declared, house
+from projects import declared, found_home, house
 
-from gov_pipelines.evidence import generate, verify
+from gov_pipelines.evidence import verify
 from gov_pipelines.store import Home, all_snapshots, open_store, reading, verdict_history
 
 FIRST = date(2026, 9, 1)
@@ -156,7 +156,7 @@ class Site:
         self._began, self._started = time.monotonic(), 0
 
     def make_home(self) -> None:
-        generate(Home(self.home).keys_dir, name="faults", created=datetime(2026, 9, 1, tzinfo=UTC))
+        found_home(self.home, "faults")
 
     def fill(self, url: str) -> None:
         """Put all decisions into a database that is the source."""

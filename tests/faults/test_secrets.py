@@ -25,10 +25,9 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 from command import ROOT
-from projects import declared, house
+from projects import declared, found_home, house
 
 from gov_pipelines.access import READ_SCHEMA
-from gov_pipelines.evidence import generate
 from gov_pipelines.store import Home, write_frame
 
 from .conftest import POLICY
@@ -313,7 +312,7 @@ def fill(url: str) -> None:
 def make_home(place: Place, name: str) -> Path:
     """A home with eight weeks of reads, so that one can be unusual."""
     home = Home(place.root / name)
-    generate(home.keys_dir, name="faults", created=datetime(2026, 9, 1, tzinfo=UTC))
+    found_home(home.root, "faults")
     for back in range(1, 60):
         day = DAYS[0] - timedelta(days=back)
         at = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
+from projects import found_home
 
 from gov_pipelines.definitions import load
-from gov_pipelines.evidence import generate, load_public, read_package
+from gov_pipelines.evidence import load_public, read_package
 from gov_pipelines.evidence.verify import verify
 from gov_pipelines.pipeline.graph import read_graph
 from gov_pipelines.pipeline.home import AuditHome
@@ -63,7 +64,7 @@ def bank(tmp_path, monkeypatch):
         text = POLICY.format(version=version, span=span)
         (tmp_path / "expectations" / f"house-{version}.yaml").write_text(text)
     declare(tmp_path, date(2026, 11, 1))
-    generate(Home(tmp_path / ".gov").keys_dir, name="test", created=datetime(2026, 9, 1, tzinfo=UTC))
+    found_home(tmp_path / ".gov")
     monkeypatch.setenv("CARDS_URL", f"sqlite:///{tmp_path / 'cards.db'}")
     monkeypatch.delenv("GOV_STORE_URL", raising=False)
     with sqlite3.connect(tmp_path / "cards.db") as database:

@@ -11,9 +11,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 from command import ROOT
+from projects import found_home
 
 from gov_pipelines.cli.demo.loanapp import SYSTEM, build_database
-from gov_pipelines.evidence import DEMO_KEY_NAME, generate, verify
+from gov_pipelines.evidence import DEMO_KEY_NAME, verify
 from gov_pipelines.store import Home, all_snapshots, open_store, pending, reading, verdicts_of
 
 DAY = date(2026, 9, 8)  # two decisions by an unapproved model: something to alert on
@@ -106,7 +107,7 @@ def empty_home(tmp_path_factory) -> Path:
     build_database(home / "demo" / "decisions.db")
     from datetime import UTC, datetime
 
-    generate(Home(home).keys_dir, name=DEMO_KEY_NAME, created=datetime(2026, 10, 1, tzinfo=UTC))
+    found_home(home, DEMO_KEY_NAME, datetime(2026, 10, 1, tzinfo=UTC))
     return home
 
 

@@ -7,17 +7,17 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from copy import copy
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 
 import dagster as dg
 import pytest
 from command import ROOT, fresh_modules, gov
-from projects import declared, house, night_of, signed, write_project
+from projects import declared, found_home, house, night_of, signed, write_project
 
 from gov_pipelines.decisions.sqlite import Sqlite
 from gov_pipelines.definitions import load
-from gov_pipelines.evidence import generate, read_package, verify
+from gov_pipelines.evidence import read_package, verify
 from gov_pipelines.people import finding_id, known_findings, roster_of
 from gov_pipelines.pipeline import audit as run_audit
 from gov_pipelines.pipeline import signing
@@ -72,7 +72,7 @@ class Lender:
 
     def new_home(self, name):
         self.home = Home(self.folder / name)
-        generate(self.home.keys_dir, name="test", created=datetime(2026, 9, 1, tzinfo=UTC))
+        found_home(self.home.root)
 
     def write(self, statement, rows=None):
         with closing(sqlite3.connect(self.folder / "loans.db")) as connection, connection:

@@ -17,12 +17,10 @@ from pathlib import Path
 
 import pytest
 from command import ROOT
-from projects import declared, house
+from projects import declared, found_home, house
 
-from gov_pipelines.evidence import generate
 from gov_pipelines.pipeline.instance import open_instance
 from gov_pipelines.project import Project
-from gov_pipelines.store import Home
 
 pytestmark = [pytest.mark.served, pytest.mark.timeout(900)]
 DEFS = """\
@@ -103,7 +101,7 @@ def project(tmp_path, scheduled):
         (tmp_path / "assets" / system / "defs.yaml").write_text(declared(more, starts, system))
         with sqlite3.connect(tmp_path / "loans.db") as database:
             database.execute(f"CREATE TABLE {system} (id TEXT, at TIMESTAMP, d TEXT, sex TEXT)")
-    generate(Home(tmp_path / ".gov").keys_dir, name="test", created=datetime.now(UTC))
+    found_home(tmp_path / ".gov", created=datetime.now(UTC))
     return tmp_path
 
 

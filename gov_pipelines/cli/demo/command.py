@@ -22,7 +22,7 @@ from gov_pipelines.cli.desk import clause_in_force
 from gov_pipelines.cli.gaps import coverage
 from gov_pipelines.cli.place import Workplace, workplace
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.evidence import DEMO_KEY_NAME, generate
+from gov_pipelines.evidence import DEMO_KEY_NAME, found
 from gov_pipelines.people import known_findings
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.store import VerdictRow, pending_count, read_frame, reading, verdict_history
@@ -96,7 +96,7 @@ def prepare(place: Workplace) -> None:
             )
     keys = place.home.keys_dir
     if not (keys / "signing.pem").is_file():
-        generate(keys, name=DEMO_KEY_NAME, created=place.now)
+        found(keys, place.home.roots_dir, name=DEMO_KEY_NAME, created=place.now)
     elif place.authority.name != DEMO_KEY_NAME:
         raise WrongUse(
             f"{place.home.root} has a key of its own, so it is not a demo's home. Set GOV_HOME to another folder."

@@ -23,7 +23,7 @@ from gov_pipelines.cli.simulate.project import NOTE, truth, write_project
 from gov_pipelines.cli.simulate.sinks import Put, database, parquet
 from gov_pipelines.cli.simulate.world import KINDS, Fault, World
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.evidence import generate
+from gov_pipelines.evidence import found
 from gov_pipelines.store import Home, write_atomic
 
 KEY_NAME = "simulated (untrusted)"
@@ -98,8 +98,9 @@ def simulate_command(
     told["rows"] = {system: {f"{day}": count for day, count in by_day.items()} for system, by_day in counts.items()}
     write_atomic(folder / "truth.json", json.dumps(told, indent=1, default=str).encode())
     write_project(folder, world, names, start, end, variable)
-    if not (keys := Home(folder / ".gov").keys_dir).is_dir():
-        generate(keys, name=KEY_NAME, created=datetime.now(UTC))
+    home = Home(folder / ".gov")
+    if not home.keys_dir.is_dir():
+        found(home.keys_dir, home.roots_dir, name=KEY_NAME, created=datetime.now(UTC))
     total, seconds = sum(sum(each.values()) for each in counts.values()), time.monotonic() - began
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     said = {"folder": folder, "systems": systems, "days": len(days), "rows": total, "faults": len(planted)}
