@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -158,6 +159,13 @@ def _weakness_of_ed25519(raw: bytes) -> str | None:
     if y in _SMALL_ORDER_Y:
         return "it is a point of small order, for which signatures of any message can be made"
     return None
+
+
+def tuf_key(key: PublicKey) -> dict[str, Any]:
+    """Describe a key as TUF metadata and securesystemslib do: `keytype`, `scheme` and `keyval`."""
+    if key.algorithm == ED25519:
+        return {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": key.raw.hex()}}
+    return {"keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp256", "keyval": {"public": key.to_pem()}}
 
 
 def load_public(keys_dir: Path) -> PublicKey:

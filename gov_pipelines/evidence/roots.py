@@ -18,7 +18,7 @@ from typing import Any
 
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import canonical, olpc
-from gov_pipelines.evidence.keys import ED25519, P256, PublicKey, Signer, parse_pem
+from gov_pipelines.evidence.keys import PublicKey, Signer, parse_pem, tuf_key
 from gov_pipelines.evidence.plain_file import read_plain
 
 ROOT, TARGETS, SNAPSHOT, TIMESTAMP = ROLES = ("root", "targets", "snapshot", "timestamp")
@@ -29,9 +29,9 @@ MAX_BYTES = 1_048_576
 """Largest root metadata that is read, in bytes."""
 
 _OURS = "x-gov-pipelines"
+_NAME = "x-gov-pipelines-name"
 _SPECIFICATION = "1.0.31"
 _MOST = 100  # keys, signatures, authorities
-_SCHEMES = {ED25519: ("ed25519", "ed25519"), P256: ("ecdsa", "ecdsa-sha2-nistp256")}
 _INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 _HEX = re.compile("([0-9a-f]{2})*")
 _ORIGIN = re.compile(r"[^\s+\x00-\x1f\x7f]{1,200}")
@@ -187,7 +187,7 @@ def new_root(
     Raises:
         EvidenceError: what it says could not be read back, such as a threshold above the number of keys.
     """
-    keys = {key.keyid: _key_said(key) for holders, _ in roles.values() for key in holders}
+    keys = {key.keyid: tuf_key(key) | {_NAME: key.name} for holders, _ in roles.values() for key in holders}
     signed = {
         "_type": "root",
         "spec_version": _SPECIFICATION,
@@ -285,27 +285,17 @@ def _file(signed: Mapping[str, Any], signatures: Sequence[Mapping[str, str]]) ->
     return data
 
 
-def _key_said(key: PublicKey) -> dict[str, Any]:
-    keytype, scheme = _SCHEMES[key.algorithm]
-    public = key.raw.hex() if key.algorithm == ED25519 else key.to_pem()
-    return {"keytype": keytype, "scheme": scheme, "keyval": {"public": public}, f"{_OURS}-name": key.name}
-
-
 def _key(keyid: str, said: Any) -> PublicKey:
     match said:
         case {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": str(public)}}:
-            key = PublicKey.ed25519(_name(said), _bytes(public))
+            key = PublicKey.ed25519(str(said.get(_NAME, "")), _bytes(public))
         case {"keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp256", "keyval": {"public": str(public)}}:
-            key = PublicKey(_name(said), parse_pem(keyid, public.encode()).spki)
+            key = PublicKey(str(said.get(_NAME, "")), parse_pem(keyid, public.encode()).spki)
         case _:
             raise EvidenceError(f"the key {keyid} is neither ed25519 nor ecdsa-sha2-nistp256")
     if key.keyid != keyid:
         raise EvidenceError(f"the key {key.keyid} goes by the name {keyid}; expected SHA-256 of its public key")
     return key
-
-
-def _name(said: Mapping[str, Any]) -> str:
-    return str(said.get(f"{_OURS}-name", ""))
 
 
 def _role(name: str, said: Any, keys: Mapping[str, PublicKey]) -> Role:
