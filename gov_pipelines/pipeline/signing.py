@@ -28,6 +28,7 @@ from gov_pipelines.evidence import (
     write_leaves,
 )
 from gov_pipelines.evidence.code import code_digest
+from gov_pipelines.evidence.entries import policy_entry, snapshot_entry
 from gov_pipelines.evidence.package import Package
 from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json
 from gov_pipelines.notify import alerts_for, declared_settings, told
@@ -37,6 +38,7 @@ from gov_pipelines.pipeline.measuring import measurements_of
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.pipeline.night import Night, StepResult
 from gov_pipelines.pipeline.overdue import unrecorded
+from gov_pipelines.pipeline.publishing import append_noted, ledger_lock, publish
 from gov_pipelines.pipeline.revisions import revision_reasons
 from gov_pipelines.pipeline.verdicts import control_record, next_revision, policies_in_force, verdict_rows_of
 from gov_pipelines.policy import declaration_digest, declaration_text, partition_key, policy_digest, policy_text
@@ -54,6 +56,7 @@ from gov_pipelines.store import (
     judged,
     last_snapshot,
     lock,
+    note_entry,
     put_verdicts,
     read_frame,
     reading,
@@ -152,8 +155,9 @@ def verdict_rows(night: Night) -> list[VerdictRow]:
 def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes]) -> StepResult:
     engine = night.store
     with lock(night.home, f"ledger-{night.system}", engine=engine):
-        now = datetime.now(UTC)
+        now, signer = datetime.now(UTC), _signer(night)
         content = {**_context(night, engine, now), **findings}
+        standing = publish(night.home, engine, signer, now)  # a policy is in the ledger before what it judges
         with reading(engine) as connection:
             signed = snapshot_of(connection, night.system, night.partition)
             last = last_snapshot(connection, night.system)
@@ -173,7 +177,7 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             "revisionReasons": [],
             "sequence": last.sequence + 1 if last else 1,
             "previous": {"sequence": last.sequence, "payloadSha256": last.payload_sha256} if last else None,
-            "ledger": None,
+            "ledger": {"size": standing.size, "rootHash": standing.root.hex()},
             "timeCreated": now,
             "producer": _producer(night),
         }
@@ -184,14 +188,18 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             return _result(signed, verdicts, changed=False)
         if signed is not None:
             predicate["revisionReasons"] = _reasons(night, signed, predicate)
-        row = _package(night, predicate, {**files, **_context_files(night, content["policies"])}, now)
-        with engine.begin() as connection:
-            if findings["missed"] is None:  # a missed window is one alert, raised by who saw the run end
-                enqueue(connection, _alerts(connection, night, verdicts, texts))
-            if last is not None and now < last.signed_at:
-                enqueue(connection, [_clock_behind(night, last, now)])
-            record_snapshot(connection, row)
-            follow_findings(connection, night, row, verdicts, _signer(night).public)
+        package, row = _package(night, predicate, {**files, **_context_files(night, content["policies"])}, now)
+        entry = snapshot_entry(package.predicate, package.payload_sha256, package.signature)
+        with ledger_lock(night.home, engine):
+            with engine.begin() as connection:
+                note_entry(connection, entry, now)
+                if findings["missed"] is None:  # a missed window is one alert, raised by who saw the run end
+                    enqueue(connection, _alerts(connection, night, verdicts, texts))
+                if last is not None and now < last.signed_at:
+                    enqueue(connection, [_clock_behind(night, last, now)])
+                record_snapshot(connection, row)
+                follow_findings(connection, night, row, verdicts, signer.public)
+            append_noted(night.home, engine, signer, now)
     return _result(row, verdicts, changed=True)
 
 
@@ -252,7 +260,9 @@ def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
             recorded, span = record_policy(connection, policy, now), policy.in_force
             late |= recorded > end
             known = {"name": policy.policy, "version": policy.version, "sha256": policy_digest(policy)}
-            policies.append(known | {"recordedAt": recorded, "inForceFrom": span.from_, "inForceUntil": span.until})
+            dates = {"inForceFrom": span.from_.isoformat(), "inForceUntil": span.until and span.until.isoformat()}
+            policies.append(known | dates | {"recordedAt": canonical.instant(recorded)})
+            note_entry(connection, policy_entry(policies[-1]), now)
     day, zone = partition_key(night.partition), night.declaration.zone
     return {
         "system": night.system,
@@ -264,13 +274,16 @@ def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
     }
 
 
-def _package(night: Night, predicate: dict[str, Any], files: Mapping[str, bytes], now: datetime) -> SnapshotRow:
+def _package(
+    night: Night, predicate: dict[str, Any], files: Mapping[str, bytes], now: datetime
+) -> tuple[Package, SnapshotRow]:
     """Write the signed package, or adopt the one that a crash left between signing and recording."""
     folder = night.home.snapshot_dir(night.system, night.partition, predicate["revision"])
     signer = _signer(night)
     left = _left_by_a_crash(night, predicate)
     follows = ("contentDigest", "revision")
-    if left and left[0] == folder and all(left[1].predicate[name] == predicate[name] for name in follows):
+    same = left and all(left[1].predicate[name] == predicate[name] for name in follows)
+    if left and same and left[0] == folder and left[1].key_id == signer.public.keyid:
         signed = left[1]
     else:
         if left:
@@ -278,7 +291,7 @@ def _package(night: Night, predicate: dict[str, Any], files: Mapping[str, bytes]
             if not any(left[0].parent.iterdir()):
                 left[0].parent.rmdir()  # a day's folder without a package is no evidence
         signed = sign_package(folder, files, predicate, signer)
-    return SnapshotRow(
+    return signed, SnapshotRow(
         system=night.system,
         partition=night.partition,
         **{name: predicate[name] for name in ("revision", "sequence", "retroactive")},

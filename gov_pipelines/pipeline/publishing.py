@@ -1,0 +1,86 @@
+"""What the store has noted goes into the ledger: one writer, in order, once.
+
+Whatever must not be changed unseen is noted in the transaction of the row it speaks of (`store.note_entry`). Here it is
+appended, and the store learns where it stands. A crash between the two is made up for by the next call: appending what
+is there gives its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.evidence import Signer
+from gov_pipelines.evidence.entries import parse_entry, root_entry
+from gov_pipelines.evidence.roots import current_roots
+from gov_pipelines.evidence.tlog.ledger import append
+from gov_pipelines.store import Engine, Home, LedgerEntryRow, entries_waiting, lock, note_entry, place_entries
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The ledger as it stands.
+
+    Attributes:
+        size: number of entries.
+        root: of the tree over them, 32 bytes.
+    """
+
+    size: int
+    root: bytes
+
+
+def publish(home: Home, engine: Engine, signer: Signer, now: datetime) -> Standing:
+    """Append what waits, and the versions of the root of trust that are new; see `append_noted`."""
+    with ledger_lock(home, engine):
+        return append_noted(home, engine, signer, now)
+
+
+def ledger_lock(home: Home, engine: Engine) -> AbstractContextManager[None]:
+    """The only right to write the ledger."""
+    return lock(home, "ledger", engine=engine)
+
+
+def append_noted(home: Home, engine: Engine, signer: Signer, now: datetime) -> Standing:
+    """Append what waits, and the versions of the root of trust that are new. The caller holds the ledger's lock.
+
+    Args:
+        home: whose ledger.
+        engine: of the store.
+        signer: may sign checkpoints by the newest version of the root of trust.
+        now: noted beside new versions of the root.
+
+    Raises:
+        WrongUse: the key may not sign checkpoints.
+        EvidenceError: the ledger or the root of trust was changed by somebody; nothing is signed over it.
+    """
+    roots = current_roots(home.ledger_dir / "root")
+    newest = roots[-1]
+    if signer.public.keyid not in newest.roles["snapshot"].keyids:
+        raise WrongUse(
+            f"the key {signer.public.name} ({signer.public.keyid[:12]}...) may not sign the ledger: version "
+            f"{newest.version} of the root of trust names others. `gov keys root` says which"
+        )
+    with engine.begin() as connection:
+        for root in roots:
+            note_entry(connection, root_entry(root.version, root.sha256), now)
+        waiting = _in_order(entries_waiting(connection))
+    earlier = [key for root in roots for key in root.keys_of("snapshot")]
+    entries = [row.entry.encode() for row in waiting]
+    appended = append(home.ledger_dir, newest.origin, entries, signer, earlier)
+    with engine.begin() as connection:
+        place_entries(connection, waiting, appended.indices)
+    return Standing(appended.size, appended.root)
+
+
+def _in_order(rows: Sequence[LedgerEntryRow]) -> list[LedgerEntryRow]:
+    """The ledger begins with the first root; a later one comes after what was signed before it held."""
+
+    def place(row: LedgerEntryRow) -> int:
+        entry = parse_entry(row.entry.encode())
+        return 1 if entry["kind"] != "root" else entry["version"] if entry["version"] > 1 else 0
+
+    return sorted(rows, key=place)
