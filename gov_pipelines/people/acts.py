@@ -14,13 +14,15 @@ from typing import Any, Literal, get_args
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence import Signer, canonical, dsse
-from gov_pipelines.store import ActRow, Connection, put_act
+from gov_pipelines.evidence.entries import act_entry
+from gov_pipelines.store import ActRow, Connection, note_entry, put_act
 
 ACT_TYPE = "application/vnd.gov-pipelines.act+json"
 """DSSE payload type of an act: a snapshot's signature can never pass for one."""
 
 Kind = Literal[
     "enrol", "revoke", "review", "release", "approve", "attest", "waive", "countersign", "accept", "report", "acknowledge",
+    "erase", "expire",
 ]  # fmt: skip
 
 _SKEW = timedelta(minutes=1)
@@ -32,8 +34,8 @@ class Act:
 
     Attributes:
         kind: what was done.
-        person: who did it, by the name they are enrolled under; for `enrol` and `revoke` the name of the home's key.
-        role: in which of their roles; for `enrol` and `revoke` empty.
+        person: who did it, by the name they are enrolled under; for `enrol`, `revoke` and `expire` the name of the home's key.
+        role: in which of their roles; for those empty.
         at: when, by the person's own word.
         system: the audited system it is about; None where it is about none.
         subject: what was done, in plain JSON; its members depend on the kind.
@@ -116,7 +118,7 @@ def parse_act(data: bytes) -> tuple[dsse.Envelope, Act]:
 
 
 def record_act(connection: Connection, envelope: bytes, now: datetime) -> str:
-    """Keep a signed act. Whether it counts is decided whenever it is read.
+    """Keep a signed act, and note it for the ledger. Whether it counts is decided whenever it is read.
 
     Args:
         connection: of the store, in a transaction.
@@ -135,9 +137,9 @@ def record_act(connection: Connection, envelope: bytes, now: datetime) -> str:
             f"the act is dated {act.at.isoformat()}, which is yet to come; set the clock, and sign again"
         )
     act_id = sha256(envelope).hexdigest()
-    put_act(
-        connection, ActRow(id=act_id, kind=act.kind, system=act.system, envelope=envelope.decode(), recorded_at=now)
-    )
+    row = ActRow(id=act_id, kind=act.kind, system=act.system, envelope=envelope.decode(), recorded_at=now)
+    if put_act(connection, row):
+        note_entry(connection, act_entry(act.kind, act_id), now)
     return act_id
 
 
