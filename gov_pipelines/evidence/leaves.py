@@ -1,17 +1,24 @@
-"""One leaf a decision: what every rule said of it, with its id hidden behind a salted hash (RFC 9901).
+"""One leaf a decision: what every rule said of it, with the decision itself hidden behind one salted hash (RFC 9901).
 
-Whoever knows id and salt can show that a leaf is about that decision; whoever knows neither learns only the verdicts.
-The salt is drawn once, when the decision is first ingested: erase it, and the leaf can no longer be tied to anyone.
+The hash is of a recursive disclosure (RFC 9901 section 4.2.6): it opens to a list of hashes, one a field, and each of those
+to one field. So a proof can show some fields and hide the others. Every decision has the same fields, and null ones are
+disclosed as null, so that neither the number of hashes nor their order, which is that of the fields' names, says anything.
+
+Salts. One master salt of 128 bits is drawn when a decision is first ingested and kept where it can be erased: without it no
+leaf can be tied to anyone. The salt of each field is derived from it by SHA-256, so that there is one secret to keep and to
+erase. It works one way: whoever is shown a field learns its salt, and from that neither the master nor any other salt can be
+computed, so the fields that stay hidden cannot be found by trying likely values (RFC 9901 sections 9.3 and 9.4: 128 bits
+of entropy, no salt used twice, none told before its disclosure). The list has a salt of its own in the same way, under an empty name.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import re
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -20,37 +27,85 @@ from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence import canonical
 from gov_pipelines.evidence.tlog import merkle
 
-LEAF_FORMAT = "sd-leaf/v1"
+LEAF_FORMAT = "sd-leaf/v2"
 DECISION_VERDICTS = frozenset({"within", "outside", "pending", "undecidable"})
-_HASH = re.compile(rb'(?<=\A\{"_sd":\[")[\w-]+')
+FIELDS = ("decision_id", "decided_at", "decision", "model_version")
+"""What every leaf hides; the protected attributes that the log keeps come with them."""
+WHOLE = "decision"
+"""Name of the disclosure that holds the hashes of all fields."""
+
+_SALT_LABEL = "gov_pipelines field salt"
 _SALT_BYTES = 16  # RFC 9901 section 9.3: 128 bits
+_START, _DIGEST = len(b'{"_sd":["'), 43  # where a leaf's hash begins, and its length in base64url
+_BASE64URL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 def new_salt() -> str:
-    """Draw the salt of one decision: 128 random bits, base64url (22 characters)."""
+    """Draw the master salt of one decision: 128 random bits, base64url (22 characters)."""
     return _base64url(secrets.token_bytes(_SALT_BYTES))
 
 
-def disclosure(decision_id: str, salt: str) -> str:
-    """Write the disclosure of a decision's id (RFC 9901 section 4.2.1): base64url of `[salt, "decision_id", id]`."""
-    return _base64url(canonical.texts(salt, "decision_id", decision_id))
+def salt_message(salt: str, name: str) -> str:
+    """Write what is hashed into the salt of a field: a label, the master salt and the field's name, a NUL between each."""
+    return f"{_SALT_LABEL}\0{salt}\0{name}"
 
 
-def decision_leaf(decision_id: str, salt: str, verdicts: Mapping[str, str]) -> bytes:
+def field_salt(salt: str, name: str) -> str:
+    """Derive the salt of one field: the first 128 bits of SHA-256 of `salt_message`, in hex (32 characters).
+
+    Args:
+        salt: the master salt, from `new_salt`.
+        name: of the field; empty for the disclosure that holds them all.
+    """
+    return sha256(salt_message(salt, name).encode()).hexdigest()[: 2 * _SALT_BYTES]
+
+
+def field_disclosure(salt: str, name: str, value: str | float | datetime | None) -> str:
+    """Write the disclosure of one field (RFC 9901 section 4.2.1): base64url of canonical `[field salt, name, value]`.
+
+    Args:
+        salt: the master salt.
+        name: of the field.
+        value: text, number or null; a moment is written as RFC 3339 in UTC.
+
+    Raises:
+        EvidenceError: the value has no canonical form.
+    """
+    said = canonical.instant(value) if isinstance(value, datetime) else value
+    return _base64url(canonical.dumps([field_salt(salt, name), name, said]))
+
+
+def whole_disclosure(salt: str, fields: Mapping[str, Any]) -> str:
+    """Write the disclosure that holds the hashes of all fields: base64url of `[salt, "decision", {"_sd": [digests]}]`.
+
+    Args:
+        salt: the master salt.
+        fields: name to value.
+    """
+    digests = [disclosure_digest(field_disclosure(salt, name, fields[name])) for name in sorted(fields)]
+    return _base64url(canonical.dumps([field_salt(salt, ""), WHOLE, {"_sd": digests}]))
+
+
+def disclosure_digest(disclosure: str) -> str:
+    """Hash a disclosure (RFC 9901 section 4.2.3): base64url of SHA-256 over its characters."""
+    return _base64url(sha256(disclosure.encode()).digest())
+
+
+def decision_leaf(fields: Mapping[str, Any], salt: str, verdicts: Mapping[str, str]) -> bytes:
     """Write the leaf of one decision.
 
     Args:
-        decision_id: hidden behind the salt.
-        salt: from `new_salt`, the same in every later revision.
+        fields: name to value: `FIELDS` and the protected attributes; all are hidden.
+        salt: the master salt, the same in every later revision.
         verdicts: control key to within, outside, pending or undecidable; empty where no rule applies.
 
     Returns:
         Canonical JSON `{"_sd":[digest],"_sd_alg":"sha-256","v":{control: verdict}}`.
 
     Raises:
-        EvidenceError: a verdict that is none of the four.
+        EvidenceError: a verdict that is none of the four, or a value without canonical form.
     """
-    return _leaf(_base64url(sha256(disclosure(decision_id, salt).encode()).digest()), verdicts)
+    return _leaf(disclosure_digest(whole_disclosure(salt, fields)), verdicts)
 
 
 def leaf_verdicts(leaf: bytes) -> dict[str, str]:
@@ -68,7 +123,8 @@ def leaf_verdicts(leaf: bytes) -> dict[str, str]:
         raise EvidenceError(f"a leaf is not JSON: {error}") from error
     match document:
         case {"_sd": [str(digest)], "_sd_alg": "sha-256", "v": dict(verdicts)} if len(document) == 3:
-            if set(map(type, verdicts.values())) <= {str} and leaf == _leaf(digest, verdicts):
+            plain = len(digest) == _DIGEST and set(map(type, verdicts.values())) <= {str}
+            if plain and leaf == _leaf(digest, verdicts):
                 return verdicts
     raise EvidenceError(f"a leaf is not of the format {LEAF_FORMAT}")
 
@@ -87,17 +143,22 @@ def decisions_section(leaves: Sequence[bytes]) -> dict[str, Any]:
     }
 
 
-def verdict_counts(leaves: Iterable[bytes]) -> dict[str, dict[str, int]]:
+def verdict_counts(leaves: Sequence[bytes]) -> dict[str, dict[str, int]]:
     """Count the verdicts in leaves: control key to verdict to decisions.
 
     Raises:
         EvidenceError: a leaf is not of the format.
     """
-    # Few combinations of verdicts occur; leaves that differ in plain characters of the hash alone are read once.
-    alike = Counter(_HASH.sub(b"", leaf, count=1) for leaf in leaves)
+    # Few combinations of verdicts occur: leaves that differ in their hash alone are read once, and all hashes at once.
+    end = _START + _DIGEST
+    digests = b"".join([leaf[_START:end] for leaf in leaves])
+    if len(digests) != _DIGEST * len(leaves) or digests.translate(None, _BASE64URL):
+        raise EvidenceError(
+            f"a leaf is not of the format {LEAF_FORMAT}: its hash is not {_DIGEST} characters of base64url"
+        )
     counts = Counter[tuple[str, str]]()
-    for leaf, count in alike.items():
-        counts.update(dict.fromkeys(leaf_verdicts(leaf).items(), count))
+    for (start, rest), count in Counter([(leaf[:_START], leaf[end:]) for leaf in leaves]).items():
+        counts.update(dict.fromkeys(leaf_verdicts(start + b"A" * _DIGEST + rest).items(), count))
     by_control: dict[str, dict[str, int]] = {}
     for (control, verdict), count in sorted(counts.items()):
         by_control.setdefault(control, {})[verdict] = count
@@ -106,7 +167,7 @@ def verdict_counts(leaves: Iterable[bytes]) -> dict[str, dict[str, int]]:
 
 def write_leaves(leaves: Iterable[bytes]) -> bytes:
     """Write the leaves file: one leaf a line."""
-    return b"".join(leaf + b"\n" for leaf in leaves)
+    return b"".join([leaf + b"\n" for leaf in leaves])
 
 
 def read_leaves(data: bytes) -> list[bytes]:

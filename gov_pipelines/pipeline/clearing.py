@@ -16,13 +16,12 @@ import polars as pl
 
 from gov_pipelines.decisions import frame_digest
 from gov_pipelines.errors import EvidenceError, WrongUse
-from gov_pipelines.evidence import LEAVES, PublicKey, load_trust, read_package, write_leaves
-from gov_pipelines.evidence.keys import PUBLIC_KEY
-from gov_pipelines.people import Requirement, Snapshot, acts_of, gate, known_waivers, roster_of, signatures
+from gov_pipelines.evidence import LEAVES, read_package, write_leaves
+from gov_pipelines.people import Requirement, Snapshot, acts_of, authority_of, gate, known_waivers, roster_of, signatures
 from gov_pipelines.pipeline.holds import Clearing, Day, People, Statement, clearing
+from gov_pipelines.pipeline.leaves import decision_leaves
 from gov_pipelines.pipeline.lookback import look_back
 from gov_pipelines.pipeline.night import Answer, Night, StepResult
-from gov_pipelines.pipeline.signing import decision_leaves
 from gov_pipelines.pipeline.verdicts import policies_in_force
 from gov_pipelines.policy import controls_in_force, digest_while, log_schema, partition_key
 from gov_pipelines.store import (
@@ -78,7 +77,7 @@ def clearing_now(night: Night) -> tuple[list[Requirement], Clearing]:
 def people_of(night: Night, connection: Connection) -> People:
     """What people did about a system that counts."""
     now = datetime.now(UTC)
-    roster = roster_of(connection, _authority(night))
+    roster = roster_of(connection, authority_of(night.home))
     # Who owns a policy is read in the versions the day was signed with: one that was added later entitles nobody.
     waivers = known_waivers(connection, roster, policies_in_force(night))
     signed = all_snapshots(connection, night.system)
@@ -146,10 +145,6 @@ def _held(held: pl.DataFrame) -> dict[str, Any]:
     return {"held": held["decision_id"].n_unique(), "by control": counts.sort("control", "on_fail").to_dicts()}
 
 
-def _authority(night: Night) -> PublicKey:
-    return load_trust(night.home.keys_dir / PUBLIC_KEY)
-
-
 def _statement(night: Night, row: SnapshotRow | None) -> Statement | str:
     """What a row of the ledger stands for, as it was signed; in words why it stands for nothing."""
     if row is None:
@@ -161,9 +156,9 @@ def _statement(night: Night, row: SnapshotRow | None) -> Statement | str:
     if night.home.snapshot_dir(row.system, row.partition, row.revision + 1).exists():
         return "a later revision of the day is signed that the store does not know: audit it again"
     said = package.predicate
-    ours = (package.payload_sha256, package.key_id) == (row.payload_sha256, _authority(night).keyid)
+    mine = package.key_id in {key.keyid for key in authority_of(night.home).keys_at(row.signed_at)}
     about = (said["system"], said["partition"]["key"], said["revision"])
-    if not ours or about != (row.system, partition_key(row.partition), row.revision):
+    if not mine or package.payload_sha256 != row.payload_sha256 or about != (row.system, partition_key(row.partition), row.revision):
         return "the snapshot of the day was not signed with the home's key"
     return Statement(
         snapshot=Snapshot(row.system, row.partition, row.revision, row.payload_sha256),

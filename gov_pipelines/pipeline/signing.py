@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from gov_pipelines.evidence import (
     Signer,
     build_predicate,
     canonical,
-    decision_leaf,
     decisions_section,
     discard_package,
     load_signer,
@@ -34,6 +32,7 @@ from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from
 from gov_pipelines.notify import alerts_for, declared_settings, told
 from gov_pipelines.pipeline.alarms import alarms_of
 from gov_pipelines.pipeline.following import follow_findings
+from gov_pipelines.pipeline.leaves import decision_leaves
 from gov_pipelines.pipeline.measuring import measurements_of
 from gov_pipelines.pipeline.names import check_url
 from gov_pipelines.pipeline.night import Night, StepResult
@@ -58,7 +57,6 @@ from gov_pipelines.store import (
     lock,
     note_entry,
     put_verdicts,
-    read_frame,
     reading,
     record_policy,
     record_snapshot,
@@ -198,7 +196,7 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
                 if last is not None and now < last.signed_at:
                     enqueue(connection, [_clock_behind(night, last, now)])
                 record_snapshot(connection, row)
-                follow_findings(connection, night, row, verdicts, signer.public)
+                follow_findings(connection, night, row, verdicts, authority_of(night.home))
             append_noted(night.home, engine, signer, now)
     return _result(row, verdicts, changed=True)
 
@@ -331,20 +329,6 @@ def _signer(night: Night) -> Signer:
             "Make a key of your own in another home: GOV_HOME=... gov keys new --name NAME"
         )
     return signer
-
-
-def decision_leaves(night: Night) -> list[bytes]:
-    """One leaf a decision, in the order of decision ids."""
-    verdicts = read_frame(night.folder / "decision_verdicts.parquet")
-    salts = read_frame(night.folder / "salts.parquet")
-    rows = salts.join(verdicts, on="decision_id").sort("decision_id")
-    controls = rows.columns[2:]
-
-    @cache  # few combinations of verdicts occur
-    def said(*verdicts: str | None) -> dict[str, str]:
-        return {key: verdict for key, verdict in zip(controls, verdicts, strict=True) if verdict is not None}
-
-    return [decision_leaf(each, salt, said(*verdicts)) for each, salt, *verdicts in rows.iter_rows()]
 
 
 def _context_files(night: Night, stated: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:

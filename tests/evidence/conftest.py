@@ -49,7 +49,7 @@ def other_signer(tmp_path_factory):
 def leaves():
     """Five leaves of decisions A-0 to A-4; the third lies outside."""
     verdicts = [{"house/FL-2": "outside" if number == 2 else "within", "house/FL-3": "pending"} for number in range(5)]
-    return [decision_leaf(f"A-{number}", f"salt-{number}", said) for number, said in enumerate(verdicts)]
+    return [decision_leaf({"decision_id": f"A-{number}"}, f"salt-{number}", said) for number, said in enumerate(verdicts)]
 
 
 @pytest.fixture(scope="session")
