@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urldefrag, urlsplit
@@ -100,6 +100,22 @@ def signature(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
     return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
 
 
+def post(request: Request, timeout: float) -> HTTPResponse:
+    """Send a request where its owner said, and nowhere else: redirects are not followed.
+
+    Args:
+        request: its scheme is http or https.
+        timeout: for each step of the way, in seconds.
+
+    Raises:
+        OSError: not reached; `HTTPError` for any answer but success.
+        HTTPException: the answer is no HTTP.
+        ValueError: the address cannot be read.
+    """
+    answer: HTTPResponse = build_opener(_Stay).open(request, timeout=timeout)
+    return answer
+
+
 def _webhook(address: str, message: Message, now: datetime) -> Refusal | None:
     url, secret = urldefrag(address)
     timestamp, body = str(int(now.timestamp())), json.dumps(message.payload(now), ensure_ascii=False).encode()
@@ -118,7 +134,7 @@ def _webhook(address: str, message: Message, now: datetime) -> Refusal | None:
     except (ValueError, binascii.Error):
         return Refusal("its address cannot be read; write webhook+https://HOST/PATH#whsec_SECRET, the secret in Base64")
     try:
-        with build_opener(_Stay).open(request, timeout=TIMEOUT_SECONDS):
+        with post(request, TIMEOUT_SECONDS):
             return None
     except HTTPError as error:
         error.close()
@@ -139,7 +155,7 @@ def _answered(status: int | None) -> Refusal:
 
 
 class _Stay(HTTPRedirectHandler):
-    """Follows no redirect: a signed message goes where its owner said, or nowhere."""
+    """Follows no redirect: what is sent goes where its owner said, or nowhere."""
 
     def redirect_request(self, *_: Any) -> None:
         return None

@@ -1,0 +1,115 @@
+"""A time authority's stamp (RFC 3161) on the newest checkpoint of the ledger: `ledger/timestamps/<size>.tsr`.
+
+An authority that fails stops nothing: why is returned, to be told, and the next call asks for the then newest checkpoint,
+whose stamp covers all before it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from time import monotonic
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request
+
+from gov_pipelines.errors import GovError, SourceUnreachable, WrongUse
+from gov_pipelines.evidence.durable import flush, make_folder, replace_file
+from gov_pipelines.evidence.timestamps import MAX_BYTES, request, token_of, verify_token
+from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
+from gov_pipelines.evidence.tlog.ledger import CHECKPOINT
+from gov_pipelines.evidence.tlog.notes import parse_note
+from gov_pipelines.notify import post
+
+FOLDER = "timestamps"
+TIMEOUT_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """A checkpoint has its token.
+
+    Attributes:
+        size: of the checkpoint.
+        at: the stamped time; None where no authority is named that it could be verified by.
+    """
+
+    size: int
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotStamped:
+    """Why the newest checkpoint has no token, in words without the authority's address, which may hold a login."""
+
+    reason: str
+
+
+def stamp(
+    ledger: Path, url: str, authorities: Sequence[bytes], timeout: float = TIMEOUT_SECONDS
+) -> Stamped | NotStamped:
+    """Have the newest checkpoint stamped, unless it is already. Needs no lock: of two at once, one token stays.
+
+    Args:
+        ledger: the ledger's folder.
+        url: where the authority takes requests, http or https; its signature is what counts, not the way.
+        authorities: what the root of trust names (PEM, see `verify_token`). A token that none of them made is not kept;
+            where none is named it is kept as it came.
+        timeout: for the whole answer, in seconds; connecting may take as long again.
+    """
+    try:
+        text = parse_note((ledger / CHECKPOINT).read_bytes()).text
+        size = parse_checkpoint(text).size
+        kept = ledger / FOLDER / f"{size}.tsr"
+        token = kept.read_bytes() if kept.exists() else _ask(url, text.encode(), timeout)
+        at = verify_token(token, text.encode(), authorities) if authorities else None
+        if not kept.exists():
+            _keep(kept, token)
+    except GovError as error:
+        return NotStamped(str(error))
+    except OSError as error:
+        return NotStamped(f"{error.filename}: {error.strerror}")
+    return Stamped(size, at)
+
+
+def _ask(url: str, message: bytes, timeout: float) -> bytes:
+    asked = request(message)
+    headers = {
+        "Content-Type": "application/timestamp-query",
+        "Accept": "application/timestamp-reply",
+        "User-Agent": "gov_pipelines",
+    }
+    until = monotonic() + timeout
+    try:
+        if urlsplit(url).scheme not in {"http", "https"}:
+            raise WrongUse("GOV_TSA_URL is not the address of a time authority; expected http://... or https://...")
+        with post(Request(url, asked.as_bytes(), headers), timeout) as answer:  # noqa: S310  (the scheme was just looked at)
+            response = _read(answer, until)
+    except HTTPError as error:
+        error.close()
+        raise SourceUnreachable(f"the time authority answered with HTTP status {error.code}") from None
+    except (OSError, HTTPException, ValueError):  # their text may repeat the address
+        raise SourceUnreachable(f"the time authority was not reached, or did not answer within {timeout:g} s") from None
+    return token_of(response, asked)
+
+
+def _read(answer: HTTPResponse, until: float) -> bytes:
+    """Read what an authority says: one byte too many at most, and not for ever, however slowly it speaks."""
+    read = b""
+    while len(read) <= MAX_BYTES and (more := answer.read1(MAX_BYTES)):
+        read += more
+        if monotonic() > until:
+            raise TimeoutError
+    return read
+
+
+def _keep(target: Path, token: bytes) -> None:
+    make_folder(target.parent)
+    own = target.with_name(f".{secrets.token_hex(8)}.tsr")
+    replace_file(own, token)
+    own.replace(target)
+    flush(target.parent)
