@@ -207,11 +207,16 @@ def content_digest(predicate: Mapping[str, Any]) -> str:
     Raises:
         EvidenceError: the predicate has no canonical form.
     """
+    return sha256(canonical.dumps(content_of(predicate))).hexdigest()
+
+
+def content_of(predicate: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a predicate that `content_digest` is of."""
     content = {name: value for name, value in predicate.items() if name not in _NOT_CONTENT}
     if isinstance(policies := content.get("policies"), list):
         content["policies"] = [_without(policy, "recordedAt") for policy in policies]
     content["decisions"] = _without(content.get("decisions"), "rootHash")
-    return sha256(canonical.dumps(content)).hexdigest()
+    return content
 
 
 def statement(predicate: Mapping[str, Any]) -> dict[str, Any]:
