@@ -8,7 +8,6 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence.durable import UNFINISHED
 from gov_pipelines.evidence.examine import Snapshot
 from gov_pipelines.evidence.verification import Checklist, shown
@@ -78,32 +77,6 @@ def check_chain(snapshots: Sequence[Snapshot], system: str | None, checks: Check
             replaced = {"revision": count, "payloadSha256": before.payload_sha256} if before else None
             said = {name: snapshot.predicate[name] for name in ("revision", "supersedes")}
             checks.equal(snapshot.file, "chain-revision", said, {"revision": count + 1, "supersedes": replaced})
-
-
-def check_last(last: dict[str, Any], snapshots: Sequence[Snapshot], checks: Checklist) -> None:
-    """Check that the snapshot an auditor saw last is still there, itself or as the link of its successor."""
-    known: dict[tuple[str, int], str] = {}
-    for snapshot in snapshots:
-        said = snapshot.predicate
-        if said["previous"]:
-            known[said["system"], said["previous"]["sequence"]] = said["previous"]["payloadSha256"]
-    for snapshot in snapshots:
-        known[snapshot.predicate["system"], snapshot.predicate["sequence"]] = snapshot.payload_sha256
-    got = known.get((last["system"], last["sequence"]), "no such snapshot")
-    checks.equal(f"{last['system']}, sequence {last['sequence']}", "chain-last", got, last["payloadSha256"])
-
-
-def last_of(snapshots: Sequence[Snapshot]) -> dict[str, Any]:
-    """Note the newest snapshot of one system, for an auditor to keep.
-
-    Raises:
-        EvidenceError: there is none, or there are several systems.
-    """
-    if len({item.predicate["system"] for item in snapshots}) != 1:
-        raise EvidenceError("expected the snapshots of one system; give the folder of one system")
-    newest = max(snapshots, key=lambda item: item.predicate["sequence"])
-    said = newest.predicate
-    return {"system": said["system"], "sequence": said["sequence"], "payloadSha256": newest.payload_sha256}
 
 
 def summaries(snapshots: Sequence[Snapshot]) -> list[str]:

@@ -13,11 +13,8 @@ _T = TypeVar("_T")
 
 NOBODY_VOUCHED = "consistent with its own key, which nobody vouched for"
 
-NOT_PROVEN = (
-    "completeness at the source: that every decision the system made was handed over",
-    "time: the times in the snapshot are its producer's own; no outside timestamp binds them",
-    "measurements and verdicts: they were not recomputed from the covered files",
-)
+NOT_PROVEN = ("completeness at the source: that every decision the system made was handed over",)
+NOT_RECOMPUTED = "measurements and verdicts: they were not recomputed from the covered files; give --recompute"
 _LONGEST = 2000  # of what is shown of one value, in characters
 
 
@@ -68,7 +65,7 @@ class Verification:
         """One sentence for a person."""
         if not self.ok:
             return f"NOT VERIFIED: {len(self.failures)} of {len(self.checked)} checks failed"
-        return "verified with the trusted key" if self.trusted else NOBODY_VOUCHED
+        return "verified with the trusted key or root" if self.trusted else NOBODY_VOUCHED
 
     def to_json(self) -> str:
         """Write `{ok, trusted, checked: [{file, rule, ok, got, expected}], not_proven: [...]}`."""

@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from ledgers import Book
 
 from gov_pipelines.evidence import (
     build_predicate,
@@ -184,13 +185,13 @@ def write_chain(content, files, signer):
     """Writes a chain of packages: (day, revision) in signing order."""
 
     def write(folder, plan, by=signer):
-        before, latest = None, {}
+        book, before, latest = Book(folder.parent, by), None, {}
         for sequence, (day, revision) in enumerate(plan, start=1):
             key = FIRST + timedelta(days=day)
             supersedes = {"revision": revision - 1, "payloadSha256": latest[key]} if revision > 1 else None
             previous = {"sequence": sequence - 1, "payloadSha256": before} if before else None
             found = content(key, revision=revision, supersedes=supersedes, sequence=sequence, previous=previous)
-            signed = sign_package(folder / key.isoformat() / f"r{revision}", files, build_predicate(found), by)
+            signed = book.sign(folder / key.isoformat() / f"r{revision}", files, found)
             before = latest[key] = signed.payload_sha256
         return folder
 

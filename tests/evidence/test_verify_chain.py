@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from hashlib import sha256
 
 import pytest
+from ledgers import Book
 
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import build_predicate, canonical, sign_package
@@ -28,16 +29,18 @@ def test_a_sound_chain_verifies_wherever_it_lies(chain, trust, tmp_path):
     assert found.ok, found.to_text()
     assert found.trusted
     assert verify(chain.parent, trust=trust).trusted
-    shutil.copytree(chain, tmp_path / "copy")
-    assert verify(tmp_path / "copy").ok
+    shutil.copytree(chain.parent, tmp_path / "copy" / "evidence")
+    assert verify(tmp_path / "copy" / "evidence" / "loans", trust=trust).trusted
     assert sum(check.rule == "chain-sequence" for check in found.checked) == 4
 
 
 def test_a_deleted_night_is_a_hole(chain):
     shutil.rmtree(chain / "2026-10-02")
     found = verify(chain)
-    assert rules(found) == {"chain-sequence", "chain-previous"}
-    assert {check.file for check in found.failures} == {"2026-10-03/r1/snapshot.intoto.jsonl"}
+    assert rules(found) == {"chain-sequence", "chain-previous", "ledger-complete"}
+    after, logged = "2026-10-03/r1/snapshot.intoto.jsonl", "ledger, entry 3"
+    assert {check.file for check in found.failures} == {after, logged}
+    assert [check.got for check in found.failures if check.file == logged] == ["loans/2026-10-02/r1 is not here"]
     assert [check.got for check in found.failures if check.rule == "chain-sequence"] == ["3 (sequence 2 is missing)"]
 
 
@@ -75,7 +78,7 @@ def test_failures_speak_json_and_not_python(chain):
 
 def test_a_night_emptied_but_not_removed_is_named(chain):
     shutil.rmtree(chain / "2026-10-02" / "r1")
-    assert rules(verify(chain)) == {"chain-sequence", "chain-previous", "chain-place"}
+    assert rules(verify(chain)) == {"chain-sequence", "chain-previous", "chain-place", "ledger-complete"}
 
 
 def test_the_first_night_cannot_be_deleted(chain):
@@ -102,59 +105,65 @@ def test_a_renumbered_chain_needs_the_key(tmp_path, write_chain, other_signer, t
     rewritten = write_chain(tmp_path / "rewritten" / "loans", [(0, 1), (2, 1), (0, 2)], by=other_signer)
     assert verify(rewritten).ok  # consistent with its own key, and nobody vouched for that
     found = verify(rewritten, trust=trust)
-    assert rules(found) == {"trusted-key"}
-    assert len(found.failures) == 3 * 2  # both lines of each bundle
+    assert rules(found) == {"trusted-key", "checkpoint-signature"}
+    assert len(found.failures) == 3 * 2 + 1  # both lines of each bundle, and the ledger
 
 
 def test_a_chain_rewritten_by_its_own_key_is_caught_by_who_looked_before(chain, tmp_path, write_chain, trust):
-    kept = tmp_path / "last.json"
+    kept = tmp_path / "last"
     kept.write_bytes(last_seen(chain))
     assert verify(chain, trust=trust, last=kept).ok
     rewritten = write_chain(tmp_path / "rewritten" / "loans", [(0, 1), (2, 1), (1, 1), (0, 2)])
     assert verify(rewritten, trust=trust).ok
     found = verify(rewritten, trust=trust, last=kept)
-    assert rules(found) == {"chain-last"}
+    assert rules(found) == {"ledger-last"}
     assert not found.trusted
 
 
-def test_a_cut_tail_is_caught_only_by_who_looked_before(chain, tmp_path):
-    kept = tmp_path / "last.json"
-    kept.write_bytes(last_seen(chain) + b"\n")
+def test_a_cut_tail_is_a_hole_in_the_ledger_and_cut_there_too_is_caught_by_who_looked_before(
+    chain, tmp_path, write_chain
+):
+    kept = tmp_path / "last"
+    kept.write_bytes(last_seen(chain))
     shutil.rmtree(chain / "2026-10-01" / "r2")
-    found = verify(chain)
+    assert rules(verify(chain)) == {"ledger-complete"}
+    cut = write_chain(tmp_path / "cut" / "loans", [(0, 1), (1, 1), (2, 1)])
+    found = verify(cut)
     assert found.ok
     assert any("cut off" in item for item in found.not_proven)
-    found = verify(chain, last=kept)
-    assert rules(found) == {"chain-last"}
-    assert found.failures[0].got == "no such snapshot"
+    found = verify(cut, last=kept)
+    assert rules(found) == {"ledger-last"}
+    assert "only 5 entries" in found.failures[0].got
 
 
 def test_growing_keeps_what_was_seen(tmp_path, write_chain):
     plan = [(0, 1), (1, 1), (2, 1)]
-    kept = tmp_path / "last.json"
+    kept = tmp_path / "last"
     kept.write_bytes(last_seen(write_chain(tmp_path / "a" / "loans", plan[:2])))
     grown = write_chain(tmp_path / "b" / "loans", plan)
     assert verify(grown, last=kept).ok
-    assert verify(grown / "2026-10-03" / "r1", last=kept).ok  # its link names what was seen
-    assert rules(verify(grown / "2026-10-01" / "r1", last=kept)) == {"chain-last"}
+    assert verify(grown / "2026-10-03" / "r1", last=kept).ok
 
 
-@pytest.mark.parametrize(
-    "note", [b"", b"[]", b'{"sequence":1}', b'{"payloadSha256":"x","sequence":"1","system":"loans"}', b"\xff"]
-)
-def test_a_spoilt_note_is_a_failed_check(chain, tmp_path, note):
-    (tmp_path / "last.json").write_bytes(note)
-    assert rules(verify(chain, last=tmp_path / "last.json")) == {"chain-last"}
+@pytest.mark.parametrize("note", [b"", b"[]", b"house-key/00\n1\nAA==\n\n", b"\xff"])
+def test_a_spoilt_checkpoint_is_a_failed_check(chain, tmp_path, note):
+    (tmp_path / "last").write_bytes(note)
+    assert rules(verify(chain, last=tmp_path / "last")) == {"ledger-last"}
 
 
-def test_what_was_seen_is_noted_of_sound_evidence_only(chain):
-    noted = json.loads(last_seen(chain))
-    assert noted["sequence"] == 4
-    assert noted["system"] == "loans"
-    assert canonical.loads(last_seen(chain)) == noted
+def test_a_checkpoint_is_kept_of_sound_evidence_only(chain):
+    assert last_seen(chain) == (chain.parent / "ledger" / "checkpoint").read_bytes() == last_seen(chain.parent)
     (chain / "2026-10-02" / "r1" / "tally.json").write_text("{}")
     with pytest.raises(EvidenceError, match="manifest-sha256"):
         last_seen(chain)
+
+
+def test_what_speaks_of_the_ledger_fails_where_there_is_none(package, chain, tmp_path):
+    kept = tmp_path / "last"
+    kept.write_bytes(last_seen(chain))
+    assert rules(verify(package, last=kept)) == {"ledger-present"}
+    shutil.rmtree(chain.parent / "ledger")
+    assert rules(verify(chain)) == {"ledger-present"}
 
 
 @pytest.mark.parametrize(
@@ -162,13 +171,12 @@ def test_what_was_seen_is_noted_of_sound_evidence_only(chain):
     [([(0, 1), (0, 3)], "chain-revision"), ([(0, 2), (0, 1)], "chain-revision"), ([(0, 2)], "chain-revision")],
 )
 def test_revisions_follow_one_another(tmp_path, content, files, signer, plan, failing):
-    before = None
+    before, book = None, Book(tmp_path, signer)
     for sequence, (_, revision) in enumerate(plan, start=1):
         previous = {"sequence": sequence - 1, "payloadSha256": before} if before else None
         supersedes = {"revision": revision - 1, "payloadSha256": before or "0" * 64} if revision > 1 else None
         found = content(revision=revision, supersedes=supersedes, sequence=sequence, previous=previous)
-        folder = tmp_path / "loans" / "2026-10-01" / f"r{revision}"
-        before = sign_package(folder, files, build_predicate(found), signer).payload_sha256
+        before = book.sign(tmp_path / "loans" / "2026-10-01" / f"r{revision}", files, found).payload_sha256
     assert rules(verify(tmp_path / "loans")) == {failing}
 
 
@@ -182,16 +190,15 @@ def test_revisions_follow_one_another(tmp_path, content, files, signer, plan, fa
     ids=["edited", "closed", "next version"],
 )
 def test_a_policy_edited_under_its_version_is_named(tmp_path, content, files, policy, signer, change, failing):
-    previous = None
+    previous, book = None, Book(tmp_path, signer)
     for sequence, said in enumerate([policy, policy | change], start=1):
         text = canonical.dumps(said)
         known = content()["policies"][0] | {"version": said["version"], "sha256": sha256(text).hexdigest()}
-        found = build_predicate(
-            content(FIRST + timedelta(sequence), sequence=sequence, previous=previous, policies=[known])
-        )
-        folder = tmp_path / "loans" / found["partition"]["key"] / "r1"
+        day = FIRST + timedelta(sequence)
+        found = content(day, sequence=sequence, previous=previous, policies=[known])
         covered = {name: each for name, each in files.items() if not name.startswith("policy.")}
-        signed = sign_package(folder, covered | {f"policy.house@{said['version']}.json": text}, found, signer)
+        covered[f"policy.house@{said['version']}.json"] = text
+        signed = book.sign(tmp_path / "loans" / day.isoformat() / "r1", covered, found)
         previous = {"sequence": sequence, "payloadSha256": signed.payload_sha256}
     assert rules(verify(tmp_path / "loans")) == failing
 
@@ -221,11 +228,11 @@ def test_a_folder_that_bears_another_systems_name_is_named(chain):
 def test_many_systems_are_checked_each_by_itself(tmp_path, chain, write_chain):
     shutil.copytree(chain, chain.parent / "cards")
     found = verify(chain.parent)
-    assert {check.file.split("/")[0] for check in found.failures} == {"cards"}
+    assert {check.file.split("/")[0] for check in found.failures if check.rule.startswith("chain")} == {"cards"}
 
 
 def test_a_path_without_evidence_is_wrong_use(tmp_path, chain):
-    for path in (tmp_path / "absent", chain / "2026-10-01" / "r1" / "tally.json", tmp_path / "empty"):
+    for path in (tmp_path / "absent", tmp_path / "empty"):
         (tmp_path / "empty").mkdir(exist_ok=True)
         with pytest.raises(WrongUse, match="no evidence"):
             verify(path)

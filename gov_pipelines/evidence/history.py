@@ -1,0 +1,300 @@
+"""The ledger as a verifier reads it: keys that may sign, entries under one signed root, what witnesses and clocks add.
+
+Everything is recomputed from the entries; tiles and tokens are checked against them. Nothing raises but for a missing
+file where one was named by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gov_pipelines.errors import EvidenceError
+from gov_pipelines.evidence.entries import parse_entry
+from gov_pipelines.evidence.keys import PublicKey
+from gov_pipelines.evidence.plain_file import read_plain
+from gov_pipelines.evidence.roots import Root, parse_root, root_files, walk
+from gov_pipelines.evidence.timestamps import verify_token
+from gov_pipelines.evidence.tlog import merkle, notes, tiles
+from gov_pipelines.evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
+from gov_pipelines.evidence.tlog.policy import LogPolicy, parse_policy, satisfied
+from gov_pipelines.evidence.verification import Checklist
+
+LEDGER = "ledger"
+"""Folder of the ledger beside those of the systems; no system has that name."""
+
+CHECKPOINT, ROOTS, COSIGNED, TIMESTAMPS = "checkpoint", "root", "cosigned", "timestamps"
+_MAX_TOKEN_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an auditor brings along.
+
+    Attributes:
+        key: a public key that he trusts; must have signed everything.
+        root: a root of trust that he trusts; later versions must follow from it.
+        policy: his own rule of which witnesses must have cosigned, in place of the root's.
+        authorities: certificates of time stamping authorities that he trusts, PEM, in place of the root's.
+        last: the checkpoint that he kept, as a signed note.
+    """
+
+    key: PublicKey | None = None
+    root: Root | None = None
+    policy: LogPolicy | None = None
+    authorities: tuple[bytes, ...] = ()
+    last: notes.Note | None = None
+
+    @property
+    def trusts(self) -> bool:
+        """Whether somebody outside vouches for the keys."""
+        return self.key is not None or self.root is not None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A ledger that could be read.
+
+    Attributes:
+        size: number of entries under the signed root.
+        levels: roots of complete subtrees (`merkle.subtrees`); level 0 are the leaf hashes.
+        entries: what each entry says, in order.
+        index: leaf hash to its place; of one that is there twice the first.
+        roots: versions of the root of trust, each with the index of the entry from which it holds.
+        cosigned: entries before this index stand under enough cosignatures.
+        witnesses: names of those who cosigned that checkpoint, and when.
+        demanded: index from which a time stamping authority is named; None where none is.
+        tokens: size of a checkpoint and the time of its token, by size.
+    """
+
+    size: int
+    levels: Sequence[Sequence[bytes]]
+    entries: Sequence[Mapping[str, Any]]
+    index: Mapping[bytes, int]
+    roots: Sequence[tuple[int, Root]]
+    cosigned: int
+    witnesses: Sequence[tuple[str, datetime]]
+    demanded: int | None
+    tokens: Sequence[tuple[int, datetime]]
+
+    def root_at(self, index: int) -> Root | None:
+        """The root of trust that holds for an entry."""
+        return next((root for since, root in reversed(self.roots) if since <= index), None)
+
+
+def read_history(folder: Path, prefix: str, asked: Asked, checks: Checklist) -> History | None:
+    """Check a ledger by itself.
+
+    Args:
+        folder: with `checkpoint`, `tile`, `root`, and perhaps `cosigned` and `timestamps`.
+        prefix: prepended to file names in the checks.
+        asked: what the auditor brings along.
+        checks: receives one check a rule and file.
+
+    Returns:
+        The ledger, or None where it could not be read at all.
+    """
+    roots = _roots(folder / ROOTS, f"{prefix}{ROOTS}/", asked, checks)
+    note = checks.attempt(
+        prefix + CHECKPOINT, "checkpoint-format", "a signed checkpoint", partial(_note, folder / CHECKPOINT)
+    )
+    if not roots or note is None:
+        return None
+    named = checks.attempt(prefix + CHECKPOINT, "checkpoint-format", "a checkpoint's text", partial(_text, note))
+    if named is None:
+        return None
+    checks.equal(prefix + CHECKPOINT, "checkpoint-origin", named.origin, roots[-1].origin)
+    known = [asked.key] if asked.key else roots[-1].keys_of("snapshot")
+    verifiers = [notes.log_verifier(named.origin, key) for key in known]
+    signed = partial(notes.verified, note, verifiers)
+    checks.attempt(prefix + CHECKPOINT, "checkpoint-signature", "signed by the ledger's key", signed)
+    read = checks.attempt(
+        f"{prefix}tile", "ledger-tree", f"{named.size} entries under the root", partial(_tree, folder, named)
+    )
+    if read is None:
+        return None
+    entries, levels = read
+    said = checks.attempt(
+        f"{prefix}tile/entries", "ledger-entries", "entries of known kinds", lambda: [*map(parse_entry, entries)]
+    )
+    if said is None:
+        return None
+    index = {leaf: place for place, leaf in reversed([*enumerate(levels[0])])}
+    checks.equal(f"{prefix}tile/entries", "ledger-unique", _twice(said, len(index)), "each entry once")
+    since = _since(said, roots, prefix, checks)
+    if asked.last:
+        _last(asked.last, roots, asked, levels, checks)
+    cosigned, witnesses = _witnessed(folder / COSIGNED, prefix, asked, roots, levels, checks)
+    history = History(named.size, levels, said, index, since, cosigned, witnesses, None, [])
+    if asked.authorities:
+        demanded: int | None = 0
+    else:
+        demanded = next((place for place, root in since if root.authorities), None)
+    if demanded is None:
+        return history
+    return replace(history, demanded=demanded, tokens=_tokens(folder, prefix, named.origin, asked, history, checks))
+
+
+def _note(path: Path) -> notes.Note:
+    return notes.parse_note(read_plain(path, 1 << 20))
+
+
+def _text(note: notes.Note) -> Checkpoint:
+    return parse_checkpoint(note.text)
+
+
+def _roots(folder: Path, prefix: str, asked: Asked, checks: Checklist) -> list[Root]:
+    """The versions of the root of trust, each vouched for by the one before; the first by nobody but the auditor."""
+
+    def versions() -> list[Root]:
+        files = root_files(folder)
+        first = parse_root(files[0]) if files else None
+        if first is None or first.version != 1:
+            raise EvidenceError("no version 1 of the root of trust")
+        return walk(first, files[1:])
+
+    roots = checks.attempt(prefix, "root-chain", "versions that follow one another", versions) or []
+    if asked.root and roots:
+        pinned = asked.root
+        found = roots[pinned.version - 1].sha256 if pinned.version <= len(roots) else "no such version"
+        checks.equal(f"{prefix}{pinned.version}.root.json", "root-trusted", found, pinned.sha256)
+    return roots
+
+
+def _tree(folder: Path, named: Checkpoint) -> tuple[list[bytes], list[list[bytes]]]:
+    """Entries and hashes of a checkpoint's tree.
+
+    Raises:
+        EvidenceError: files are absent or do not belong together.
+    """
+    entries = tiles.read_entries(folder, named.size)
+    levels = merkle.subtrees(merkle.leaf_hashes(entries))
+    if levels[0] != tiles.read_hashes(folder, named.size):
+        raise EvidenceError("entries and tiles differ: the leaf hashes of the entries are not those of the tiles")
+    if (root := merkle.root_at(levels, named.size)) != named.root:
+        raise EvidenceError(f"the entries give the root {root.hex()}; the checkpoint says {named.root.hex()}")
+    return entries, levels
+
+
+def _twice(said: Sequence[Mapping[str, Any]], leaves: int) -> str:
+    """Which snapshot, or how many entries, are there twice; also two snapshots under one revision or number."""
+    seen = set[tuple[Any, ...]]()
+    for entry in said:
+        if entry["kind"] in {"snapshot", "missed"}:
+            names = [("revision", entry["partition"], entry["revision"]), ("sequence", entry["sequence"])]
+            for name in names:
+                if (key := (entry["system"], *name)) in seen:
+                    return f"{' '.join(map(str, key))} is there twice"
+                seen.add(key)
+    return "each entry once" if leaves == len(said) else f"{len(said) - leaves} entries are there twice"
+
+
+def _since(
+    said: Sequence[Mapping[str, Any]], roots: Sequence[Root], prefix: str, checks: Checklist
+) -> list[tuple[int, Root]]:
+    """From which entry on each version of the root of trust holds. The ledger begins with the first."""
+    logged = [(place, entry) for place, entry in enumerate(said) if entry["kind"] == "root"]
+    found = [{"version": entry["version"], "sha256": entry["sha256"]} for _, entry in logged]
+    wanted = [{"version": root.version, "sha256": root.sha256} for root in roots]
+    begins = not logged or logged[0][0] == 0
+    ok = found == wanted and begins
+    checks.note(f"{prefix}{ROOTS}", "root-logged", ok, found if begins else "not the first entry", wanted)
+    return [(place, root) for (place, _), root in zip(logged, roots, strict=False)] if ok else []
+
+
+def _last(
+    last: notes.Note, roots: Sequence[Root], asked: Asked, levels: Sequence[Sequence[bytes]], checks: Checklist
+) -> None:
+    """What the auditor saw before is where this ledger began."""
+
+    def kept() -> Checkpoint:
+        named = parse_checkpoint(last.text)
+        keys = [asked.key] if asked.key else [key for root in roots for key in root.keys_of("snapshot")]
+        notes.verified(last, [notes.log_verifier(named.origin, key) for key in keys])
+        return named
+
+    named = checks.attempt("--last", "ledger-last", "a checkpoint of this ledger's key", kept)
+    if named is not None:
+        _stands(f"--last, {named.size} entries", "ledger-last", named, roots[-1].origin, levels, checks)
+
+
+def _stands(
+    place: str, rule: str, named: Checkpoint, origin: str, levels: Sequence[Sequence[bytes]], checks: Checklist
+) -> bool:
+    """Note whether a checkpoint of this ledger is where its entries began."""
+    there = named.size <= len(levels[0])
+    found = merkle.root_at(levels, named.size).hex() if there else f"only {len(levels[0])} entries"
+    got, expected = f"{named.origin}: {found}", f"{origin}: {named.root.hex()}"
+    return checks.equal(place, rule, got, expected)
+
+
+def _witnessed(
+    folder: Path, prefix: str, asked: Asked, roots: Sequence[Root], levels: Sequence[Sequence[bytes]], checks: Checklist
+) -> tuple[int, list[tuple[str, datetime]]]:
+    """Up to where enough witnesses cosigned, and who they are."""
+    policy = asked.policy or checks.attempt(
+        f"{prefix}{ROOTS}", "witness-policy", "a tlog-policy", lambda: parse_policy(roots[-1].witnesses.encode())
+    )
+    if policy is None:
+        return 0, []
+    known = [*policy.witnesses.values()]
+    keys = [asked.key] if asked.key else [key for root in roots for key in root.keys_of("snapshot")]
+    reached: tuple[int, list[tuple[str, datetime]]] = (0, [])
+    for path in _by_size(folder, ""):
+        place = f"{prefix}{COSIGNED}/{path.name}"
+
+        def read(path: Path = path) -> tuple[Checkpoint, list[notes.Signed]]:
+            note = _note(path)
+            named = parse_checkpoint(note.text)
+            logs = policy.logs or [notes.log_verifier(named.origin, key) for key in keys]
+            return named, notes.verified(note, [*logs, *known])
+
+        found = checks.attempt(place, "ledger-cosigned", "a checkpoint signed by log and witnesses", read)
+        if found is None:
+            continue
+        named, signed = found
+        stands = _stands(place, "ledger-cosigned", named, roots[-1].origin, levels, checks)
+        if stands and satisfied(policy, signed) and named.size > reached[0]:
+            times = [(each.verifier.name, _moment(each.time)) for each in signed if each.time is not None]
+            reached = (named.size, times)
+    if policy.quorum != "none":
+        checks.note(f"{prefix}{COSIGNED}", "witness-quorum", reached[0] > 0, "no checkpoint", "enough cosignatures")
+    return reached
+
+
+def _moment(time: int) -> datetime:
+    return datetime.fromtimestamp(min(time, 253402300799), UTC)
+
+
+def _tokens(
+    folder: Path, prefix: str, origin: str, asked: Asked, history: History, checks: Checklist
+) -> list[tuple[int, datetime]]:
+    """When each stamped checkpoint stood, by the word of an authority that was named when its last entry was written."""
+    found = []
+    for path in _by_size(folder / TIMESTAMPS, ".tsr"):
+        size = int(path.name.removesuffix(".tsr"))
+
+        def stamped(path: Path = path, size: int = size) -> datetime:
+            if not 0 < size <= history.size:
+                raise EvidenceError(f"a token of {size} entries, but the ledger has {history.size}")
+            root = history.root_at(size - 1)
+            authorities = asked.authorities or (root.authorities if root else ())
+            text = Checkpoint(origin, size, merkle.root_at(history.levels, size)).to_text()
+            return verify_token(read_plain(path, _MAX_TOKEN_BYTES), text.encode(), authorities)
+
+        expected = f"a token of a trusted authority over the checkpoint of {size} entries"
+        moment = checks.attempt(f"{prefix}{TIMESTAMPS}/{path.name}", "time-token", expected, stamped)
+        if moment is not None:
+            found.append((size, moment))
+    return found
+
+
+def _by_size(folder: Path, suffix: str) -> Iterator[Path]:
+    if folder.is_dir():
+        numbered = [path for path in folder.iterdir() if path.name.removesuffix(suffix).isascii()]
+        sized = [path for path in numbered if path.name.endswith(suffix) and path.stem.isdecimal()]
+        yield from sorted(sized, key=lambda path: int(path.stem))
