@@ -63,12 +63,17 @@ def root_at(levels: Sequence[Sequence[bytes]], size: int) -> bytes:
     """
     if not 0 <= size <= len(levels[0]):
         raise IndexError(f"{size} leaves of a tree of {len(levels[0])}")
+    return _rightmost(levels, size, len(levels)) or sha256().digest()
+
+
+def _rightmost(levels: Sequence[Sequence[bytes]], size: int, height: int) -> bytes | None:
+    """The root over the last leaves of a tree that fill no subtree of a height; None where there are none."""
     current = None
-    for height, level in enumerate(levels):  # the complete subtrees side by side, from the smallest on the right
-        if size >> height & 1:
-            whole = level[(size >> height) - 1]
+    for lower in range(height):  # the complete subtrees side by side, from the smallest on the right
+        if size >> lower & 1:
+            whole = levels[lower][(size >> lower) - 1]
             current = whole if current is None else _node(whole, current)
-    return current or sha256().digest()
+    return current
 
 
 def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
@@ -84,13 +89,28 @@ def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
     Raises:
         IndexError: no leaf has that position.
     """
-    if not 0 <= index < len(hashes):
-        raise IndexError(f"leaf {index} of a tree of {len(hashes)}")
-    path, level = [], list(hashes)
-    while len(level) > 1:
-        if (sibling := index ^ 1) < len(level):
-            path.append(level[sibling])
-        level, index = _parents(level), index >> 1
+    return inclusion_in(subtrees(hashes), index)
+
+
+def inclusion_in(levels: Sequence[Sequence[bytes]], index: int) -> list[bytes]:
+    """Compute the audit path of one leaf as `inclusion_proof` does, from stored subtrees and so at once.
+
+    Args:
+        levels: from `subtrees`.
+        index: 0-based position of the leaf.
+
+    Raises:
+        IndexError: no leaf has that position.
+    """
+    size, path = len(levels[0]), []
+    if not 0 <= index < size:
+        raise IndexError(f"leaf {index} of a tree of {size}")
+    for height in range((size - 1).bit_length()):
+        sibling = index >> height ^ 1
+        if sibling < len(levels[height]):
+            path.append(levels[height][sibling])
+        elif incomplete := _rightmost(levels, size, height) if sibling << height < size else None:
+            path.append(incomplete)
     return path
 
 
