@@ -30,6 +30,7 @@ from gov_pipelines.evidence.entries import policy_entry, snapshot_entry
 from gov_pipelines.evidence.package import Package
 from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json
 from gov_pipelines.notify import alerts_for, declared_settings, told
+from gov_pipelines.people import authority_of
 from gov_pipelines.pipeline.alarms import alarms_of
 from gov_pipelines.pipeline.following import follow_findings
 from gov_pipelines.pipeline.leaves import decision_leaves
@@ -154,13 +155,16 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
     engine = night.store
     with lock(night.home, f"ledger-{night.system}", engine=engine):
         now, signer = datetime.now(UTC), _signer(night)
-        content = {**_context(night, engine, now), **findings}
-        standing = publish(night.home, engine, signer, now)  # a policy is in the ledger before what it judges
         with reading(engine) as connection:
             signed = snapshot_of(connection, night.system, night.partition)
             last = last_snapshot(connection, night.system)
             revision = signed.revision + 1 if signed else 1
             reached = verdicts_of(connection, night.system, night.partition, revision)
+        follows = {
+            "sequence": last.sequence + 1 if last else 1,
+            "previous": {"sequence": last.sequence, "payloadSha256": last.payload_sha256} if last else None,
+        }
+        left = _left_by_a_crash(night, follows)
         if signed is not None and night.as_of < signed.as_of:
             raise WrongUse(
                 f"{night.partition} was judged as of {signed.as_of.isoformat()}; an earlier --as-of would forget what was "
@@ -168,13 +172,13 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             )
         verdicts = _complete(night, reached)
         texts = {bound.key: bound.clause.text for bound in night.bound}
+        content = {**_context(night, engine, now), **findings, **follows}
+        standing = publish(night.home, engine, signer, now)  # a policy is in the ledger before what it judges
         content["controls"] = [control_record(row, texts) for row in verdicts]
         content |= {
             "revision": revision,
             "supersedes": {"revision": signed.revision, "payloadSha256": signed.payload_sha256} if signed else None,
             "revisionReasons": [],
-            "sequence": last.sequence + 1 if last else 1,
-            "previous": {"sequence": last.sequence, "payloadSha256": last.payload_sha256} if last else None,
             "ledger": {"size": standing.size, "rootHash": standing.root.hex()},
             "timeCreated": now,
             "producer": _producer(night),
@@ -186,7 +190,8 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             return _result(signed, verdicts, changed=False)
         if signed is not None:
             predicate["revisionReasons"] = _reasons(night, signed, predicate)
-        package, row = _package(night, predicate, {**files, **_context_files(night, content["policies"])}, now)
+        covered = {**files, **_context_files(night, content["policies"])}
+        package, row = _package(night, predicate, covered, left, now)
         entry = snapshot_entry(package.predicate, package.payload_sha256, package.signature)
         with ledger_lock(night.home, engine):
             with engine.begin() as connection:
@@ -273,14 +278,16 @@ def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:
 
 
 def _package(
-    night: Night, predicate: dict[str, Any], files: Mapping[str, bytes], now: datetime
+    night: Night,
+    predicate: dict[str, Any],
+    files: Mapping[str, bytes],
+    left: tuple[Path, Package] | None,
+    now: datetime,
 ) -> tuple[Package, SnapshotRow]:
     """Write the signed package, or adopt the one that a crash left between signing and recording."""
     folder = night.home.snapshot_dir(night.system, night.partition, predicate["revision"])
     signer = _signer(night)
-    left = _left_by_a_crash(night, predicate)
-    follows = ("contentDigest", "revision")
-    same = left and all(left[1].predicate[name] == predicate[name] for name in follows)
+    same = left and all(left[1].predicate[name] == predicate[name] for name in ("contentDigest", "revision"))
     if left and same and left[0] == folder and left[1].key_id == signer.public.keyid:
         signed = left[1]
     else:
@@ -303,7 +310,7 @@ def _package(
     )
 
 
-def _left_by_a_crash(night: Night, predicate: Mapping[str, Any]) -> tuple[Path, Package] | None:
+def _left_by_a_crash(night: Night, follows: Mapping[str, Any]) -> tuple[Path, Package] | None:
     """The one package that was signed and never recorded: it follows the last recorded one, as the next is about to.
 
     Raises:
@@ -313,7 +320,7 @@ def _left_by_a_crash(night: Night, predicate: Mapping[str, Any]) -> tuple[Path, 
         unknown = unrecorded(night.home, night.system, connection)
     packages = [(folder, read_package(folder)) for folder in unknown]
     for folder, package in packages:
-        if len(packages) > 1 or any(package.predicate[name] != predicate[name] for name in ("sequence", "previous")):
+        if len(packages) > 1 or any(package.predicate[name] != follows[name] for name in follows):
             raise EvidenceError(
                 f"{folder} is signed evidence that the store does not know: the store was lost or is an older copy. "
                 "Restore the store that belongs to this evidence, or audit in a new home"
