@@ -54,8 +54,7 @@ class Verifier:
     key: PublicKey
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise EvidenceError(f"the key name {self.name!r} is empty or holds a space, a `+` or a control character")
+        check_name(self.name)
         if _ALGORITHMS.get(self.kind) != self.key.algorithm:
             raise EvidenceError(f"a key of {self.key.algorithm} makes no signatures of type {self.kind:#04x}")
 
@@ -122,6 +121,16 @@ class Signed:
 
     verifier: Verifier
     time: int | None
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a key.
+
+    Raises:
+        EvidenceError: it is empty, or holds a space, a `+` or a control character.
+    """
+    if not _NAME.fullmatch(name):
+        raise EvidenceError(f"the key name {name!r} is empty or holds a space, a `+` or a control character")
 
 
 def log_verifier(name: str, key: PublicKey) -> Verifier:

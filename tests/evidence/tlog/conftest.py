@@ -1,24 +1,18 @@
+import re
+from textwrap import dedent
+
 import pytest
+
+_FENCED = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_INDENTED = re.compile(r"(?:^    .*\n(?:\n(?=    ))?)+", re.MULTILINE)
 
 
 @pytest.fixture(scope="session")
 def examples(vectors):
-    """Reads the blocks of text between fences, or indented by four spaces, of a specification."""
+    """Reads the blocks of text of a specification, between fences or indented."""
 
     def read(name):
-        blocks, kind, block = [], None, []
-        for line in [*(vectors("c2sp-specs") / name).read_text(encoding="utf-8").split("\n"), ""]:
-            fence = line.startswith("```")
-            if kind == "fenced" and not fence:
-                block.append(line)
-            elif kind is None and fence:
-                kind = "fenced"
-            elif kind != "fenced" and line.startswith("    "):
-                kind = "indented"
-                block.append(line[4:])
-            elif kind:
-                blocks.append("\n".join(block) + "\n")
-                kind, block = None, []
-        return blocks
+        text = (vectors("c2sp-specs") / name).read_text(encoding="utf-8")
+        return [*_FENCED.findall(text), *(dedent(block) for block in _INDENTED.findall(_FENCED.sub("", text)))]
 
     return read
