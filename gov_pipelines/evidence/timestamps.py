@@ -37,12 +37,30 @@ _NULL = b"\x05\x00"
 
 
 @dataclass(frozen=True, slots=True)
-class _Authority:
+class Authority:
     """The certificates of one authority: the self-signed, those issued by them, and the signers where any are named."""
 
     roots: list[x509.Certificate]
     intermediates: list[x509.Certificate]
     signers: list[x509.Certificate]
+
+
+@cache
+def read_authority(pem: bytes) -> Authority:
+    """Read the certificates by which a time authority is named.
+
+    Raises:
+        EvidenceError: no certificates in PEM, or no self-signed one among them.
+    """
+    try:
+        certificates = x509.load_pem_x509_certificates(pem)
+        roots = [each for each in certificates if each.subject == each.issuer]
+        signers = [each for each in certificates if not _may_issue(each)]
+    except (ValueError, x509.InvalidVersion) as error:
+        raise EvidenceError("the certificates of a time authority cannot be read; expected PEM") from error
+    if not roots:
+        raise EvidenceError("a time authority is named without its self-signed root certificate; add it to its PEM")
+    return Authority(roots, [each for each in certificates if each not in (*roots, *signers)], signers)
 
 
 def request(message: bytes) -> TimeStampRequest:
@@ -106,7 +124,7 @@ def verify_token(token: bytes, message: bytes, authorities: Sequence[bytes]) -> 
         raise EvidenceError("the time stamp is not granted, or its status says more than that, which nothing signs")
     _refuse_unsigned(answer.time_stamp_token())
     refused = []
-    for authority in map(_authority, authorities):
+    for authority in map(read_authority, authorities):
         for signer in authority.signers or (None,):
             verifier = client.VerifierBuilder(
                 tsa_certificate=signer, intermediates=authority.intermediates, roots=authority.roots
@@ -147,25 +165,12 @@ def _kept(answer: TimeStampResponse) -> bytes:
     return b"\x30\x82" + len(body).to_bytes(2, "big") + body
 
 
-@cache
-def _authority(pem: bytes) -> _Authority:
-    try:
-        certificates = x509.load_pem_x509_certificates(pem)
-        roots = [each for each in certificates if each.subject == each.issuer]
-        signers = [each for each in certificates if not _may_issue(each)]
-    except (ValueError, x509.InvalidVersion) as error:
-        raise EvidenceError(f"the certificates of a time authority cannot be read; expected PEM: {error}") from error
-    if not roots:
-        raise EvidenceError("a time authority is named without its self-signed root certificate; add it to its PEM")
-    return _Authority(roots, [each for each in certificates if each not in (*roots, *signers)], signers)
-
-
 def _may_issue(certificate: x509.Certificate) -> bool:
     said = (each.value for each in certificate.extensions)
     return any(each.ca for each in said if isinstance(each, x509.BasicConstraints))
 
 
-def _refuse_strangers(answer: TimeStampResponse, authority: _Authority) -> None:
+def _refuse_strangers(answer: TimeStampResponse, authority: Authority) -> None:
     """Refuse certificates in a token that do not lead from its signer to the authority.
 
     Raises:
