@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -101,7 +102,8 @@ class Explanation:
         if self.leaf is None:
             return "\n".join([*lines, "", "Not in a signed snapshot yet."])
         place = f"leaf {self.leaf.index} of {self.leaf.tree_size} in snapshot {self.leaf.sequence}, revision {self.leaf.revision}"
-        return "\n".join([*lines, "", f"Signed: {place} ({self.leaf.package})."])
+        proof = f"Proof: gov prove {shlex.quote(self.decision)} --system {self.system} --out FILE"
+        return "\n".join([*lines, "", f"Signed: {place} ({self.leaf.package}).", proof])
 
 
 def explain(
@@ -117,7 +119,7 @@ def explain(
     Raises:
         WrongUse: no audited day of the system holds it, or it was quarantined.
     """
-    day, index, size = _find(decision, declaration.system, home)
+    day, index, size = find_decision(decision, declaration.system, home)
     rows = {row.control: row for row in verdicts_of(connection, declaration.system, day)}
     bound = policy.controls_in_force(policies, declaration, day)
     as_of = max((row.as_of for row in rows.values()), default=None)
@@ -170,8 +172,12 @@ def _judged(
     return {key: (verdict, why.get((key, verdict), "")) for key, verdict in found.items() if verdict is not None}
 
 
-def _find(decision: str, system: str, home: Home) -> tuple[date, int, int]:
-    """The day whose log holds a decision, its place in that log, and the log's length."""
+def find_decision(decision: str, system: str, home: Home) -> tuple[date, int, int]:
+    """Find the day whose log holds a decision, its place in that log, and the log's length.
+
+    Raises:
+        WrongUse: no audited day of the system holds it, or it was quarantined.
+    """
     logs = home.audited(system, "decision_log.parquet")
     for day, file in logs.items():
         ids = pl.scan_parquet(file).select("decision_id").collect()["decision_id"]
