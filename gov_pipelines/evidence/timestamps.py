@@ -34,6 +34,7 @@ _SHA2 = bytes.fromhex("06096086480165030402")
 _ECDSA = bytes.fromhex("06082a8648ce3d0403")
 _RSA = bytes.fromhex("06092a864886f70d0101")
 _NULL = b"\x05\x00"
+_UNREADABLE = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)  # by cryptography
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def read_authority(pem: bytes) -> Authority:
         certificates = x509.load_pem_x509_certificates(pem)
         roots = [each for each in certificates if each.subject == each.issuer]
         signers = [each for each in certificates if not _may_issue(each)]
-    except (ValueError, x509.InvalidVersion) as error:
+    except (ValueError, *_UNREADABLE) as error:
         raise EvidenceError("the certificates of a time authority cannot be read; expected PEM") from error
     if not roots:
         raise EvidenceError("a time authority is named without its self-signed root certificate; add it to its PEM")
