@@ -7,8 +7,12 @@ from random import Random
 
 import pytest
 from crasher import ORIGIN, entry, notes, noting
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gov_pipelines.errors import EvidenceError
+from gov_pipelines.evidence.keys import PublicKey, Signer
 from gov_pipelines.evidence.tlog import ledger, merkle
 from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
 from gov_pipelines.evidence.tlog.notes import log_verifier, parse_note
@@ -151,7 +155,16 @@ def test_an_entry_of_65535_bytes_is_kept(folder, signer, findings):
     assert findings() == []
 
 
-def test_p256_keys_sign_and_a_new_key_goes_on_where_the_earlier_one_is_named(append, folder, signer, other_signer):
+def test_a_key_on_p256_signs_as_well(append, findings):
+    private = ec.generate_private_key(ec.SECP256R1())
+    spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    signer = Signer(PublicKey("p256", spki), lambda message: private.sign(message, ec.ECDSA(SHA256())))
+    append([1], by=signer)
+    assert append([2, 1], by=signer).indices == (1, 0)
+    assert findings(signer.public) == []
+
+
+def test_another_key_goes_on_where_the_earlier_one_is_named(append, folder, signer, other_signer):
     append([1])
     with pytest.raises(EvidenceError, match="no known key signed"):
         append([2], by=other_signer)
