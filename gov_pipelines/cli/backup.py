@@ -18,12 +18,15 @@ from gov_pipelines import __version__
 from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import EvidenceError, WrongUse
-from gov_pipelines.evidence import read_package
+from gov_pipelines.evidence import load_signer, read_package
 from gov_pipelines.evidence.verify import verify
+from gov_pipelines.pipeline.publishing import append_noted, ledger_lock
 from gov_pipelines.store import Home, dump_store, dumped, load_store
 
 _STORE, _MANIFEST = "store.jsonl", "backup.json"
 _PRIVATE_KEY = "keys/signing.pem"
+_KEYS = ("keys/signing.pub.json", "keys/signer.json", "keys/erasure.key")
+"""Without the last, what was erased could not be told from what is new."""
 
 
 @click.command("backup")
@@ -43,11 +46,15 @@ def backup_command(dest: Path, with_keys: bool, as_json: bool) -> None:
     place = workplace()
     engine, root = place.engine, place.home.root
     _make_empty(dest)
-    # The store first: a package is written before its ledger row, and never changes after. So all that this copy of the
-    # ledger names is there by now, and what was signed since is left to the next backup.
-    dump_store(engine, dest / _STORE)
+    # Store and ledger of one moment, which is before the packages are copied: a package is written before its row, and
+    # never changes after. So all that these copies name is there by now; what is signed since is left to the next backup.
+    with ledger_lock(place.home, engine):
+        if (root / _PRIVATE_KEY).is_file():  # what a killed night noted and did not append
+            append_noted(place.home, engine, load_signer(place.home.keys_dir), place.now)
+        dump_store(engine, dest / _STORE)
+        copied = {name: _copy(root / name, dest / name) for name in _ledger_files(place.home)}
     engine.dispose()
-    copied = {name: _copy(root / name, dest / name) for name in _files(root, dest / _STORE, with_keys=with_keys)}
+    copied |= {name: _copy(root / name, dest / name) for name in _files(root, dest / _STORE, with_keys=with_keys)}
     files = {_STORE: _digest(dest / _STORE)} | {name: digest for name, digest in copied.items() if digest}
     written = {file.parent for file in (root / "artifacts").rglob("*") if _changed(file, place.now)}
     said = {
@@ -113,7 +120,14 @@ def _files(root: Path, store: Path, *, with_keys: bool) -> Iterator[str]:
         for file in sorted(folder.rglob("*")):
             if file.is_file() and not file.name.startswith("."):  # what a writer has not finished
                 yield str(file.relative_to(root))
-    yield from ("keys/signing.pub.json", *[_PRIVATE_KEY] * with_keys)
+    yield from (name for name in _KEYS if (root / name).is_file())
+    yield from [_PRIVATE_KEY] * with_keys
+
+
+def _ledger_files(home: Home) -> list[str]:
+    """Name the files of the ledger, by their path in the home."""
+    files = sorted(file for file in home.ledger_dir.rglob("*") if file.is_file() and not file.name.startswith("."))
+    return [str(file.relative_to(home.root)) for file in files]
 
 
 def _ledger(store: Path) -> Iterator[Mapping[str, Any]]:
@@ -165,7 +179,8 @@ def _checked(folder: Path) -> tuple[dict[str, Any], int]:
             f"{folder} is not as it was made: {', '.join(wrong[:5])} ({len(wrong)} in all). Use another backup"
         )
     ledger = {row["path"]: row["payload_sha256"] for row in _ledger(folder / _STORE)}
-    packages = {name.rpartition("/")[0] for name in stated if name.startswith("evidence/")}
+    evidence_files = (name for name in stated if name.startswith("evidence/"))
+    packages = {name.rpartition("/")[0] for name in evidence_files if not name.startswith("evidence/ledger/")}
     signed = {path: read_package(folder / path).payload_sha256 for path in packages & ledger.keys()}
     other = packages ^ ledger.keys() | {path for path, payload in signed.items() if payload != ledger[path]}
     if other:

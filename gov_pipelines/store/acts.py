@@ -43,7 +43,7 @@ class Opening:
     opened_at: datetime
 
 
-_acts = sa.Table("acts", metadata, *columns_of(ActRow, "id"), sa.Index("ix_acts_kind", "kind", "system"))
+signed_acts = sa.Table("acts", metadata, *columns_of(ActRow, "id"), sa.Index("ix_acts_kind", "kind", "system"))
 _openings = sa.Table("openings", metadata, *columns_of(Opening, "key_id", "system", "decision_id", "revision"))
 
 
@@ -53,13 +53,13 @@ def put_act(connection: Connection, row: ActRow) -> bool:
     Returns:
         Whether it is new.
     """
-    return insert_if_absent(connection, _acts, asdict(row))
+    return insert_if_absent(connection, signed_acts, asdict(row))
 
 
 def act_rows(connection: Connection, kind: str | None = None, system: str | None = None) -> list[ActRow]:
     """Read acts in the order they were recorded, of one kind and one system or of all. Nothing is verified here."""
     asked = {name: value for name, value in (("kind", kind), ("system", system)) if value is not None}
-    query = sa.select(_acts).filter_by(**asked).order_by(_acts.c.recorded_at, _acts.c.id)
+    query = sa.select(signed_acts).filter_by(**asked).order_by(signed_acts.c.recorded_at, signed_acts.c.id)
     return [ActRow(**row) for row in connection.execute(query).mappings()]
 
 
@@ -85,4 +85,4 @@ def forget(connection: Connection, system: str, decisions: Collection[str], acts
     for decision in set(opened) & set(decisions):
         connection.execute(sa.delete(_openings).filter_by(system=system, decision_id=decision))
     for act in acts:
-        connection.execute(sa.delete(_acts).filter_by(id=act))
+        connection.execute(sa.delete(signed_acts).filter_by(id=act))

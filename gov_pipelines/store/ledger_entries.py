@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -10,7 +11,9 @@ from hashlib import sha256
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from gov_pipelines.store.acts import signed_acts
 from gov_pipelines.store.engine import insert_if_absent
+from gov_pipelines.store.snapshots import snapshots
 from gov_pipelines.store.tables import columns_of, metadata
 
 
@@ -21,12 +24,16 @@ class LedgerEntryRow:
     Attributes:
         leaf: SHA-256 of 0x00 and the entry, hex: its leaf hash in the ledger's tree.
         entry: canonical JSON.
+        kind: of the entry.
+        subject: digest of what it is about: a snapshot's payload, an act's envelope, a text.
         noted_at: when it was noted; entries are appended in this order.
         position: its index in the ledger; None while it waits.
     """
 
     leaf: str
     entry: str
+    kind: str
+    subject: str
     noted_at: datetime
     position: int | None = None
 
@@ -36,7 +43,14 @@ _entries = sa.Table("ledger_entries", metadata, *columns_of(LedgerEntryRow, "lea
 
 def note_entry(connection: Connection, entry: bytes, now: datetime) -> None:
     """Note an entry that is to be appended; the same again changes nothing."""
-    row = LedgerEntryRow(leaf=sha256(b"\x00" + entry).hexdigest(), entry=entry.decode(), noted_at=now)
+    said = json.loads(entry)
+    row = LedgerEntryRow(
+        leaf=sha256(b"\x00" + entry).hexdigest(),
+        entry=entry.decode(),
+        kind=said["kind"],
+        subject=said.get("payloadSha256") or said["sha256"],
+        noted_at=now,
+    )
     insert_if_absent(connection, _entries, asdict(row))
 
 
@@ -46,12 +60,26 @@ def entries_waiting(connection: Connection) -> list[LedgerEntryRow]:
     return [LedgerEntryRow(**row) for row in connection.execute(query).mappings()]
 
 
-def placed_entries(connection: Connection) -> Mapping[str, int | None]:
-    """Read which leaf hashes are noted, and where in the ledger each is."""
-    return {row.leaf: row.position for row in connection.execute(sa.select(_entries.c.leaf, _entries.c.position))}
-
-
 def place_entries(connection: Connection, rows: Sequence[LedgerEntryRow], positions: Sequence[int]) -> None:
     """Note where in the ledger entries are."""
     for row, position in zip(rows, positions, strict=True):
         connection.execute(sa.update(_entries).where(_entries.c.leaf == row.leaf).values(position=position))
+
+
+def noted_leaves(connection: Connection) -> set[str]:
+    """Read the leaf hashes of all that was ever noted, hex."""
+    return {*connection.scalars(sa.select(_entries.c.leaf))}
+
+
+def noted_and_gone(connection: Connection) -> tuple[set[str], set[str]]:
+    """Read which acts, and which snapshots, were noted for the ledger, and have no row any more: their digests."""
+    kept = (["act"], signed_acts.c.id), (["snapshot", "missed"], snapshots.c.payload_sha256)
+    acts, signed = (
+        {*connection.scalars(sa.select(_entries.c.subject).where(_entries.c.kind.in_(kinds), _absent(digest)))}
+        for kinds, digest in kept
+    )
+    return acts, signed
+
+
+def _absent(digest: sa.Column[str]) -> sa.ColumnElement[bool]:
+    return _entries.c.subject.not_in(sa.select(digest))

@@ -14,7 +14,7 @@ layout = sa.MetaData(naming_convention=NAMING)
 sa.Table(
     "ledger_entries",
     layout,
-    *columns(sa.String(), "leaf entry"),
+    *columns(sa.String(), "leaf entry kind subject"),
     *columns(INSTANT, "noted_at"),
     *columns(sa.BigInteger(), "position", null=True),
     sa.PrimaryKeyConstraint("leaf"),
