@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from gov_pipelines.evidence.durable import UNFINISHED
 from gov_pipelines.evidence.examine import Snapshot

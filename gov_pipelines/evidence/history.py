@@ -21,7 +21,7 @@ from gov_pipelines.evidence.roots import Root, parse_root, root_files, walk
 from gov_pipelines.evidence.timestamps import verify_token
 from gov_pipelines.evidence.tlog import merkle, notes, tiles
 from gov_pipelines.evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
-from gov_pipelines.evidence.tlog.policy import LogPolicy, parse_policy, satisfied
+from gov_pipelines.evidence.tlog.policy import NONE, LogPolicy, parse_policy, satisfied
 from gov_pipelines.evidence.verification import Checklist
 
 LEDGER = "ledger"
@@ -261,8 +261,9 @@ def _witnessed(
         if stands and satisfied(policy, signed) and named.size > reached[0]:
             times = [(each.verifier.name, _moment(each.time)) for each in signed if each.time is not None]
             reached = (named.size, times)
-    if policy.quorum != "none":
-        checks.note(f"{prefix}{COSIGNED}", "witness-quorum", reached[0] > 0, "no checkpoint", "enough cosignatures")
+    enough = policy.quorum == NONE or reached[0] > 0
+    got = f"quorum {policy.quorum}: the first {reached[0]} entries"
+    checks.note(f"{prefix}{COSIGNED}", "witness-quorum", enough, got, "entries under enough cosignatures")
     return reached
 
 

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from gov_pipelines.errors import EvidenceError, GovError, WrongUse
+from gov_pipelines.evidence.alone import check_alone
 from gov_pipelines.evidence.chain import PARTITION, REVISION, check_chain, find_packages, summaries
+from gov_pipelines.evidence.decision_proof import inspect_proof
 from gov_pipelines.evidence.equivocation import inspect_fraud
-from gov_pipelines.evidence.examine import Snapshot, inspect_package
+from gov_pipelines.evidence.examine import BESIDE, Snapshot, inspect_package
 from gov_pipelines.evidence.history import CHECKPOINT, LEDGER, Asked, History, read_history
 from gov_pipelines.evidence.keys import DEMO_KEY_NAME, load_trust
 from gov_pipelines.evidence.logged import check_complete, check_logged
@@ -27,6 +29,7 @@ from gov_pipelines.evidence.plain_file import read_plain
 from gov_pipelines.evidence.roots import parse_root
 from gov_pipelines.evidence.tlog.notes import parse_note
 from gov_pipelines.evidence.tlog.policy import parse_policy
+from gov_pipelines.evidence.tlog.proof import HEADER
 from gov_pipelines.evidence.verification import NOBODY_VOUCHED, NOT_PROVEN, NOT_RECOMPUTED, Checklist, Verification
 
 _T = TypeVar("_T")
@@ -98,9 +101,11 @@ def read(
     checks = Checklist()
     asked = _asked(trust, last, policy, authority, checks)
     try:
-        return _read(path, asked, checks)
+        evidence = _read(path, asked, checks)
     except OSError as error:
         raise WrongUse(f"no evidence at {path}: {error.filename}: {error.strerror}") from error
+    _all_asked_was_checked(asked, checks)
+    return evidence
 
 
 def concluded(evidence: Evidence, recomputed: Sequence[str] | None = None) -> Verification:
@@ -181,26 +186,26 @@ def keep(path: Path, checkpoint: bytes) -> None:
 def _asked(
     trust: Path | None, last: Path | None, policy: Path | None, authority: Path | None, checks: Checklist
 ) -> Asked:
-    def given(path: Path | None, rule: str, expected: str, parse: Callable[[bytes], _T]) -> _T | None:
+    def given(path: Path | None, expected: str, parse: Callable[[bytes], _T]) -> _T | None:
         if path is None:
             return None
         if not path.is_file():
             raise WrongUse(f"{path} was not read: no such file")
-        return checks.attempt(path.name, rule, expected, lambda: parse(read_plain(path.resolve(), _MAX_BYTES)))
+        return checks.attempt(path.name, "given-file", expected, lambda: parse(read_plain(path.resolve(), _MAX_BYTES)))
 
     key = root = None
     if trust is not None:
         is_root = trust.is_file() and trust.read_bytes()[:_MAX_BYTES].find(b'"signed"') >= 0
         if is_root:
-            root = given(trust, "root-trusted", "a root of trust", parse_root)
+            root = given(trust, "a root of trust", parse_root)
         else:
-            key = checks.attempt(trust.name, "trusted-key", "a public key", lambda: load_trust(trust))
+            key = checks.attempt(trust.name, "given-file", "a public key", lambda: load_trust(trust))
     return Asked(
         key=key,
         root=root,
-        policy=given(policy, "witness-policy", "a tlog-policy", parse_policy),
-        authorities=tuple(each for each in [given(authority, "time-token", "certificates", bytes)] if each),
-        last=given(last, "ledger-last", "a checkpoint that `--keep` wrote", parse_note),
+        policy=given(policy, "a tlog-policy", parse_policy),
+        authorities=tuple(each for each in [given(authority, "certificates", bytes)] if each),
+        last=given(last, "a checkpoint that `--keep` wrote", parse_note),
     )
 
 
@@ -208,7 +213,8 @@ def _read(path: Path, asked: Asked, checks: Checklist) -> Evidence:
     """Check whatever lies at a path."""
     if path.is_file():
         data = read_plain(path.resolve(), _MAX_BYTES)
-        covered, left_open = inspect_fraud(path.name, data, asked, checks)
+        inspect = inspect_proof if data.startswith(HEADER.encode()) else inspect_fraud
+        covered, left_open = inspect(path.name, data, asked, checks)
         return Evidence(asked, [], checks, left_open, covered, whole=False)
     if (path / ENVELOPE).exists() or REVISION.match(path.resolve().name):
         return _read_package(path, asked, checks)
@@ -232,18 +238,17 @@ def _read(path: Path, asked: Asked, checks: Checklist) -> Evidence:
 
 
 def _read_package(path: Path, asked: Asked, checks: Checklist) -> Evidence:
-    snapshot = inspect_package(path, "", asked.key, checks)
+    brought = {item.name for item in path.iterdir()} & BESIDE
+    snapshot = inspect_package(path, "", asked.key, checks, brought)
     found = [snapshot] if snapshot else []
     left_open = ["the chain: only one package was given"]
-    if history := _history(_ledger_of(path), asked, checks):
+    if brought and snapshot:
+        left_open += check_alone(path, snapshot, asked, checks)
+    elif history := _history(_ledger_of(path), asked, checks):
         left_open += check_logged(found, history, checks)
     else:
         told = "the ledger: it was not given, so nothing shows that this snapshot is in it, nor at which time it was signed"
         left_open.append(told)
-        if asked.last or asked.policy or asked.authorities:
-            checks.note(
-                LEDGER, "ledger-present", False, "no ledger", "the ledger that --last, --policy and --tsa are about"
-            )
     return Evidence(asked, found, checks, left_open, whole=False)
 
 
@@ -269,6 +274,19 @@ def _read_systems(
         left_open += check_logged(snapshots, history, checks)
         left_open += check_complete(snapshots, history, checks)
     return Evidence(asked, snapshots, checks, left_open)
+
+
+def _all_asked_was_checked(asked: Asked, checks: Checklist) -> None:
+    """What an auditor brings along and nothing here could be held against is a failed check, and never passed over."""
+    made = {check.rule for check in checks.checks}
+    brought = [
+        ("--last", asked.last, {"ledger-last"}),
+        ("--policy", asked.policy, {"witness-quorum"}),
+        ("--tsa", asked.authorities, {"time-token", "time-limit"}),
+    ]
+    for option, given, rules in brought:
+        if given and not made & rules:
+            checks.note(option, min(rules), False, "nothing here that it could be held against", "checked")
 
 
 def _history(ledger: Path | None, asked: Asked, checks: Checklist) -> History | None:
