@@ -13,9 +13,11 @@ from gov_pipelines.decisions.merging import CHANGE_SCHEMA, Kept
 from gov_pipelines.decisions.past import Past, read_past
 from gov_pipelines.decisions.places import Columns, During, Place, Query, open_sources
 from gov_pipelines.decisions.scanning import readable, scan_file
+from gov_pipelines.decisions.tombstones import ERASED, NOTHING_ERASED, Tombstones
 
 __all__ = [
-    "CHANGE_SCHEMA", "REVIEW", "Canonical", "Columns", "During", "Kept", "Past", "Place", "Query", "RowAccounting",
+    "CHANGE_SCHEMA", "ERASED", "NOTHING_ERASED", "REVIEW", "Canonical", "Columns", "During",
+    "Kept", "Past", "Place", "Query", "RowAccounting", "Tombstones",
     "as_integer", "as_moment", "as_text", "decision_measurements", "digests_now", "elsewhere", "frame_digest", "judge_decisions", "judged_controls",
     "open_sources", "read_partition", "read_past", "readable", "scan_file", "touched_since", "verdicts_under", "with_attributes_apart",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from gov_pipelines.decisions.log import Canonical, source_columns
 from gov_pipelines.decisions.merging import CHANGE_SCHEMA, KEY, Kept, among, apart, changes, hangs_together, keyed
 from gov_pipelines.decisions.places import During, Place, Touched, open_sources
 from gov_pipelines.decisions.reading import InputDigest, Reading
+from gov_pipelines.decisions.tombstones import NOTHING_ERASED, Tombstones
 from gov_pipelines.policy import Partition, SystemDeclaration, partition_of
 
 
@@ -94,6 +95,7 @@ def read_partition(
     environ: Mapping[str, str],
     as_of: datetime | None = None,
     kept: Kept | None = None,
+    erased: Tombstones = NOTHING_ERASED,
 ) -> Extract:
     """Read the decisions of one partition, with their protected attributes and last reviews.
 
@@ -106,6 +108,7 @@ def read_partition(
         environ: where the source's URL is found under the declared name.
         as_of: reviews after this moment are left out; None takes all.
         kept: of the last reading, if any.
+        erased: decisions that are not taken in again while the source still has them.
 
     Raises:
         WrongUse: a table, column or environment variable does not exist.
@@ -120,6 +123,7 @@ def read_partition(
         if reading.kept and not hangs_together(parts, main):
             reading = Reading(sources, declaration, during, fetched=reading.fetched)
             parts, undated, notes = _read(reading, as_of)
+        parts = erased.set_apart(parts)
         changed = pl.DataFrame(schema=CHANGE_SCHEMA) if kept is None else _changes(reading, kept, parts)
     return Extract(
         log=parts.log,
@@ -128,7 +132,7 @@ def read_partition(
         inputs=tuple(reading.inputs),
         notes=(*notes, *gaps),
         gaps=gaps,
-        seen=reading.kept_next_time(),
+        seen=erased.without(reading.kept_next_time()),
         changes=changed,
         fetched=reading.fetched,
         ahead=reading.ahead,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gov_pipelines import __version__
-from gov_pipelines.decisions import CHANGE_SCHEMA, Canonical, Kept, frame_digest
+from gov_pipelines.decisions import CHANGE_SCHEMA, ERASED, Canonical, Kept, frame_digest
 from gov_pipelines.policy import Partition, declaration_digest
-from gov_pipelines.store import read_frame, reading, snapshot_of, write_frame
+from gov_pipelines.store import erasures, read_frame, reading, snapshot_of, write_frame
 
 if TYPE_CHECKING:
     from gov_pipelines.pipeline.night import Night
@@ -23,6 +23,7 @@ def last_reading(night: Night) -> Kept | None:
     if not all(file.is_file() for file in (*frames.values(), night.folder / "reading.json")):
         return None
     log, quarantine, seen = map(read_frame, frames.values())
+    quarantine = quarantine.filter(pl.col("reason") != ERASED)  # told apart anew in each reading, by tombstones
     rows = night.read_json("rows.json")
     written = (rows["log"], night.read_json("reading.json")["kept"]) == (frame_digest(log), kept_digest(night))
     vanished = _changes_of(night, night.partition).filter(pl.col("change") == "vanished")["decision_id"]
@@ -54,6 +55,7 @@ def keep_changes(night: Night, changes: pl.DataFrame) -> dict[str, int]:
     """
     with reading(night.store) as connection:
         signed = snapshot_of(connection, night.system, night.partition)
+        ordered = erasures(connection, night.system, night.partition)
     if signed is None:
         return {}
     before, gone = _changes_of(night, night.partition), pl.col("change") == "vanished"
@@ -63,4 +65,5 @@ def keep_changes(night: Night, changes: pl.DataFrame) -> dict[str, int]:
     kept = pl.concat([still, new, lately]).sort("decision_id")
     write_frame(night.folder / "changes.parquet", kept)
     counted = kept.filter(pl.col("since") == signed.revision).group_by("change").len().sort("change")
-    return dict(counted.iter_rows())
+    erased = sum(each.count for each in ordered if each.erased_at > signed.signed_at)
+    return dict(counted.iter_rows()) | ({"erased": erased} if erased else {})
