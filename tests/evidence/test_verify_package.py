@@ -194,7 +194,7 @@ def test_a_package_signed_again_with_another_key_fails_under_trust(tmp_path, con
 
 def test_trust_that_cannot_be_read_is_a_failed_check(package, tmp_path):
     (tmp_path / "trust").write_text("not a key")
-    assert rules(verify(package, trust=tmp_path / "trust")) == {("trust", "trusted-key")}
+    assert rules(verify(package, trust=tmp_path / "trust")) == {("trust", "given-file")}
     with pytest.raises(WrongUse):
         verify(package, trust=tmp_path / "absent")
 
