@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -28,9 +27,11 @@ from gov_pipelines.evidence.tlog import merkle
 from gov_pipelines.evidence.verification import Checklist, shown
 
 LEDGER_PROOF = "snapshot.tlog-proof"
-TIMESTAMP = "checkpoint.tsr"
+STAMP = "checkpoint.tsr"
 ROOTS = "root"
-ROOT_NAME = re.compile(r"[1-9][0-9]*\.root\.json\Z")
+BESIDE = frozenset({LEDGER_PROOF, STAMP, ROOTS})
+"""What a package that travels alone brings of the ledger, beside its signed files; the module `alone` checks it."""
+
 _MAX_KEY_BYTES = 10_000
 
 
@@ -62,7 +63,9 @@ class Snapshot:
         return shown(f"{self.key.name} {self.key.keyid}") if self.key else None
 
 
-def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, checks: Checklist) -> Snapshot | None:
+def inspect_package(
+    directory: Path, prefix: str, trust: PublicKey | None, checks: Checklist, beside: Collection[str] = ()
+) -> Snapshot | None:
     """Check one package against every rule that needs nothing but the package.
 
     Args:
@@ -70,6 +73,7 @@ def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, check
         prefix: prepended to file names in the checks, such as `2026-11-21/r1/`.
         trust: the key an auditor trusts, if he gave one.
         checks: receives one check a rule and file.
+        beside: names that may lie beside the signed files; somebody else checks what they hold.
 
     Returns:
         The snapshot, or None where its signed bytes could not be understood.
@@ -89,14 +93,14 @@ def inspect_package(directory: Path, prefix: str, trust: PublicKey | None, check
         return None
     envelope, result = bundle
     key = _signature(file, envelope, own, trust, checks)
-    _signature(f"{file}, line 2", result, own, trust, checks)
+    _signature(f"{file}, line 2", result, key, trust, checks)
     predicate = _statement(file, envelope.payload, checks)
     if predicate is None:
         return None
     follows = canonical.dumps(result_statement(statement(predicate)))
     checks.equal(f"{file}, line 2", "test-result-agrees", result.payload.decode(errors="replace"), follows.decode())
     published = _published(directory, prefix, predicate, checks)
-    covered = _manifest(directory, prefix, predicate["manifest"], {TALLY} if published else set(), checks)
+    covered = _manifest(directory, prefix, predicate["manifest"], published, {*beside}, checks)
     _content(prefix, predicate, covered, checks)
     policies = _policies(prefix, predicate, covered, checks)
     payload_sha256 = sha256(envelope.payload).hexdigest()
@@ -149,7 +153,7 @@ def _published(directory: Path, prefix: str, predicate: dict[str, Any], checks: 
 
 
 def _manifest(
-    directory: Path, prefix: str, manifest: list[dict[str, Any]], withheld: set[str], checks: Checklist
+    directory: Path, prefix: str, manifest: list[dict[str, Any]], published: bool, beside: set[str], checks: Checklist
 ) -> dict[str, bytes]:
     # Each file is read once, never beyond its signed size, and later rules see the bytes that were hashed.
     names = [entry["name"] for entry in manifest]
@@ -159,7 +163,8 @@ def _manifest(
         return {}
     covered = {}
     for entry in manifest:
-        if entry["name"] in withheld:
+        if published and entry["name"] == TALLY:
+            beside = beside | {DISCLOSED_TALLY}
             continue
         name, wanted = entry["name"], f"{entry['bytes']} bytes, sha256 {entry['sha256']}"
         try:
@@ -168,20 +173,12 @@ def _manifest(
         except EvidenceError as error:
             found = str(error)
         checks.equal(prefix + name, "manifest-sha256", found, wanted)
-    beside = {item.name for item in directory.iterdir() if _beside(item)} | ({DISCLOSED_TALLY} if withheld else set())
-    extra = sorted({item.name for item in directory.iterdir()} - {*names, ENVELOPE} - beside)
+    extra = sorted({item.name for item in directory.iterdir()} - {*names, ENVELOPE, *beside})
     for name in extra:
         checks.note(prefix + name, "manifest-complete", False, "not in the manifest", "complete")
     if not extra:
         checks.note(prefix + ENVELOPE, "manifest-complete", True, "complete", "complete")
     return covered
-
-
-def _beside(item: Path) -> bool:
-    """Whether a file or folder may lie beside what was signed: what a package that travels alone brings of the ledger."""
-    if item.name == ROOTS:
-        return item.is_dir() and not item.is_symlink() and all(ROOT_NAME.match(each.name) for each in item.iterdir())
-    return item.name in {LEDGER_PROOF, TIMESTAMP}
 
 
 def _content(prefix: str, predicate: dict[str, Any], covered: Mapping[str, bytes], checks: Checklist) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence.chain import PARTITION, REVISION
 from gov_pipelines.evidence.entries import parse_entry
-from gov_pipelines.evidence.examine import LEDGER_PROOF, ROOTS, TIMESTAMP
+from gov_pipelines.evidence.examine import LEDGER_PROOF, ROOTS, STAMP
 from gov_pipelines.evidence.package import DISCLOSED_TALLY, ENVELOPE, TALLY, Package, read_package
 from gov_pipelines.evidence.tlog import merkle, tiles
 from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
@@ -133,7 +133,7 @@ def bundle_night(evidence: Path, system: str, partition: str, out: Path, *, publ
     _copy_package(there[-1], package, out, published=published)
     (out / LEDGER_PROOF).write_bytes(TlogProof(entries[places[0]], places[0], tuple(path), note).to_bytes())
     if (token := ledger / "timestamps" / f"{size}.tsr").exists():
-        shutil.copy(token, out / TIMESTAMP)
+        shutil.copy(token, out / STAMP)
     shutil.copytree(ledger / "root", out / ROOTS, ignore=_UNFINISHED)
     return Bundled(1, ())
 

@@ -159,9 +159,7 @@ def test_the_checkpoint_of_a_night_is_the_one_that_was_stamped(evidence, tmp_pat
     assert (tmp_path / "out" / "checkpoint.tsr").read_bytes() == b"token"
 
 
-@pytest.mark.parametrize(
-    "name", ["more.txt", "root/evil.json", "root/0.root.json", "checkpoint", "tally.disclosed.json"]
-)
+@pytest.mark.parametrize("name", ["more.txt", "checkpoint", "tally.disclosed.json"])
 def test_beside_a_night_lies_nothing_else(evidence, tmp_path, name):
     bundle_night(evidence, "loans", DAY, tmp_path / "out", published=False)
     assert "manifest-complete" not in {rule for _, rule in rules(verify(tmp_path / "out"))}
