@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
+from operator import methodcaller
 from typing import Any
 
 from gov_pipelines.errors import EvidenceError
@@ -36,7 +37,7 @@ WHOLE = "decision"
 
 _SALT_LABEL = "gov_pipelines field salt"
 _SALT_BYTES = 16  # RFC 9901 section 9.3: 128 bits
-_START, _DIGEST = len(b'{"_sd":["'), 43  # where a leaf's hash begins, and its length in base64url
+_START, _DIGEST = b'{"_sd":["', 43  # what stands before a leaf's hash, and its length in base64url
 _BASE64URL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
@@ -150,15 +151,16 @@ def verdict_counts(leaves: Sequence[bytes]) -> dict[str, dict[str, int]]:
         EvidenceError: a leaf is not of the format.
     """
     # Few combinations of verdicts occur: leaves that differ in their hash alone are read once, and all hashes at once.
-    end = _START + _DIGEST
-    digests = b"".join([leaf[_START:end] for leaf in leaves])
-    if len(digests) != _DIGEST * len(leaves) or digests.translate(None, _BASE64URL):
+    end = len(_START) + _DIGEST
+    digests = b"".join([leaf[len(_START) : end] for leaf in leaves])
+    whole = len(digests) == _DIGEST * len(leaves) and not digests.translate(None, _BASE64URL)
+    if not whole or not all(map(methodcaller("startswith", _START), leaves)):
         raise EvidenceError(
-            f"a leaf is not of the format {LEAF_FORMAT}: its hash is not {_DIGEST} characters of base64url"
+            f"a leaf is not of the format {LEAF_FORMAT}: it does not begin with a hash of {_DIGEST} characters of base64url"
         )
     counts = Counter[tuple[str, str]]()
-    for (start, rest), count in Counter([(leaf[:_START], leaf[end:]) for leaf in leaves]).items():
-        counts.update(dict.fromkeys(leaf_verdicts(start + b"A" * _DIGEST + rest).items(), count))
+    for rest, count in Counter([leaf[end:] for leaf in leaves]).items():
+        counts.update(dict.fromkeys(leaf_verdicts(_START + b"A" * _DIGEST + rest).items(), count))
     by_control: dict[str, dict[str, int]] = {}
     for (control, verdict), count in sorted(counts.items()):
         by_control.setdefault(control, {})[verdict] = count
@@ -167,7 +169,7 @@ def verdict_counts(leaves: Sequence[bytes]) -> dict[str, dict[str, int]]:
 
 def write_leaves(leaves: Iterable[bytes]) -> bytes:
     """Write the leaves file: one leaf a line."""
-    return b"".join([leaf + b"\n" for leaf in leaves])
+    return b"\n".join([*leaves, b""])
 
 
 def read_leaves(data: bytes) -> list[bytes]:
