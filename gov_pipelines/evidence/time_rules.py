@@ -20,6 +20,7 @@ AHEAD = timedelta(minutes=5)
 
 NO_AUTHORITY = "time: no time authority is configured, so the times are the producer's own; name one in the trust root and set GOV_TSA_URL"
 AUTHORITY_TRUSTED = "time: that the time authority told the truth; any one of those the trust root names suffices"
+NOT_THE_FIRST = "time: that it was stamped soon after it was made; the whole ledger shows that"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def time_findings(
     tokens: Sequence[tuple[int, datetime]],
     *,
     demanded_from: int | None,
-    limit: timedelta = LIMIT,
+    limit: timedelta | None = LIMIT,
 ) -> tuple[list[TimeFinding], list[str]]:
     """Judge the times that snapshots claim by the tokens over the ledger's checkpoints.
 
@@ -55,7 +56,8 @@ def time_findings(
         tokens: size of the checkpoint, and the stamped time of a verified token, each size once, in any order.
         demanded_from: index from which the trust root names a time authority; None where it names none. Snapshots
             before it owe no token, and may be older than the first one over them.
-        limit: longest time from `timeCreated` to the first token over the snapshot.
+        limit: longest time from `timeCreated` to the first token over the snapshot; None where there may be earlier
+            tokens than those given, as of a snapshot that travels without its ledger.
 
     Returns:
         The findings, and in words what they do not prove. Only the newest snapshots may wait for a token, and only
@@ -72,12 +74,13 @@ def time_findings(
             findings.append(_in_time(index, created, stamped[first][1], limit if owed else None))
         elif owed and newest is not None:
             waiting += 1
-            findings.append(_still_waiting(index, created, newest, limit))
+            findings += [_still_waiting(index, created, newest, limit)] if limit else []
     if demanded_from is None:
         return findings, [NO_AUTHORITY]
     early = sum(index < demanded_from for index, _ in snapshots)
     not_proven = {
         AUTHORITY_TRUSTED: True,
+        NOT_THE_FIRST: limit is None,
         f"time: {waiting} snapshots, the newest, wait for a time stamp; until then their times are the producer's own": waiting,
         f"time: {early} snapshots are older than the first time authority of the trust root": early,
     }
@@ -96,7 +99,7 @@ def _in_order(stamped: Sequence[tuple[int, datetime]]) -> Iterator[TimeFinding]:
 
 def _in_time(index: int, created: datetime, stamped: datetime, limit: timedelta | None) -> TimeFinding:
     ok = created <= stamped + AHEAD and (limit is None or stamped - created <= limit)
-    expected = f"made before {instant(stamped)}, when it was first stamped"
+    expected = f"made before {instant(stamped)}, when it was stamped"
     if limit is not None:
         expected += f", by {_hours(limit)} at most"
     return TimeFinding("time-limit", index, ok, f"made {instant(created)}", expected)

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gov_pipelines.evidence.time_rules import AHEAD, AUTHORITY_TRUSTED, LIMIT, NO_AUTHORITY, time_findings
+from gov_pipelines.evidence.time_rules import (
+    AHEAD,
+    AUTHORITY_TRUSTED,
+    LIMIT,
+    NO_AUTHORITY,
+    NOT_THE_FIRST,
+    time_findings,
+)
 
 NIGHT = datetime(2026, 11, 1, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -83,6 +90,17 @@ def test_what_was_made_before_an_authority_was_named_owes_no_stamp():
 
 def test_no_authority_is_said():
     assert time_findings([(0, NIGHT)], [], demanded_from=None) == ([], [NO_AUTHORITY])
+
+
+def test_a_snapshot_without_its_ledger_may_bring_a_later_token():
+    late = [(40, NIGHT + 90 * DAY)]
+    findings, not_proven = time_findings([(3, NIGHT)], late, demanded_from=0, limit=None)
+    assert (failed(findings), len(findings)) == ([], 1)
+    assert not_proven == [AUTHORITY_TRUSTED, NOT_THE_FIRST]
+    assert failed(time_findings([(3, NIGHT + 91 * DAY)], late, demanded_from=0, limit=None)[0]) == [("time-limit", 3)]
+    findings, not_proven = time_findings([(3, NIGHT)], [], demanded_from=0, limit=None)
+    assert findings == []
+    assert any("wait for a time stamp" in sentence for sentence in not_proven)
 
 
 GAPS = st.lists(st.integers(0, 12 * 60), min_size=1, max_size=40)
