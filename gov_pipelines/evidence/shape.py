@@ -7,9 +7,8 @@ such items); or one of the classes here. Anything else about the value is left t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 
@@ -61,8 +60,6 @@ INSTANT = Text(
 DATE = Text("[0-9]{4}-[0-9]{2}-[0-9]{2}", "a date (ISO 8601)")
 DECIMAL = Text("0|-?[1-9][0-9]*([.][0-9]*[1-9])?|-?0[.][0-9]*[1-9]", "a number as its shortest decimal string")
 
-_compiled = cache(re.compile)
-
 
 def misfits(value: Any, shape: Any, place: str) -> Iterator[str]:
     """Name every place where a value departs from a shape.
@@ -75,7 +72,7 @@ def misfits(value: Any, shape: Any, place: str) -> Iterator[str]:
     Yields:
         One sentence a departure.
     """
-    if _fits(value, shape):
+    if checker(shape)(value):
         return
     if isinstance(shape, Nullable):
         shape = shape.shape
@@ -86,8 +83,36 @@ def misfits(value: Any, shape: Any, place: str) -> Iterator[str]:
         yield from (f"{place}.{name} is absent" for name in sorted(shape.keys() - value.keys()))
         yield from (f"{place}.{name} is unknown" for name in sorted(value.keys() - shape.keys()))
     for inner, item, name in _items(value, shape):
-        if not _fits(item, inner):
-            yield from misfits(item, inner, f"{place}{name}")
+        yield from misfits(item, inner, f"{place}{name}")
+
+
+def checker(shape: Any) -> Callable[[Any], bool]:  # noqa: PLR0911  (one a kind of shape)
+    """Make a function that says whether a value has a shape. A chain of years is read by one that was made once."""
+    match shape:
+        case Nullable():
+            inner = checker(shape.shape)
+            return lambda value: value is None or inner(value)
+        case Named():
+            inner = checker(shape.shape)
+            return lambda value: type(value) is dict and all(map(inner, value.values()))
+        case Whole():
+            return lambda value: type(value) is int and value >= shape.least
+        case OneOf():
+            return lambda value: type(value) is str and value in shape.texts
+        case Text():
+            match_whole = re.compile(shape.pattern).fullmatch
+            return lambda value: type(value) is str and match_whole(value) is not None
+        case dict():
+            members = [(name, checker(inner)) for name, inner in shape.items()]
+            return lambda value: (
+                type(value) is dict
+                and len(value) == len(members)
+                and all(name in value and fits(value[name]) for name, fits in members)
+            )
+        case [inner_shape]:
+            inner = checker(inner_shape)
+            return lambda value: type(value) is list and all(map(inner, value))
+    return lambda value: type(value) is shape  # exact: True is no integer
 
 
 def json_schema(shape: Any) -> dict[str, Any]:
@@ -127,20 +152,6 @@ def _items(value: Any, shape: Any) -> Iterator[tuple[Any, Any, str]]:
         yield from ((shape.shape, value[name], f".{name}") for name in sorted(value))
     else:
         yield from ((shape[name], value[name], f".{name}") for name in sorted(shape) if name in value)
-
-
-def _fits(value: Any, shape: Any) -> bool:
-    """Whether a value that holds no others has the shape; False for the shapes of those that do."""
-    kind = type(shape)
-    if kind is Nullable:
-        return value is None or _fits(value, shape.shape)
-    if kind is Text:
-        return isinstance(value, str) and _compiled(shape.pattern).fullmatch(value) is not None
-    if kind is Whole:
-        return type(value) is int and value >= shape.least
-    if kind is OneOf:
-        return isinstance(value, str) and value in shape.texts
-    return type(value) is shape  # exact: True is no integer
 
 
 def _said(shape: Any) -> str:
