@@ -40,6 +40,7 @@ from gov_pipelines.pipeline.night import Night, StepResult
 from gov_pipelines.pipeline.overdue import unrecorded
 from gov_pipelines.pipeline.publishing import append_noted, ledger_lock, publish
 from gov_pipelines.pipeline.revisions import revision_reasons
+from gov_pipelines.pipeline.stamping import NotStamped, stamp_now
 from gov_pipelines.pipeline.verdicts import control_record, next_revision, policies_in_force, verdict_rows_of
 from gov_pipelines.policy import declaration_digest, declaration_text, partition_key, policy_digest, policy_text
 from gov_pipelines.policy.kinds import over_year
@@ -203,6 +204,7 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
                 record_snapshot(connection, row)
                 follow_findings(connection, night, row, verdicts, authority_of(night.home))
             append_noted(night.home, engine, signer, now)
+        _stamp(night, engine, now)
     return _result(row, verdicts, changed=True)
 
 
@@ -250,6 +252,22 @@ def _clock_behind(night: Night, last: SnapshotRow, now: datetime) -> Alert:
     }
     key, title = f"clock|{now:%Y-%m-%d}", "The clock is behind the last signature"
     return told(key, title, facts, system=night.system, partition=night.partition, raised_at=now)
+
+
+def _stamp(night: Night, engine: Engine, now: datetime) -> None:
+    """Ask the time authority, where one is configured; that it failed is told once a day, and stops nothing."""
+    stamped = stamp_now(night.home, night.environ)
+    if isinstance(stamped, NotStamped):
+        facts = {
+            "Verdict": f"the ledger's newest checkpoint was not stamped: {stamped.reason}",
+            "What to do": "see that the authority in GOV_TSA_URL answers; the next night's stamp covers this one too",
+        }
+        title = "The time authority did not stamp the ledger"
+        alert = told(
+            f"stamp|{now:%Y-%m-%d}", title, facts, system=night.system, partition=night.partition, raised_at=now
+        )
+        with engine.begin() as connection:
+            enqueue(connection, [alert])
 
 
 def _context(night: Night, engine: Engine, now: datetime) -> dict[str, Any]:

@@ -7,7 +7,7 @@ whose stamp covers all before it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http.client import HTTPException, HTTPResponse
@@ -19,11 +19,13 @@ from urllib.request import Request
 
 from gov_pipelines.errors import GovError, SourceUnreachable, WrongUse
 from gov_pipelines.evidence.durable import flush, make_folder, replace_file
+from gov_pipelines.evidence.roots import current_roots
 from gov_pipelines.evidence.timestamps import MAX_BYTES, request, token_of, verify_token
 from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
 from gov_pipelines.evidence.tlog.ledger import CHECKPOINT
 from gov_pipelines.evidence.tlog.notes import parse_note
 from gov_pipelines.notify import post
+from gov_pipelines.store import Home
 
 FOLDER = "timestamps"
 TIMEOUT_SECONDS = 20.0
@@ -47,6 +49,12 @@ class NotStamped:
     """Why the newest checkpoint has no token, in words without the authority's address, which may hold a login."""
 
     reason: str
+
+
+def stamp_now(home: Home, environ: Mapping[str, str]) -> Stamped | NotStamped | None:
+    """Have the newest checkpoint of a home stamped by the authority that GOV_TSA_URL names; None where it names none."""
+    url = environ.get("GOV_TSA_URL")
+    return stamp(home.ledger_dir, url, current_roots(home.roots_dir)[-1].authorities) if url else None
 
 
 def stamp(
