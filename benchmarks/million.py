@@ -28,8 +28,8 @@ import psycopg
 from benchmarks.judging import machine, used
 from benchmarks.workload import DAY, MORNING, SEED, decisions
 from gov_pipelines.cli.simulate.sinks import database
-from gov_pipelines.evidence import generate
-from gov_pipelines.people import approval_subject, enrol, hand_of, roster_of
+from gov_pipelines.evidence import found, generate
+from gov_pipelines.people import approval_subject, authority_of, enrol, hand_of, roster_of
 from gov_pipelines.pipeline.instance import open_instance
 from gov_pipelines.policy import load_declaration
 from gov_pipelines.project import Project
@@ -150,16 +150,17 @@ def plant(root: Path) -> None:
 
 def settle_in(root: Path, home: Path, environ: Mapping[str, str]) -> None:
     """Make a home with its key, people who sign the declaration, and audit the days before the night."""
-    authority = generate(Home(home).keys_dir, name="bench", created=datetime.now(UTC))
+    signer = found(Home(home).keys_dir, Home(home).roots_dir, name="bench", created=datetime.now(UTC))
+    authority = authority_of(Home(home))
     declaration = load_declaration(root / "assets" / SYSTEM / "defs.yaml")
     now, url = datetime(2026, 8, 1, tzinfo=UTC), environ.get("GOV_STORE_URL") or Home(home).store_url
     engine = open_store(url)
     for person, role in (("owner", declaration.owner), ("approver", declaration.approver)):
         with engine.begin() as connection:
             key = generate(home / person, name=person, created=now)
-            enrol(connection, authority, person, frozenset({str(role)}), key.public, now)
-            hand = hand_of(connection, roster_of(connection, authority.public), person, key, now)
-            subject = approval_subject(declaration, authority.public)
+            enrol(connection, authority, signer, person, frozenset({str(role)}), key.public, now)
+            hand = hand_of(connection, roster_of(connection, authority), person, key, now)
+            subject = approval_subject(declaration, authority)
             hand.sign("approve", str(role), SYSTEM, subject, now)
     engine.dispose()
     days = [(DAY - timedelta(days=back)).isoformat() for back in (BEFORE, 1)]

@@ -6,7 +6,7 @@ import polars as pl
 from projects import declared, found_home, house, night_of, signed, write_project
 
 from gov_pipelines.evidence import generate
-from gov_pipelines.people import Act, approval_subject, enrol, record_act, sign_act
+from gov_pipelines.people import Act, approval_subject, authority_of, enrol, record_act, sign_act
 from gov_pipelines.pipeline.clearing import CLEARED, HELD, clear, open_day
 
 DEFS = declared(
@@ -97,7 +97,8 @@ class Bank:
 
     def enrol(self, person, *roles, signer=None, at=START):
         with self.night().store.begin() as connection:
-            enrol(connection, self.home, person, roles, (signer or self.keys[person]).public, at)
+            authority = authority_of(self.night().home)
+            enrol(connection, authority, self.home, person, roles, (signer or self.keys[person]).public, at)
 
     def act(self, kind, person, subject, *, role=None, at=None, recorded=None, signer=None, system="loans"):
         now = recorded or datetime.now(UTC)
@@ -124,5 +125,5 @@ class Bank:
     def approve(self, *people):
         declaration = self.night().declaration
         for person in people or ("own", "head"):
-            self.act("approve", person, approval_subject(declaration, self.home.public))
+            self.act("approve", person, approval_subject(declaration, authority_of(self.night().home)))
         return self

@@ -4,6 +4,8 @@ import os
 from datetime import UTC, datetime, timedelta
 
 from gov_pipelines.evidence import found
+from gov_pipelines.evidence.roots import ROLES, new_root, parse_root
+from gov_pipelines.people import Authority
 from gov_pipelines.pipeline import measuring, signing, verdicts
 from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline.night import Night
@@ -15,6 +17,12 @@ def found_home(folder, name="test", created=datetime(2026, 9, 1, tzinfo=UTC)):
     """A home's key and root of trust."""
     home = Home(folder)
     return found(home.keys_dir, home.roots_dir, name=name, created=created)
+
+
+def authority(public, at=datetime(2026, 9, 1, tzinfo=UTC)):
+    """A home of one key, of which nobody holds the private half."""
+    roles = dict.fromkeys(ROLES, ([public], 1))
+    return Authority((parse_root(new_root(1, at, at + timedelta(days=365), roles, "example.com/audit")),))
 
 
 STEPS = (

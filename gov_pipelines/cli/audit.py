@@ -74,7 +74,7 @@ def audit_command(
             if not everything or asked:
                 raise
             click.echo(f"skipped: {error}", err=True)  # its days are past, or have not begun
-    if place.authority.name == DEMO_KEY_NAME and any(each.system not in SYSTEMS for each, _ in work):
+    if place.key.name == DEMO_KEY_NAME and any(each.system not in SYSTEMS for each, _ in work):
         own = "set GOV_HOME to a home of your own and make a key there"
         click.echo(f"Signing with the key `{DEMO_KEY_NAME}`: {own}.", err=True)
     results = run_audits(place, work, as_of=as_of, quiet=as_json, owing=not asked and as_of is None)

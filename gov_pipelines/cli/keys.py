@@ -78,7 +78,7 @@ def add(name: str, roles: tuple[str, ...], public: Path) -> None:
     """
     place, key = workplace(), load_trust(public)
     with place.store.begin() as connection:
-        enrol(connection, load_signer(place.home.keys_dir), name, roles, key, place.now)
+        enrol(connection, place.authority, load_signer(place.home.keys_dir), name, roles, key, place.now)
     click.echo(f"{name} is enrolled as {', '.join(sorted(set(roles)))} with the key {key.keyid}.")
 
 
@@ -93,7 +93,7 @@ def revoke_person(name: str) -> None:
     """
     place = workplace()
     with place.store.begin() as connection:
-        revoke(connection, load_signer(place.home.keys_dir), name, place.now)
+        revoke(connection, place.authority, load_signer(place.home.keys_dir), name, place.now)
     click.echo(f"{name}'s key is revoked. Days cleared before are as they were; `gov audit` clears a day anew.")
 
 

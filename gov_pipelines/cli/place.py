@@ -17,7 +17,7 @@ from gov_pipelines import policy
 from gov_pipelines.cli.app import here
 from gov_pipelines.errors import ConfigurationError, Mistake, WrongUse
 from gov_pipelines.evidence import PublicKey, load_public, load_signer
-from gov_pipelines.people import Hand, Roster, hand_of, roster_of, waivers_in_force
+from gov_pipelines.people import Authority, Hand, Roster, authority_of, hand_of, roster_of, waivers_in_force
 from gov_pipelines.pipeline.register import Books, open_books
 from gov_pipelines.project import Project
 from gov_pipelines.store import Connection, Engine, Home, open_store
@@ -81,9 +81,14 @@ class Workplace:
         return Night(self.home, root, declaration, self.policies, day, as_of=self.now, environ=dict(os.environ))
 
     @cached_property
-    def authority(self) -> PublicKey:
-        """The public half of the home's key, which enrols people: whoever reviews need not hold the other."""
+    def key(self) -> PublicKey:
+        """The public half of the home's key: whoever reviews need not hold the other."""
         return load_public(self.home.keys_dir)
+
+    @cached_property
+    def authority(self) -> Authority:
+        """Whose signatures count as the home's."""
+        return authority_of(self.home)
 
     @property
     def audited(self) -> bool:

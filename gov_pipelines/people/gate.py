@@ -8,8 +8,9 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from gov_pipelines.evidence import PublicKey, canonical
+from gov_pipelines.evidence import canonical
 from gov_pipelines.people.acts import SignedAct
+from gov_pipelines.people.authority import Authority
 from gov_pipelines.people.roster import Enrolment, Roster
 from gov_pipelines.policy import SystemDeclaration
 
@@ -38,9 +39,9 @@ def approved_digest(declaration: SystemDeclaration) -> str:
     return sha256(canonical.dumps(said)).hexdigest()
 
 
-def approval_subject(declaration: SystemDeclaration, authority: PublicKey) -> dict[str, Any]:
-    """What owner and approver sign: this declaration, for the home of this signing key and no other."""
-    return {"declaration": approved_digest(declaration), "home": authority.keyid}
+def approval_subject(declaration: SystemDeclaration, authority: Authority) -> dict[str, Any]:
+    """What owner and approver sign: this declaration, for this home and no other, whatever becomes of its keys."""
+    return {"declaration": approved_digest(declaration), "home": authority.home}
 
 
 def gate(

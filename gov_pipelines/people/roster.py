@@ -13,9 +13,10 @@ from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import PublicKey, Signer, dsse
 from gov_pipelines.evidence.keys import parse_public
 from gov_pipelines.people.acts import Act, Kind, RefusedAct, SignedAct, parse_act, record_act, sign_act
+from gov_pipelines.people.authority import Authority
 from gov_pipelines.store import ActRow, Connection, act_rows
 
-BY_THE_HOME = ("enrol", "revoke")
+BY_THE_HOME = ("enrol", "revoke", "expire")
 """Kinds of act that only the home's signing key can make."""
 
 _FOREVER = datetime.max.replace(tzinfo=UTC)
@@ -54,12 +55,12 @@ class Roster:
     """Everybody ever enrolled.
 
     Attributes:
-        authority: the home's signing key, which alone enrols and revokes.
+        authority: whose keys alone enrol and revoke.
         enrolments: by person and time.
         shared: ids of keys that two people are enrolled with: they count for neither.
     """
 
-    authority: PublicKey
+    authority: Authority
     enrolments: tuple[Enrolment, ...]
     shared: frozenset[str]
 
@@ -71,8 +72,8 @@ class Roster:
     def objection(self, envelope: dsse.Envelope, act: Act, at: datetime) -> str | None:
         """Why an act that counts from an instant does not count at all, in words; None where it does."""
         if act.kind in BY_THE_HOME:
-            mine = dsse.signed_by(envelope, [self.authority])
-            return None if mine else "it was not signed with the home's signing key"
+            mine = dsse.signed_by(envelope, self.authority.keys_at(at))
+            return None if mine else "it was not signed with a key that was the home's at that time"
         standing = [each for each in self.enrolments if each.person == act.person and each.stands(at)]
         if not standing:
             return f"{act.person} was not enrolled at that time"
@@ -85,10 +86,12 @@ class Roster:
         return None
 
 
-def roster_of(connection: Connection, authority: PublicKey) -> Roster:
+def roster_of(connection: Connection, authority: Authority) -> Roster:
     """Read who is and was enrolled; what the home's key did not sign is passed over, and told by `refused_acts`."""
     alone = Roster(authority, (), frozenset())
-    acts = [each for kind in BY_THE_HOME for each in _read(connection, alone, kind) if isinstance(each, SignedAct)]
+    acts = [
+        each for kind in ("enrol", "revoke") for each in _read(connection, alone, kind) if isinstance(each, SignedAct)
+    ]
     enrolments = tuple(_enrolments(acts))
     holders: defaultdict[str, set[str]] = defaultdict(set)
     for each in enrolments:
@@ -98,7 +101,13 @@ def roster_of(connection: Connection, authority: PublicKey) -> Roster:
 
 
 def enrol(
-    connection: Connection, authority: Signer, person: str, roles: Collection[str], key: PublicKey, now: datetime
+    connection: Connection,
+    authority: Authority,
+    signer: Signer,
+    person: str,
+    roles: Collection[str],
+    key: PublicKey,
+    now: datetime,
 ) -> str:
     """Enrol a person with a key, in place of the key and the roles they had.
 
@@ -106,7 +115,8 @@ def enrol(
         The act's id.
 
     Raises:
-        WrongUse: a name that could be mistaken for another, no role, or a key that is somebody else's, now or before.
+        WrongUse: a name that could be mistaken for another, no role, a key that is somebody else's, now or before, or
+            a signer that is not the home's.
     """
     for name in (person, *roles):
         if not _NAME.fullmatch(name):
@@ -115,30 +125,30 @@ def enrol(
             )
     if not roles:
         raise WrongUse(f"{person} gets no role; name at least one with --role")
-    if key.spki == authority.public.spki:
+    if key.keyid in authority.keys:
         raise WrongUse(
-            "that is the home's own signing key; make one for the person with `gov keys person NAME --out DIR`"
+            "that is a signing key of the home itself; make one for the person with `gov keys person NAME --out DIR`"
         )
-    others = {each.person for each in roster_of(connection, authority.public).enrolments if each.key.spki == key.spki}
+    others = {each.person for each in roster_of(connection, authority).enrolments if each.key.spki == key.spki}
     if others := others - {person}:
         raise WrongUse(f"that key is enrolled for {', '.join(sorted(others))}; each person has a key of their own")
     said = {"person": person, "roles": sorted(set(roles)), "publicKey": key.to_json().decode()}
-    return _by_the_home(connection, authority, "enrol", said, now)
+    return _by_the_home(connection, authority, signer, "enrol", said, now)
 
 
-def revoke(connection: Connection, authority: Signer, person: str, now: datetime) -> str:
+def revoke(connection: Connection, authority: Authority, signer: Signer, person: str, now: datetime) -> str:
     """Revoke a person's key from this instant on; what they signed and had recorded before stands.
 
     Returns:
         The act's id.
 
     Raises:
-        WrongUse: nobody of that name is enrolled.
+        WrongUse: nobody of that name is enrolled, or the signer is not the home's.
     """
-    people = {each.person for each in roster_of(connection, authority.public).enrolments if each.stands(now)}
+    people = {each.person for each in roster_of(connection, authority).enrolments if each.stands(now)}
     if person not in people:
         raise WrongUse(f"{person} is not enrolled; enrolled are: {', '.join(sorted(people)) or 'none'}")
-    return _by_the_home(connection, authority, "revoke", {"person": person}, now)
+    return _by_the_home(connection, authority, signer, "revoke", {"person": person}, now)
 
 
 def acts_of(connection: Connection, roster: Roster, kind: Kind, system: str | None = None) -> list[SignedAct]:
@@ -201,7 +211,9 @@ def _enrolments(acts: Collection[SignedAct]) -> Iterator[Enrolment]:
 
 
 def _by_the_home(
-    connection: Connection, authority: Signer, kind: Kind, said: Mapping[str, object], now: datetime
+    connection: Connection, authority: Authority, signer: Signer, kind: Kind, said: Mapping[str, object], now: datetime
 ) -> str:
-    act = Act(kind, authority.public.name, "", now, None, said)
-    return record_act(connection, sign_act(act, authority), now)
+    if signer.public.keyid not in {key.keyid for key in authority.keys_at(now)}:
+        raise WrongUse(f"the key {signer.public.name} does not sign for this home; `gov keys root` says which does")
+    act = Act(kind, signer.public.name, "", now, None, said)
+    return record_act(connection, sign_act(act, signer), now)

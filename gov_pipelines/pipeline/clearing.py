@@ -17,7 +17,16 @@ import polars as pl
 from gov_pipelines.decisions import frame_digest
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import LEAVES, read_package, write_leaves
-from gov_pipelines.people import Requirement, Snapshot, acts_of, authority_of, gate, known_waivers, roster_of, signatures
+from gov_pipelines.people import (
+    Requirement,
+    Snapshot,
+    acts_of,
+    authority_of,
+    gate,
+    known_waivers,
+    roster_of,
+    signatures,
+)
 from gov_pipelines.pipeline.holds import Clearing, Day, People, Statement, clearing
 from gov_pipelines.pipeline.leaves import decision_leaves
 from gov_pipelines.pipeline.lookback import look_back
@@ -158,7 +167,11 @@ def _statement(night: Night, row: SnapshotRow | None) -> Statement | str:
     said = package.predicate
     mine = package.key_id in {key.keyid for key in authority_of(night.home).keys_at(row.signed_at)}
     about = (said["system"], said["partition"]["key"], said["revision"])
-    if not mine or package.payload_sha256 != row.payload_sha256 or about != (row.system, partition_key(row.partition), row.revision):
+    if (
+        not mine
+        or package.payload_sha256 != row.payload_sha256
+        or about != (row.system, partition_key(row.partition), row.revision)
+    ):
         return "the snapshot of the day was not signed with the home's key"
     return Statement(
         snapshot=Snapshot(row.system, row.partition, row.revision, row.payload_sha256),

@@ -19,12 +19,12 @@ REGISTER = dg.AssetKey(["people", "register"])
 )
 def register_of_people(audit: AuditHome) -> dg.MaterializeResult[None]:
     """Run the register and send what is due."""
-    from gov_pipelines.evidence import load_signer  # noqa: PLC0415  (not needed to load definitions)
+    from gov_pipelines.people import authority_of  # noqa: PLC0415  (not needed to load definitions)
     from gov_pipelines.pipeline.register import open_books, register  # noqa: PLC0415  (as above)
 
     now = datetime.now(UTC)
     books = open_books(audit.place)
-    new = register(audit.store(), books, load_signer(audit.files.keys_dir).public, now)
+    new = register(audit.store(), books, authority_of(audit.files), now)
     audit.deliver(now)
     return dg.MaterializeResult(metadata={"new alerts": new, "files not read": len(books.mistakes)})
 

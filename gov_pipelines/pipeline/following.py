@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gov_pipelines.evidence import PublicKey
 from gov_pipelines.notify import told
-from gov_pipelines.people import Finding, events_of_night, finding_id, is_red, known_findings, roster_of
+from gov_pipelines.people import Authority, Finding, events_of_night, finding_id, is_red, known_findings, roster_of
 from gov_pipelines.pipeline.kept import vanished_of
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.policy import Partition, partition_key
@@ -25,7 +24,7 @@ from gov_pipelines.store import (
 
 
 def follow_findings(
-    connection: Connection, night: Night, snapshot: SnapshotRow, verdicts: Sequence[VerdictRow], authority: PublicKey
+    connection: Connection, night: Night, snapshot: SnapshotRow, verdicts: Sequence[VerdictRow], authority: Authority
 ) -> None:
     """Open, join, reopen and close findings by the verdicts of a snapshot that was just recorded.
 
@@ -34,7 +33,7 @@ def follow_findings(
         night: that was signed.
         snapshot: as it was recorded.
         verdicts: that it states.
-        authority: the home's signing key, which enrols people: acceptances count only from those.
+        authority: whose keys enrol people: acceptances count only from those.
     """
     known = known_findings(connection, roster_of(connection, authority), night.system)
     bound = {each.key: each for each in night.bound}

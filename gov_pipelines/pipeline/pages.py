@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from gov_pipelines.evidence import load_signer
+from gov_pipelines.people import authority_of
 from gov_pipelines.pipeline.register import open_books
 from gov_pipelines.policy import Policy, load_declarations, orphans
 from gov_pipelines.project import Project
@@ -24,7 +24,7 @@ def write_pages(
     home = Home(project.home)
     declared, mistakes = load_declarations(project.assets)
     useless = orphans(policies, declared.values(), project.root, today=now.date())
-    authority, used = load_signer(home.keys_dir).public, open_books(project).policies
+    authority, used = authority_of(home), open_books(project).policies
     with reading(engine) as connection:
         report = gather(connection, home, declared, used, now, authority, mistakes=mistakes, orphans=useless)
     return render(report, out or home.report_dir)

@@ -14,9 +14,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gov_pipelines.errors import Mistake
-from gov_pipelines.evidence import PublicKey
 from gov_pipelines.notify import told
 from gov_pipelines.people import (
+    Authority,
     Finding,
     Owed,
     Step,
@@ -72,13 +72,13 @@ def open_books(project: Project) -> Books:
     return Books([each for each in policies if each.policy not in unused], systems, [*broken, *mistakes])
 
 
-def register(engine: Engine, books: Books, authority: PublicKey, now: datetime) -> int:
+def register(engine: Engine, books: Books, authority: Authority, now: datetime) -> int:
     """Put an alert into the outbox for all that is due and was not told yet.
 
     Args:
         engine: of the store.
         books: of the project.
-        authority: the home's signing key, which enrols people.
+        authority: whose keys enrol people.
         now: the clock.
 
     Returns:

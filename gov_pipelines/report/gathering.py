@@ -16,10 +16,17 @@ from typing import Any, TypeVar
 import polars as pl
 
 from gov_pipelines.decisions import RowAccounting
-from gov_pipelines.evidence import PublicKey
 from gov_pipelines.measure import Measurement
 from gov_pipelines.measure.reviewing import review_measurements
-from gov_pipelines.people import Roster, acts_of, known_findings, known_obligations, roster_of, waivers_in_force
+from gov_pipelines.people import (
+    Authority,
+    Roster,
+    acts_of,
+    known_findings,
+    known_obligations,
+    roster_of,
+    waivers_in_force,
+)
 from gov_pipelines.people.reviewing import review_rows
 from gov_pipelines.policy import (
     CoverageCell,
@@ -55,7 +62,7 @@ def gather(
     declarations: Mapping[str, SystemDeclaration],
     policies: Sequence[Policy],
     as_of: datetime,
-    authority: PublicKey,
+    authority: Authority,
     *,
     mistakes: Iterable[object] = (),
     orphans: Iterable[Orphan] = (),
@@ -68,7 +75,7 @@ def gather(
         declarations: the systems, by name.
         policies: all versions of all policies.
         as_of: when the report is drawn up; its local date in each system's zone decides what is due.
-        authority: the home's public key, which says whose signatures count.
+        authority: whose signatures count.
         mistakes: files that could not be read, to be named on the first page.
         orphans: what serves no clause.
     """
@@ -118,7 +125,7 @@ def _system(
         # A day's line suffices for its hours; one that does not add up keeps its own.
         rows=_added((calendar.day(each) if one.adds_up else each, one) for each, one in rows.items()),
         snapshots=tuple(snapshots),
-        key_names={roster.authority.keyid: roster.authority.name},
+        key_names={keyid: key.name for keyid, key in roster.authority.keys.items()},
         findings=tuple(known_findings(connection, roster, system).values()),
         cleared=tuple(_added((each.partition, each) for each in cleared).values()),
         reviewing=tuple(_reviewing(connection, home, declaration, roster)),

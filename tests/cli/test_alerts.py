@@ -39,7 +39,6 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "alerts.yaml").write_text(ALERTS)
     home = Home(tmp_path / ".gov")
     crew = Crew(open_store(home.store_url), tmp_path / "people")
-    (tmp_path / "people" / "home").rename(home.keys_dir)
     crew.enrol("jane", "analyst")
     yesterday = NOW - timedelta(days=1)
     with crew.engine.begin() as connection:

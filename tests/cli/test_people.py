@@ -56,7 +56,6 @@ def place(tmp_path_factory):
     write_project(root, DEFS, POLICY, key=False)
     home = Home(root / ".gov")
     crew = Crew(open_store(home.store_url), root / "people")
-    (root / "people" / "home").rename(home.keys_dir)
     for person, role in (("ann", "underwriters"), ("ben", "credit-risk"), ("cid", "credit")):
         crew.enrol(person, role)
     signing.sign_missed(night_of(root, date(2026, 9, 1)), "the source did not answer")
@@ -205,5 +204,5 @@ def test_a_waiver_takes_two_people(run, as_):
 def test_a_home_without_a_key_is_told_so_and_gets_no_store(place):
     root = place.folder.parent
     done = gov("obligations", home=root / "elsewhere", cwd=root, env={"GOV_STORE_URL": ""}, check=2)
-    assert "no signing key" in done.stderr
+    assert "no root of trust" in done.stderr
     assert not Path(root / "elsewhere" / "store.db").exists()

@@ -9,7 +9,7 @@ import pytest
 from bank import DEFS, FIRST, FREE, Bank
 from command import ROOT, told
 
-from gov_pipelines.people import acts_of, roster_of
+from gov_pipelines.people import acts_of, authority_of, roster_of
 from gov_pipelines.pipeline.clearing import CLEARED
 from gov_pipelines.store import reading
 
@@ -36,7 +36,7 @@ def cleared(bank):
 
 def signed(bank, kind):
     with reading(bank.night().store) as connection:
-        return [each.act for each in acts_of(connection, roster_of(connection, bank.home.public), kind)]
+        return [each.act for each in acts_of(connection, roster_of(connection, authority_of(bank.night().home)), kind)]
 
 
 def test_a_person_is_enrolled_reviews_and_is_revoked(bank):

@@ -22,8 +22,8 @@ from gov_pipelines.cli.demo.loanapp import (
     applications,
 )
 from gov_pipelines.cli.demo.people import CAST
-from gov_pipelines.evidence import load_trust, read_leaves
-from gov_pipelines.people import known_findings, known_obligations, known_waivers, refused_acts, roster_of
+from gov_pipelines.evidence import read_leaves
+from gov_pipelines.people import authority_of, known_findings, known_obligations, known_waivers, refused_acts, roster_of
 from gov_pipelines.pipeline.register import open_books
 from gov_pipelines.project import Project
 from gov_pipelines.store import Home, all_snapshots, open_store, pending, reading, verdict_history, verdicts_of
@@ -73,7 +73,7 @@ def test_its_people_are_told_apart_from_real_ones(demo_home):
 
 
 def test_findings_obligations_and_a_waiver(demo_home, store):
-    authority = load_trust(demo_home / "keys" / "signing.pub.json")
+    authority = authority_of(Home(demo_home))
     policies = open_books(Project(ROOT, demo_home)).policies
     with reading(store) as connection:
         roster = roster_of(connection, authority)

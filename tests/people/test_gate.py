@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from projects import authority
 
 from gov_pipelines.evidence import PublicKey, generate
 from gov_pipelines.people import (
@@ -23,7 +24,8 @@ from gov_pipelines.policy import SystemDeclaration
 
 NOW = datetime(2026, 11, 5, 7, 30, tzinfo=UTC)
 HOME, ELSEWHERE = (
-    PublicKey.ed25519(name, Ed25519PrivateKey.generate().public_key().public_bytes_raw()) for name in ("home", "staging")
+    authority(PublicKey.ed25519(name, Ed25519PrivateKey.generate().public_key().public_bytes_raw()))
+    for name in ("home", "staging")
 )
 
 

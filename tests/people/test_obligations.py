@@ -144,7 +144,7 @@ def test_everybody_with_the_role_owes_and_the_revoked_no_more(owed, crew, engine
     crew.enrol("cid", "clerks")
     assert [each.person for each in owed([policy(YEARLY)], date(2026, 2, 1))] == ["ann", "ben"]
     with engine.begin() as connection:
-        revoke(connection, crew.home, "ann", ENROLLED + timedelta(days=1))
+        revoke(connection, crew.authority, crew.home, "ann", ENROLLED + timedelta(days=1))
     assert [each.person for each in owed([policy(YEARLY)], date(2026, 2, 1))] == ["ben"]
 
 

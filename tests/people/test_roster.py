@@ -5,11 +5,23 @@ from hashlib import sha256
 
 import pytest
 import sqlalchemy as sa
+from projects import found_home
 
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import PublicKey, generate
-from gov_pipelines.people import Act, acts_of, enrol, record_act, refused_acts, revoke, roster_of, sign_act
-from gov_pipelines.store import ActRow, open_store, put_act, reading
+from gov_pipelines.evidence.roots import ROLES, new_root, sign_root
+from gov_pipelines.people import (
+    Act,
+    acts_of,
+    authority_of,
+    enrol,
+    record_act,
+    refused_acts,
+    revoke,
+    roster_of,
+    sign_act,
+)
+from gov_pipelines.store import ActRow, Home, open_store, put_act, reading
 
 NOW = datetime(2026, 11, 5, 7, 30, tzinfo=UTC)
 
@@ -24,30 +36,50 @@ class Office:
     def __init__(self, folder):
         self.folder = folder
         self.engine = open_store(f"sqlite:///{folder}/store.db")
-        self.home = self.key("home")
+        self.home = found_home(folder / ".gov", "home", NOW)
+
+    @property
+    def authority(self):
+        return authority_of(Home(self.folder / ".gov"))
+
+    def succeed(self, signer, at):
+        """Another key signs for the home from an instant on."""
+        roots, roles = Home(self.folder / ".gov").roots_dir, dict.fromkeys(ROLES, ([signer.public], 1))
+        new = new_root(2, at, at + timedelta(days=365), roles, self.authority.roots[0].origin)
+        (roots / "2.root.json").write_bytes(sign_root(sign_root(new, self.home), signer))
+        self.home = signer
 
     def key(self, name):
         return generate(self.folder / "keys" / name, name=name, created=NOW)
 
     def enrol(self, person, signer, *roles, by=None, at=NOW):
         with self.engine.begin() as connection:
-            return enrol(connection, by or self.home, person, roles or ("clerk",), signer.public, at)
+            return enrol(connection, self.authority, by or self.home, person, roles or ("clerk",), signer.public, at)
 
     def revoke(self, person, at):
         with self.engine.begin() as connection:
-            return revoke(connection, self.home, person, at)
+            return revoke(connection, self.authority, self.home, person, at)
 
     def sign(self, person, signer, role="clerk", at=NOW, recorded=None):
         with self.engine.begin() as connection:
             return record_act(connection, sign_act(Act("attest", person, role, at, None, {}), signer), recorded or at)
 
+    def record(self, act, signer, recorded=None):
+        with self.engine.begin() as connection:
+            return record_act(connection, sign_act(act, signer), recorded or act.at)
+
     def counted(self):
         with reading(self.engine) as connection:
-            return [each.id for each in acts_of(connection, roster_of(connection, self.home.public), "attest")]
+            return [each.id for each in acts_of(connection, roster_of(connection, self.authority), "attest")]
 
     def refused(self):
         with reading(self.engine) as connection:
-            return {each.id: each.why for each in refused_acts(connection, roster_of(connection, self.home.public))}
+            return {each.id: each.why for each in refused_acts(connection, roster_of(connection, self.authority))}
+
+
+def enrolment(person, signer, at=NOW):
+    said = {"person": person, "roles": ["clerk"], "publicKey": signer.public.to_json().decode()}
+    return Act("enrol", "home", "", at, None, said)
 
 
 @pytest.fixture
@@ -84,11 +116,37 @@ def test_what_others_sign_is_told_apart(office, person, by, role, why):
 
 def test_an_enrolment_the_home_did_not_sign_is_worth_nothing(office):
     mallory = office.key("mallory")
-    enrolled = office.enrol("mallory", mallory, by=office.key("eve"))
+    eve = office.key("eve")
+    with pytest.raises(WrongUse, match="does not sign for this home"):
+        office.enrol("mallory", mallory, by=eve)
+    enrolled = office.record(enrolment("mallory", mallory), eve)
     done = office.sign("mallory", mallory, at=later(1))
     assert office.counted() == []
-    assert "home's signing key" in office.refused()[enrolled]
+    assert "the home's at that time" in office.refused()[enrolled]
     assert "not enrolled" in office.refused()[done]
+
+
+def test_what_the_home_signed_before_its_key_was_replaced_stands(office):
+    old, new, ann, bob, eve = office.home, *map(office.key, ("new", "ann", "bob", "eve"))
+    office.enrol("ann", ann)
+    home = office.authority.home
+    office.succeed(new, later(2))
+    early = office.sign("ann", ann, at=later(1))
+    office.enrol("bob", bob, at=later(3))
+    done = {early, office.sign("ann", ann, at=later(4)), office.sign("bob", bob, at=later(4))}
+    assert {*office.counted()} == done
+    assert office.authority.home == home
+    with pytest.raises(WrongUse, match="does not sign for this home"):
+        office.enrol("eve", eve, by=old, at=later(3))
+    with pytest.raises(WrongUse, match="of the home itself"):
+        office.enrol("eve", old, at=later(3))
+    stolen = office.record(enrolment("eve", eve, later(3)), old)
+    backdated = office.record(enrolment("eve", eve, NOW), old, recorded=later(3))
+    early_bird = office.record(enrolment("eve", eve, later(1)), new)
+    assert {stolen, backdated, early_bird} == {each for each, why in office.refused().items() if "at that time" in why}
+    office.revoke("ann", later(5))
+    office.sign("ann", ann, at=later(6))
+    assert {*office.counted()} == done
 
 
 def test_a_row_that_is_not_its_envelope_counts_for_nothing(office):
@@ -193,7 +251,7 @@ def test_names_that_could_be_mistaken_are_refused(office, name):
 
 
 def test_the_home_key_and_weak_keys_are_nobodys(office):
-    with pytest.raises(WrongUse, match="home's own"):
+    with pytest.raises(WrongUse, match="of the home itself"):
         office.enrol("ann", office.home)
     with pytest.raises(EvidenceError, match="small order"):
         PublicKey.ed25519("ann", bytes([1]) + bytes(31))

@@ -8,8 +8,9 @@ import pytest
 from projects import found_home
 
 from gov_pipelines.definitions import load
-from gov_pipelines.evidence import load_public, read_package
+from gov_pipelines.evidence import read_package
 from gov_pipelines.evidence.verify import verify
+from gov_pipelines.people import authority_of
 from gov_pipelines.pipeline.graph import read_graph
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.lookback import is_due
@@ -134,7 +135,7 @@ def test_an_hour_is_read_judged_signed_and_shown_for_itself(bank):
         assert silent[1].reason == "No decision arrived for 2026-11-02T06Z; expected at least 1 an hour."
         assert len(verdict_history(connection, "cards", "house/H-2")) == 4
         graph = graph_of(bank)
-        drawn_up, authority = MIDNIGHT + timedelta(hours=5), load_public(place.keys_dir)
+        drawn_up, authority = MIDNIGHT + timedelta(hours=5), authority_of(place)
         page = gather(connection, place, {"cards": graph.declaration}, graph.policies, drawn_up, authority).systems[0]
     assert [str(each) for each in page.missed][-3:] == ["2026-11-02T07Z", "2026-11-02T08Z", "2026-11-02T09Z"]
     assert {str(day): row.source_count for day, row in page.rows.items()} == {"2026-11-01": 20, "2026-11-02": 10}

@@ -8,7 +8,6 @@ from crew import Crew
 from projects import declared, house, night_of, signed, write_project
 
 from gov_pipelines.definitions import load
-from gov_pipelines.evidence import load_signer
 from gov_pipelines.people import attest, countersign, finding_id, known_findings, known_waivers, roster_of, waive
 from gov_pipelines.pipeline import signing
 from gov_pipelines.pipeline.duties import REGISTER
@@ -58,7 +57,6 @@ def crew(root):
     """The home's key is where the home keeps it; so that the nights sign with the key that enrols."""
     engine = open_store(Home(root / ".gov").store_url)
     crew = Crew(engine, root / "people")
-    (root / "people" / "home").rename(Home(root / ".gov").keys_dir)
     crew.enrol("ben", "credit-risk")
     crew.enrol("cid", "clerks")
     yield crew
@@ -100,7 +98,7 @@ def told(crew):
 
 
 def run(root, crew, now):
-    return register(crew.engine, open_books(Project(root, root / ".gov")), crew.home.public, now)
+    return register(crew.engine, open_books(Project(root, root / ".gov")), crew.authority, now)
 
 
 def test_findings_follow_the_nights_that_are_signed(root, crew):
@@ -249,7 +247,6 @@ def test_a_pack_that_no_system_names_obliges_nobody(root):
 
 def test_the_register_is_an_asset_with_a_daily_schedule_and_no_check(project, home, monkeypatch, tmp_path):
     crew = Crew(home.store(), tmp_path / "people")
-    (tmp_path / "people" / "home").rename(Home(project.home).keys_dir)
     monkeypatch.delenv("GOV_STORE_URL", raising=False)
     repository = load(project, {}, home).get_repository_def()
     assert REGISTER in repository.assets_defs_by_key
@@ -261,4 +258,4 @@ def test_the_register_is_an_asset_with_a_daily_schedule_and_no_check(project, ho
     (made,) = result.asset_materializations_for_node("people__register")
     assert made.metadata["new alerts"].value == 0
     with reading(crew.engine) as connection:
-        assert roster_of(connection, load_signer(Home(project.home).keys_dir).public).enrolments == ()
+        assert roster_of(connection, crew.authority).enrolments == ()

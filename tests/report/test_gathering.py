@@ -6,11 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
+from projects import authority, found_home
 
 from gov_pipelines.decisions import RowAccounting
 from gov_pipelines.evidence import PublicKey, generate
 from gov_pipelines.measure import Measurement
-from gov_pipelines.people import countersign, enrol, hand_of, known_waivers, roster_of, waive
+from gov_pipelines.people import authority_of, countersign, enrol, hand_of, known_waivers, roster_of, waive
 from gov_pipelines.policy import Policy, SystemDeclaration
 from gov_pipelines.report import gather, render
 from gov_pipelines.report.charts.overlay import Share
@@ -30,7 +31,8 @@ START_INSTANT = datetime(2026, 9, 1, 12, tzinfo=UTC)
 AS_OF = datetime(2026, 9, 6, 3, tzinfo=UTC)  # still the fifth in New York, so the fourth is the newest due
 
 RFC_8032 = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
-OFFICE = PublicKey.ed25519("demo (untrusted)", RFC_8032)
+KEY = PublicKey.ed25519("demo (untrusted)", RFC_8032)
+OFFICE = authority(KEY, START_INSTANT)
 
 LOANS = SystemDeclaration.model_validate({
     "system": "loans", "owner": "team:credit", "purpose": "Decide on loans.", "risk": "high", "zone": "America/New_York",
@@ -80,7 +82,7 @@ def home(tmp_path):
             ])  # fmt: skip
             record_snapshot(connection, SnapshotRow(
                 system="loans", partition=day, revision=1, sequence=sequence, previous_sha256=previous,
-                payload_sha256=f"{sequence:x}" * 64, content_digest="c" * 64, path="p", key_id=OFFICE.keyid if sequence == 3 else "k" * 64, signed_at=AS_OF,
+                payload_sha256=f"{sequence:x}" * 64, content_digest="c" * 64, path="p", key_id=KEY.keyid if sequence == 3 else "k" * 64, signed_at=AS_OF,
                 as_of=AS_OF, retroactive=True,
             ))  # fmt: skip
             previous = f"{sequence:x}" * 64
@@ -205,18 +207,18 @@ def test_a_system_that_has_ended_stops_the_count(home):
 
 
 def test_a_waiver_shows_while_it_stands_and_for_those_whose_key_counts(home, tmp_path):
-    authority = generate(tmp_path / "authority", name="home", created=START_INSTANT)
+    signer, ours = found_home(tmp_path / "ours", created=START_INSTANT), authority_of(Home(tmp_path / "ours"))
     hands = {}
     with open_store(home.store_url).begin() as connection:
         for person, role in (("ann", "underwriter"), ("bo", HOUSE.owner)):
             own = generate(tmp_path / person, name=person, created=START_INSTANT)
-            enrol(connection, authority, person, [role], own.public, START_INSTANT)
-            hands[person] = hand_of(connection, roster_of(connection, authority.public), person, own, START_INSTANT)
+            enrol(connection, ours, signer, person, [role], own.public, START_INSTANT)
+            hands[person] = hand_of(connection, roster_of(connection, ours), person, own, START_INSTANT)
         given = {"why": "A tool is down.", "until": date(2026, 9, 8), "now": START_INSTANT}
         waive(hands["ann"], LOANS, HOUSE, HOUSE.clauses[0], **given)
-        (asked,) = known_waivers(connection, roster_of(connection, authority.public), [HOUSE])
+        (asked,) = known_waivers(connection, roster_of(connection, ours), [HOUSE])
 
-    def state(as_of, key=authority.public):
+    def state(as_of, key=ours):
         with open_store(home.store_url).connect() as connection:
             report = gather(connection, home, {"loans": LOANS}, [HOUSE], as_of, key)
         view = views(report)["A-1"]
@@ -227,8 +229,8 @@ def test_a_waiver_shows_while_it_stands_and_for_those_whose_key_counts(home, tmp
         countersign(replace(hands["bo"], connection=connection), asked, [HOUSE.owner], START_INSTANT)
     assert state(AS_OF) == ("waived", "until 2026-09-08 by ann, countersigned by bo: A tool is down")
     assert state(AS_OF + timedelta(days=3)) == ("failing", None)
-    stranger = generate(tmp_path / "stranger", name="home", created=START_INSTANT)
-    assert state(AS_OF, stranger.public) == ("failing", None)
+    found_home(tmp_path / "stranger", created=START_INSTANT)
+    assert state(AS_OF, authority_of(Home(tmp_path / "stranger"))) == ("failing", None)
 
 
 def test_what_was_cleared_and_held_is_counted_once_a_decision(home):

@@ -97,7 +97,7 @@ def prepare(place: Workplace) -> None:
     keys = place.home.keys_dir
     if not (keys / "signing.pem").is_file():
         found(keys, place.home.roots_dir, name=DEMO_KEY_NAME, created=place.now)
-    elif place.authority.name != DEMO_KEY_NAME:
+    elif place.key.name != DEMO_KEY_NAME:
         raise WrongUse(
             f"{place.home.root} has a key of its own, so it is not a demo's home. Set GOV_HOME to another folder."
         )

@@ -74,13 +74,13 @@ def after_the_last_day(place: Workplace, days: Iterable[date]) -> None:
 
 def _hands(place: Workplace, connection: Connection) -> dict[str, Hand]:
     """Everybody with their key. Keys are made and people enrolled once in a home."""
-    authority, folder = load_signer(place.home.keys_dir), place.home.root / "demo" / "people"
+    signer, folder = load_signer(place.home.keys_dir), place.home.root / "demo" / "people"
     roster = place.roster(connection)
     for person, roles in CAST.items():
         if not (folder / person).is_dir():
             generate(folder / person, name=f"{person}, demo (untrusted)", created=ENROLLED)
         if roster.enrolled(person, ENROLLED) is None:
-            enrol(connection, authority, person, roles, load_signer(folder / person).public, ENROLLED)
+            enrol(connection, place.authority, signer, person, roles, load_signer(folder / person).public, ENROLLED)
     roster = place.roster(connection)
     return {each: hand_of(connection, roster, each, load_signer(folder / each), ENROLLED) for each in CAST}
 
