@@ -90,6 +90,8 @@ def test_a_refusal_and_a_proof_of_fraud_end_with_1(home, tmp_path):
     assert "422 refused" in refused.stdout
     (proof,) = (tmp_path / "council/fraud").iterdir()
     assert f"FRAUD: the ledger's key signed two stories; the proof is {proof}" in refused.stdout
+    assert "signed two histories" in told("verify", proof, "--trust", first, home=home, check=0).stdout
+    told("verify", proof, home=home, check=1)  # nobody vouches for a key
 
 
 @pytest.mark.parametrize(

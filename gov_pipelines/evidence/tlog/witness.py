@@ -127,7 +127,8 @@ def _growth(request: Request, new: Checkpoint, last: Checkpoint | None) -> tuple
     if request.old_size > new.size:
         return MALFORMED, f"the old size {request.old_size} is larger than the checkpoint's, {new.size}"
     if request.old_size != seen:
-        return CONFLICT, f"the request starts from size {request.old_size}; this witness cosigned size {seen} last"
+        told = f"the request starts from size {request.old_size}; this witness cosigned size {seen} last"
+        return CONFLICT, f"{told}: ask with `gov ledger request --since {seen}`"
     if new.size == 0 and new.root != merkle.root([]):
         return INCONSISTENT, "the checkpoint is of an empty log, but its root is not that of an empty tree"
     if last is None or last.size == 0:

@@ -3,10 +3,14 @@ import dataclasses
 from hashlib import sha256
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gov_pipelines.errors import EvidenceError
+from gov_pipelines.evidence import PublicKey, Signer
 from gov_pipelines.evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
 from gov_pipelines.evidence.tlog.notes import (
     COSIGNATURE,
@@ -164,6 +168,23 @@ def test_a_key_of_one_algorithm_makes_no_signature_of_another(signer):
     for kind in (ECDSA, 0x06, 0xFF):
         with pytest.raises(EvidenceError, match="no signatures of type"):
             Verifier(NAME, kind, signer.public)
+
+
+def test_a_key_of_p256_signs_notes_but_cosigns_none():
+    private = ec.generate_private_key(ec.SECP256R1())
+    spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    signer = Signer(PublicKey("service", spki), lambda message: private.sign(message, ec.ECDSA(SHA256())))
+    note, log = sign_note(TEXT, NAME, signer), log_verifier(NAME, signer.public)
+    assert log.key_id == sha256(spki).digest()[:4]
+    assert parse_vkey(log.vkey).vkey == log.vkey
+    assert verified(parse_note(note.to_bytes()), [parse_vkey(log.vkey)])
+    (line,) = note.signatures
+    for at in range(len(line.blob)):
+        flipped = dataclasses.replace(line, blob=line.blob[:at] + bytes([line.blob[at] ^ 1]) + line.blob[at + 1 :])
+        with pytest.raises(EvidenceError, match="does not hold"):
+            verified(Note(TEXT, (flipped,)), [log])
+    with pytest.raises(EvidenceError, match="no signatures of type"):
+        cosign(note, "witness.example", signer, 1)
 
 
 def test_a_vkey_is_read_as_it_was_written(signer):

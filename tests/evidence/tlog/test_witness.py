@@ -1,7 +1,9 @@
 """What a witness cosigns, what it refuses, and what it remembers."""
 
 import dataclasses
+import fcntl
 import shutil
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 
 import pytest
@@ -161,7 +163,7 @@ def test_what_is_refused_is_named_and_leaves_no_trace(ask, send, ledger, fork, h
 
 def test_the_size_cosigned_last_is_told(send, ask, ledger):
     ask(ledger)
-    assert "size 5 last" in send(witness.read_ledger(ledger).since(0)).reason
+    assert "size 5 last: ask with `gov ledger request --since 5`" in send(witness.read_ledger(ledger).since(0)).reason
 
 
 @pytest.mark.parametrize(
@@ -201,6 +203,16 @@ def test_signatures_of_others_do_not_get_into_what_is_cosigned(send, ledger):
     forged = Signature("council.example", b"\0\0\0\0", b"forged")
     said = send(dataclasses.replace(request, note=Note(request.note.text, (*request.note.signatures, forged))))
     assert forged not in said.note.signatures
+
+
+def test_nobody_cosigns_while_another_looks_and_keeps(ask, ledger, home):
+    with ThreadPoolExecutor() as pool:
+        with (home / "lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            asked = pool.submit(ask, ledger)
+            assert not wait([asked], timeout=0.3).done
+            assert not list(home.glob("*/checkpoint"))
+        assert asked.result().status == 200
 
 
 def test_two_logs_are_kept_apart(ask, ledger, tmp_path, signer):
