@@ -54,6 +54,7 @@ bench: $(VENV)/.bench $(VENV)/.demo peers  ## slow: ten million decisions judged
 	$(BIN)/python -m benchmarks.many
 	$(BIN)/python -W ignore -m benchmarks.agreement
 	$(BIN)/python -m benchmarks.limit
+	$(BIN)/python -W ignore -m benchmarks.evidence
 	$(BIN)/python -W ignore -m benchmarks.speed
 
 year: $(VENV)/.dev  ## slow: a simulated year of twenty systems: pages for nothing, nights until a planted fault

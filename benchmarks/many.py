@@ -17,7 +17,7 @@ import click
 
 from benchmarks.judging import machine, used
 from benchmarks.workload import DAY, decisions
-from gov_pipelines.evidence import generate
+from gov_pipelines.evidence.founding import found
 from gov_pipelines.store import Home
 
 FEW, SMALL = 12, 100
@@ -118,7 +118,8 @@ def plant(root: Path, systems: int, rows: int) -> None:
         folder.mkdir(parents=True)
         (folder / "defs.yaml").write_text(DECLARATION.format(system=system))
         os.link(root / "data" / "day.parquet", root / "data" / f"{system}.parquet")
-    generate(Home(root / ".gov").keys_dir, name="bench", created=datetime.now(UTC))
+    home = Home(root / ".gov")
+    found(home.keys_dir, home.roots_dir, name="bench", created=datetime.now(UTC))
 
 
 def night(root: Path) -> dict[str, float]:
@@ -183,12 +184,12 @@ def main(systems: int, rows: int, as_json: bool) -> None:
         few, root = Path(folder, "few"), Path(folder, "all")
         plant(few, min(systems, FEW), SMALL)
         plant(root, systems, rows)
-        found = {f"{SMALL} each": night(few), f"{rows:,} each": {"load, processor": load_seconds(root), **night(root)}}
+        took = {f"{SMALL} each": night(few), f"{rows:,} each": {"load, processor": load_seconds(root), **night(root)}}
     if as_json:
-        click.echo(json.dumps({"machine": machine(), **found}, indent=1))
+        click.echo(json.dumps({"machine": machine(), **took}, indent=1))
         return
     click.echo(", ".join(f"{name} {value}" for name, value in machine().items()))
-    for about, figures in found.items():
+    for about, figures in took.items():
         click.echo("\n".join(["", about, *(f"{name:24} {value:10,.2f}" for name, value in figures.items())]))
 
 

@@ -19,7 +19,8 @@ def project(tmp_path_factory):
 
 def audit_all(project, tmp_path, check):
     home = tmp_path / "home"
-    shutil.copytree(project / ".gov" / "keys", home / "keys")
+    for name in ("keys", "evidence"):
+        shutil.copytree(project / ".gov" / name, home / name)
     env = {"GOV_PIPELINES_PROJECT": str(project)}
     return told("audit", "--all", "--date", DAY, "--json", home=home, cwd=project, env=env, check=check), home
 
