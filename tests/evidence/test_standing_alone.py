@@ -1,35 +1,39 @@
-"""The verifier runs where nothing but Python, cryptography and rfc8785 is installed."""
+"""The verifier runs where nothing but Python and its three packages is installed."""
 
 import json
+import os
 import subprocess
 import sys
+from importlib.metadata import distribution
+from pathlib import Path
 
 import pytest
 
+import gov_pipelines
 import gov_pipelines.evidence as room
 
-BLOCKED = """
-import sys
-ALLOWED = {"cryptography", "_cffi_backend", "rfc8785", "gov_pipelines", "typing_extensions"}
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        top = name.partition(".")[0]
-        if top not in ALLOWED and top not in sys.stdlib_module_names:
-            raise ImportError(f"{name} is not among the three packages of the verifier")
-        if top == "gov_pipelines" and name.count(".") and not name.startswith(("gov_pipelines.evidence", "gov_pipelines.errors")):
-            raise ImportError(f"{name} is another room")
-sys.meta_path.insert(0, Refuse())
-sys.argv[:] = ["verify", *sys.argv[1:]]
-import runpy
-runpy.run_module("gov_pipelines.evidence.verify", run_name="__main__")
-"""
+INSTALLED = ("cryptography", "rfc8785", "rfc3161-client", "cffi", "pycparser", "typing-extensions")
+"""The three, and what they need."""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """A folder of packages that has these and no others, to be used in place of site-packages."""
+    folder = tmp_path_factory.mktemp("three")
+    for name in INSTALLED:
+        found = distribution(name)
+        for top in {file.parts[0] for file in found.files or () if file.parts[0] not in {"..", "__pycache__"}}:
+            (folder / top).symlink_to(Path(found.locate_file(top)))
+    (folder / "gov_pipelines").symlink_to(Path(gov_pipelines.__file__).parent)
+    return folder
 
 
 @pytest.fixture
-def alone():
-    def run(*arguments):
-        command = [sys.executable, "-W", "error", "-c", BLOCKED, *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+def alone(environment, tmp_path):
+    def run(*arguments, module="gov_pipelines.evidence.verify"):
+        command = [sys.executable, "-S", "-W", "error", "-m", module, *map(str, arguments)]
+        environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(environment)}
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environ, cwd=tmp_path)
 
     return run
 
@@ -46,10 +50,10 @@ def test_the_verifier_needs_three_packages(alone, chain, tmp_path, signer, other
     assert "NOT VERIFIED" in refused.stdout
 
 
-def test_the_block_really_blocks(alone):
-    code = BLOCKED.replace("gov_pipelines.evidence.verify", "polars")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "three packages" in done.stderr
+def test_nothing_else_is_installed_there(alone):
+    done = alone(module="polars")
+    assert "No module named polars" in done.stderr
+    assert "No module named" in alone(module="gov_pipelines.policy").stderr
 
 
 def test_the_module_runs_as_documented(package, tmp_path):
@@ -62,20 +66,20 @@ def test_the_module_runs_as_documented(package, tmp_path):
     assert "no evidence" in absent.stderr
 
 
-def test_the_newest_snapshot_is_noted_for_the_next_visit(alone, chain, tmp_path):
-    note = tmp_path / "last.json"
-    done = alone(chain, "--keep", note)
+def test_a_checkpoint_is_kept_for_the_next_visit(alone, chain, tmp_path):
+    kept = tmp_path / "checkpoint"
+    done = alone(chain, "--keep", kept)
     assert done.returncode == 0, done.stderr
-    assert json.loads(note.read_bytes())["sequence"] == 4
-    assert "`gov verify --keep FILE` and give it as --last" in done.stdout
-    assert alone(chain, "--last", note).returncode == 0
-    unwritable = alone(chain, "--keep", tmp_path / "absent" / "last.json")
+    assert kept.read_bytes() == (chain.parent / "ledger" / "checkpoint").read_bytes()
+    assert "keep a checkpoint with --keep FILE and give it as --last" in done.stdout
+    assert alone(chain, "--last", kept).returncode == 0
+    unwritable = alone(chain, "--keep", tmp_path / "absent" / "checkpoint")
     assert unwritable.returncode == 2
     assert "was not written" in unwritable.stderr
-    note.unlink()
+    kept.unlink()
     (chain / "2026-10-02" / "r1" / "tally.json").write_text("{}")
-    assert alone(chain, "--keep", note).returncode == 1
-    assert not note.exists()
+    assert alone(chain, "--keep", kept).returncode == 1
+    assert not kept.exists()
 
 
 def test_what_is_exported_is_there():
