@@ -130,13 +130,13 @@ def read_history(folder: Path, prefix: str, asked: Asked, checks: Checklist) -> 
         _last(asked.last, roots, asked, levels, checks)
     cosigned, witnesses = _witnessed(folder / COSIGNED, prefix, asked, roots, levels, checks)
     history = History(named.size, levels, said, index, since, cosigned, witnesses, None, [])
-    if asked.authorities:
-        demanded: int | None = 0
-    else:
-        demanded = next((place for place, root in since if root.authorities), None)
-    if demanded is None:
+    demanded = next((place for place, root in since if root.authorities), None)
+    if demanded is None and not asked.authorities:
         return history
-    return replace(history, demanded=demanded, tokens=_tokens(folder, prefix, named.origin, asked, history, checks))
+    tokens = _tokens(folder, prefix, named.origin, asked, history, checks)
+    if asked.authorities:  # the auditor's own says nothing of what was before its first token
+        demanded = min((size for size, _ in tokens), default=0)
+    return replace(history, demanded=demanded, tokens=tokens)
 
 
 def _note(path: Path) -> notes.Note:
@@ -278,12 +278,14 @@ def _tokens(
     found = []
     for path in _by_size(folder / TIMESTAMPS, ".tsr"):
         size = int(path.name.removesuffix(".tsr"))
+        root = history.root_at(size - 1)
+        authorities = asked.authorities or (root.authorities if root else ())
+        if not authorities:
+            continue  # kept before an authority was named: nobody can be asked what it is worth
 
-        def stamped(path: Path = path, size: int = size) -> datetime:
+        def stamped(path: Path = path, size: int = size, authorities: Sequence[bytes] = authorities) -> datetime:
             if not 0 < size <= history.size:
                 raise EvidenceError(f"a token of {size} entries, but the ledger has {history.size}")
-            root = history.root_at(size - 1)
-            authorities = asked.authorities or (root.authorities if root else ())
             text = Checkpoint(origin, size, merkle.root_at(history.levels, size)).to_text()
             return verify_token(read_plain(path, _MAX_TOKEN_BYTES), text.encode(), authorities)
 

@@ -41,7 +41,8 @@ def check_logged(snapshots: Sequence[Snapshot], history: History, checks: Checkl
     files = {place: each.file for each, place in placed}
     findings, left_open = time_findings(times, history.tokens, demanded_from=history.demanded)
     for finding in findings:
-        file = files.get(finding.place, f"{LEDGER}, {finding.place} entries")
+        of_token = f"{LEDGER}, {finding.place} entries"
+        file = of_token if finding.rule == "time-order" else files.get(finding.place, of_token)
         checks.note(file, finding.rule, finding.ok, finding.got, finding.expected)
     return [*_unwitnessed(placed, history), *left_open]
 
