@@ -32,7 +32,18 @@ from gov_pipelines.pipeline.alarms import year_of
 from gov_pipelines.pipeline.baseline import read_tally, read_total
 from gov_pipelines.pipeline.erasing import not_to_return
 from gov_pipelines.pipeline.kept import keep_changes, kept_digest, last_reading
-from gov_pipelines.policy import BoundClause, Partition, Policy, SystemDeclaration, controls_in_force, partition_of
+from gov_pipelines.policy import (
+    BoundClause,
+    Partition,
+    Policy,
+    SystemDeclaration,
+    controls_in_force,
+    declaration_of,
+    declaration_text,
+    partition_of,
+    policy_of,
+    policy_text,
+)
 from gov_pipelines.store import Engine, Home, as_written, open_store, read_frame, write_atomic, write_frame
 
 
@@ -86,6 +97,10 @@ class Night:
     run_id: str = ""
     alarms: tuple[int, int] | None = None
 
+    def __post_init__(self) -> None:
+        # The order in which a person wrote is not signed, so nothing that is signed may depend on it.
+        object.__setattr__(self, "declaration", declaration_of(declaration_text(self.declaration)))
+
     @property
     def system(self) -> str:
         """The system's name."""
@@ -114,7 +129,8 @@ class Night:
     @cached_property
     def bound(self) -> list[BoundClause]:
         """The clauses with a control that are in force on this day."""
-        return controls_in_force(self.policies, self.declaration, self.partition)
+        named = [policy_of(policy_text(each)) for each in self.policies if each.policy in self.declaration.policies]
+        return controls_in_force(named, self.declaration, self.partition)
 
     def window(self, bound: BoundClause) -> list[date]:
         """The partitions a control looks at; this one is the last."""

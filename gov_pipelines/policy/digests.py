@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
+from functools import lru_cache
 
 import rfc8785
 from pydantic import BaseModel
@@ -23,6 +24,26 @@ def policy_text(policy: Policy) -> bytes:
 def policy_digest(policy: Policy) -> str:
     """SHA-256 of `policy_text`, in hexadecimal."""
     return hashlib.sha256(policy_text(policy)).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def policy_of(text: bytes) -> Policy:
+    """A policy read back from its text: every mapping in the order of its names, however it was written.
+
+    Raises:
+        ValueError: it is no policy.
+    """
+    return Policy.model_validate_json(text)
+
+
+@lru_cache(maxsize=256)
+def declaration_of(text: bytes) -> SystemDeclaration:
+    """A declaration read back from its text, as `policy_of`.
+
+    Raises:
+        ValueError: it is no declaration.
+    """
+    return SystemDeclaration.model_validate_json(text)
 
 
 def digest_while(policy: Policy, until: date | None) -> str:
