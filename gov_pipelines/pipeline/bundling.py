@@ -7,7 +7,7 @@ is left to the next copy.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,9 +17,10 @@ from gov_pipelines.evidence.chain import PARTITION, REVISION
 from gov_pipelines.evidence.entries import parse_entry
 from gov_pipelines.evidence.examine import LEDGER_PROOF, ROOTS, STAMP
 from gov_pipelines.evidence.package import DISCLOSED_TALLY, ENVELOPE, TALLY, Package, read_package
+from gov_pipelines.evidence.roots import current_roots
 from gov_pipelines.evidence.tlog import merkle, tiles
 from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
-from gov_pipelines.evidence.tlog.notes import Note, parse_note
+from gov_pipelines.evidence.tlog.notes import Note, log_verifier, parse_note
 from gov_pipelines.evidence.tlog.proof import TlogProof
 from gov_pipelines.measure import disclosed, tally_from_json, tally_json
 
@@ -134,7 +135,7 @@ def bundle_night(evidence: Path, system: str, partition: str, out: Path, *, publ
     (out / LEDGER_PROOF).write_bytes(TlogProof(entries[places[0]], places[0], tuple(path), note).to_bytes())
     if (token := ledger / "timestamps" / f"{size}.tsr").exists():
         shutil.copy(token, out / STAMP)
-    shutil.copytree(ledger / "root", out / ROOTS, ignore=_UNFINISHED)
+    shutil.copytree(ledger / ROOTS, out / ROOTS, ignore=_UNFINISHED)
     return Bundled(1, ())
 
 
@@ -204,15 +205,26 @@ def _payload(entry: bytes) -> str | None:
 
 
 def _checkpoint_over(ledger: Path, place: int) -> tuple[int, Note]:
-    """The checkpoint that says most of an entry: cosigned before not, stamped before not, large before small."""
+    """The checkpoint that says most of an entry: cosigned before not, stamped before not, large before small.
 
-    def worth(found: tuple[int, Path]) -> tuple[bool, bool, int]:
-        return found[1].name != _CHECKPOINT, (ledger / "timestamps" / f"{found[0]}.tsr").exists(), found[0]
+    Only those that keys of the newest root of trust signed; the ledger's own is one of them.
+    """
+    newest = current_roots(ledger / ROOTS)[-1]
+    key_ids = {log_verifier(newest.origin, key).key_id for key in newest.keys_of("snapshot")}
+    found = [
+        (path, parse_note(path.read_bytes())) for path in (*(ledger / "cosigned").glob("[1-9]*"), ledger / _CHECKPOINT)
+    ]
+    signed = [(path, note) for path, note in found if key_ids & {each.key_id for each in note.signatures}]
+    sized = [(parse_checkpoint(note.text).size, path, note) for path, note in signed]
 
-    size, path = max(((size, path) for size, path in _checkpoints(ledger) if size > place), key=worth)
-    return size, parse_note(path.read_bytes())
+    def worth(one: tuple[int, Path, Note]) -> tuple[bool, bool, int]:
+        size, path, _ = one
+        return path.name != _CHECKPOINT, (ledger / "timestamps" / f"{size}.tsr").exists(), size
 
-
-def _checkpoints(ledger: Path) -> Iterator[tuple[int, Path]]:
-    for path in (ledger / _CHECKPOINT, *(ledger / "cosigned").glob("[1-9]*")):
-        yield parse_checkpoint(parse_note(path.read_bytes()).text).size, path
+    over = [one for one in sized if one[0] > place]
+    if not over:
+        raise EvidenceError(
+            f"{ledger} has no checkpoint signed by a key of root version {newest.version}; run `gov audit`"
+        )
+    size, _, note = max(over, key=worth)
+    return size, note

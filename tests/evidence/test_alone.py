@@ -2,11 +2,22 @@
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
+from ledgers import Book
+from tsa import time_authority
 
 from gov_pipelines.evidence import canonical
+from gov_pipelines.evidence.entries import root_entry
+from gov_pipelines.evidence.roots import current_roots, new_root, sign_root
+from gov_pipelines.evidence.tlog import merkle
+from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
+from gov_pipelines.evidence.tlog.ledger import append
+from gov_pipelines.evidence.tlog.notes import parse_note
 from gov_pipelines.evidence.tlog.proof import parse_proof
+from gov_pipelines.evidence.tlog.tiles import read_entries
 from gov_pipelines.evidence.verify import verify
 from gov_pipelines.pipeline.bundling import bundle_night
 
@@ -96,11 +107,81 @@ def test_only_versions_of_the_root_lie_with_them(night, name):
     assert "root-chain" in rules(verify(night))
 
 
-def test_a_stamp_that_nobody_can_read_is_refused_where_an_authority_is_named(night, tmp_path, openssl):
-    (night / "checkpoint.tsr").write_bytes(b"token")
+@pytest.fixture
+def stamped(tmp_path, openssl, content, files, signer):
+    """A night that was stamped sixty hours after it was made, and the authority's certificate."""
+    clock = time_authority(tmp_path / "tsa")
+    book = Book(tmp_path / "evidence", signer)
+    made = datetime.now(UTC) - timedelta(hours=60)
+    book.sign(tmp_path / "evidence" / "loans" / "2026-10-01" / "r1", files, content(timeCreated=made))
+    note = parse_note((book.ledger / "checkpoint").read_bytes())
+    (book.ledger / "timestamps").mkdir()
+    (book.ledger / "timestamps" / f"{book.standing['size']}.tsr").write_bytes(clock.stamp(note.text.encode()))
+    bundle_night(book.ledger.parent, "loans", "2026-10-01", tmp_path / "night", published=False)
+    (tmp_path / "tsa.pem").write_bytes(clock.root)
+    return tmp_path / "night", tmp_path / "tsa.pem"
+
+
+def test_a_stamp_bounds_the_time_where_somebody_named_the_authority(stamped):
+    night, authority = stamped
     found = verify(night)
-    assert found.ok
+    assert found.ok, found.to_text()
     assert any("was not looked at" in each for each in found.not_proven)
+    found = verify(night, authority=authority)
+    assert found.ok, found.to_text()
+    assert {"time-token", "time-limit"} <= {check.rule for check in found.checked}
+    flipped = bytearray((night / "checkpoint.tsr").read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    (night / "checkpoint.tsr").write_bytes(flipped)
+    assert "time-token" in rules(verify(night, authority=authority))
+
+
+def test_a_night_that_claims_to_be_younger_than_its_stamp_is_refused(stamped, tmp_path, content, files, signer):
+    _, authority = stamped
+    book = Book(tmp_path / "later", signer)
+    book.sign(
+        book.ledger.parent / "loans" / "2026-10-01" / "r1",
+        files,
+        content(timeCreated=datetime.now(UTC) + timedelta(hours=1)),
+    )
+    note = parse_note((book.ledger / "checkpoint").read_bytes())
+    (book.ledger / "timestamps").mkdir()
+    token = time_authority(tmp_path / "tsa2")
+    (book.ledger / "timestamps" / f"{book.standing['size']}.tsr").write_bytes(token.stamp(note.text.encode()))
+    bundle_night(book.ledger.parent, "loans", "2026-10-01", tmp_path / "late", published=False)
+    authority.write_bytes(token.root)
+    assert rules(verify(tmp_path / "late", authority=authority)) == {"time-limit"}
+
+
+@pytest.fixture
+def rotated(chain, signer, other_signer):
+    """The chain's ledger after its key was replaced by another."""
+    ledger = chain.parent / "ledger"
+    (first,) = current_roots(ledger / "root")
+    roles = dict.fromkeys(first.roles, ([other_signer.public], 1))
+    second = new_root(2, first.since, first.expires, roles, first.origin)
+    for each in (signer, other_signer):
+        second = sign_root(second, each)
+    (ledger / "root" / "2.root.json").write_bytes(second)
+    before = (ledger / "checkpoint").read_bytes()
+    append(ledger, first.origin, [root_entry(2, sha256(second).hexdigest())], other_signer, [signer.public])
+    return ledger, before
+
+
+def test_the_ledger_signs_with_its_newest_key_only(rotated, tmp_path):
+    ledger, before = rotated
+    (ledger / "cosigned").mkdir()
+    (ledger / "cosigned" / "9").write_bytes(before)  # signed by the key that was replaced
+    bundle_night(ledger.parent, "loans", "2026-10-03", tmp_path / "night", published=False)
+    found = verify(tmp_path / "night", trust=ledger / "root" / "2.root.json")
+    assert found.trusted, found.to_text()
+    proof = parse_proof((tmp_path / "night" / PROOF).read_bytes())
+    size = parse_checkpoint(parse_note(before).text).size
+    path = merkle.inclusion_proof(merkle.leaf_hashes(read_entries(ledger, size)), proof.index)
+    (tmp_path / "night" / PROOF).write_bytes(
+        type(proof)(proof.extra, proof.index, tuple(path), parse_note(before)).to_bytes()
+    )
+    assert rules(verify(tmp_path / "night")) == {"checkpoint-signature"}
 
 
 def test_within_a_chain_nothing_of_this_is_accepted(chain, night):

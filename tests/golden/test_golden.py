@@ -19,8 +19,9 @@ def test_it_still_verifies(release, path, trust):
     found = verify(release / path, trust=trust and release / "trust" / trust)
     assert found.ok, found.to_text()
     assert found.trusted == (trust is not None)
-    expected = Counter(json.loads((release / "expected.json").read_text())[path])
-    assert not expected - Counter(check.rule for check in found.checked)
+    if trust == "1.root.json":  # the one that it was made with
+        expected = Counter(json.loads((release / "expected.json").read_text())[path])
+        assert not expected - Counter(check.rule for check in found.checked)
 
 
 @pytest.mark.parametrize(("release", "path"), CASES, ids=lambda each: getattr(each, "name", each))
