@@ -20,6 +20,37 @@ def by_definition(leaves):
     return sha256(b"\x01" + by_definition(leaves[:split]) + by_definition(leaves[split:])).digest()
 
 
+def path_by_definition(index, hashes):
+    """RFC 6962 section 2.1.1, word for word."""
+    if len(hashes) == 1:
+        return []
+    split = 1 << (len(hashes) - 1).bit_length() - 1
+    if index < split:
+        return [*path_by_definition(index, hashes[:split]), merkle.root(hashes[split:])]
+    return [*path_by_definition(index - split, hashes[split:]), merkle.root(hashes[:split])]
+
+
+def proof_by_definition(old, hashes, whole=True):
+    """RFC 6962 section 2.1.2, word for word."""
+    if old == len(hashes):
+        return [] if whole else [merkle.root(hashes)]
+    split = 1 << (len(hashes) - 1).bit_length() - 1
+    if old <= split:
+        return [*proof_by_definition(old, hashes[:split], whole), merkle.root(hashes[split:])]
+    return [*proof_by_definition(old - split, hashes[split:], False), merkle.root(hashes[:split])]
+
+
+def test_every_proof_of_every_tree_up_to_64_is_that_of_the_definition():
+    hashes = merkle.leaf_hashes([bytes([number]) for number in range(64)])
+    for size in range(1, 65):
+        tree = hashes[:size]
+        assert [merkle.inclusion_proof(tree, at) for at in range(size)] == [
+            path_by_definition(at, tree) for at in range(size)
+        ]
+        grown = [merkle.consistency_proof(tree, old) for old in range(1, size + 1)]
+        assert grown == [proof_by_definition(old, tree) for old in range(1, size + 1)]
+
+
 def test_every_leaf_of_every_tree_up_to_64_is_proven():
     for size in range(65):
         leaves = [bytes([number]) for number in range(size)]
