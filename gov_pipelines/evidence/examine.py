@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -226,6 +226,7 @@ def _policies(
     return digests
 
 
+@lru_cache(maxsize=256)  # the days of years hold the same few texts
 def _asked(policy: bytes | None) -> tuple[list[str], str]:
     """The controls a policy puts on a system, and the digest of its text without `until`, which closes a version.
 

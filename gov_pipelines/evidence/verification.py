@@ -115,4 +115,6 @@ def shown(value: object) -> str:
     """
     spelled = value if isinstance(value, str | Exception) else json.dumps(value, ensure_ascii=False, sort_keys=True)
     text = str(spelled)[:_LONGEST]
+    if text.isprintable():
+        return text
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
