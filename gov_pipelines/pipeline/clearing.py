@@ -30,6 +30,7 @@ from gov_pipelines.people import (
 from gov_pipelines.pipeline.holds import Clearing, Day, People, Statement, clearing
 from gov_pipelines.pipeline.leaves import decision_leaves
 from gov_pipelines.pipeline.lookback import look_back
+from gov_pipelines.pipeline.lost import lost
 from gov_pipelines.pipeline.night import Answer, Night, StepResult
 from gov_pipelines.pipeline.verdicts import policies_in_force
 from gov_pipelines.policy import controls_in_force, digest_while, log_schema, partition_key
@@ -107,7 +108,9 @@ def gate_now(night: Night, connection: Connection, people: People) -> list[Requi
     on = night.partition if newest is None else newest.partition
     controls = [each.key for each in controls_in_force(night.policies, night.declaration, on)]
     verdicts = None if isinstance(statement, str) else statement.verdicts
-    return gate(night.declaration, controls, verdicts, people.approvals, people.roster)
+    gone = lost(night.home, connection, people.roster)
+    whole = Requirement("the store has what the ledger holds", not gone, f"gone: {gone}" if gone else "all of it")
+    return [*gate(night.declaration, controls, verdicts, people.approvals, people.roster), whole]
 
 
 def open_day(night: Night) -> Day:
