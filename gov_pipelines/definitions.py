@@ -12,6 +12,7 @@ from gov_pipelines.pipeline.catchup import catch_up
 from gov_pipelines.pipeline.duties import duties
 from gov_pipelines.pipeline.home import AuditHome
 from gov_pipelines.pipeline.io_manager import ArtifactFiles
+from gov_pipelines.pipeline.keeping import retention
 from gov_pipelines.pipeline.loading import load_systems
 from gov_pipelines.pipeline.watch import reports, sensors
 from gov_pipelines.project import Project, find_project
@@ -33,6 +34,7 @@ def load(project: Project, environ: Mapping[str, str], audit: AuditHome | None =
     return dg.Definitions.merge(
         systems,
         duties(),
+        retention(),
         dg.Definitions(
             sensors=[*sensors(), reports(), catch_up(systems.jobs or ())],
             resources={"audit": audit or AuditHome.of(project), "io_manager": ArtifactFiles(home=str(project.home))},

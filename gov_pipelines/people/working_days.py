@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Collection
 from datetime import date, timedelta
 
 import numpy as np
 
 from gov_pipelines.policy import Duration
+from gov_pipelines.policy.durations import on_calendar
 
 
 def later(day: date, span: Duration, holidays: Collection[date] = ()) -> date:
@@ -24,11 +24,7 @@ def later(day: date, span: Duration, holidays: Collection[date] = ()) -> date:
             return date.fromisoformat(str(counted))
         case "hours":
             return day + timedelta(days=-(-span.count // 24))
-        case "days":
-            return day + timedelta(days=span.count)
-    months = day.month - 1 + span.count * (12 if span.unit == "years" else 1)
-    year, month = day.year + months // 12, months % 12 + 1
-    return date(year, month, min(day.day, monthrange(year, month)[1]))
+    return on_calendar(day, span)
 
 
 def working_days_since(day: date, today: date, holidays: Collection[date] = ()) -> int:

@@ -21,7 +21,7 @@ import polars as pl
 from gov_pipelines.decisions import NOTHING_ERASED, Tombstones, frame_digest
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.evidence.entries import erasure_entry
-from gov_pipelines.people.erasures import reviews_about
+from gov_pipelines.people import reviews_about
 from gov_pipelines.policy import Partition, SystemDeclaration, partition_key
 from gov_pipelines.store import (
     Connection,

@@ -274,6 +274,7 @@ def _of_policy(*, same: bool) -> Mapping[str, Compare]:
 
 _CLAUSE: Mapping[str, Compare] = {
     "text": _untold, "level": _untold, "applies": _wider, "source": _untold, "tags": _untold,
+    "retention": _untold,
 }  # fmt: skip
 _OBLIGATION: dict[str, Compare] = {
     "who": _untold,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gov_pipelines.policy.durations import DurationField
+from gov_pipelines.policy.durations import Duration, DurationField, on_calendar
 from gov_pipelines.policy.kinds import Control
 from gov_pipelines.policy.strict import Strict
 
@@ -76,6 +76,38 @@ class Obligation(Strict):
         return "prohibited use" if self.never else "periodic duty"
 
 
+class Retention(Strict):
+    """How long single decisions are kept: at least `keep`, and no longer than `delete_after`, counted from a moment.
+
+    Both count calendar days, months or years from the local date of `from`. A day's rows are kept or deleted together: the
+    clock of the last of them counts, and one whose moment has not come has not begun.
+    """
+
+    of: Literal["decisions"]
+    keep: DurationField | None = Field(default=None, examples=["25 months"])
+    from_: Literal["decided_at", "completed_at", "notice_sent_at", "reviewed_at", "label_at"] = Field(
+        default="decided_at", alias="from"
+    )
+    delete_after: DurationField | None = Field(default=None, examples=["7 years"])
+
+    def wrong(self) -> Iterator[str]:
+        """No span at all, one that is no span of dates, or more time than there is."""
+        spans = [span for span in (self.keep, self.delete_after) if span]
+        if not spans:
+            yield "says neither how long to `keep` nor when to delete; write `keep: 25 months`, or `delete_after`"
+        for span in spans:
+            if span.unit in {"hours", "working days"}:
+                yield f"`{span}` is no span of dates; write days, months or years"
+        if self.keep and self.delete_after and exceeds(self.keep, self.delete_after):
+            yield f"keeps for {self.keep} what it deletes after {self.delete_after}; make `delete_after` the longer one"
+
+
+def exceeds(one: Duration, other: Duration) -> bool:
+    """Whether a span of dates ends after another that begins on the same day, in any four years."""
+    days = (date(2026, 1, 1) + timedelta(days=n) for n in range(1461))
+    return any(on_calendar(day, one) > on_calendar(day, other) for day in days)
+
+
 class Applies(Strict):
     """A condition on the decisions a clause speaks of; where none meets it the verdict is `not_applicable`."""
 
@@ -112,6 +144,7 @@ class Clause(Strict):
     level: Level = Field(examples=["runtime"])
     control: Annotated[Control, Field(discriminator="kind")] | None = None
     obligation: Obligation | None = None
+    retention: Retention | None = None
     applies: Applies | None = None
     source: Source | None = None
     tags: dict[str, list[str]] = {}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -38,6 +40,15 @@ def parse_duration(text: object) -> Duration:
             f"{text!r} is not a duration; write a count and a unit, such as `30 days` or `5 working days`, a century at most"
         )
     return Duration(int(match[1]), f"{match[2]}s")  # type: ignore[arg-type]  # the pattern admits the five units only
+
+
+def on_calendar(day: date, span: Duration) -> date:
+    """The date a span of days, months or years after another; the 31st becomes a month's last day."""
+    if span.unit == "days":
+        return day + timedelta(days=span.count)
+    months = day.month - 1 + span.count * (12 if span.unit == "years" else 1)
+    year, month = day.year + months // 12, months % 12 + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
 DurationField = Annotated[Duration, BeforeValidator(parse_duration), PlainSerializer(str)]

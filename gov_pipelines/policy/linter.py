@@ -13,6 +13,7 @@ from gov_pipelines.policy.contradictions import contradictions, redundancies
 from gov_pipelines.policy.declaration import SystemDeclaration
 from gov_pipelines.policy.document import Policy
 from gov_pipelines.policy.loading import Read, declaration_files, policy_files, read_declaration, read_each, read_policy
+from gov_pipelines.policy.retention import retention_conflicts
 from gov_pipelines.policy.suggest import did_you_mean
 
 
@@ -61,6 +62,7 @@ def examine(assets_dir: Path, expectations_dir: Path, edited: Callable[[Policy],
     notes = {*_gaps(policies)}
     for system in systems:
         found.update(contradictions(policies, system.model))
+        found.update(retention_conflicts(policies, system.model))
         notes.update(redundancies(policies, system.model))
     return Linted(sorted(found), sorted(notes))
 
