@@ -28,8 +28,8 @@ served: $(VENV)/.dev  ## slow: Dagster's server on an empty home, a backfill of 
 fuzz: $(VENV)/.dev  ## slow: ten thousand broken policies and declarations, each refused in words or read
 	$(BIN)/python -m pytest tests/policy/test_mutants.py -m fuzz
 
-faults: $(VENV)/.dev  ## slow: services killed, disks full, clocks set back; afterwards the ledger must be whole
-	$(BIN)/python -m pytest tests/faults tests/pipeline/test_kills.py tests/pipeline/test_late.py -m faults -s
+faults: $(VENV)/.dev  ## slow: services killed, disks full, clocks set back, writers of the ledger killed at each call; afterwards the ledger must be whole
+	$(BIN)/python -m pytest tests/faults tests/evidence/tlog tests/pipeline/test_kills.py tests/pipeline/test_late.py -m faults -s
 
 spark: $(VENV)/.spark  ## slow: counts on a Spark cluster that loses a worker, and a night from its tables; needs Java 17
 	$(BIN)/python -m pytest tests/spark tests/measure/test_engines.py -m '' -s

@@ -111,27 +111,6 @@ def test_a_kill_at_each_call_leaves_a_ledger_that_goes_on(home, nursery, scene, 
     assert kills > 20
 
 
-@pytest.mark.faults
-@pytest.mark.parametrize("scene", ["first", "within", "over"])
-def test_two_kills_at_each_pair_of_calls(home, nursery, scene, capsys):
-    batch, first, pairs = prepare(home, scene), 0, 0
-    job = {"home": str(home), "writer": 1, "batches": [batch], "dry": True}
-    code = KILLED
-    while code == KILLED:
-        first, second, code = first + 1, 0, KILLED
-        while code == KILLED:
-            second += 1
-            again(home)
-            (died,) = nursery.run({**job, "die_at": first})
-            (code,) = nursery.run({**job, "die_at": second})
-            sound(home)
-            pairs += 1
-        assert code == 0
-        code = died
-    with capsys.disabled():
-        print(f"\n{scene}: {pairs} pairs of kills")
-
-
 def rounds(home, nursery, seeds):
     """Two writers at once, each killed at some call, for each seed; the ledger is checked after each."""
     killed = 0
