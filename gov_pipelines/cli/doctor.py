@@ -22,13 +22,18 @@ from gov_pipelines.definitions import load
 from gov_pipelines.errors import GovError
 from gov_pipelines.evidence import DEMO_KEY_NAME, load_signer
 from gov_pipelines.evidence.keys import PUBLIC_KEY, SIGNING_KEY
+from gov_pipelines.evidence.roots import SNAPSHOT, current_roots
+from gov_pipelines.evidence.tlog.ledger import check
+from gov_pipelines.evidence.tlog.notes import log_verifier
 from gov_pipelines.notify import DEFAULT_ROUTE, lint_alerts, load_settings, receivers_of, routes_from, where_waiting
 from gov_pipelines.notify.reaching import server_of, unanswered
 from gov_pipelines.pipeline import AuditHome
 from gov_pipelines.pipeline.health import Finding, State, daemons, instigators, stuck_runs, windows
 from gov_pipelines.pipeline.instance import open_instance
+from gov_pipelines.pipeline.lost import lost
+from gov_pipelines.pipeline.publishing import ledger_lock
 from gov_pipelines.policy import SystemDeclaration, lint
-from gov_pipelines.store import SnapshotRow, last_snapshot, pending, reading, server_clock
+from gov_pipelines.store import SnapshotRow, entries_waiting, last_snapshot, pending, reading, server_clock
 
 _SECONDS = 20
 _CONNECT_SECONDS = 5
@@ -41,7 +46,7 @@ _SIGNS = {"ok": "ok", "warn": "WARN", "bad": "BAD", "unknown": "?"}
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print every finding as JSON.")
 def doctor_command(as_json: bool) -> int:
-    """Look at what every night stands on: store, keys, clock, disk, Dagster, sources, receivers, owed windows, files.
+    """Look at what every night stands on: store, ledger, keys, clock, disk, Dagster, sources, receivers, owed windows, files.
 
     Nothing is sent and no row is read; an old store is upgraded when it is opened. Every check ends within half a minute.
     Exit code 1 where something is bad.
@@ -55,7 +60,7 @@ def doctor_command(as_json: bool) -> int:
     systems = list(place.systems[0].values())
     findings = _answers({"store": partial(_store, place)})  # the others use it
     checks = {"keys": _keys, "clock": _clock, "disk": _disk, "Dagster": _dagster, "routes": _routes, "files": _files}
-    on_store = {"alerts": _alerts, "windows": _windows} if place.audited else {}
+    on_store = {"alerts": _alerts, "ledger": _ledger, "windows": _windows} if place.audited else {}
     databases, files = _declared(systems)
     findings += _answers(
         {name: partial(check, place) for name, check in (checks | on_store).items()}
@@ -118,6 +123,23 @@ def _keys(place: Workplace) -> Iterator[Finding]:
     on_postgresql = os.environ.get("GOV_STORE_URL", "").startswith("postgresql")
     remedy = "make a key of your own in another home: GOV_HOME=... gov keys new --name NAME"
     yield Finding("keys", "bad" if on_postgresql else "warn", "the demo's key, which nobody should trust", remedy)
+
+
+def _ledger(place: Workplace) -> Iterator[Finding]:
+    """Whether the ledger is what its checkpoint says, and the store knows all of it."""
+    home = place.home
+    roots = current_roots(home.roots_dir)
+    logs = [log_verifier(roots[-1].origin, key) for root in roots for key in root.keys_of(SNAPSHOT)]
+    with ledger_lock(home, place.engine), reading(place.engine) as connection:
+        wrong = check(home.ledger_dir, logs)
+        gone, waiting = lost(home, connection, place.roster(connection)), len(entries_waiting(connection))
+    restore = "restore the home from a backup; see docs/operations.md"
+    for each in wrong:
+        yield Finding("ledger", "bad", each, restore)
+    if gone:
+        yield Finding("ledger", "bad", f"the store has lost what the ledger holds: {gone}", restore)
+    if not wrong and not gone:
+        yield Finding("ledger", "ok", f"sound, {waiting} entries wait for the next night" if waiting else "sound")
 
 
 def _clock(place: Workplace) -> Iterator[Finding]:
