@@ -65,7 +65,11 @@ def new(name: str, out: Path, as_json: bool) -> None:
 @click.option("--home", required=True, type=_PATH, help="The witness's home, from `gov witness new`.")
 @click.option("--out", required=True, type=_PATH, help="File for the checkpoint with the witness's cosignature.")
 @click.option("--log", "vkey", help="Know the ledger by this vkey from now on; given at first contact.")
-@click.option("--root", type=click.Path(exists=True, path_type=Path), help="Know the ledger by this version of its root of trust from now on.")
+@click.option(
+    "--root",
+    type=click.Path(exists=True, path_type=Path),
+    help="Know the ledger by this version of its root of trust from now on.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def cosign(request: Path, home: Path, out: Path, vkey: str | None, root: Path | None, as_json: bool) -> int:
     """Cosign a ledger's checkpoint if it continues the last one that this witness cosigned.
