@@ -234,7 +234,9 @@ def _carry_out(
     tiles = list(_tiles(plan.size, size))
     _put(folder, {tile_path(*tile): _content(tile, levels, entries, first) for tile in tiles})
     checkpoint = Checkpoint(origin, size, merkle.root_at(levels, size))
-    _put(folder, {CHECKPOINT: sign_note(checkpoint.to_text(), origin, signer).to_bytes()})
+    note = sign_note(checkpoint.to_text(), origin, signer)
+    verified(note, [log_verifier(origin, signer.public)])  # a device that signs wrongly must not end the ledger
+    _put(folder, {CHECKPOINT: note.to_bytes()})
     for level, index, width in tiles:
         partial = folder / f"{tile_path(level, index)}.p"
         if width == WIDTH and partial.exists():

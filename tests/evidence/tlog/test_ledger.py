@@ -1,12 +1,13 @@
 """The ledger's writer where nothing crashes: sizes, layout, sameness, refusals, cost."""
 
+import errno
 import os
 import re
 import shutil
 from random import Random
 
 import pytest
-from crasher import ORIGIN, entry, notes, noting
+from crasher import ORIGIN, calls, entry, notes, noting
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -170,6 +171,53 @@ def test_another_key_goes_on_where_the_earlier_one_is_named(append, folder, sign
         append([2], by=other_signer)
     assert append([2], by=other_signer, earlier=[signer.public]).size == 2
     assert ledger.check(folder, [log_verifier(ORIGIN, other_signer.public)]) == []
+
+
+@pytest.mark.parametrize("device", ["refuses", "signs wrongly"])
+def test_what_a_device_did_not_sign_is_signed_by_the_next_append(append, folder, findings, signer, device):
+    def sign(message):
+        if device == "refuses":
+            raise EvidenceError("the device is locked")
+        return signer.sign(message + b"!")
+
+    first = append([1])
+    with pytest.raises(EvidenceError):
+        append([2], by=Signer(signer.public, sign))
+    assert held(folder).root == first.root
+    assert findings() == []
+    assert append([3]).indices == (2,)
+    assert append([2]).indices == (1,)
+    assert findings() == []
+
+
+@pytest.mark.parametrize("before", [[], range(5), range(254)], ids=["nothing", "a few", "almost a tile"])
+def test_a_disk_that_is_full_at_any_call_loses_nothing(signer, tmp_path, before):
+    def go(numbers, full_at=0):
+        count = 0
+
+        def act(name, call, *arguments):
+            nonlocal count
+            count += 1
+            if count == full_at:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return call()
+
+        with calls(act):
+            told = ledger.append(tmp_path / str(at), ORIGIN, [entry(number) for number in numbers], signer)
+        return told, count < full_at  # making a folder that is there may fail unseen
+
+    at, ended = 0, False
+    while not ended:
+        at += 1
+        go(before)
+        try:
+            _, ended = go([1000, 1001, 1002], full_at=at)
+        except OSError:
+            assert ledger.check(tmp_path / str(at), [log_verifier(ORIGIN, signer.public)]) == []
+        told, _ = go([1001, 1003, *before])
+        assert told.size in {len(before) + 4, len(before) + 2}
+        assert ledger.check(tmp_path / str(at), [log_verifier(ORIGIN, signer.public)]) == []
+    assert at > 20
 
 
 def flip(path):
