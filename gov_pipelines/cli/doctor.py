@@ -21,8 +21,9 @@ from gov_pipelines.decisions.sql import opened
 from gov_pipelines.definitions import load
 from gov_pipelines.errors import GovError
 from gov_pipelines.evidence import DEMO_KEY_NAME, load_signer
-from gov_pipelines.evidence.keys import PUBLIC_KEY, SIGNING_KEY
-from gov_pipelines.evidence.roots import SNAPSHOT, current_roots
+from gov_pipelines.evidence.keys import SIGNING_KEY
+from gov_pipelines.evidence.roots import SNAPSHOT, TARGETS, current_roots
+from gov_pipelines.evidence.signers import ELSEWHERE
 from gov_pipelines.evidence.tlog.ledger import check
 from gov_pipelines.evidence.tlog.notes import log_verifier
 from gov_pipelines.notify import DEFAULT_ROUTE, lint_alerts, load_settings, receivers_of, routes_from, where_waiting
@@ -39,6 +40,7 @@ _SECONDS = 20
 _CONNECT_SECONDS = 5
 _DRIFT = timedelta(seconds=5)
 _OVERDUE = timedelta(hours=1)
+_NOTICE = timedelta(days=60)  # to gather the signatures of a new version of the root of trust
 _NIGHTLY, _NIGHTS = ("artifacts", "evidence"), 30
 _SIGNS = {"ok": "ok", "warn": "WARN", "bad": "BAD", "unknown": "?"}
 
@@ -106,18 +108,21 @@ def _store(place: Workplace) -> Iterator[Finding]:
 
 
 def _keys(place: Workplace) -> Iterator[Finding]:
-    """Whether the key that signed last is there; after a restore it has to be put back."""
-    newest, folder = max(_signed(place), key=lambda row: row.signed_at, default=None), place.home.keys_dir
-    wanted = newest.key_id if newest else None
-    old = f"put the old key back: {SIGNING_KEY} and {PUBLIC_KEY} of the key {wanted} belong in {folder}, mode 600"
-    if wanted and not (folder / SIGNING_KEY).is_file():
-        yield Finding("keys", "bad", "the private key is not there", old)
+    """Whether a key is there that the root of trust lets sign, and for how long that is to be relied on."""
+    root, folder = place.authority.roots[-1], place.home.keys_dir
+    named = " or ".join(f"{key.name} ({key.keyid})" for key in root.keys_of(TARGETS))
+    put_back = f"put back what version {root.version} of the root of trust names: {named}, in {folder}, mode 600"
+    if not any((folder / name).is_file() for name in (SIGNING_KEY, ELSEWHERE)):
+        yield Finding("keys", "bad", "the private key is not there", put_back)
         return
     public = load_signer(folder).public  # refuses a key that others can read
-    if wanted and public.keyid != wanted:
-        yield Finding("keys", "bad", f"{public.name} is not the key that signed last", old)
+    if public.keyid not in root.roles[TARGETS].keyids:
+        yield Finding("keys", "bad", f"{public.name} does not sign for this home", put_back)
+    elif root.expires < place.now + _NOTICE:
+        renew = "gov keys root new-version --expires DAY, then sign and publish it"
+        yield Finding("keys", "warn", f"the root of trust is relied on until {root.expires:%Y-%m-%d} alone", renew)
     elif public.name != DEMO_KEY_NAME:
-        yield Finding("keys", "ok", f"signs as {public.name}")
+        yield Finding("keys", "ok", f"signs as {public.name}, by version {root.version} of the root of trust")
     if public.name != DEMO_KEY_NAME:
         return
     on_postgresql = os.environ.get("GOV_STORE_URL", "").startswith("postgresql")

@@ -11,6 +11,7 @@ import click
 from gov_pipelines.cli.app import answer, here
 from gov_pipelines.cli.desk import table
 from gov_pipelines.cli.place import workplace
+from gov_pipelines.cli.roots import make_key, root_command, rotate
 from gov_pipelines.evidence import found, generate, load_signer, load_trust
 from gov_pipelines.people import enrol, refused_acts, revoke
 from gov_pipelines.store import Home, reading
@@ -29,23 +30,37 @@ def keys_command(context: click.Context, as_json: bool) -> None:
       gov keys person ann --out keys/ann
       gov keys add ann --role senior_underwriter --public keys/ann/signing.pub.json
       gov keys list
+      gov keys root
     """
     if context.invoked_subcommand is None:
         _show(as_json)
 
 
+keys_command.add_command(root_command)
+keys_command.add_command(rotate)
+
+
 @keys_command.command("new")
 @click.option("--name", required=True, help="What people will call the key; printed by every verification.")
+@click.option("--origin", help="Name of the ledger, such as bank.example/audit; by default of the key's name and id.")
+@click.option("--uri", help="Where the key is kept, such as hsm:2?label=audit; by default it is made in a file.")
+@click.option("--public", type=click.Path(path_type=Path), help="With --uri: its public half, PEM.")
 @click.option("--json", "as_json", is_flag=True, help="Print the public key as JSON.")
-def new(name: str, as_json: bool) -> None:
-    """Make the signing key of this home. An existing key is never replaced.
+def new(name: str, origin: str | None, uri: str | None, public: Path | None, as_json: bool) -> None:
+    """Make the signing key of this home, and its root of trust. An existing key is never replaced.
+
+    A key in a hardware module, a vault or a cloud is named by its URI, as securesystemslib has it; its PIN or token is
+    read from GOV_HSM_PIN alone.
 
     \b
     Example:
       gov keys new --name "Example Bank, AI audit 2026"
+      gov keys new --name "Example Bank, module" --uri "hsm:2?label=audit" --public module.pem
     """
-    home = Home(here().home)
-    found(home.keys_dir, home.roots_dir, name=name, created=datetime.now(UTC))
+    home, now = Home(here().home), datetime.now(UTC)
+    if uri or public:
+        make_key(home.keys_dir, name, uri, public, now)
+    found(home.keys_dir, home.roots_dir, name=name, created=now, origin=origin)
     _show(as_json)
 
 
@@ -127,6 +142,12 @@ def _show(as_json: bool) -> None:
     folder = Home(here().home).keys_dir
     public = load_signer(folder).public
     file = folder / "signing.pub.json"
-    data = {"name": public.name, "keyid": public.keyid, "created": public.created, "algorithm": "ed25519", "file": file}
+    data = {
+        "name": public.name,
+        "keyid": public.keyid,
+        "created": public.created,
+        "algorithm": public.algorithm,
+        "file": file,
+    }
     told = f"{public.name}\n  keyid    {public.keyid}\n  made     {public.created}\n  public   {file}"
     answer(as_json, data, told, "Give auditors the public file by another way than the bundles they check with it.")

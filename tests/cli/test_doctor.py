@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
-from bank import FIRST, Bank
+from bank import FIRST, START, Bank
 from command import let_go
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, SensorInstigatorData
 from dagster._daemon.types import DaemonHeartbeat
@@ -18,6 +18,8 @@ from gov_pipelines.cli import main
 from gov_pipelines.cli.doctor import _answers
 from gov_pipelines.definitions import load
 from gov_pipelines.evidence import DEMO_KEY_NAME, generate, load_public
+from gov_pipelines.evidence.roots import current_roots, sign_root
+from gov_pipelines.evidence.succession import NEXT, holders, next_root, publish, replaced
 from gov_pipelines.notify.reaching import Server, server_of, unanswered
 from gov_pipelines.notify.routes import Receiver
 from gov_pipelines.pipeline.health import Finding
@@ -185,6 +187,24 @@ def test_a_restored_home_is_told_which_key_to_put_back(bank, ask, tmp_path):
         assert found["state"] == "bad"
         assert old in found["do"]
         assert str(keys) in found["do"]
+
+
+def test_a_key_that_was_replaced_on_purpose_is_well(bank, ask):
+    home = Home(bank.root / ".gov")
+    before, new = current_roots(home.roots_dir)[-1], generate(home.keys_dir / NEXT, name="next", created=START)
+    data = next_root(before, START, replaced(before, bank.home.public, new.public))
+    publish(home.keys_dir, home.roots_dir, sign_root(sign_root(data, bank.home), new))
+    found = ask()["keys"]
+    assert (found["state"], found["found"]) == ("ok", "signs as next, by version 2 of the root of trust")
+
+
+def test_a_root_of_trust_that_soon_ends_is_told_in_time(bank, ask):
+    home = Home(bank.root / ".gov")
+    before = current_roots(home.roots_dir)[-1]
+    data = next_root(before, START, holders(before), expires=datetime.now(UTC) + timedelta(days=59))
+    publish(home.keys_dir, home.roots_dir, sign_root(data, bank.home))
+    assert ask()["keys"]["state"] == "warn"
+    assert "gov keys root new-version --expires" in ask()["keys"]["do"]
 
 
 def test_a_check_that_hangs_holds_nobody_up(monkeypatch):

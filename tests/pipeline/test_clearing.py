@@ -11,7 +11,7 @@ from bank import DEFS, FIRST, FREE, POLICY, ROWS, START, Bank
 
 from gov_pipelines.definitions import load
 from gov_pipelines.evidence import generate, load_signer
-from gov_pipelines.people import Act, record_act, release_subject, revoke, sign_act
+from gov_pipelines.people import Act, authority_of, record_act, release_subject, revoke, sign_act
 from gov_pipelines.pipeline import AuditHome, audit, signing
 from gov_pipelines.pipeline import night as steps
 from gov_pipelines.pipeline.clearing import CLEARED, HELD, open_day
@@ -86,7 +86,7 @@ def write_a_row(bank):
 
 def revoked(bank):
     with bank.night().store.begin() as connection:
-        revoke(connection, bank.home, "sue", datetime(2026, 9, 2, tzinfo=UTC))
+        revoke(connection, authority_of(bank.night().home), bank.home, "sue", datetime(2026, 9, 2, tzinfo=UTC))
     bank.review("sue", "B", at=datetime(2026, 9, 1, 10, tzinfo=UTC))
 
 
