@@ -26,6 +26,9 @@ MAX_BYTES = 64 * 1024 * 1024
 _MAX_SAFE_INTEGER = 2**53 - 1
 # An unterminated string reaches to the end, so that each byte is looked at once.
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_BEYOND = re.compile(rb"[\xf0-\xff]")
+_NUMBER = re.compile(rb"[0-9][.eE]|[0-9]{16}")  # a fraction, or an integer that may be too large
 _OPENING = frozenset(b"[{")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _TWELVE_DIGITS = Context(prec=12, rounding=ROUND_HALF_EVEN)
@@ -46,10 +49,24 @@ def dumps(value: Any) -> bytes:
     try:
         # Without fractions, and names beyond U+FFFF, Python's own encoder gives the same bytes, five times as fast.
         if _is_plain(value):
-            return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+            return _ENCODER.encode(value).encode()
         return rfc8785.dumps(value)
     except (ValueError, RecursionError) as error:
         raise EvidenceError(f"this value has no canonical JSON form: {error}; write it as a string") from error
+
+
+def dumps_parsed(value: Any) -> bytes:
+    """Write what JSON was parsed to, as `dumps` does, without looking at each value: its types are known to be JSON's.
+
+    Raises:
+        EvidenceError: as `dumps`.
+    """
+    try:
+        data = _ENCODER.encode(value).encode()
+    except (ValueError, RecursionError):
+        return dumps(value)  # which says what is wrong
+    # Python writes fractions in another way, and sorts names beyond U+FFFF in another order.
+    return dumps(value) if _BEYOND.search(data) or _NUMBER.search(_bare(data)) else data
 
 
 def texts(*values: str) -> bytes:
@@ -78,7 +95,7 @@ def loads(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
         EvidenceError: too large, too deep, not JSON, or not canonical.
     """
     value = parse(data, max_bytes=max_bytes)
-    if dumps(value) != data:
+    if dumps_parsed(value) != data:
         raise EvidenceError("the JSON is not in canonical form (RFC 8785): member order, spacing or numbers differ")
     return value
 
@@ -163,12 +180,16 @@ def _is_plain(value: Any) -> bool:
 def _depth(data: bytes) -> int:
     # Counted before parsing: the parser itself recurses, and a deep document must be refused, not crash it.
     deepest = depth = 0
-    # Where nothing is escaped, every second quote ends a text.
-    bare = _STRING.sub(b"", data) if b"\\" in data else b"".join(data.split(b'"')[::2])
-    for bracket in bare.translate(None, _NO_BRACKETS):
+    for bracket in _bare(data).translate(None, _NO_BRACKETS):
         depth += 1 if bracket in _OPENING else -1
         deepest = max(deepest, depth)
     return deepest
+
+
+def _bare(data: bytes) -> bytes:
+    """A JSON document without its texts."""
+    # Where nothing is escaped, every second quote ends a text.
+    return _STRING.sub(b"", data) if b"\\" in data else b"".join(data.split(b'"')[::2])
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def inspect_package(
     predicate = _statement(file, envelope.payload, checks)
     if predicate is None:
         return None
-    follows = canonical.dumps(result_statement(statement(predicate)))
+    follows = canonical.dumps_parsed(result_statement(statement(predicate)))
     checks.equal(f"{file}, line 2", "test-result-agrees", result.payload.decode(errors="replace"), follows.decode())
     published = _published(directory, prefix, predicate, checks)
     covered = _manifest(directory, prefix, predicate["manifest"], published, {*beside}, checks)
@@ -241,7 +241,7 @@ def _asked(policy: bytes | None) -> tuple[list[str], str]:
         said["in_force"].pop("until", None)
     except (AttributeError, KeyError, TypeError) as error:
         raise EvidenceError(f"not a policy: {type(error).__name__}") from error
-    return due, sha256(canonical.dumps(said)).hexdigest()
+    return due, sha256(canonical.dumps_parsed(said)).hexdigest()
 
 
 def _policy_file(policy: Mapping[str, Any]) -> str:

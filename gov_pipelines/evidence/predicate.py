@@ -94,7 +94,7 @@ _DISAGREEMENT = {
 FIELDS: Mapping[str, Any] = {
     "system": str,
     "partition": {
-        "key": Text(f"{DATE.pattern}(T[0-9]{{2}}Z)?", "a local date, or an hour in UTC"),
+        "key": Text(f"{DATE.pattern}(T[0-9]{{2}}Z)?", "a local date, or an hour in UTC", datetime.fromisoformat),
         "zone": str,
         "start": INSTANT,
         "end": INSTANT,
@@ -210,7 +210,7 @@ def content_digest(predicate: Mapping[str, Any]) -> str:
     Raises:
         EvidenceError: the predicate has no canonical form.
     """
-    return sha256(canonical.dumps(content_of(predicate))).hexdigest()
+    return sha256(canonical.dumps_parsed(content_of(predicate))).hexdigest()
 
 
 def content_of(predicate: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,6 +43,25 @@ def test_names_beyond_and_fractions_are_written_as_rfc8785_has_them(value):
     assert canonical.dumps(value) == rfc8785.dumps(value)
 
 
+NUMBERS = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-(2**70), 2**70))
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | NUMBERS | st.text(), lambda each: st.lists(each) | st.dictionaries(st.text(), each)
+    )
+)
+def test_what_was_parsed_is_written_as_any_value_is(value):
+    parsed = json.loads(json.dumps(value))
+    try:
+        expected = canonical.dumps(parsed)
+    except EvidenceError:
+        with pytest.raises(EvidenceError):
+            canonical.dumps_parsed(parsed)
+    else:
+        assert canonical.dumps_parsed(parsed) == expected
+
+
 @given(JSON_VALUES)
 def test_what_is_written_can_be_read_again(value):
     data = canonical.dumps(value)
