@@ -87,12 +87,10 @@ def parse_bundle(data: bytes) -> tuple[dsse.Envelope, dsse.Envelope]:
     Raises:
         EvidenceError: other than two lines, or one that is no envelope in its one spelling.
     """
-    lines = [line + b"\n" for line in data.removesuffix(b"\n").split(b"\n")]
-    if len(lines) != 2 or not data.endswith(b"\n"):
-        raise EvidenceError(
-            f"{len(lines)} lines; expected two, each ending in a newline: a snapshot and its test result"
-        )
-    return dsse.parse(lines[0]), dsse.parse(lines[1])
+    first, *more = data.split(b"\n", 2)  # no further, however many lines there are
+    if len(more) != 2 or more[1]:
+        raise EvidenceError("expected two lines, each ending in a newline: a snapshot and its test result")
+    return dsse.parse(first + b"\n"), dsse.parse(more[0] + b"\n")
 
 
 def read_package(directory: Path) -> Package:

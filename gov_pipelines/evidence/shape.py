@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 
@@ -47,17 +48,21 @@ class Text:
     Attributes:
         pattern: read alike by Python and by JSON Schema (ECMA-262): classes and groups, no class such as digits.
         meaning: what it is, for messages.
+        real: reads it, or raises ValueError: the 31st of February has the form of a date.
     """
 
     pattern: str
     meaning: str
+    real: Callable[[str], object] = str
 
 
 DIGEST = Text("[0-9a-f]{64}", "a SHA-256 in lower-case hex")
 INSTANT = Text(
-    "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{6})?Z", "an instant in UTC (RFC 3339, ending in Z)"
+    "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{6})?Z",
+    "an instant in UTC (RFC 3339, ending in Z)",
+    datetime.fromisoformat,
 )
-DATE = Text("[0-9]{4}-[0-9]{2}-[0-9]{2}", "a date (ISO 8601)")
+DATE = Text("[0-9]{4}-[0-9]{2}-[0-9]{2}", "a date (ISO 8601)", date.fromisoformat)
 DECIMAL = Text("0|-?[1-9][0-9]*([.][0-9]*[1-9])?|-?0[.][0-9]*[1-9]", "a number as its shortest decimal string")
 
 
@@ -101,7 +106,7 @@ def checker(shape: Any) -> Callable[[Any], bool]:  # noqa: PLR0911  (one a kind 
             return lambda value: type(value) is str and value in shape.texts
         case Text():
             match_whole = re.compile(shape.pattern).fullmatch
-            return lambda value: type(value) is str and match_whole(value) is not None
+            return lambda value: type(value) is str and match_whole(value) is not None and _reads(shape.real, value)
         case dict():
             members = [(name, checker(inner)) for name, inner in shape.items()]
             return lambda value: (
@@ -113,6 +118,14 @@ def checker(shape: Any) -> Callable[[Any], bool]:  # noqa: PLR0911  (one a kind 
             inner = checker(inner_shape)
             return lambda value: type(value) is list and all(map(inner, value))
     return lambda value: type(value) is shape  # exact: True is no integer
+
+
+def _reads(real: Callable[[str], object], text: str) -> bool:
+    try:
+        real(text)
+    except ValueError:
+        return False
+    return True
 
 
 def json_schema(shape: Any) -> dict[str, Any]:

@@ -186,6 +186,25 @@ def test_schema_and_verifier_refuse_the_same(content, validator, place, value):
     assert not validator.is_valid(statement(predicate))
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (["timeCreated"], "2026-02-31T12:00:00Z"),
+        (["asOf"], "2026-11-22T24:00:01Z"),
+        (["policies", 0, "recordedAt"], "0000-01-01T00:00:00Z"),
+        (["policies", 0, "inForceFrom"], "2026-13-01"),
+        (["partition", "key"], "2026-09-01T25Z"),
+    ],
+)
+def test_days_that_never_were_are_refused(content, place, value):
+    predicate = json.loads(canonical.dumps({**build_predicate(content()), "manifest": []}))
+    inner = predicate
+    for name in place[:-1]:
+        inner = inner[name]
+    inner[place[-1]] = value
+    assert len(predicate_misfits(predicate)) == 1
+
+
 def test_the_code_digest_is_what_a_shell_finds():
     listed = "cd \"$1\" && find * -name '*.py' | LC_ALL=C sort | xargs sha256sum | sha256sum"
     folder = Path(gov_pipelines.__file__).parent
