@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, Place] = {
     "explain": Place("explain", "Prove", "say of one decision which clauses judged it, and how"),
     "prove": Place("prove", "Prove", "write the proof of one decision, showing only what is asked"),
     "verify": Place("verify", "Prove", "check signed snapshots"),
+    "reproduce": Place("reproduce", "Prove", "audit a signed partition again from its kept inputs, and compare"),
     "bundle": Place("bundle", "Prove", "copy signed evidence for an auditor, or to publish"),
     "ledger": Place("ledger", "Prove", "deal with the witnesses of the ledger"),
     "witness": Place("witness", "Prove", "as a second party, cosign a ledger that only grows"),

@@ -247,15 +247,14 @@ def drifted(
 def measurements_of(night: Night) -> dict[str, list[Measurement]]:
     """Every measurement of this night by control key."""
     counted = {
-        bound.key: judged_measurements(night, bound, _verdicts_of(night, night.window(bound)))
-        for bound in night.bound
-        if bound.control.judges == "decision"
+        bound.key: judged_measurements(night, bound) for bound in night.bound if bound.control.judges == "decision"
     }
     return with_native(night, measurements_in(night.folder) | counted)
 
 
-def judged_measurements(night: Night, bound: BoundClause, verdicts: pl.LazyFrame) -> list[Measurement]:
+def judged_measurements(night: Night, bound: BoundClause) -> list[Measurement]:
     """The counts of a control's verdicts on the decisions of its window."""
+    verdicts = _verdicts_of(night, night.window(bound))
     return _placed(night, bound, decision_measurements(verdicts, bound.key))
 
 

@@ -10,9 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import polars as pl
-
-from gov_pipelines.decisions.rules import VERDICT
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence.code import code_digest
 from gov_pipelines.evidence.examine import Snapshot
@@ -31,7 +28,7 @@ from gov_pipelines.pipeline.recompute.agreement import WORDS, differences, drawn
 from gov_pipelines.pipeline.recompute.counts import accounts_amiss, tally_amiss
 from gov_pipelines.pipeline.recompute.recorded import ROWS, Recorded
 from gov_pipelines.pipeline.verdicts import control_record, judge_controls, verdict_rows_of
-from gov_pipelines.policy import BoundClause, Partition
+from gov_pipelines.policy import BoundClause
 from gov_pipelines.policy.kinds import ACCESS_LOG, Drift, Expectation, Fairness, Freshness, OperatingRange, over_year
 from gov_pipelines.store import NOT_AUDITED, Home
 
@@ -65,15 +62,14 @@ def recompute(folder: Path, snapshots: Sequence[Snapshot]) -> tuple[list[Check],
 
 
 def _chain(folder: Path, snapshots: Sequence[Snapshot], home: Home, checks: Checklist) -> Counter[str]:
-    open_, leaves = Counter[str](), dict[Partition, Mapping[str, Mapping[str, int]]]()
+    open_ = Counter[str]()
     whole = [each.predicate["sequence"] for each in snapshots] == list(range(1, len(snapshots) + 1))
     for snapshot in snapshots:
         one = Recorded((folder / snapshot.file).parent, snapshot.predicate)
         try:
             night = one.night(home)
             one.lay(home)
-            leaves[one.partition] = snapshot.predicate["decisions"]["counts"]
-            again = _Again(snapshot.file, one, night, leaves, whole, checks)
+            again = _Again(snapshot.file, one, night, whole, checks)
             if one.predicate["missed"] is None:
                 again.counts()
             again.verdicts(again.measurements() if one.predicate["missed"] is None else {})
@@ -91,7 +87,6 @@ class _Again:
     file: str
     recorded: Recorded
     night: Night
-    leaves: Mapping[Partition, Mapping[str, Mapping[str, int]]]
     whole: bool
     checks: Checklist
     open_: set[str] = field(default_factory=set)
@@ -149,10 +144,7 @@ class _Again:
         if why := self._why_not(bound):
             return why
         if control.judges == "decision":
-            counted = [self.leaves.get(day, {}).get(bound.key, {}) for day in night.window(bound)]
-            verdicts = [pl.repeat(name, n, dtype=VERDICT, eager=True) for one in counted for name, n in one.items()]
-            column = pl.concat([pl.Series(dtype=VERDICT), *verdicts]).alias(bound.key)
-            return judged_measurements(night, bound, column.to_frame().lazy())
+            return judged_measurements(night, bound)
         if isinstance(control, Drift):
             found = drifted(night, bound, control)
             return found[0] if found else []

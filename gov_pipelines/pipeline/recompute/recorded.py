@@ -10,14 +10,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
+import polars as pl
+
+from gov_pipelines.decisions.rules import VERDICT
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence.package import DISCLOSED_TALLY, TALLY
 from gov_pipelines.pipeline.night import Night
 from gov_pipelines.pipeline.signing import DECLARATION, YEAR
 from gov_pipelines.policy import Partition, declaration_of, declaration_text, partition_of, policy_of, policy_text
-from gov_pipelines.store import Home, write_atomic
+from gov_pipelines.store import Home, write_atomic, write_frame
 
 ROWS = "rows.json"
+VERDICTS = "decision_verdicts.parquet"
 _T = TypeVar("_T")
 
 
@@ -104,14 +108,27 @@ class Recorded:
             raise EvidenceError(f"the partition, the moment or {YEAR} cannot be read: {error}") from error
 
     def lay(self, home: Home) -> None:
-        """Put what was counted into a home, in place of what an earlier revision counted; of a missed window nothing."""
+        """Put what was counted into a home, in place of what an earlier revision counted; of a missed window nothing.
+
+        Verdicts on decisions are laid as many as there were of each, under no decision's name.
+        """
         folder = home.partition_dir(self.predicate["system"], self.partition)
         if self.predicate["tally"] is None:
-            for name in (TALLY, ROWS):
+            for name in (TALLY, ROWS, VERDICTS):
                 (folder / name).unlink(missing_ok=True)
         else:
             write_atomic(folder / TALLY, self.tally)
             write_atomic(folder / ROWS, self.covered(ROWS))
+            columns = [
+                pl.concat([pl.repeat(verdict, n, dtype=VERDICT, eager=True) for verdict, n in counts.items()]).alias(
+                    key
+                )
+                for key, counts in self.predicate["decisions"]["counts"].items()
+            ]
+            write_frame(
+                folder / VERDICTS,
+                pl.concat([each.to_frame() for each in columns] or [pl.DataFrame()], how="horizontal"),
+            )
 
     def _read(self, name: str, digest: str) -> bytes:
         try:
