@@ -143,7 +143,8 @@ def _statement(file: str, payload: bytes, checks: Checklist) -> dict[str, Any] |
 
 def _published(directory: Path, prefix: str, predicate: dict[str, Any], checks: Checklist) -> bool:
     """Whether the tally was left out of the package, and the one with small cells merged, also signed, is there for it."""
-    if predicate["tally"] is None or (directory / TALLY).exists() or not (directory / DISCLOSED_TALLY).exists():
+    there = {item.name for item in directory.iterdir()}
+    if predicate["tally"] is None or TALLY in there or DISCLOSED_TALLY not in there:
         return False
     name = prefix + DISCLOSED_TALLY
     read = partial(read_plain, directory / DISCLOSED_TALLY, canonical.MAX_BYTES)

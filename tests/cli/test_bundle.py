@@ -107,6 +107,11 @@ def test_a_tally_is_missed_where_nothing_stands_for_it(published, evidence):
     assert ("tally.disclosed.json", "tally-digest") in rules(verify(published))
 
 
+def test_a_link_that_leads_nowhere_is_no_absent_tally(published):
+    (published / "tally.json").symlink_to("nowhere")
+    assert ("tally.json", "manifest-sha256") in rules(verify(published))
+
+
 def test_no_other_file_may_be_left_out(published):
     (published / "rows.json").unlink()
     assert rules(verify(published)) == {("rows.json", "manifest-sha256")}
