@@ -65,6 +65,8 @@ COMMANDS: Mapping[str, Place] = {
     "doctor": Place("doctor", "Operate", "check what every night stands on, and say what to do"),
     "backup": Place("backup", "Operate", "copy the home, and read the copy back"),
     "restore": Place("backup", "Operate", "make a home of a backup, verified"),
+    "erase": Place("erase", "Operate", "delete what is kept of a decision or a person; signed"),
+    "retention": Place("erase", "Operate", "show how long decisions are kept, and what is over"),
     "keys": Place("keys", "Operate", "make and show the signing key; enrol people with theirs"),
 }
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from gov_pipelines.policy import CANONICAL, SystemDeclaration
 from gov_pipelines.policy import declaration as declared
-from gov_pipelines.policy.document import Applies, ApprovedTool, Clause, Escalation, InForce, Obligation, Policy, Source
+from gov_pipelines.policy.document import Applies, ApprovedTool, Clause, Escalation, InForce, Obligation, Policy, Retention, Source
 from gov_pipelines.policy.kinds import BoundControl, Control, Past
 from gov_pipelines.policy.kinds import Test as FairnessTest
 from gov_pipelines.policy.loading import DefsFile
@@ -57,6 +57,7 @@ def test_every_field_of_policies_and_clauses_has_a_row():
     assert rows(section(POLICIES, "The policy")) == names(Policy)
     assert rows(section(POLICIES, "A clause")) == names(Clause)
     assert rows(section(POLICIES, "Obligations")) == names(Obligation)
+    assert rows(section(POLICIES, "Retention")) == names(Retention)
     assert rows(section(POLICIES, "Sources")) == names(Source)
     for parts, heading in (
         ((InForce,), "The policy"),
