@@ -200,7 +200,7 @@ def test_a_disk_that_is_full_at_any_call_loses_nothing(signer, tmp_path, before)
             count += 1
             if count == full_at:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            return call()
+            return None if name == "fsync" else call()
 
         with calls(act):
             told = ledger.append(tmp_path / str(at), ORIGIN, [entry(number) for number in numbers], signer)
