@@ -20,7 +20,7 @@ import polars as pl
 from gov_pipelines.cli.app import answer, here
 from gov_pipelines.decisions import as_moment, readable, scan_file
 from gov_pipelines.errors import ConfigurationError, WrongUse
-from gov_pipelines.evidence.keys import SIGNING_KEY
+from gov_pipelines.evidence.keys import PUBLIC_KEY
 from gov_pipelines.policy import load_declaration
 from gov_pipelines.store import Home
 
@@ -101,7 +101,7 @@ def init_command(file: Path, policies: tuple[str, ...], undecided: tuple[str, ..
         raise
     starts, ends = declaration.starts, declaration.ends
     last = ends - timedelta(days=1) if ends else starts
-    key = "" if (Home(project.home).keys_dir / SIGNING_KEY).is_file() else "gov keys new --name NAME && "
+    key = "" if (Home(project.home).keys_dir / PUBLIC_KEY).is_file() else "gov keys new --name NAME && "
     left = f"Named in no outcome, so their rows will be quarantined: {', '.join(left_out)}."
     answer(
         as_json,

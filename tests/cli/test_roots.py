@@ -1,16 +1,21 @@
 """`gov keys root` and `gov keys rotate`, as the people of a home use them."""
 
 import json
+import shutil
 from contextlib import redirect_stderr, redirect_stdout
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from types import SimpleNamespace
 
 import pytest
+from bank import FIRST, START, Bank
 from projects import declared, house, write_project
 
 from gov_pipelines.cli import main
-from gov_pipelines.evidence import load_signer, load_trust
-from gov_pipelines.evidence.roots import current_roots
+from gov_pipelines.evidence import generate, load_signer, load_trust
+from gov_pipelines.evidence.roots import current_roots, sign_root
+from gov_pipelines.evidence.succession import NEXT, next_root, publish, replaced
+from gov_pipelines.evidence.verify import verify
 
 
 @pytest.fixture
@@ -71,6 +76,34 @@ def test_a_home_with_its_root_key_at_hand_rotates_at_once(run, tmp_path):
     assert "Version 2 of the root of trust" in told
     assert "witnesses: quorum none" in told
     assert json.loads(run("--json").stdout)["name"] == "next"
+
+
+def test_a_key_kept_elsewhere_signs_for_a_home(run, tmp_path):
+    run("person", "vault", "--out", tmp_path / "vault")
+    public = load_trust(tmp_path / "vault" / "signing.pub.json")
+    (tmp_path / "vault.pem").write_text(public.to_pem())
+    named = ("--uri", f"file2:{tmp_path / 'vault' / 'signing.pem'}", "--public", tmp_path / "vault.pem")
+    run("rotate", "--name", "the vault's", *named)
+    home = tmp_path / ".gov"
+    assert not (home / "keys" / "signing.pem").exists()
+    assert load_signer(home / "keys").public.keyid == public.keyid == shown(run)["roles"]["targets"]["keyids"][0]
+    shutil.rmtree(home)
+    run("new", "--name", "from the first day", *named)
+    assert shown(run)["roles"]["root"]["keyids"] == [public.keyid]
+
+
+def test_snapshots_of_both_keys_follow_from_the_first_root(tmp_path):
+    bank = Bank(tmp_path / "bank").audit()
+    home = bank.night().home
+    before, new = current_roots(home.roots_dir)[-1], generate(home.keys_dir / NEXT, name="next", created=START)
+    data = next_root(before, datetime.now(UTC), replaced(before, bank.home.public, new.public))
+    publish(home.keys_dir, home.roots_dir, sign_root(sign_root(data, bank.home), new))
+    bank.audit(FIRST + timedelta(days=1))
+    (tmp_path / "old.json").write_bytes(bank.home.public.to_json())
+    evidence = home.root / "evidence"
+    found = verify(evidence, trust=home.roots_dir / "1.root.json")
+    assert (found.ok, found.trusted) == (True, True)
+    assert verify(evidence, trust=tmp_path / "old.json").ok is False
 
 
 def test_what_cannot_be_is_refused(run, tmp_path):

@@ -2,15 +2,17 @@
 
 import sys
 from datetime import UTC, datetime, timedelta
+from shutil import rmtree
 
 import dagster as dg
 import polars as pl
 import pytest
 import sqlalchemy as sa
 from bank import DEFS, FIRST, FREE, POLICY, ROWS, START, Bank
+from projects import found_home
 
 from gov_pipelines.definitions import load
-from gov_pipelines.evidence import generate, load_signer
+from gov_pipelines.evidence import generate
 from gov_pipelines.people import Act, authority_of, record_act, release_subject, revoke, sign_act
 from gov_pipelines.pipeline import AuditHome, audit, signing
 from gov_pipelines.pipeline import night as steps
@@ -344,11 +346,11 @@ def forget_a_revision(bank):
 
 
 def sign_with_another_key(bank):
-    one = bank.night()
-    for file in one.home.keys_dir.iterdir():
-        file.unlink()
-    generate(one.home.keys_dir, name="mallory", created=START)
-    assert load_signer(one.home.keys_dir).public.keyid != bank.home.public.keyid
+    """The day is one of a home whose root of trust never named the key that signed it."""
+    home = bank.night().home
+    for folder in (home.keys_dir, home.roots_dir):
+        rmtree(folder)
+    assert found_home(home.root, "mallory", START).public.keyid != bank.home.public.keyid
 
 
 @pytest.mark.parametrize(
