@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from json.encoder import encode_basestring
@@ -27,7 +28,7 @@ _MAX_SAFE_INTEGER = 2**53 - 1
 # An unterminated string reaches to the end, so that each byte is looked at once.
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-_BEYOND = re.compile(rb"[\xf0-\xff]")
+_FOUR_BYTES = frozenset(range(0xF0, 0x100))  # begin, in UTF-8, a character beyond U+FFFF
 _NUMBER = re.compile(rb"[0-9][.eE]|[0-9]{16}")  # a fraction, or an integer that may be too large
 _OPENING = frozenset(b"[{")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -65,8 +66,7 @@ def dumps_parsed(value: Any) -> bytes:
         data = _ENCODER.encode(value).encode()
     except (ValueError, RecursionError):
         return dumps(value)  # which says what is wrong
-    # Python writes fractions in another way, and sorts names beyond U+FFFF in another order.
-    return dumps(value) if _BEYOND.search(data) or _NUMBER.search(_bare(data)) else data
+    return dumps(value) if _beyond(data, _bare(data)) else data
 
 
 def texts(*values: str) -> bytes:
@@ -94,8 +94,14 @@ def loads(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
     Raises:
         EvidenceError: too large, too deep, not JSON, or not canonical.
     """
-    value = parse(data, max_bytes=max_bytes)
-    if dumps_parsed(value) != data:
+    bare = _bare(data) if len(data) <= max_bytes else b""
+    if len(data) > max_bytes or _depth(bare) > MAX_DEPTH or _beyond(data, bare):
+        value = parse(data, max_bytes=max_bytes)
+        again = dumps(value)
+    else:  # a member that is said twice is read once, and so not written again as it came
+        value = _parsed(data)
+        again = _ENCODER.encode(value).encode(errors="replace")
+    if again != data:
         raise EvidenceError("the JSON is not in canonical form (RFC 8785): member order, spacing or numbers differ")
     return value
 
@@ -115,15 +121,10 @@ def parse(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
     """
     if len(data) > max_bytes:
         raise EvidenceError(f"the document has {len(data)} bytes; at most {max_bytes} are read")
-    depth = _depth(data)
+    depth = _depth(_bare(data))
     if depth > MAX_DEPTH:
         raise EvidenceError(f"the document nests {depth} levels deep; at most {MAX_DEPTH} are read")
-    try:
-        return json.loads(
-            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer
-        )
-    except ValueError as error:
-        raise EvidenceError(f"not a JSON document: {error}") from error
+    return _parsed(data, object_pairs_hook=_unique, parse_int=_integer)
 
 
 def decimal_string(value: float | None) -> str | None:
@@ -177,13 +178,25 @@ def _is_plain(value: Any) -> bool:
     return True
 
 
-def _depth(data: bytes) -> int:
+def _parsed(data: bytes, **hooks: Callable[..., Any]) -> Any:
+    try:
+        return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant, **hooks)
+    except ValueError as error:
+        raise EvidenceError(f"not a JSON document: {error}") from error
+
+
+def _depth(bare: bytes) -> int:
     # Counted before parsing: the parser itself recurses, and a deep document must be refused, not crash it.
     deepest = depth = 0
-    for bracket in _bare(data).translate(None, _NO_BRACKETS):
+    for bracket in bare.translate(None, _NO_BRACKETS):
         depth += 1 if bracket in _OPENING else -1
         deepest = max(deepest, depth)
     return deepest
+
+
+def _beyond(data: bytes, bare: bytes) -> bool:
+    """Whether Python's encoder may write a document otherwise: it spells fractions, and sorts beyond U+FFFF, its own way."""
+    return _NUMBER.search(bare) is not None or not (data.isascii() or _FOUR_BYTES.isdisjoint(data))
 
 
 def _bare(data: bytes) -> bytes:

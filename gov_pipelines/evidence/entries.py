@@ -11,37 +11,33 @@ from typing import Any
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence import canonical
-from gov_pipelines.evidence.shape import Nullable, misfits
+from gov_pipelines.evidence.shape import DATE, DIGEST, INSTANT, Nullable, Whole, checker, misfits
 
 MAX_ENTRY_BYTES = 65_535
 """A bundle of tlog-tiles says the length of an entry in two bytes."""
 
+_POLICY = {"name": str, "version": Whole(1), "sha256": DIGEST}
 _SNAPSHOT = {
     "system": str,
     "partition": str,
-    "revision": int,
-    "sequence": int,
-    "payloadSha256": str,
-    "signatures": [{"keyid": str, "sig": str}],
-    "policies": [{"name": str, "version": int, "sha256": str}],
-    "decisions": {"rootHash": str, "treeSize": int},
+    "revision": Whole(1),
+    "sequence": Whole(1),
+    "payloadSha256": DIGEST,
+    "signatures": [{"keyid": DIGEST, "sig": str}],
+    "policies": [_POLICY],
+    "decisions": {"rootHash": DIGEST, "treeSize": Whole(0)},
 }
 _SHAPES: Mapping[str, Mapping[str, Any]] = {
     "snapshot": _SNAPSHOT,
     "missed": _SNAPSHOT,
-    "policy": {
-        "name": str,
-        "version": int,
-        "sha256": str,
-        "inForceFrom": str,
-        "inForceUntil": Nullable(str),
-        "recordedAt": str,
-    },
-    "root": {"version": int, "sha256": str},
-    "act": {"act": str, "sha256": str},
-    "erasure": {"system": str, "partition": str, "count": int, "reason": str, "sha256": str},
+    "policy": {**_POLICY, "inForceFrom": DATE, "inForceUntil": Nullable(DATE), "recordedAt": INSTANT},
+    "root": {"version": Whole(1), "sha256": DIGEST},
+    "act": {"act": str, "sha256": DIGEST},
+    "erasure": {"system": str, "partition": str, "count": Whole(0), "reason": str, "sha256": DIGEST},
 }
 """Members of each kind of entry, beside `v` and `kind`."""
+
+_FITS = {kind: checker({"v": int, "kind": str, **shape}) for kind, shape in _SHAPES.items()}
 
 
 def snapshot_entry(predicate: Mapping[str, Any], payload_sha256: str, signature: Mapping[str, str]) -> bytes:
@@ -95,11 +91,10 @@ def parse_entry(data: bytes) -> dict[str, Any]:
     """
     document = canonical.loads(data, max_bytes=MAX_ENTRY_BYTES)
     kind = document.get("kind") if isinstance(document, dict) else None
-    shape = _SHAPES.get(kind) if isinstance(kind, str) else None
-    if shape is None:
+    if not isinstance(kind, str) or kind not in _SHAPES:
         raise EvidenceError(f"an entry of the ledger is of a kind that is not known: {kind!r}")
-    if wrong := [*misfits(document, {"v": int, "kind": str, **shape}, "entry")]:
-        raise EvidenceError("; ".join(wrong))
+    if not _FITS[kind](document):
+        raise EvidenceError("; ".join(misfits(document, {"v": int, "kind": str, **_SHAPES[kind]}, "entry")))
     if document["v"] != 1:
         raise EvidenceError(f"an entry of the ledger is of version {document['v']}; expected 1")
     entry: dict[str, Any] = document

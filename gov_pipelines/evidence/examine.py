@@ -33,6 +33,7 @@ BESIDE = frozenset({LEDGER_PROOF, STAMP, ROOTS})
 """What a package that travels alone brings of the ledger, beside its signed files; the module `alone` checks it."""
 
 _MAX_KEY_BYTES = 10_000
+_OF_ITS_OWN = {"measurements", "controls", "manifest", "secondOpinion", "producer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Snapshot:
 
     Attributes:
         file: path of its envelope within what is verified.
-        predicate: has the shape of `FIELDS`.
+        predicate: has the shape of `FIELDS`, without what only its own package is held against: a chain of years is kept
+            in memory, and measurements, controls and files are most of it.
         payload_sha256: hex digest of the signed payload.
         key: the key that signed; None where no known key did.
         signature: the envelope's keyid and signature, as it spells them.
@@ -104,7 +106,8 @@ def inspect_package(
     _content(prefix, predicate, covered, checks)
     policies = _policies(prefix, predicate, covered, checks)
     payload_sha256 = sha256(envelope.payload).hexdigest()
-    return Snapshot(file, predicate, payload_sha256, key, envelope.signature, policies, published)
+    kept = {name: value for name, value in predicate.items() if name not in _OF_ITS_OWN}
+    return Snapshot(file, kept, payload_sha256, key, envelope.signature, policies, published)
 
 
 def _signature(

@@ -100,7 +100,11 @@ class Checklist:
 
     def equal(self, file: str, rule: str, got: object, expected: object) -> bool:
         """Note whether what was found equals what is expected."""
-        return self.note(file, rule, got == expected, got, expected)
+        if got == expected:
+            got = expected = shown(expected)
+            self.checks.append(Check(shown(file), rule, True, got, expected))
+            return True
+        return self.note(file, rule, False, got, expected)
 
     def note(self, file: str, rule: str, ok: bool, got: object, expected: object) -> bool:
         """Note the outcome of a rule, and return it."""

@@ -13,7 +13,7 @@ from typing import Any
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence.code import code_digest
 from gov_pipelines.evidence.examine import Snapshot
-from gov_pipelines.evidence.package import TALLY
+from gov_pipelines.evidence.package import TALLY, read_package
 from gov_pipelines.evidence.verification import Check, Checklist
 from gov_pipelines.measure import SCORING, Judgement, Measurement, judge, tally_from_json
 from gov_pipelines.pipeline.measuring import (
@@ -65,7 +65,8 @@ def _chain(folder: Path, snapshots: Sequence[Snapshot], home: Home, checks: Chec
     open_ = Counter[str]()
     whole = [each.predicate["sequence"] for each in snapshots] == list(range(1, len(snapshots) + 1))
     for snapshot in snapshots:
-        one = Recorded((folder / snapshot.file).parent, snapshot.predicate)
+        package = (folder / snapshot.file).parent
+        one = Recorded(package, read_package(package).predicate)
         try:
             night = one.night(home)
             one.lay(home)
