@@ -23,6 +23,7 @@ CLAUSES = """\
   - {id: WEEK, text: Fair by week., level: runtime, control: {kind: fairness, metric: impact_ratio, by: [region], at_least: 0.8, min_group_size: 3, window: 7 days}}
   - {id: SCORE, text: Scored fairly., level: runtime, control: {kind: fairness, metric: scoring_impact_ratio, by: [sex], at_least: 0.5, test: none, min_group_size: 3}}
   - {id: SMALL, text: Amounts are small., level: output, control: {kind: decision_rule, must: "amount < 900", window: 3 days}}
+  - {id: DENIED, text: Denials are of small amounts., level: output, control: {kind: decision_rule, when: "decision = 'denied'", must: "amount < 110", window: 2 days}}
   - {id: RANGE, text: Amounts in range., level: runtime, control: {kind: operating_range}}
   - {id: WHOLE, text: Scores are there., level: runtime, control: {kind: log_quality, metric: missing_share, of: [score], at_most: 0.01, window: 2 days}}
   - {id: MOVED, text: Actions stay., level: runtime, control: {kind: drift, of: [decision], at_most: 0.5, reference: {from: 2026-09-01, until: 2026-09-03}}}

@@ -119,16 +119,18 @@ class Recorded:
         else:
             write_atomic(folder / TALLY, self.tally)
             write_atomic(folder / ROWS, self.covered(ROWS))
-            columns = [
-                pl.concat([pl.repeat(verdict, n, dtype=VERDICT, eager=True) for verdict, n in counts.items()]).alias(
-                    key
-                )
-                for key, counts in self.predicate["decisions"]["counts"].items()
+            write_frame(folder / VERDICTS, self._verdicts())
+
+    def _verdicts(self) -> pl.DataFrame:
+        decisions = self.predicate["decisions"]
+        columns = []
+        for key, counts in decisions["counts"].items():
+            silent = decisions["treeSize"] - sum(counts.values())  # decisions that the rule does not concern
+            said = [
+                pl.repeat(verdict, n, dtype=VERDICT, eager=True) for verdict, n in [*counts.items(), (None, silent)]
             ]
-            write_frame(
-                folder / VERDICTS,
-                pl.concat([each.to_frame() for each in columns] or [pl.DataFrame()], how="horizontal"),
-            )
+            columns.append(pl.concat(said).alias(key))
+        return pl.DataFrame(columns)
 
     def _read(self, name: str, digest: str) -> bytes:
         try:
