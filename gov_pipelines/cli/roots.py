@@ -13,7 +13,7 @@ import click
 from gov_pipelines.cli.app import answer, here
 from gov_pipelines.cli.desk import DAY
 from gov_pipelines.errors import EvidenceError, WrongUse
-from gov_pipelines.evidence import PublicKey, Signer, generate, load_public, load_signer, load_trust
+from gov_pipelines.evidence import PublicKey, Signer, canonical, generate, load_public, load_signer, load_trust
 from gov_pipelines.evidence.roots import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Root, current_roots, parse_root, sign_root
 from gov_pipelines.evidence.signers import enlist
 from gov_pipelines.evidence.succession import NEXT, holders, next_root, publish, replaced, settle
@@ -167,8 +167,7 @@ def make_key(folder: Path, name: str, uri: str | None, public: Path | None, now:
         raise WrongUse("--uri and --public go together: where the key is kept, and its public half")
     if uri is None or public is None:
         return generate(folder, name=name, created=now)
-    created = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return enlist(folder, uri, replace(load_trust(public), name=name, created=created), os.environ)
+    return enlist(folder, uri, replace(load_trust(public), name=name, created=canonical.instant(now)), os.environ)
 
 
 def _home() -> Home:
@@ -176,8 +175,7 @@ def _home() -> Home:
 
 
 def _public(file: Path) -> PublicKey:
-    key = load_trust(file)
-    return replace(key, created="")
+    return replace(load_trust(file), created="")
 
 
 def _drafted(data: bytes, out: Path | None, as_json: bool, told: str) -> None:
@@ -189,8 +187,8 @@ def _drafted(data: bytes, out: Path | None, as_json: bool, told: str) -> None:
 def _show(root: Root, as_json: bool) -> None:
     may = {"change this": ROOT, "sign snapshots and enrolments": TARGETS, "sign the ledger": SNAPSHOT}
     said = {
-        "version": root.version, "sha256": root.sha256, "origin": root.origin, "since": root.since,
-        "expires": root.expires, "witnesses": root.witnesses, "timestampAuthorities": len(root.authorities),
+        "version": root.version, "sha256": root.sha256, "origin": root.origin, "since": canonical.instant(root.since),
+        "expires": canonical.instant(root.expires), "witnesses": root.witnesses, "timestampAuthorities": len(root.authorities),
         "signatures": sorted(root.signatures),
         "roles": {
             role: {"threshold": each.threshold, "keyids": sorted(each.keyids)} for role, each in root.roles.items()

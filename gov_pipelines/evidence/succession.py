@@ -12,6 +12,7 @@ from gov_pipelines.evidence.durable import flush, replace_file, write_folder
 from gov_pipelines.evidence.keys import PUBLIC_KEY, SIGNING_KEY, PublicKey, load_public
 from gov_pipelines.evidence.roots import ROLES, SNAPSHOT, TARGETS, Root, current_roots, new_root, walk
 from gov_pipelines.evidence.signers import ELSEWHERE
+from gov_pipelines.evidence.tlog.policy import parse_policy
 
 NEXT = "next"
 """Folder, beside a home's key, of the key that is to follow it."""
@@ -45,8 +46,10 @@ def next_root(
     """Write the version after one, not signed yet; what is not given stays as it was.
 
     Raises:
-        EvidenceError: a role that its keys cannot fill.
+        EvidenceError: a role that its keys cannot fill, or witnesses that are no tlog-policy.
     """
+    if witnesses is not None:
+        parse_policy(witnesses.encode())
     return new_root(
         before.version + 1,
         max(now, before.since),

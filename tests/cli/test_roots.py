@@ -112,6 +112,8 @@ def test_what_cannot_be_is_refused(run, tmp_path):
     assert "the role root has 0 keys" in run("root", "new-version", "--without", keyid, check=1).stderr
     assert "the threshold 2; expected 1 to 1" in run("root", "new-version", "--threshold", 2, check=1).stderr
     assert "--uri and --public" in run("rotate", "--name", "x", "--uri", "hsm:", check=2).stderr
+    (tmp_path / "policy").write_text("quorum all of them\n")
+    run("root", "new-version", "--witnesses", "policy", check=1)
     (tmp_path / "draft").write_text("{}")
     assert "no TUF root metadata" in run("root", "sign", "draft", check=1).stderr
     assert "never overwritten" in run("new", "--name", "again", check=1).stderr
