@@ -106,7 +106,8 @@ def leaves_of(
         )
         names = [str(place) for place in range(len(fields))]
         said = _text('["', pl.col("salt"), f'","{WHOLE}",{{"_sd":["', pl.concat_str(names, separator='","'), '"]}]')
-        leaf = _text('{"_sd":["', digests.of(said), '"],"_sd_alg":"sha-256","v":{', pl.col("v"), "}}")
+        # Of ASCII without `>`, `?`, `~` and DEL base64 has no `+` and no `/`, so it is base64url as it stands.
+        leaf = _text('{"_sd":["', digests.of(_base64(said)), '"],"_sd_alg":"sha-256","v":{', pl.col("v"), "}}")
         leaves += hidden.select(leaf.cast(pl.Binary)).to_series().to_list()
     return leaves
 
@@ -125,14 +126,18 @@ class _Digests:
     def field(self, name: str, dtype: pl.DataType) -> pl.Expr:
         """The digest of a field's disclosure."""
         spelled = canonical.dumps(name).decode()
-        return self.of(_text('["', self.salt(name), f'",{spelled},', _json(name, dtype), "]"))
-
-    def of(self, said: pl.Expr) -> pl.Expr:
-        """The digest of a disclosure, from its JSON."""
-        disclosure = said.cast(pl.Binary).bin.encode("base64").str.strip_chars_end("=")
+        disclosure = _base64(_text('["', self.salt(name), f'",{spelled},', _json(name, dtype), "]"))
         for plain, safe in ("+-", "/_"):
             disclosure = disclosure.str.replace_all(plain, safe, literal=True)
+        return self.of(disclosure)
+
+    def of(self, disclosure: pl.Expr) -> pl.Expr:
+        """The digest of a disclosure."""
         return self.hashing(disclosure).map_batches(_base64url, return_dtype=pl.String)
+
+
+def _base64(said: pl.Expr) -> pl.Expr:
+    return said.cast(pl.Binary).bin.encode("base64").str.strip_chars_end("=")
 
 
 def _base64url(digests: pl.Series) -> pl.Series:
