@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -44,9 +44,9 @@ def erase_command(
     place = workplace()
     declaration = place.system(system)
 
-    def order(connection: Connection, counts: Mapping[Partition, int]) -> str:
+    def order(connection: Connection, counts: Mapping[Partition, int], acts: Sequence[str]) -> str:
         hand = place.hand(connection, person, folder)
-        return order_erasure(hand, declaration, counts, reason, place.now)
+        return order_erasure(hand, declaration, counts, acts, reason, place.now)
 
     done = erase(place.home, place.engine, declaration, order, now=place.now, decision=decision, subject=subject)
     for row in done:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence import Signer
@@ -18,7 +19,12 @@ PRIVACY = "privacy-office"
 
 
 def order_erasure(
-    hand: Hand, declaration: SystemDeclaration, counts: Mapping[Partition, int], reason: str, now: datetime
+    hand: Hand,
+    declaration: SystemDeclaration,
+    counts: Mapping[Partition, int],
+    acts: Sequence[str],
+    reason: str,
+    now: datetime,
 ) -> str:
     """Sign that decisions of a system are to be erased.
 
@@ -26,6 +32,7 @@ def order_erasure(
         hand: of who orders it.
         declaration: the system's.
         counts: how many of each day.
+        acts: ids of the acts that are forgotten with them.
         reason: in words; it stands in the act alone, so name nobody.
         now: the clock.
 
@@ -37,19 +44,24 @@ def order_erasure(
     """
     entitled = {PRIVACY, declaration.owner, declaration.approver or PRIVACY}
     role = hand.role(f"erase decisions of {declaration.system}", entitled)
-    said = {"partitions": _keyed(counts), "reason": words(reason, "reason")}
+    said = _said(counts, acts) | {"reason": words(reason, "reason")}
     return hand.sign("erase", role, declaration.system, said, now)
 
 
 def order_expiry(
-    connection: Connection, authority: Signer, system: str, counts: Mapping[Partition, int], now: datetime
+    connection: Connection,
+    authority: Signer,
+    system: str,
+    counts: Mapping[Partition, int],
+    acts: Sequence[str],
+    now: datetime,
 ) -> str:
     """Sign, with the home's key, that days are deleted because the policies keep them no longer.
 
     Returns:
         The act's id.
     """
-    act = Act("expire", authority.public.name, "", now, system, {"partitions": _keyed(counts)})
+    act = Act("expire", authority.public.name, "", now, system, _said(counts, acts))
     return record_act(connection, sign_act(act, authority), now)
 
 
@@ -62,5 +74,6 @@ def reviews_about(connection: Connection, system: str, decisions: Collection[str
                 yield row.id
 
 
-def _keyed(counts: Mapping[Partition, int]) -> dict[str, int]:
-    return {partition_key(day): count for day, count in sorted(counts.items())}
+def _said(counts: Mapping[Partition, int], acts: Sequence[str]) -> dict[str, Any]:
+    """What went; the acts are named, so that nobody takes them for lost."""
+    return {"partitions": {partition_key(day): counts[day] for day in sorted(counts)}, "acts": sorted(acts)}

@@ -10,7 +10,7 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 
 KEY_FILE = "erasure.key"
 SALTS = "salts.parquet"
-Order = Callable[[Connection, Mapping[Partition, int]], str]
-"""Signs and records an act over how many decisions of which days go; returns its id."""
+Order = Callable[[Connection, Mapping[Partition, int], Sequence[str]], str]
+"""Signs and records an act over how many decisions of which days go, and which acts with them; returns its id."""
 
 
 def not_to_return(night: Night) -> Tombstones:
@@ -133,13 +133,14 @@ def erase(
         if found:
             with engine.begin() as connection:
                 _make_key(home, connection)
-                act = order(connection, {day: len(texts) for day, texts in found.items()})
+                everyone = set().union(*found.values())
+                reviews = [*reviews_about(connection, system, everyone)]
+                act = order(connection, {day: len(texts) for day, texts in found.items()}, reviews)
                 stones = _stones(home, connection, system)
                 for day, texts in found.items():
                     row = _row(system, day, act, "erasure", len(texts), now)
                     put_erasure(connection, row, map(stones.mark, texts))
-                everyone = set().union(*found.values())
-                forget(connection, system, everyone, [*reviews_about(connection, system, everyone)])
+                forget(connection, system, everyone, reviews)
             done += carry_out(home, engine, system, now)
         elif not done:
             with reading(engine) as connection:
@@ -161,11 +162,13 @@ def expire(
     """
     if counts:
         with engine.begin() as connection:
-            act = order(connection, counts)
+            salts = (read_frame(home.partition_dir(system, day) / SALTS) for day in counts)
+            everyone = {each for frame in salts for each in frame["decision_id"]}
+            reviews = [*reviews_about(connection, system, everyone)]
+            act = order(connection, counts, reviews)
             for day, count in counts.items():
                 put_erasure(connection, _row(system, day, act, "retention", count, now))
-                ids = set(read_frame(home.partition_dir(system, day) / SALTS)["decision_id"])
-                forget(connection, system, ids, [*reviews_about(connection, system, ids)])
+            forget(connection, system, everyone, reviews)
     return carry_out(home, engine, system, now)
 
 

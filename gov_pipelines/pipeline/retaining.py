@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -93,7 +92,10 @@ def retain(
         with reading(engine) as connection:
             days = kept_days(home, connection, declaration, policies, today)
         over = {day.partition: day.rows for day in days if day.keeping.ended(today) and not day.unproved}
-        order = partial(_signed, signer=signer, system=system, now=now)
+
+        def order(connection: Connection, counts: Mapping[Partition, int], acts: Sequence[str]) -> str:
+            return order_expiry(connection, signer, system, counts, acts, now)
+
         done = expire(home, engine, system, over, order, now)
     with engine.begin() as connection:
         enqueue(connection, _alerts(system, days, now))
@@ -114,12 +116,6 @@ def retention_table(days: Sequence[KeptDay], declaration: SystemDeclaration, tod
         "deletable_rows": sum(day.rows for day in over),
         "conflicts": list(dict.fromkeys(day.conflict for day in days if day.conflict)),
     }
-
-
-def _signed(
-    connection: Connection, counts: Mapping[Partition, int], *, signer: Signer, system: str, now: datetime
-) -> str:
-    return order_expiry(connection, signer, system, counts, now)
 
 
 def _rows(log: Path) -> int:

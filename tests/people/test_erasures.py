@@ -1,9 +1,9 @@
 """The order to erase: who may sign it, and what it says."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from bank import Bank
+from bank import START, Bank
 
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.people import acts_of, authority_of, hand_of, order_erasure, order_expiry, refused_acts, roster_of
@@ -24,7 +24,7 @@ def order(bank, person, reason="Request 17."):
         hand = hand_of(
             connection, roster_of(connection, authority_of(bank.night().home)), person, bank.keys[person], NOW
         )
-        return order_erasure(hand, one.declaration, COUNTS, reason, NOW)
+        return order_erasure(hand, one.declaration, COUNTS, ["b", "a"], reason, NOW)
 
 
 def acts(bank, kind):
@@ -34,12 +34,12 @@ def acts(bank, kind):
 
 
 def test_owner_approver_and_privacy_office_may_and_their_acts_count(bank):
-    bank.enrol("rob", "clerk", "privacy-office")
+    bank.enrol("rob", "clerk", "privacy-office", at=START + timedelta(days=1))
     ids = [order(bank, person) for person in ("own", "head", "rob")]
     found, refused = acts(bank, "erase")
     assert sorted(each.id for each in found) == sorted(ids)
     assert not refused
-    said = {"partitions": {"2026-09-01": 3, "2026-09-02": 1}, "reason": "Request 17."}
+    said = {"partitions": {"2026-09-01": 3, "2026-09-02": 1}, "acts": ["a", "b"], "reason": "Request 17."}
     assert all(each.act.subject == said for each in found)
 
 
@@ -57,7 +57,7 @@ def test_a_reason_is_asked_for(bank):
 
 def test_only_the_home_says_that_days_are_over(bank):
     with bank.night().store.begin() as connection:
-        act = order_expiry(connection, bank.home, "loans", COUNTS, NOW)
+        act = order_expiry(connection, bank.home, "loans", COUNTS, [], NOW)
     forged = bank.act("expire", "own", {"partitions": {"2026-09-03": 7}})
     found, refused = acts(bank, "expire")
     assert [each.id for each in found] == [act]

@@ -48,10 +48,10 @@ def erase(bank, decision=None, *, person="own", reason="She asked for it.", **mo
     one = bank.night()
     now = more.pop("now", None) or datetime.now(UTC)
 
-    def order(connection, counts):
+    def order(connection, counts, acts):
         roster = roster_of(connection, authority_of(bank.night().home))
         hand = hand_of(connection, roster, person, bank.keys[person], now)
-        return order_erasure(hand, one.declaration, counts, reason, now)
+        return order_erasure(hand, one.declaration, counts, acts, reason, now)
 
     return erasing.erase(one.home, one.store, one.declaration, order, now=now, decision=decision, **more)
 
@@ -120,13 +120,16 @@ def test_a_subject_is_erased_with_quarantined_rows_and_no_byte_is_left(bank):
 
 
 def test_the_order_is_signed_and_names_no_decision(bank):
+    with reading(bank.night().store) as connection:
+        reviews = [each.id for each in act_rows(connection, "review", "loans")]
+    assert reviews
     erase(bank, "C", reason="asked for on paper 7")
     with reading(bank.night().store) as connection:
         (row,) = [each for each in act_rows(connection, system="loans") if each.kind == "erase"]
         (entry,) = [each.entry for each in entries_waiting(connection) if '"erasure"' in each.entry]
         (kept,) = erasures(connection, "loans", FIRST)
     _, act = parse_act(row.envelope.encode())
-    assert act.subject == {"partitions": {"2026-09-01": 1}, "reason": "asked for on paper 7"}
+    assert act.subject == {"partitions": {"2026-09-01": 1}, "reason": "asked for on paper 7", "acts": reviews}
     assert (kept.act_sha256, kept.done) == (row.id, True)
     assert row.id in entry
     assert "paper" not in entry
