@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from projects import declared, found_home, house, night_of, signed, write_project
+from projects import STEPS, declared, found_home, house, night_of, signed, write_project
 
 from gov_pipelines.pipeline import signing
 
@@ -54,12 +54,14 @@ def nights(root, flipped=()):
     for number in (0, 1, 2, 1, 3, 4, 5):
         if number == 1 and "late" not in text and "L2-" in text:
             text += f"late,{FIRST + timedelta(days=1)}T10:00:00,denied,0.5,f,r0,10\n"
-        elif number != 4:
+        else:
             text += "".join(rows(number, flipped))
         (root / "decisions.csv").write_text(text)
         one = night_of(root, FIRST + timedelta(days=number), environ={})
         if number == 4:
-            signing.sign_missed(one, "The source was away.")
+            for step in STEPS[:5]:  # it breaks off when all is counted, and nothing measured
+                step(one)
+            signing.sign_missed(one, "The disk was full.")
         else:
             signed(one)
     return root / ".gov"

@@ -130,6 +130,8 @@ def sign_missed(night: Night, reason: str) -> None:
     """Sign that this window was not audited, and why. A window that was audited before stays as it was signed."""
     if next_revision(night) > 1:
         return
+    for name in ("tally.json", "decision_verdicts.parquet"):  # no later window stands on counts that nobody signed
+        (night.folder / name).unlink(missing_ok=True)
     missed = {bound.key: Judgement("missing", f"{NOT_AUDITED}{reason}") for bound in night.bound}
     rows = verdict_rows_of(night, missed, 1)
     with night.store.begin() as connection:

@@ -4,13 +4,15 @@ import json
 import shutil
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 
 import polars as pl
 import pytest
-from nights import nights
+from nights import FIRST, nights, rows
+from projects import STEPS, night_of, signed
 
-from gov_pipelines.evidence import canonical, dsse, load_signer
+from gov_pipelines.evidence import canonical, dsse, load_signer, read_package
 from gov_pipelines.evidence.chain import find_packages
 from gov_pipelines.evidence.examine import inspect_package
 from gov_pipelines.evidence.package import ENVELOPE, parse_bundle
@@ -95,12 +97,31 @@ def test_every_control_and_measurement_is_checked_or_named(honest):
     checks, left_open = again(honest)
     done = Counter((check.rule, check.file) for check in checks)
     for snapshot in snapshots_of(honest / "evidence"):
-        for each in snapshot.predicate["controls"]:
+        said = read_package((honest / "evidence" / snapshot.file).parent).predicate
+        for each in said["controls"]:
             assert done["recomputed-verdict", f"{snapshot.file}, {each['control']}"] == 1
-        for key in {each["control"] for each in snapshot.predicate["measurements"]}:
+        for key in {each["control"] for each in said["measurements"]}:
             assert done["recomputed-measurement", f"{snapshot.file}, {key}"] == (key not in NOT_RECOMPUTED)
     metrics = next(each for each in left_open if "house/READS" in each)
     assert "reads_outside" in metrics
+
+
+def test_a_night_that_stands_on_counts_signed_only_afterwards_is_told_and_not_refused(tmp_path):
+    root = nights(tmp_path).parent
+    text = (root / "decisions.csv").read_text() + "later,2026-09-03T11:00:00,denied,0.5,m,r1,10\n"
+    seventh = "".join(rows(6))
+    (root / "decisions.csv").write_text(text + seventh)
+    third, last = (night_of(root, FIRST + timedelta(days=number), environ={}) for number in (2, 6))
+    for step in STEPS[:5]:  # the third day is counted again, and breaks off
+        step(third)
+    signed(last)
+    signed(third)
+    checks, left_open = again(root / ".gov")
+    assert all(check.ok for check in checks), [check for check in checks if not check.ok]
+    assert any(
+        "2026-09-07/r1" in each and "counts of 2026-09-03 that were signed only afterwards" in each
+        for each in left_open
+    )
 
 
 def edit(key, row=0, **changes):

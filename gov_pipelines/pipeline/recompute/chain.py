@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +29,7 @@ from gov_pipelines.pipeline.recompute.agreement import WORDS, differences, drawn
 from gov_pipelines.pipeline.recompute.counts import accounts_amiss, tally_amiss
 from gov_pipelines.pipeline.recompute.recorded import ROWS, Recorded
 from gov_pipelines.pipeline.verdicts import control_record, judge_controls, verdict_rows_of
-from gov_pipelines.policy import BoundClause
+from gov_pipelines.policy import BoundClause, Partition
 from gov_pipelines.policy.kinds import ACCESS_LOG, Drift, Expectation, Fairness, Freshness, OperatingRange, over_year
 from gov_pipelines.store import NOT_AUDITED, Home
 
@@ -38,6 +39,11 @@ REWRITTEN = (
     "rows themselves show it"
 )
 OPINION = "fairlearn's second opinion: as it was signed; fairlearn was not asked again"
+
+
+_BROKEN_OFF = 3
+"""Snapshots after a night among which may be one whose counts it found already: of an audit that broke off before signing,
+and was done again soon after."""
 
 
 def recompute(folder: Path, snapshots: Sequence[Snapshot]) -> tuple[list[Check], list[str]]:
@@ -62,23 +68,46 @@ def recompute(folder: Path, snapshots: Sequence[Snapshot]) -> tuple[list[Check],
 
 
 def _chain(folder: Path, snapshots: Sequence[Snapshot], home: Home, checks: Checklist) -> Counter[str]:
-    open_ = Counter[str]()
+    open_, laid = Counter[str](), dict[Partition, Recorded]()
     whole = [each.predicate["sequence"] for each in snapshots] == list(range(1, len(snapshots) + 1))
-    for snapshot in snapshots:
-        package = (folder / snapshot.file).parent
-        one = Recorded(package, read_package(package).predicate)
-        try:
-            night = one.night(home)
-            one.lay(home)
-            again = _Again(snapshot.file, one, night, whole, checks)
-            if one.predicate["missed"] is None:
-                again.counts()
-            again.verdicts(again.measurements() if one.predicate["missed"] is None else {})
-            open_.update({f"{snapshot.predicate['system']}: {each}": 1 for each in again.open_})
-        except Exception as error:  # noqa: BLE001  (fail closed: counts that were made up can break any formula)
-            words = error if isinstance(error, EvidenceError) else f"{type(error).__name__}: {error}"
-            checks.note(snapshot.file, "recomputed", False, words, "files from which the night can be computed again")
+    packages = [(folder / each.file).parent for each in snapshots]
+    for at, snapshot in enumerate(snapshots):
+        one = Recorded(packages[at], read_package(packages[at]).predicate)
+        found, left_open = _computed(snapshot.file, one, home, whole=whole)
+        laid[one.partition] = one
+        for package in packages[at + 1 : at + 1 + _BROKEN_OFF] if any(not check.ok for check in found) else ():
+            later = Recorded(package, read_package(package).predicate)
+            before = laid.get(later.partition)
+            if before is None or before is one:
+                continue
+            with suppress(EvidenceError):  # its own turn comes
+                later.lay(home)
+            again, open_again = _computed(snapshot.file, one, home, whole=whole)
+            before.lay(home)
+            if all(check.ok for check in again):
+                key, revision = later.predicate["partition"]["key"], later.predicate["revision"]
+                told = f"{snapshot.file} stands on counts of {key} that were signed only afterwards, as revision {revision}"
+                found, left_open = again, {*open_again, f"{told}: an audit broke off between counting and signing"}
+                break
+        checks.checks += found
+        open_.update(f"{snapshot.predicate['system']}: {each}" for each in left_open)
     return open_
+
+
+def _computed(file: str, one: Recorded, home: Home, *, whole: bool) -> tuple[list[Check], set[str]]:
+    """One night computed again from what lies in a home; whatever goes wrong is a failed check."""
+    checks, open_ = Checklist(), set[str]()
+    try:
+        night = one.night(home)
+        one.lay(home)
+        again = _Again(file, one, night, whole, checks, open_)
+        if one.predicate["missed"] is None:
+            again.counts()
+        again.verdicts(again.measurements() if one.predicate["missed"] is None else {})
+    except Exception as error:  # noqa: BLE001  (fail closed: counts that were made up can break any formula)
+        words = error if isinstance(error, EvidenceError) else f"{type(error).__name__}: {error}"
+        checks.note(file, "recomputed", False, words, "files from which the night can be computed again")
+    return checks.checks, open_
 
 
 @dataclass(slots=True)
@@ -90,7 +119,7 @@ class _Again:
     night: Night
     whole: bool
     checks: Checklist
-    open_: set[str] = field(default_factory=set)
+    open_: set[str]
 
     @property
     def said(self) -> Mapping[str, Any]:
