@@ -34,9 +34,10 @@ class Tombstones:
 
     def without(self, frame: pl.DataFrame) -> pl.DataFrame:
         """A frame without the rows that were erased; one whose rows name no decision as it is."""
-        for column in [name for name in _NAMING if name in frame.columns and self.marks]:
+        key, digest, marks = self.key, hmac.digest, {bytes.fromhex(mark) for mark in self.marks}  # a million a day
+        for column in [name for name in _NAMING if name in frame.columns and marks]:
             texts = keyed(frame.select(column), column)[KEY]
-            keep = [text is None or self.mark(text) not in self.marks for text in texts]
+            keep = [text is None or digest(key, text.encode(), "sha256") not in marks for text in texts]
             frame = frame.filter(pl.Series(keep, dtype=pl.Boolean))
         return frame
 

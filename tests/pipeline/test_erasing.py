@@ -176,6 +176,23 @@ def test_later_nights_do_not_bring_it_back_and_make_one_revision(bank):
     assert "C" not in read_frame(one.folder / "decision_log.parquet")["decision_id"]
 
 
+def test_rows_add_up_where_the_source_repeats_what_was_erased(bank):
+    erase(bank, "C")
+    for correction in (
+        "C,2026-09-01T09:02:30,no,f,70187.5,sue,,subject-C",
+        "C,2026-09-01T09:02:31,maybe,f,70287.5,sue,,subject-C",
+    ):
+        bank.rows[correction] = correction
+        for _ in range(2):  # as new rows, then as known ones
+            rows = read_decisions(bank.night()).answer
+            assert rows.passed, rows.description
+            frames = [read_frame(bank.night().folder / f"{name}.parquet") for name in ("decision_log", "quarantine")]
+            counts = bank.night().read_json("rows.json")
+            assert [frame.height for frame in frames] == [counts["accepted"], counts["quarantined"]]
+            assert kept_of(bank, "subject-C'", "70187.5", "70287.5") == set()
+    assert (counts["source_count"], counts["accepted"], counts["duplicate"]) == (10, 6, 1)
+
+
 def test_a_decision_erased_is_not_taken_in_on_another_day_either(bank):
     erase(bank, "C")
     bank.rows["C"] = bank.rows["C"].replace("2026-09-01T09:02", "2026-09-02T09:02")
