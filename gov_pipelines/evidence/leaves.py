@@ -160,7 +160,7 @@ def verdict_counts(leaves: Sequence[bytes]) -> dict[str, dict[str, int]]:
         )
     counts = Counter[tuple[str, str]]()
     for rest, count in Counter([leaf[end:] for leaf in leaves]).items():
-        counts.update(dict.fromkeys(leaf_verdicts(_START + b"A" * _DIGEST + rest).items(), count))
+        counts.update(dict.fromkeys(_said(rest), count))
     by_control: dict[str, dict[str, int]] = {}
     for (control, verdict), count in sorted(counts.items()):
         by_control.setdefault(control, {})[verdict] = count
@@ -175,6 +175,12 @@ def write_leaves(leaves: Iterable[bytes]) -> bytes:
 def read_leaves(data: bytes) -> list[bytes]:
     """Split a leaves file into its leaves, in order. Content after the last newline is a leaf too, and a false one."""
     return data.removesuffix(b"\n").split(b"\n") if data else []
+
+
+@lru_cache(maxsize=4096)  # the leaves of years say few things
+def _said(rest: bytes) -> tuple[tuple[str, str], ...]:
+    """The verdicts of leaves, from what stands after their hash."""
+    return tuple(leaf_verdicts(_START + b"A" * _DIGEST + rest).items())
 
 
 def _leaf(digest: str, verdicts: Mapping[str, str]) -> bytes:
