@@ -23,9 +23,10 @@ from gov_pipelines.store import Connection, reading
 @click.option("--system", required=True, help="The system that decided.")
 @click.option("--subject", help="Instead of a decision: every decision kept of this subject_key.")
 @click.option("--reason", required=True, help="Why, without naming anybody: it is kept.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was erased as JSON.")
 @by_hand
 def erase_command(
-    decision: str | None, system: str, subject: str | None, reason: str, person: str, folder: Path
+    decision: str | None, system: str, subject: str | None, reason: str, as_json: bool, person: str, folder: Path
 ) -> None:
     """Erase a decision, its salt and its reviews from all that is kept; signed, and noted for the ledger by its count.
 
@@ -49,12 +50,17 @@ def erase_command(
         return order_erasure(hand, declaration, counts, acts, reason, place.now)
 
     done = erase(place.home, place.engine, declaration, order, now=place.now, decision=decision, subject=subject)
-    for row in done:
-        click.echo(f"{row.count} of {system} on {partition_key(row.partition)} erased by act {row.act_sha256[:12]}.")
-    click.echo(
-        "Each day is audited again in the next night, and says so in a revision. Signed evidence stands as it is."
+    data = [
+        {"partition": partition_key(row.partition), "count": row.count, "act": row.act_sha256, "reason": row.reason}
+        for row in done
+    ]
+    answer(
+        as_json,
+        data,
+        *(f"{row.count} of {system} on {row.partition} erased by act {row.act_sha256[:12]}." for row in done),
+        "Each day is audited again in the next night, and says so in a revision. Signed evidence stands as it is.",
+        "Backups made before hold them still, and so does the source: erase them there.",
     )
-    click.echo("Backups made before hold them still, and so does the source: erase them there.")
 
 
 @click.command("retention")

@@ -70,7 +70,8 @@ def test_what_cannot_be_erased_is_said_in_words(bank, what, person, words):
 
 
 def test_a_backup_keeps_the_tombstones_key_and_no_restored_home_takes_it_in_again(bank, tmp_path):
-    erase(bank, "C")
+    (row,) = json.loads(erase(bank, "C", "--json").stdout)
+    assert (row["partition"], row["count"], row["reason"]) == ("2026-09-01", 1, "erasure")
     bank.audit()
     run(bank, "backup", tmp_path / "copy", "--with-keys")
     run(bank, "restore", tmp_path / "copy", "--to", tmp_path / "restored")
