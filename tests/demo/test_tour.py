@@ -21,7 +21,7 @@ def test_the_tour_walks_from_a_clause_to_tampering(copy):
         "A clause",
         "Its measurement",
         "One decision",
-        "Its leaf",
+        "Its proof",
         "verifies",
         "flipped byte",
         "control removed",
@@ -29,6 +29,8 @@ def test_the_tour_walks_from_a_clause_to_tampering(copy):
         assert step in text
     assert "decision_leaves.jsonl" in text
     assert "manifest-sha256" in text
+    assert "ledger-complete" in text
+    assert "was judged" in text
     assert "nothing stands behind it" in text
     assert text.rstrip().endswith("Every step held.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from datetime import date
 from pathlib import Path
 
 import click
@@ -12,12 +13,12 @@ from gov_pipelines.cli.demo.loanapp import SYSTEM, UNREVIEWED
 from gov_pipelines.cli.desk import clause_in_force
 from gov_pipelines.cli.place import Workplace
 from gov_pipelines.errors import WrongUse
-from gov_pipelines.evidence import LEAVES, read_leaves, read_package
-from gov_pipelines.evidence.tlog import merkle
+from gov_pipelines.evidence import LEAVES
 from gov_pipelines.evidence.verify import verify
+from gov_pipelines.pipeline.proving import open_day
 from gov_pipelines.policy import control_key, coverage_matrix
 from gov_pipelines.report.explanation import explain
-from gov_pipelines.store import reading, verdict_history
+from gov_pipelines.store import reading, snapshot_of, verdict_history
 
 FAILING = "house-fair-lending/FL-5"
 REVIEW = "house-fair-lending/FL-2"
@@ -46,50 +47,54 @@ def walk(place: Workplace) -> int:
     click.echo(found.to_text())
     assert found.leaf is not None  # an audited decision has a leaf
     package = place.home.root / found.leaf.package
-    kept = _leaf(package, found.leaf.index)
-    whole = _sound(package)
-    tampered = _tampered(package)
-    gap = _without_control(place)
-    good = kept and whole and tampered and gap
-    click.echo("\nEvery step held." if good else "\nA step did NOT hold; see above.")
-    return 0 if good else 1
+    with tempfile.TemporaryDirectory() as folder:
+        steps = [
+            _proved(place, date.fromisoformat(package.parent.name), Path(folder)),
+            _sound(place),
+            _tampered(place, package, Path(folder)),
+            _without_control(place),
+        ]
+    click.echo("\nEvery step held." if all(steps) else "\nA step did NOT hold; see above.")
+    return 0 if all(steps) else 1
 
 
-def _leaf(package: Path, index: int) -> bool:
-    _heading(4, "Its leaf in the signed snapshot", "RFC 6962 inclusion proof")
-    leaves = read_leaves((package / LEAVES).read_bytes())
-    predicate = read_package(package).predicate
-    root, size = bytes.fromhex(predicate["decisions"]["rootHash"]), predicate["decisions"]["treeSize"]
-    hashes = merkle.leaf_hashes(leaves)
-    proof = merkle.inclusion_proof(hashes, index)
-    held = merkle.verify_inclusion(hashes[index], index, size, proof, root)
-    click.echo(f"leaf {index} of {size}: {leaves[index].decode()}")
-    click.echo(
-        f"signed root {root.hex()}\n{len(proof)} hashes lead from the leaf to it: {'they do' if held else 'they DO NOT'}."
-    )
-    return held
-
-
-def _sound(package: Path) -> bool:
-    _heading(5, "The snapshot verifies", f"gov verify {package}")
-    result = verify(package)
+def _proved(place: Workplace, day: date, folder: Path) -> bool:
+    _heading(4, "Its proof, for somebody else", f"gov prove {UNREVIEWED} --system {SYSTEM} --disclose decision")
+    with reading(place.engine) as connection:
+        signed = snapshot_of(connection, SYSTEM, day)
+    assert signed is not None  # it was explained from there
+    file = folder / f"{UNREVIEWED}.tlog-proof"
+    file.write_bytes(open_day(place.night(place.system(SYSTEM), day), signed).prove(UNREVIEWED, ["decision"]))
+    result = verify(file, trust=_root(place))
     click.echo(result.to_text())
     return result.ok
 
 
-def _tampered(package: Path) -> bool:
-    _heading(6, "One flipped byte", "in a copy of the package")
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / package.name
-        shutil.copytree(package, copy)
-        file = copy / LEAVES
-        data = bytearray(file.read_bytes())
-        data[len(data) // 2] ^= 1
-        file.write_bytes(data)
-        result = verify(copy)
+def _sound(place: Workplace) -> bool:
+    _heading(5, "All evidence verifies", f"gov verify {place.home.root / 'evidence'} --trust {_root(place)}")
+    result = verify(place.home.root / "evidence", trust=_root(place))
+    click.echo(result.to_text())
+    return result.ok
+
+
+def _tampered(place: Workplace, package: Path, folder: Path) -> bool:
+    _heading(6, "One flipped byte, and one night deleted", "in a copy of the evidence")
+    copy = folder / "evidence"
+    shutil.copytree(package.parents[2], copy)
+    file = copy / package.relative_to(package.parents[2]) / LEAVES
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    shutil.rmtree(max(each for each in (copy / SYSTEM).iterdir() if each != file.parents[1]))
+    result = verify(copy, trust=_root(place))
     for check in result.failures:
         click.echo(f"{check.file}: {check.rule}: got {check.got}, expected {check.expected}")
-    return not result.ok and any(check.file.endswith(LEAVES) for check in result.failures)
+    return {"manifest-sha256", "ledger-complete"} <= {check.rule for check in result.failures}
+
+
+def _root(place: Workplace) -> Path:
+    """The first version of the root of trust, as an auditor would have got it by another way."""
+    return place.home.roots_dir / "1.root.json"
 
 
 def _without_control(place: Workplace) -> bool:
