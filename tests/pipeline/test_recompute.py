@@ -247,6 +247,13 @@ def test_a_history_rewritten_whole_agrees_and_that_is_said(rewritten):
     assert any("a holder of the signing key changes everywhere at once" in each for each in left_open)
 
 
+def test_a_policy_left_out_with_all_its_controls_is_named(home):
+    package = place(home, 4)
+    (package / "policy.house@1.json").unlink()
+    sign_again(home, package, lambda said: said.update(policies=[], controls=[], measurements=[]))
+    assert any(each.startswith("loans: house: the declaration names it") for each in again(home)[1])
+
+
 def test_row_accounting_and_texts_that_were_swapped_are_refused(home):
     accounts = json.loads((place(home, 4) / "rows.json").read_bytes())
     sign_again(home, place(home, 4), lambda _: None, {"rows.json": json.dumps(accounts | {"quarantined": 5}).encode()})

@@ -227,6 +227,10 @@ class _Again:
             judged = {each.key: Judgement("missing", f"{NOT_AUDITED}{missed['reason']}") for each in night.bound}
         else:
             judged = judge_controls(night, measured)
+        for name in sorted({*night.declaration.policies} - {each.policy for each in night.policies}):
+            self.open_.add(
+                f"{name}: the declaration names it, and no version of it is in the package: not in force, or left out"
+            )
         records, leave = self._records(judged), self.leave
         stated = {each["control"]: each for each in self.said["controls"]}
         for key, record in records.items():
