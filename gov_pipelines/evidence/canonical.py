@@ -18,6 +18,8 @@ import rfc8785
 
 from gov_pipelines.errors import EvidenceError
 
+_Unique = Callable[[list[tuple[str, Any]]], dict[str, Any]]
+
 MAX_DEPTH = 64
 """Deepest nesting of arrays and objects that is read."""
 
@@ -124,7 +126,7 @@ def parse(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
     depth = _depth(_bare(data))
     if depth > MAX_DEPTH:
         raise EvidenceError(f"the document nests {depth} levels deep; at most {MAX_DEPTH} are read")
-    return _parsed(data, object_pairs_hook=_unique, parse_int=_integer)
+    return _parsed(data, _unique, _integer)
 
 
 def decimal_string(value: float | None) -> str | None:
@@ -178,9 +180,11 @@ def _is_plain(value: Any) -> bool:
     return True
 
 
-def _parsed(data: bytes, **hooks: Callable[..., Any]) -> Any:
+def _parsed(data: bytes, unique: _Unique | None = None, parse_int: Callable[[str], int | float] | None = None) -> Any:
     try:
-        return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant, **hooks)
+        return json.loads(
+            data.decode("utf-8"), object_pairs_hook=unique, parse_int=parse_int, parse_constant=_refuse_constant
+        )
     except ValueError as error:
         raise EvidenceError(f"not a JSON document: {error}") from error
 

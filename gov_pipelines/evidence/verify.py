@@ -118,8 +118,17 @@ def concluded(evidence: Evidence, recomputed: Sequence[str] | None = None) -> Ve
     checks, asked = evidence.checks.checks, evidence.asked
     ok = all(check.ok for check in checks)
     not_recomputed = [NOT_RECOMPUTED] if recomputed is None and evidence.snapshots else recomputed or []
+    merged = sum(each.published for each in evidence.snapshots)
+    told = f"measurements of {merged} snapshots: their tallies are here with small cells merged, from which none can be recomputed"
     tail = [] if asked.last or not evidence.whole else [_TAIL]
-    not_proven = [*_who(evidence), *NOT_PROVEN, *not_recomputed, *evidence.left_open, *tail]
+    not_proven = [
+        *_who(evidence),
+        *NOT_PROVEN,
+        *not_recomputed,
+        *([told] if merged else []),
+        *evidence.left_open,
+        *tail,
+    ]
     covered = [*evidence.covered, *summaries(evidence.snapshots)]
     return Verification(ok, ok and asked.trusts, checks, not_proven, covered)
 
