@@ -17,10 +17,15 @@ def test_every_command_is_in_the_table_and_none_that_does_not_exist():
     assert set(re.findall(r"^\| `gov ([\w-]+)", README, re.MULTILINE)) == set(COMMANDS)
 
 
-def subcommand(name, word):
-    """Whether a word after a command is one of its own commands."""
-    command = frame.get_command(click.Context(frame), name)
-    return isinstance(command, click.Group) and word in command.commands
+def subcommands(name, words):
+    """The words after a command that are commands of its own, and of theirs."""
+    command, found = frame.get_command(click.Context(frame), name), []
+    for word in words:
+        if not isinstance(command, click.Group) or word not in command.commands:
+            break
+        command = command.commands[word]
+        found.append(word)
+    return found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -30,8 +35,7 @@ def test_commands_and_options_in_the_docs_exist(page, tmp_path):
         assert name in COMMANDS, f"{page.name}: gov {line}"
         options = [re.sub(r"[=,.;)].*", "", word) for word in rest if word.startswith("--")]
         if options:
-            within = [rest[0]] if re.fullmatch("[a-z]+", rest[0]) and subcommand(name, rest[0]) else []
-            text = told(name, *within, "--help", home=tmp_path, check=0).stdout
+            text = told(name, *subcommands(name, rest), "--help", home=tmp_path, check=0).stdout
             assert all(option in text for option in options), f"{page.name}: gov {line}"
 
 
