@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from itertools import accumulate
 from json.encoder import encode_basestring
 from typing import Any, NoReturn
 
@@ -30,10 +31,10 @@ _MAX_SAFE_INTEGER = 2**53 - 1
 # An unterminated string reaches to the end, so that each byte is looked at once.
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-_FOUR_BYTES = frozenset(range(0xF0, 0x100))  # begin, in UTF-8, a character beyond U+FFFF
-_NUMBER = re.compile(rb"[0-9][.eE]|[0-9]{16}")  # a fraction, or an integer that may be too large
-_OPENING = frozenset(b"[{")
+_FOUR_BYTES = bytes(range(0xF0, 0x100))  # begin, in UTF-8, a character beyond U+FFFF
+_NUMBER = re.compile(rb"[0-9](?:[.eE]|[0-9]{15})")  # a fraction, or an integer that may be too large
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _TWELVE_DIGITS = Context(prec=12, rounding=ROUND_HALF_EVEN)
 
 
@@ -191,16 +192,12 @@ def _parsed(data: bytes, unique: _Unique | None = None, parse_int: Callable[[str
 
 def _depth(bare: bytes) -> int:
     # Counted before parsing: the parser itself recurses, and a deep document must be refused, not crash it.
-    deepest = depth = 0
-    for bracket in bare.translate(None, _NO_BRACKETS):
-        depth += 1 if bracket in _OPENING else -1
-        deepest = max(deepest, depth)
-    return deepest
+    return max(accumulate(map(_STEPS.__getitem__, bare.translate(None, _NO_BRACKETS))), default=0)
 
 
 def _beyond(data: bytes, bare: bytes) -> bool:
     """Whether Python's encoder may write a document otherwise: it spells fractions, and sorts beyond U+FFFF, its own way."""
-    return _NUMBER.search(bare) is not None or not (data.isascii() or _FOUR_BYTES.isdisjoint(data))
+    return _NUMBER.search(bare) is not None or not (data.isascii() or data == data.translate(None, _FOUR_BYTES))
 
 
 def _bare(data: bytes) -> bytes:

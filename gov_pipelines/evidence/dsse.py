@@ -41,8 +41,9 @@ class Envelope:
 
     def to_bytes(self) -> bytes:
         """Write the envelope's one spelling: a line of canonical JSON and a newline."""
-        document = {"payload": _encode(self.payload), "payloadType": self.payload_type, "signatures": [self.signature]}
-        return canonical.dumps(document) + b"\n"
+        # The payload, most of it, is base64, which nothing in JSON spells otherwise.
+        rest = canonical.dumps({"payload": "", "payloadType": self.payload_type, "signatures": [self.signature]})
+        return b'{"payload":"%b%b\n' % (base64.b64encode(self.payload), rest.removeprefix(b'{"payload":"'))
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
@@ -74,8 +75,7 @@ def parse(data: bytes) -> Envelope:
     Raises:
         EvidenceError: another shape or another spelling.
     """
-    document = canonical.loads(data.removesuffix(b"\n"))
-    match document:
+    match canonical.parse(data):
         case {
             "payload": str(payload),
             "payloadType": str(kind),
@@ -84,7 +84,7 @@ def parse(data: bytes) -> Envelope:
             envelope = Envelope(_decode(payload), kind, keyid, _decode(sig))
         case _:
             raise EvidenceError("an envelope holds payload, payloadType and one signature of keyid and sig")
-    if envelope.to_bytes() != data:  # members beyond these, too
+    if envelope.to_bytes() != data:  # members beyond these, or said twice, too
         raise EvidenceError("the envelope is not in its canonical form: members, base64 or the last newline differ")
     return envelope
 

@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,7 @@ def parse_pem(name: str, data: bytes) -> PublicKey:
     return PublicKey(name, _decode(b"".join(found[1].split())))
 
 
+@lru_cache(maxsize=256)  # the packages of years bring the same few keys
 def parse_public(data: bytes) -> PublicKey:
     """Read the JSON that `PublicKey.to_json` wrote; a trailing newline is forgiven.
 

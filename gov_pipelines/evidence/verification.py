@@ -16,6 +16,8 @@ NOBODY_VOUCHED = "consistent with its own key, which nobody vouched for"
 NOT_PROVEN = ("completeness at the source: that every decision the system made was handed over",)
 NOT_RECOMPUTED = "measurements and verdicts: they were not recomputed from the covered files; give --recompute"
 _LONGEST = 2000  # of what is shown of one value, in characters
+_TEXT = (str, Exception)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def shown(value: object) -> str:
 
     Text and errors stay as they are; any other value is written as JSON.
     """
-    spelled = value if isinstance(value, str | Exception) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    spelled = value if isinstance(value, _TEXT) else _ENCODER.encode(value)
     text = str(spelled)[:_LONGEST]
     if text.isprintable():
         return text
