@@ -1,0 +1,2 @@
+def page(cases, promises):
+    return ""
