@@ -31,6 +31,9 @@ fuzz: $(VENV)/.dev  ## slow: ten thousand broken policies and declarations, each
 faults: $(VENV)/.dev  ## slow: services killed, disks full, clocks set back, writers of the ledger killed at each call; afterwards the ledger must be whole
 	$(BIN)/python -m pytest tests/faults tests/evidence/tlog tests/pipeline/test_kills.py tests/pipeline/test_late.py -m faults -s
 
+attacks: $(VENV)/.dev  ## slow: all attacks on the evidence and every single-bit flip of a proof and a night; prints what caught which
+	$(BIN)/python -m pytest tests/attacks -m '' -s
+
 spark: $(VENV)/.spark  ## slow: counts on a Spark cluster that loses a worker, and a night from its tables; needs Java 17
 	$(BIN)/python -m pytest tests/spark tests/measure/test_engines.py -m '' -s
 
@@ -102,4 +105,4 @@ $(VENV)/.bench: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -c constraints.txt -e . --group bench
 	@touch $@
 
-.PHONY: help demo tour ui test served fuzz faults spark lint types imports bench peers year simulate-statistics constraints clean
+.PHONY: help demo tour ui test served fuzz faults attacks spark lint types imports bench peers year simulate-statistics constraints clean
