@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
 
 from gov_pipelines.evidence.durable import UNFINISHED
@@ -12,6 +13,7 @@ from gov_pipelines.evidence.examine import Snapshot
 from gov_pipelines.evidence.verification import Checklist, shown
 
 PARTITION = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}Z)?\Z")
+_MOST_WINDOWS = 100_000  # looked at for gaps: eleven years of hours
 REVISION = re.compile(r"r[1-9]\d*\Z")
 
 
@@ -76,6 +78,40 @@ def check_chain(snapshots: Sequence[Snapshot], system: str | None, checks: Check
             replaced = {"revision": count, "payloadSha256": before.payload_sha256} if before else None
             said = {name: snapshot.predicate[name] for name in ("revision", "supersedes")}
             checks.equal(snapshot.file, "chain-revision", said, {"revision": count + 1, "supersedes": replaced})
+
+
+def gaps(snapshots: Sequence[Snapshot]) -> list[str]:
+    """Say which windows between the first and the newest of each system have no snapshot, not even as missed."""
+    told = []
+    for system in sorted({item.predicate["system"] for item in snapshots}):
+        of_it = [item for item in snapshots if item.predicate["system"] == system]
+        newest = max(of_it, key=lambda item: item.predicate["sequence"])
+        there = {_partition(item) for item in of_it}
+        only_on = newest.declared.only_on if newest.declared else ()
+        absent = [
+            key
+            for key in islice(_between(min(there), max(there)), _MOST_WINDOWS)
+            if key not in there and _falls_on(key, only_on)
+        ]
+        if absent:
+            shown_keys = ", ".join([*absent[:3], *(["..."] if len(absent) > 3 else [])])
+            told.append(
+                f"{system}: {len(absent)} windows between its first and its newest have no snapshot: {shown_keys}"
+            )
+    return told
+
+
+def _between(first: str, last: str) -> Iterator[str]:
+    """Partition keys from one to another, day by day, or hour by hour."""
+    written, step = ("%Y-%m-%dT%HZ", timedelta(hours=1)) if "T" in first else ("%Y-%m-%d", timedelta(days=1))
+    moment = datetime.strptime(first, written)  # noqa: DTZ007  (a key is no instant)
+    while (key := moment.strftime(written)) <= last:
+        yield key
+        moment += step
+
+
+def _falls_on(key: str, only_on: Sequence[str]) -> bool:
+    return not only_on or key[5:10] in only_on
 
 
 def summaries(snapshots: Sequence[Snapshot]) -> list[str]:

@@ -32,8 +32,22 @@ ROOTS = "root"
 BESIDE = frozenset({LEDGER_PROOF, STAMP, ROOTS})
 """What a package that travels alone brings of the ledger, beside its signed files; the module `alone` checks it."""
 
+DECLARATION = "declaration.json"
 _MAX_KEY_BYTES = 10_000
 _OF_ITS_OWN = {"measurements", "controls", "manifest", "secondOpinion", "producer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a declaration says of the policies and the days of its system.
+
+    Attributes:
+        policies: names of those that govern it.
+        only_on: the days of each year that are its partitions, `MM-DD`; empty for every day.
+    """
+
+    policies: tuple[str, ...]
+    only_on: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,7 @@ class Snapshot:
         payload_sha256: hex digest of the signed payload.
         key: the key that signed; None where no known key did.
         signature: the envelope's keyid and signature, as it spells them.
+        declared: what the system's declaration says that a chain is held against; None where there is none to read.
         policies: `name@version` to the digest of the policy's text, whatever its `until`; only policies that could be read.
         published: the tally is there with small cells merged, and not as it was counted.
     """
@@ -56,6 +71,7 @@ class Snapshot:
     payload_sha256: str
     key: PublicKey | None
     signature: Mapping[str, str]
+    declared: Declared | None
     policies: Mapping[str, str]
     published: bool = False
 
@@ -104,10 +120,11 @@ def inspect_package(
     published = _published(directory, prefix, predicate, checks)
     covered = _manifest(directory, prefix, predicate["manifest"], published, {*beside}, checks)
     _content(prefix, predicate, covered, checks)
+    declared = _declared(prefix, covered, checks)
     policies = _policies(prefix, predicate, covered, checks)
     payload_sha256 = sha256(envelope.payload).hexdigest()
     kept = {name: value for name, value in predicate.items() if name not in _OF_ITS_OWN}
-    return Snapshot(file, kept, payload_sha256, key, envelope.signature, policies, published)
+    return Snapshot(file, kept, payload_sha256, key, envelope.signature, declared, policies, published)
 
 
 def _signature(
@@ -187,6 +204,9 @@ def _manifest(
 
 def _content(prefix: str, predicate: dict[str, Any], covered: Mapping[str, bytes], checks: Checklist) -> None:
     decisions = predicate["decisions"]
+    rows = predicate["ingest"]
+    parts = sum(rows[name] for name in ("accepted", "quarantined", "duplicate"))
+    checks.equal(prefix + ENVELOPE, "ingest-adds-up", parts, rows["sourceCount"])
     checks.equal(prefix + ENVELOPE, "decisions-accepted", decisions["treeSize"], predicate["ingest"]["accepted"])
     checks.equal(prefix + ENVELOPE, "leaf-format", decisions["leafFormat"], leaves.LEAF_FORMAT)
     if LEAVES in covered:
@@ -205,6 +225,7 @@ def _content(prefix: str, predicate: dict[str, Any], covered: Mapping[str, bytes
     named = [
         ("tally-digest", TALLY, tally.get("sha256")),
         ("tally-digest", DISCLOSED_TALLY, tally.get("disclosedSha256")),
+        ("declaration-sha256", DECLARATION, predicate["declaration"]["sha256"]),
         *(("policy-sha256", _policy_file(one), one["sha256"]) for one in predicate["policies"]),
     ]
     for rule, name, digest in named:
@@ -246,6 +267,23 @@ def _asked(policy: bytes | None) -> tuple[list[str], str]:
     except (AttributeError, KeyError, TypeError) as error:
         raise EvidenceError(f"not a policy: {type(error).__name__}") from error
     return due, sha256(canonical.dumps_parsed(said)).hexdigest()
+
+
+def _declared(prefix: str, covered: Mapping[str, bytes], checks: Checklist) -> Declared | None:
+    text = covered.get(DECLARATION)
+    if text is None:
+        return None
+    return checks.attempt(prefix + DECLARATION, "declaration-sha256", "a declaration", partial(_read_declared, text))
+
+
+@lru_cache(maxsize=256)
+def _read_declared(text: bytes) -> Declared:
+    match canonical.loads(text):
+        case {"policies": [*policies], **rest} if all(isinstance(each, str) for each in policies):
+            days = rest.get("only_on") or []
+            if isinstance(days, list) and all(isinstance(day, str) for day in days):
+                return Declared(tuple(policies), tuple(days))
+    raise EvidenceError("a declaration names its policies, and perhaps the days of each year that it is about")
 
 
 def _policy_file(policy: Mapping[str, Any]) -> str:

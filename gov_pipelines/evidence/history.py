@@ -64,6 +64,7 @@ class History:
         levels: roots of complete subtrees (`merkle.subtrees`); level 0 are the leaf hashes.
         entries: what each entry says, in order.
         index: leaf hash to its place; of one that is there twice the first.
+        policies: name and version of each policy, to its entries and their places: one, and one more when it is closed.
         roots: versions of the root of trust, each with the index of the entry from which it holds.
         cosigned: entries before this index stand under enough cosignatures.
         witnesses: names of those who cosigned that checkpoint, and when.
@@ -75,6 +76,7 @@ class History:
     levels: Sequence[Sequence[bytes]]
     entries: Sequence[Mapping[str, Any]]
     index: Mapping[bytes, int]
+    policies: Mapping[tuple[str, int], Sequence[tuple[int, Mapping[str, Any]]]]
     roots: Sequence[tuple[int, Root]]
     cosigned: int
     witnesses: Sequence[tuple[str, datetime]]
@@ -129,12 +131,12 @@ def read_history(folder: Path, prefix: str, asked: Asked, checks: Checklist) -> 
     if asked.last:
         _last(asked.last, roots, asked, levels, checks)
     cosigned, witnesses = _witnessed(folder / COSIGNED, prefix, asked, roots, levels, checks)
-    history = History(named.size, levels, said, index, since, cosigned, witnesses, None, [])
+    history = History(named.size, levels, said, index, _policies(said), since, cosigned, witnesses, None, [])
     demanded = next((place for place, root in since if root.authorities), None)
     if demanded is None and not asked.authorities:
         return history
     tokens = _tokens(folder, prefix, named.origin, asked, history, checks)
-    if asked.authorities:  # the auditor's own says nothing of what was before its first token
+    if demanded is None:  # the auditor's own authority says nothing of what was before its first token
         demanded = min((size for size, _ in tokens), default=0)
     return replace(history, demanded=demanded, tokens=tokens)
 
@@ -178,6 +180,14 @@ def _tree(folder: Path, named: Checkpoint) -> tuple[list[bytes], list[list[bytes
     if (root := merkle.root_at(levels, named.size)) != named.root:
         raise EvidenceError(f"the entries give the root {root.hex()}; the checkpoint says {named.root.hex()}")
     return entries, levels
+
+
+def _policies(said: Sequence[Mapping[str, Any]]) -> Mapping[tuple[str, int], Sequence[tuple[int, Mapping[str, Any]]]]:
+    found: dict[tuple[str, int], list[tuple[int, Mapping[str, Any]]]] = {}
+    for place, entry in enumerate(said):
+        if entry["kind"] == "policy":
+            found.setdefault((entry["name"], entry["version"]), []).append((place, entry))
+    return found
 
 
 def _twice(said: Sequence[Mapping[str, Any]], leaves: int) -> str:

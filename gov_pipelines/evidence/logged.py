@@ -88,9 +88,27 @@ def _policies(snapshot: Snapshot, place: int, history: History, checks: Checklis
     ]
     before = "every policy in the ledger before"
     checks.equal(snapshot.file, "ledger-policy", f"not so: {', '.join(late)}" if late else before, before)
+    _newest(snapshot, place, history, checks)
     end = datetime.fromisoformat(snapshot.predicate["partition"]["end"])
     retroactive = any(datetime.fromisoformat(each["recordedAt"]) > end for each in stated)
     checks.equal(snapshot.file, "retroactive", snapshot.predicate["retroactive"], retroactive)
+
+
+def _newest(snapshot: Snapshot, place: int, history: History, checks: Checklist) -> None:
+    """Of each policy that the declaration names, the newest version governs which the ledger has in force on the day."""
+    day = snapshot.predicate["partition"]["key"][:10]
+    used = {each["name"]: each["version"] for each in snapshot.predicate["policies"]}
+    in_force: dict[str, int] = {}
+    for (name, version), entries in history.policies.items():
+        said = next((entry for at, entry in reversed(entries) if at < place), None)  # a version may be closed later
+        if said and said["inForceFrom"] <= day and (said["inForceUntil"] is None or day < said["inForceUntil"]):
+            in_force[name] = max(version, in_force.get(name, 0))
+    # A window is missed, too, where no text may be used: one that was edited under its number.
+    declared = snapshot.declared.policies if snapshot.declared and not snapshot.predicate["missed"] else ()
+    older = [name for name in declared if used.get(name, 0) < in_force.get(name, 0)]
+    told = ", ".join(f"{name}: {used.get(name, 'none')}, where version {in_force[name]} is in force" for name in older)
+    newest = "the newest version in force of each policy"
+    checks.equal(snapshot.file, "ledger-policy-newest", told or newest, newest)
 
 
 def _standing(snapshot: Snapshot, place: int, history: History, checks: Checklist) -> None:

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from gov_pipelines.errors import EvidenceError, GovError, WrongUse
 from gov_pipelines.evidence.alone import check_alone
-from gov_pipelines.evidence.chain import PARTITION, REVISION, check_chain, find_packages, summaries
+from gov_pipelines.evidence.chain import PARTITION, REVISION, check_chain, find_packages, gaps, summaries
 from gov_pipelines.evidence.decision_proof import inspect_proof
 from gov_pipelines.evidence.equivocation import inspect_fraud
 from gov_pipelines.evidence.examine import BESIDE, Snapshot, inspect_package
@@ -276,6 +276,7 @@ def _read_systems(
             checks.note(prefix or ".", "chain-sequence", False, "no readable snapshot", "at least one")
         check_chain(found, name, checks)
         snapshots += found
+        left_open += gaps(found)
         left_open += [f"{place}: left unfinished by a crash, no part of the chain" for place in unfinished]
     if not ledger.is_dir():
         checks.note(LEDGER, "ledger-present", False, "no such folder", "the ledger of these snapshots")

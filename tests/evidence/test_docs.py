@@ -47,6 +47,7 @@ MODULES = [
 CHOSEN = {
     "tally-digest",
     "policy-sha256",
+    "declaration-sha256",
     "ledger-last",
     "ledger-cosigned",
     "time-limit",
