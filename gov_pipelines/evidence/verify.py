@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ from gov_pipelines.evidence.logged import check_complete, check_logged
 from gov_pipelines.evidence.package import ENVELOPE
 from gov_pipelines.evidence.plain_file import read_plain
 from gov_pipelines.evidence.roots import parse_root
+from gov_pipelines.evidence.side_by_side import enough_processes, inspect_packages
 from gov_pipelines.evidence.tlog.notes import parse_note
 from gov_pipelines.evidence.tlog.policy import parse_policy
 from gov_pipelines.evidence.tlog.proof import HEADER
@@ -266,12 +268,15 @@ def _read_systems(
 ) -> Evidence:
     snapshots: list[Snapshot] = []
     left_open = []
-    for folder, prefix, name in systems:
-        packages, unfinished = find_packages(folder, prefix, checks)
-        read = [
-            inspect_package(item, f"{prefix}{item.parent.name}/{item.name}/", asked.key, checks) for item in packages
-        ]
-        found = [item for item in read if item]
+    listed = [find_packages(folder, prefix, checks) for folder, prefix, _ in systems]
+    places = [
+        (item, f"{prefix}{item.parent.name}/{item.name}/")
+        for (_, prefix, _), (packages, _) in zip(systems, listed, strict=True)
+        for item in packages
+    ]
+    inspected = iter(inspect_packages(places, asked.key, checks, enough_processes(len(places))))
+    for (_, prefix, name), (packages, unfinished) in zip(systems, listed, strict=True):
+        found = [item for item in islice(inspected, len(packages)) if item]
         if not found:
             checks.note(prefix or ".", "chain-sequence", False, "no readable snapshot", "at least one")
         check_chain(found, name, checks)
