@@ -29,7 +29,7 @@ def prove_command(decision: str, system: str, disclose: tuple[str, ...], out: Pa
     """Prove of one decision how it was judged; only its id and the fields you name are shown.
 
     \b
-    Examples:
+    Example:
       gov prove BF-0224 --system mortgage_underwriting --out BF-0224.tlog-proof
       gov verify BF-0224.tlog-proof --trust root.json
     """

@@ -35,6 +35,7 @@ def impatient(monkeypatch):
 def new_home(demo_home, tmp_path):
     """A home with nothing but the demo's keys."""
     shutil.copytree(demo_home / "keys", tmp_path / "home" / "keys")
+    shutil.copytree(demo_home / "evidence" / "ledger" / "root", tmp_path / "home" / "evidence" / "ledger" / "root")
     return tmp_path / "home"
 
 

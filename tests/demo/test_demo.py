@@ -165,7 +165,7 @@ def test_no_personal_data_in_evidence_alerts_or_pages(demo_home, store):
     assert evidence
     assert pages
     for path in [*evidence, *pages]:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8", errors="replace")  # tiles of the ledger are hashes, not text
         assert not re.search(r"\b(BF|TO)-\d{4}\b", text), f"a decision id in {path}"
         assert "officer-" not in text, f"a person in {path}"
     with reading(store) as connection:
