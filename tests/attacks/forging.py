@@ -160,7 +160,9 @@ class Story:
                 self.done.append(root_entry(each, sha256(self.roots[each - 1]).hexdigest()))
             else:
                 self.done.append(each)
-        write_ledger(self.evidence / "ledger", parse_root(self.roots[0]).origin, self.done, self.ledger_signer or self.signer)
+        write_ledger(
+            self.evidence / "ledger", parse_root(self.roots[0]).origin, self.done, self.ledger_signer or self.signer
+        )
         write_roots(self.evidence / "ledger", self.roots)
 
     def _sign(self, night: Night, last, latest) -> bytes:
@@ -211,7 +213,10 @@ def write_ledger(ledger: Path, origin: str, entries: list[bytes], signer: Signer
     assert len(entries) < 256  # one tile
     hashes = merkle.leaf_hashes(entries)
     shutil.rmtree(ledger / "tile")
-    tiles = {tile_path(0, 0, len(entries)): b"".join(hashes), tile_path("entries", 0, len(entries)): write_bundle(entries)}
+    tiles = {
+        tile_path(0, 0, len(entries)): b"".join(hashes),
+        tile_path("entries", 0, len(entries)): write_bundle(entries),
+    }
     for name, content in tiles.items():
         (ledger / name).parent.mkdir(parents=True)
         (ledger / name).write_bytes(content)
@@ -275,13 +280,17 @@ def shift(night: Night, days: int) -> None:
     policies = night.said["policies"]
     night.said = json.loads(moved(json.dumps(night.said).encode())) | {"policies": policies}
     if night.said["missed"] is None:
-        night.files["rows.json"], night.files["tally.json"] = map(moved, (night.files["rows.json"], night.files["tally.json"]))
+        night.files["rows.json"], night.files["tally.json"] = map(
+            moved, (night.files["rows.json"], night.files["tally.json"])
+        )
         night.tally(lambda _: None)
 
 
 def edited_row(night: Night, **changes) -> None:
     """Edit the measurement that decides of fairness."""
-    row = next(each for each in night.said["measurements"] if each["metric"] == "impact_ratio" and each["group"] is None)
+    row = next(
+        each for each in night.said["measurements"] if each["metric"] == "impact_ratio" and each["group"] is None
+    )
     row |= changes
 
 

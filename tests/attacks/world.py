@@ -1,20 +1,18 @@
 """The world that attacks are made on: a small home by the real steps of its nights, and what an auditor brings along."""
 
-import os
 import re
 import shutil
 from collections.abc import Callable
-from contextlib import chdir
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from unittest import mock
 
+from command import told
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from command import told
 from projects import declared, found_home, house, night_of, signed, write_project
 from tsa import TimeAuthority, served, time_authority
 

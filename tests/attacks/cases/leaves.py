@@ -115,12 +115,12 @@ def a_root_without_prefixes(world):
     story.write()
 
 
-@attack(14, by="decisions-root")
+@attack(14, by="decisions-root", alone=True)
 def a_tree_of_another_size(world):
     """A new night states its root for seventeen leaves."""
     story = Story.of(world)
     said = sixth(story).said
-    said["decisions"]["treeSize"] = said["ingest"]["accepted"] = 17
+    said["decisions"]["treeSize"] = said["ingest"]["accepted"] = said["ingest"]["sourceCount"] = 17
     story.write()
 
 

@@ -139,7 +139,10 @@ def a_split_view(world):
     story.stamp(world)
 
 
-@attack(9, by={ROOT: "root-trusted", LAST: "ledger-last", WITNESS: "witness-quorum", STAMP: "time-limit", KEY: "trusted-key"})
+@attack(
+    9,
+    by={ROOT: "root-trusted", LAST: "ledger-last", WITNESS: "witness-quorum", STAMP: "time-limit", KEY: "trusted-key"},
+)
 def a_ledger_under_another_key(world):
     """A stranger writes the whole evidence anew under a key and a root of trust of his own, with the bank's name."""
     story = Story.of(world)

@@ -3,7 +3,7 @@
 import shutil
 
 from attacks.case import LAST, RECOMPUTE, attack
-from attacks.forging import REWRITTEN, Story, history_of_his_own, second_of, shift, sixth
+from attacks.forging import REWRITTEN, Story, history_of_his_own, second_of, sixth
 
 
 @attack(2, by="ledger-complete")
@@ -168,11 +168,3 @@ def the_tail_is_cut_off_the_packages(world):
     """The packages of the last two nights are gone."""
     for day in (4, 5):
         shutil.rmtree(world.package(day).parent)
-
-
-@attack(2, by="chain-gap")
-def a_day_is_passed_over(world):
-    """The night after the fifth is that of the seventh day: no snapshot of the sixth, and no missed window."""
-    story = Story.of(world)
-    shift(sixth(story), 1)
-    story.write()

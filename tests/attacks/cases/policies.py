@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from attacks.case import RECOMPUTE, attack
+from attacks.case import attack
 from attacks.forging import REWRITTEN, Story, history_of_his_own, sixth
 
 from gov_pipelines.evidence.entries import policy_entry
@@ -129,7 +129,7 @@ def a_clause_is_left_out(world):
     story.write()
 
 
-@attack(6, by={RECOMPUTE: "recomputed"}, alone=True)
+@attack(6, by="ledger-policy-newest", alone=True)
 def a_night_without_its_policy(world):
     """A new night names no policy at all, and so no control: nothing was asked of the system, it seems."""
     story = Story.of(world)
@@ -138,6 +138,19 @@ def a_night_without_its_policy(world):
     night.said |= {"policies": [], "controls": [], "measurements": [], "retroactive": False}
     night.said["decisions"]["counts"] = {}
     night.leaves(lambda leaves: leaves.__setitem__(slice(None), [_unjudged(each) for each in leaves]))
+    story.write()
+
+
+@attack(5, 6, by="ledger-policy-newest", alone=True)
+def a_night_judged_by_an_older_policy(world):
+    """A new night is judged by version 1 of its policy, which asks for something else, long after version 2 began."""
+    story = Story.of(world)
+    night, older = sixth(story), story.night(1)
+    night.files["policy.house@1.json"] = older.files["policy.house@1.json"]
+    del night.files[FILE]
+    night.said["policies"] = older.said["policies"]
+    for control in night.said["controls"]:
+        control["policyVersion"] = 1
     story.write()
 
 

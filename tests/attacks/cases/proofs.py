@@ -174,7 +174,11 @@ def a_node_as_leaf(world):
     def change(extra):
         sibling, *rest = extra["path"]
         leaf = merkle.leaf_hash(canonical.dumps(extra["leaf"]))
-        extra |= {"leaf": lines.encoded(leaf + lines.digest(sibling, "hash")), "path": rest, "index": extra["index"] // 2}
+        extra |= {
+            "leaf": lines.encoded(leaf + lines.digest(sibling, "hash")),
+            "path": rest,
+            "index": extra["index"] // 2,
+        }
 
     return _edit(world, change)
 
@@ -182,7 +186,9 @@ def a_node_as_leaf(world):
 @attack(13, by="proof-leaf", alone=True)
 def a_leaf_as_node(world):
     """The path leads through a hash made of the leaf as if it were a node: without its prefix."""
-    return _edit(world, lambda extra: extra["path"].__setitem__(0, lines.encoded(merkle.leaf_hash(_other_leaf(world, 5)))))
+    return _edit(
+        world, lambda extra: extra["path"].__setitem__(0, lines.encoded(merkle.leaf_hash(_other_leaf(world, 5))))
+    )
 
 
 @attack(9, by={ROOT: "witness-quorum", WITNESS: "witness-quorum"}, alone=True)

@@ -10,7 +10,7 @@ from attacks.forging import REWRITTEN, Story, history_of_his_own, sixth
 
 from gov_pipelines.evidence import canonical
 from gov_pipelines.evidence.keys import tuf_key
-from gov_pipelines.evidence.roots import parse_root, sign_root
+from gov_pipelines.evidence.roots import sign_root
 from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
 from gov_pipelines.evidence.tlog.notes import parse_note, sign_note
 
@@ -198,4 +198,6 @@ def a_checkpoint_under_a_borrowed_key_id(world):
     note = parse_note(file.read_bytes())
     name = parse_checkpoint(note.text).origin
     (own,), (other,) = note.signatures, sign_note(note.text, name, world.strange).signatures
-    file.write_bytes(file.read_bytes().replace(own.to_text().encode(), type(own)(name, own.key_id, other.blob).to_text().encode()))
+    file.write_bytes(
+        file.read_bytes().replace(own.to_text().encode(), type(own)(name, own.key_id, other.blob).to_text().encode())
+    )

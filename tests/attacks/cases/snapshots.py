@@ -116,7 +116,9 @@ def a_new_night_is_signed_with_a_verdict_that_was_not_reached(world):
 def only_the_test_result_is_edited(world):
     """The second line, which other programs read, says PASSED of a night that failed; it is signed."""
     story = Story.of(world)
-    sixth(story).lie_twice = lambda second: second["predicate"].update(result="PASSED", warnedTests=[], passedTests=["x"])
+    sixth(story).lie_twice = lambda second: second["predicate"].update(
+        result="PASSED", warnedTests=[], passedTests=["x"]
+    )
     story.write()
 
 
@@ -148,14 +150,14 @@ def the_subject_is_another_day(world):
     story.write()
 
 
-@attack(10, by="manifest-sha256", alone=True)
+@attack(10, by="manifest-sha256")
 def the_declaration_is_swapped(world):
     """Another group of persons is declared to be protected, in the file beside the signed snapshot."""
     file = world.package(3) / "declaration.json"
     file.write_bytes(file.read_bytes().replace(b'"sex"', b'"age"'))
 
 
-@attack(10, by={RECOMPUTE: "recomputed"}, alone=True)
+@attack(10, by="declaration-sha256", alone=True)
 def the_declaration_is_swapped_and_signed(world):
     """A new night covers another declaration than the one whose digest it states."""
     story = Story.of(world)
@@ -171,11 +173,20 @@ def the_row_accounting_is_edited(world):
     file.write_bytes(file.read_bytes().replace(b'"source_count": 16', b'"source_count": 17'))
 
 
-@attack(10, by={RECOMPUTE: "ingest-adds-up"})
-def rows_are_accounted_for_that_do_not_add_up(world):
+@attack(10, by="ingest-adds-up", alone=True)
+def rows_that_do_not_add_up(world):
     """A new night states twenty rows at the source, and accounts for sixteen."""
     story = Story.of(world)
     sixth(story).said["ingest"]["sourceCount"] = 20
+    story.write()
+
+
+@attack(10, by={RECOMPUTE: "ingest-adds-up"})
+def rows_are_set_aside_that_were_not_there(world):
+    """A new night states four rows more at the source, and that they were quarantined; the files that it covers say no such
+    thing."""
+    story = Story.of(world)
+    sixth(story).said["ingest"] |= {"sourceCount": 20, "quarantined": 4}
     story.write()
 
 
@@ -183,7 +194,7 @@ def rows_are_accounted_for_that_do_not_add_up(world):
 def more_is_accepted_than_there_are_leaves(world):
     """A new night states seventeen accepted decisions; there are sixteen leaves."""
     story = Story.of(world)
-    sixth(story).said["ingest"]["accepted"] = 17
+    sixth(story).said["ingest"] |= {"accepted": 17, "sourceCount": 17}
     story.write()
 
 
@@ -293,6 +304,13 @@ def an_envelope_names_another_key(world):
     """The keyid, which nothing signs, is that of another key."""
     file = world.package(5) / ENVELOPE
     file.write_bytes(file.read_bytes().replace(world.online.public.keyid.encode(), world.strange.public.keyid.encode()))
+
+
+@attack(15, 17, by="keyid")
+def a_keyid_in_capitals(world):
+    """The keyid, which nothing signs, is in capital letters."""
+    file, keyid = world.package(5) / ENVELOPE, world.online.public.keyid.encode()
+    file.write_bytes(file.read_bytes().replace(keyid, keyid.upper()))
 
 
 @attack(17, by="envelope-canonical")

@@ -101,7 +101,14 @@ def a_payload_a_million_levels_deep(world):
 @attack(15, by="envelope-canonical")
 def base64_of_another_alphabet(world):
     """Signatures are in the alphabet for addresses, which DSSE allows and we do not."""
-    _respelt(world, lambda data: data.replace(b"/", b"_").replace(b"+", b"-").replace(b"application_vnd.in-toto-", b"application/vnd.in-toto+"))
+    _respelt(
+        world,
+        lambda data: (
+            data.replace(b"/", b"_")
+            .replace(b"+", b"-")
+            .replace(b"application_vnd.in-toto-", b"application/vnd.in-toto+")
+        ),
+    )
 
 
 @attack(15, by="envelope-canonical")
