@@ -11,20 +11,18 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence import canonical
 from gov_pipelines.evidence.entries import parse_entry
-from gov_pipelines.evidence.history import Asked
+from gov_pipelines.evidence.history import Asked, check_signatures
 from gov_pipelines.evidence.leaves import WHOLE, disclosure_digest, leaf_verdicts
 from gov_pipelines.evidence.shape import DIGEST, Whole, misfits
 from gov_pipelines.evidence.tlog import lines, merkle
 from gov_pipelines.evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
-from gov_pipelines.evidence.tlog.notes import Note, Signed, Verifier, log_verifier, parse_vkey, verified
-from gov_pipelines.evidence.tlog.policy import NONE, LogPolicy, parse_policy, satisfied
+from gov_pipelines.evidence.tlog.notes import Note, Signed, Verifier, parse_vkey
 from gov_pipelines.evidence.tlog.proof import TlogProof, parse_hashes, parse_proof
 from gov_pipelines.evidence.verification import Checklist, shown
 
@@ -33,7 +31,6 @@ _NOT_PROVEN = (
     "that this is the newest word: a later revision of the day may say otherwise; ask for the newest one",
     "the fields that are not disclosed, and how the measurements of the population came out: see the snapshot itself",
 )
-_NO_WITNESSES = LogPolicy((), {}, {}, NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,27 +177,14 @@ def _signatures(
     name: str, note: Note, vkey: str, checkpoint: Checkpoint, asked: Asked, checks: Checklist
 ) -> list[Signed]:
     """Who signed, of those who are known: the log, and enough witnesses."""
-    policy = _policy(name, asked, checks)
+    policy = asked.witnesses(asked.root, name, checks)
     own = checks.attempt(name, "proof-log", "a verifier key named as the log", partial(_log, vkey, checkpoint))
     if policy is None or own is None:
         return []
-    keys = [asked.key] if asked.key else asked.root.keys_of("snapshot") if asked.root else []
-    trusted = [log_verifier(checkpoint.origin, key) for key in keys] or policy.logs
-    if trusted:
+    if trusted := asked.logs(checkpoint.origin, [asked.root] if asked.root else []) or policy.logs:
         known = [each.vkey for each in trusted]
         checks.note(name, "trusted-key", own.vkey in known, own.vkey, "; ".join(known))
-    held = checks.attempt(name, "checkpoint-signature", f"signed by {own.name}", partial(_verified, note, own, policy))
-    if held is not None:
-        enough = satisfied(policy, held)
-        checks.note(name, "witness-quorum", enough, _names(held), f"the quorum {policy.quorum} of the policy")
-    return held or []
-
-
-def _policy(name: str, asked: Asked, checks: Checklist) -> LogPolicy | None:
-    if asked.policy or not asked.root:
-        return asked.policy or _NO_WITNESSES
-    witnesses = asked.root.witnesses.encode()
-    return checks.attempt(name, "witness-policy", "a tlog-policy in the root of trust", lambda: parse_policy(witnesses))
+    return check_signatures(name, note, [own], policy, checks)
 
 
 def _log(vkey: str, checkpoint: Checkpoint) -> Verifier:
@@ -210,19 +194,8 @@ def _log(vkey: str, checkpoint: Checkpoint) -> Verifier:
     return own
 
 
-def _verified(note: Note, own: Verifier, policy: LogPolicy) -> list[Signed]:
-    held = verified(note, [own, *policy.witnesses.values()])
-    if own.vkey not in {each.verifier.vkey for each in held}:
-        raise EvidenceError(f"{own.name} did not sign the checkpoint")
-    return held
-
-
 def _path(leads: bool) -> str:
     return "a path that leads there" if leads else "a path that leads elsewhere"
-
-
-def _names(signed: Sequence[Signed]) -> str:
-    return ", ".join(each.verifier.name for each in signed)
 
 
 def _of_witnesses(signed: Sequence[Signed]) -> list[str]:
@@ -250,7 +223,7 @@ def _said(
     policies = [
         f"{each['name']} version {each['version']} (sha256 {each['sha256'][:12]}...)" for each in entry["policies"]
     ]
-    cosigned = [f"{each.verifier.name} at {_moment(each.time)}" for each in signed if each.time is not None]
+    cosigned = [f"{each.verifier.name} at {canonical.instant(each.at)}" for each in signed if each.at is not None]
     keys = [each.verifier for each in signed if each.time is None]
     size = entry["decisions"]["treeSize"]
     sentences = [
@@ -262,7 +235,3 @@ def _said(
         + (f" and cosigned by {', '.join(cosigned)}." if cosigned else "."),
     ]
     return [*map(shown, sentences)]
-
-
-def _moment(time: int) -> str:
-    return canonical.instant(datetime.fromtimestamp(min(time, 253402300799), UTC))

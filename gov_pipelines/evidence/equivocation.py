@@ -5,10 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from gov_pipelines.evidence.history import Asked
-from gov_pipelines.evidence.keys import PublicKey
 from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
 from gov_pipelines.evidence.tlog.fraud import parse_fraud, proven
-from gov_pipelines.evidence.tlog.notes import log_verifier
 from gov_pipelines.evidence.verification import Checklist
 
 
@@ -27,11 +25,13 @@ def inspect_fraud(name: str, data: bytes, asked: Asked, checks: Checklist) -> tu
     fraud = checks.attempt(name, "fraud-format", "a proof of fraud", partial(parse_fraud, data))
     if fraud is None:
         return [], []
-    keys: list[PublicKey] = [asked.key] if asked.key else asked.root.keys_of("snapshot") if asked.root else []
-    if not keys:
+    older = checks.attempt(name, "checkpoint-format", "a checkpoint", partial(parse_checkpoint, fraud.older.text))
+    if older is None:
+        return [], []
+    logs = asked.logs(older.origin, [asked.root] if asked.root else [])
+    if not logs:
         checks.note(name, "checkpoint-signature", False, "no key is known", "the ledger's key: give --trust")
         return [], []
-    logs = [log_verifier(parse_checkpoint(fraud.older.text).origin, key) for key in keys]
     found = checks.attempt(name, "fraud-proven", "two signed checkpoints that contradict", partial(proven, fraud, logs))
     if found is None:
         return [], []

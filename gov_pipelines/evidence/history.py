@@ -1,14 +1,14 @@
 """The ledger as a verifier reads it: keys that may sign, entries under one signed root, what witnesses and clocks add.
 
-Everything is recomputed from the entries; tiles and tokens are checked against them. Nothing raises but for a missing
-file where one was named by hand.
+Everything is recomputed from the entries; tiles and tokens are checked against them. Nothing raises.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,19 @@ from typing import Any
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence.entries import parse_entry
 from gov_pipelines.evidence.keys import PublicKey
-from gov_pipelines.evidence.plain_file import read_plain
-from gov_pipelines.evidence.roots import Root, parse_root, root_files, walk
-from gov_pipelines.evidence.timestamps import verify_token
+from gov_pipelines.evidence.roots import SNAPSHOT, Root, parse_root, root_files, walk
+from gov_pipelines.evidence.timestamps import kept_token
 from gov_pipelines.evidence.tlog import merkle, notes, tiles
-from gov_pipelines.evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
-from gov_pipelines.evidence.tlog.policy import NONE, LogPolicy, parse_policy, satisfied
+from gov_pipelines.evidence.tlog.checkpoint import Checkpoint, read_checkpoint, verify_checkpoint
+from gov_pipelines.evidence.tlog.policy import ANYBODY, LogPolicy, parse_policy, satisfied
 from gov_pipelines.evidence.verification import Checklist
 
 LEDGER = "ledger"
 """Folder of the ledger beside those of the systems; no system has that name."""
 
+NO_WITNESS = "a second party: no witness cosigned; whoever holds the ledger's key could show others another ledger"
+
 CHECKPOINT, ROOTS, COSIGNED, TIMESTAMPS = "checkpoint", "root", "cosigned", "timestamps"
-_MAX_TOKEN_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,17 @@ class Asked:
     def trusts(self) -> bool:
         """Whether somebody outside vouches for the keys."""
         return self.key is not None or self.root is not None
+
+    def logs(self, origin: str, roots: Iterable[Root]) -> list[notes.Verifier]:
+        """Whose checkpoints count: those of the key that he trusts, else of all that versions of the root name."""
+        named = (key for root in roots for key in root.keys_of(SNAPSHOT))
+        return [notes.log_verifier(origin, key) for key in ([self.key] if self.key else named)]
+
+    def witnesses(self, root: Root | None, place: str, checks: Checklist) -> LogPolicy | None:
+        """Who must have cosigned: by his own rule, else by the root's; None where that is malformed, which is noted."""
+        if self.policy or root is None:
+            return self.policy or ANYBODY
+        return checks.attempt(place, "witness-policy", "a tlog-policy", partial(parse_policy, root.witnesses.encode()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,37 +111,32 @@ def read_history(folder: Path, prefix: str, asked: Asked, checks: Checklist) -> 
     Returns:
         The ledger, or None where it could not be read at all.
     """
-    roots = _roots(folder / ROOTS, f"{prefix}{ROOTS}/", asked, checks)
-    note = checks.attempt(
-        prefix + CHECKPOINT, "checkpoint-format", "a signed checkpoint", partial(_note, folder / CHECKPOINT)
-    )
-    if not roots or note is None:
+    roots = read_roots(folder / ROOTS, f"{prefix}{ROOTS}/", asked, checks)
+    place = prefix + CHECKPOINT
+    parse = partial(read_checkpoint, folder / CHECKPOINT)
+    held = checks.attempt(place, "checkpoint-format", "a signed checkpoint", parse)
+    if not roots or held is None:
         return None
-    named = checks.attempt(prefix + CHECKPOINT, "checkpoint-format", "a checkpoint's text", partial(_text, note))
-    if named is None:
-        return None
-    checks.equal(prefix + CHECKPOINT, "checkpoint-origin", named.origin, roots[-1].origin)
-    known = [asked.key] if asked.key else roots[-1].keys_of("snapshot")
-    verifiers = [notes.log_verifier(named.origin, key) for key in known]
-    signed = partial(notes.verified, note, verifiers)
-    checks.attempt(prefix + CHECKPOINT, "checkpoint-signature", "signed by the ledger's key", signed)
-    read = checks.attempt(
-        f"{prefix}tile", "ledger-tree", f"{named.size} entries under the root", partial(_tree, folder, named)
-    )
+    note, named = held
+    checks.equal(place, "checkpoint-origin", named.origin, roots[-1].origin)
+    verify = partial(verify_checkpoint, note, asked.logs(named.origin, roots[-1:]))
+    signed = checks.attempt(place, "checkpoint-signature", "signed by the ledger's key", verify)
+    told = f"{named.size} entries under the root"
+    read = checks.attempt(f"{prefix}tile", "ledger-tree", told, partial(_tree, folder, named))
     if read is None:
         return None
     entries, levels = read
-    said = checks.attempt(
-        f"{prefix}tile/entries", "ledger-entries", "entries of known kinds", lambda: [*map(parse_entry, entries)]
-    )
+    place = f"{prefix}tile/entries"
+    said = checks.attempt(place, "ledger-entries", "entries of known kinds", lambda: [*map(parse_entry, entries)])
     if said is None:
         return None
     index = {leaf: place for place, leaf in reversed([*enumerate(levels[0])])}
-    checks.equal(f"{prefix}tile/entries", "ledger-unique", _twice(said, len(index)), "each entry once")
+    checks.equal(place, "ledger-unique", _twice(said, len(index)), "each entry once")
     since = _since(said, roots, prefix, checks)
     if asked.last:
         _last(asked.last, roots, asked, levels, checks)
-    cosigned, witnesses = _witnessed(folder / COSIGNED, prefix, asked, roots, levels, checks)
+    by_log = signed[1] if signed else []
+    cosigned, witnesses = _witnessed(folder / COSIGNED, prefix, asked, roots, levels, by_log, checks)
     history = History(named.size, levels, said, index, _policies(said), since, cosigned, witnesses, None, [])
     demanded = next((place for place, root in since if root.authorities), None)
     if demanded is None and not asked.authorities:
@@ -141,15 +147,21 @@ def read_history(folder: Path, prefix: str, asked: Asked, checks: Checklist) -> 
     return replace(history, demanded=demanded, tokens=tokens)
 
 
-def _note(path: Path) -> notes.Note:
-    return notes.parse_note(read_plain(path, 1 << 20))
+def check_signatures(
+    place: str, note: notes.Note, logs: Iterable[notes.Verifier], policy: LogPolicy, checks: Checklist
+) -> list[notes.Signed]:
+    """Check who signed a checkpoint that travels with a proof: the log, and enough witnesses."""
+    verify = partial(verify_checkpoint, note, logs, policy.witnesses.values())
+    found = checks.attempt(place, "checkpoint-signature", "signed by the ledger's key", verify)
+    if found is None:
+        return []
+    _, signed = found
+    names = ", ".join(each.verifier.name for each in signed if each.time is not None)
+    checks.note(place, "witness-quorum", satisfied(policy, signed), names, f"the quorum {policy.quorum}")
+    return signed
 
 
-def _text(note: notes.Note) -> Checkpoint:
-    return parse_checkpoint(note.text)
-
-
-def _roots(folder: Path, prefix: str, asked: Asked, checks: Checklist) -> list[Root]:
+def read_roots(folder: Path, prefix: str, asked: Asked, checks: Checklist) -> list[Root]:
     """The versions of the root of trust, each vouched for by the one before; the first by nobody but the auditor."""
 
     def versions() -> list[Root]:
@@ -220,16 +232,10 @@ def _last(
     last: notes.Note, roots: Sequence[Root], asked: Asked, levels: Sequence[Sequence[bytes]], checks: Checklist
 ) -> None:
     """What the auditor saw before is where this ledger began."""
-
-    def kept() -> Checkpoint:
-        named = parse_checkpoint(last.text)
-        keys = [asked.key] if asked.key else [key for root in roots for key in root.keys_of("snapshot")]
-        notes.verified(last, [notes.log_verifier(named.origin, key) for key in keys])
-        return named
-
-    named = checks.attempt("--last", "ledger-last", "a checkpoint of this ledger's key", kept)
-    if named is not None:
-        _stands(f"--last, {named.size} entries", "ledger-last", named, roots[-1].origin, levels, checks)
+    verify = partial(verify_checkpoint, last, asked.logs(roots[-1].origin, roots))
+    found = checks.attempt("--last", "ledger-last", "a checkpoint of this ledger's key", verify)
+    if found is not None:
+        _stands(f"--last, {found[0].size} entries", "ledger-last", found[0], roots[-1].origin, levels, checks)
 
 
 def _stands(
@@ -243,42 +249,38 @@ def _stands(
 
 
 def _witnessed(
-    folder: Path, prefix: str, asked: Asked, roots: Sequence[Root], levels: Sequence[Sequence[bytes]], checks: Checklist
+    folder: Path,
+    prefix: str,
+    asked: Asked,
+    roots: Sequence[Root],
+    levels: Sequence[Sequence[bytes]],
+    by_log: Sequence[notes.Signed],
+    checks: Checklist,
 ) -> tuple[int, list[tuple[str, datetime]]]:
     """Up to where enough witnesses cosigned, and who they are."""
-    policy = asked.policy or checks.attempt(
-        f"{prefix}{ROOTS}", "witness-policy", "a tlog-policy", lambda: parse_policy(roots[-1].witnesses.encode())
-    )
+    policy = asked.witnesses(roots[-1], f"{prefix}{ROOTS}", checks)
     if policy is None:
         return 0, []
-    known = [*policy.witnesses.values()]
-    keys = [asked.key] if asked.key else [key for root in roots for key in root.keys_of("snapshot")]
+    origin = roots[-1].origin
+    logs = [*policy.logs, *asked.logs(origin, roots)]
     reached: tuple[int, list[tuple[str, datetime]]] = (0, [])
-    for path in _by_size(folder, ""):
-        place = f"{prefix}{COSIGNED}/{path.name}"
+    for name, path in by_size(folder).items():
+        place = f"{prefix}{COSIGNED}/{name}"
 
         def read(path: Path = path) -> tuple[Checkpoint, list[notes.Signed]]:
-            note = _note(path)
-            named = parse_checkpoint(note.text)
-            logs = policy.logs or [notes.log_verifier(named.origin, key) for key in keys]
-            return named, notes.verified(note, [*logs, *known])
+            return verify_checkpoint(read_checkpoint(path)[0], logs, policy.witnesses.values())
 
         found = checks.attempt(place, "ledger-cosigned", "a checkpoint signed by log and witnesses", read)
         if found is None:
             continue
         named, signed = found
-        stands = _stands(place, "ledger-cosigned", named, roots[-1].origin, levels, checks)
+        stands = _stands(place, "ledger-cosigned", named, origin, levels, checks)
         if stands and satisfied(policy, signed) and named.size > reached[0]:
-            times = [(each.verifier.name, _moment(each.time)) for each in signed if each.time is not None]
-            reached = (named.size, times)
-    enough = policy.quorum == NONE or reached[0] > 0
+            reached = (named.size, [(each.verifier.name, each.at) for each in signed if each.at is not None])
+    enough = satisfied(policy, by_log) or reached[0] > 0
     got = f"quorum {policy.quorum}: the first {reached[0]} entries"
     checks.note(f"{prefix}{COSIGNED}", "witness-quorum", enough, got, "entries under enough cosignatures")
     return reached
-
-
-def _moment(time: int) -> datetime:
-    return datetime.fromtimestamp(min(time, 253402300799), UTC)
 
 
 def _tokens(
@@ -286,8 +288,7 @@ def _tokens(
 ) -> list[tuple[int, datetime]]:
     """When each stamped checkpoint stood, by the word of an authority that was named when its last entry was written."""
     found = []
-    for path in _by_size(folder / TIMESTAMPS, ".tsr"):
-        size = int(path.name.removesuffix(".tsr"))
+    for size, path in by_size(folder / TIMESTAMPS, ".tsr").items():
         root = history.root_at(size - 1)
         authorities = asked.authorities or (root.authorities if root else ())
         if not authorities:
@@ -296,8 +297,8 @@ def _tokens(
         def stamped(path: Path = path, size: int = size, authorities: Sequence[bytes] = authorities) -> datetime:
             if not 0 < size <= history.size:
                 raise EvidenceError(f"a token of {size} entries, but the ledger has {history.size}")
-            text = Checkpoint(origin, size, merkle.root_at(history.levels, size)).to_text()
-            return verify_token(read_plain(path, _MAX_TOKEN_BYTES), text.encode(), authorities)
+            checkpoint = Checkpoint(origin, size, merkle.root_at(history.levels, size))
+            return kept_token(path, checkpoint.to_text(), authorities)
 
         expected = f"a token of a trusted authority over the checkpoint of {size} entries"
         moment = checks.attempt(f"{prefix}{TIMESTAMPS}/{path.name}", "time-token", expected, stamped)
@@ -306,8 +307,8 @@ def _tokens(
     return found
 
 
-def _by_size(folder: Path, suffix: str) -> Iterator[Path]:
-    if folder.is_dir():
-        numbered = [path for path in folder.iterdir() if path.name.removesuffix(suffix).isascii()]
-        sized = [path for path in numbered if path.name.endswith(suffix) and path.stem.isdecimal()]
-        yield from sorted(sized, key=lambda path: int(path.stem))
+def by_size(folder: Path, suffix: str = "") -> dict[int, Path]:
+    """The files of a folder that are named by the size of a checkpoint, the smallest first; none where it is absent."""
+    sizes = re.compile(rf"(0|[1-9][0-9]*){re.escape(suffix)}")
+    found = {int(name[1]): path for path in folder.glob("*") if (name := sizes.fullmatch(path.name))}
+    return dict(sorted(found.items()))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from gov_pipelines.errors import EvidenceError
+from gov_pipelines.evidence.plain_file import read_plain
 
 if TYPE_CHECKING:
     from rfc3161_client import TimeStampRequest, TimeStampResponse
@@ -140,6 +142,11 @@ def verify_token(token: bytes, message: bytes, authorities: Sequence[bytes]) -> 
                 return at
     reasons = "; ".join(dict.fromkeys(refused)) or "none is named"
     raise EvidenceError(f"no trusted time authority stamped this: {reasons}")
+
+
+def kept_token(path: Path, text: str, authorities: Sequence[bytes]) -> datetime:
+    """Verify the file of a token over the text of a checkpoint; return value and errors are those of `verify_token`."""
+    return verify_token(read_plain(path, MAX_BYTES), text.encode(), authorities)
 
 
 def _client() -> ModuleType:

@@ -15,7 +15,7 @@ from gov_pipelines.evidence.roots import current_roots, new_root, sign_root
 from gov_pipelines.evidence.tlog import merkle
 from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
 from gov_pipelines.evidence.tlog.ledger import append
-from gov_pipelines.evidence.tlog.notes import parse_note
+from gov_pipelines.evidence.tlog.notes import log_verifier, parse_note
 from gov_pipelines.evidence.tlog.proof import parse_proof
 from gov_pipelines.evidence.tlog.tiles import read_entries
 from gov_pipelines.evidence.verify import verify
@@ -193,3 +193,15 @@ def test_within_a_chain_nothing_of_this_is_accepted(chain, night):
         PROOF,
         "root",
     }
+
+
+def test_a_policy_that_names_another_log_is_not_met_though_it_asks_for_no_witness(
+    night, chain, signer, other_signer, tmp_path
+):
+    origin = current_roots(chain.parent / "ledger" / "root")[0].origin
+    own, other = tmp_path / "own.policy", tmp_path / "other.policy"
+    for file, key in ((own, signer.public), (other, other_signer.public)):
+        file.write_text(f"log {log_verifier(origin, key).vkey}\nquorum none\n")
+    for path in (night, chain.parent):
+        assert verify(path, policy=own).ok
+        assert rules(verify(path, policy=other)) == {"witness-quorum"}

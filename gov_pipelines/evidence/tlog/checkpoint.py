@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from gov_pipelines.errors import EvidenceError
+from gov_pipelines.evidence.plain_file import read_plain
 from gov_pipelines.evidence.tlog import lines
+from gov_pipelines.evidence.tlog.notes import Note, Signed, Verifier, parse_note, verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +47,41 @@ def parse_checkpoint(text: str) -> Checkpoint:
         raise EvidenceError("a checkpoint is an origin, a size, a root and perhaps more, each a line that is not empty")
     origin, size, root, *extensions = written
     return Checkpoint(origin, lines.number(size, "tree size"), lines.digest(root, "root"), tuple(extensions))
+
+
+def read_checkpoint(path: Path) -> tuple[Note, Checkpoint]:
+    """Read the file of a signed checkpoint: the note, not verified, and what it says.
+
+    Raises:
+        EvidenceError: no plain file, no note, or no checkpoint.
+    """
+    try:
+        note = parse_note(read_plain(path, lines.MAX_BYTES))
+        return note, parse_checkpoint(note.text)
+    except EvidenceError as error:
+        raise EvidenceError(f"{path}: {error}") from error
+
+
+def verify_checkpoint(
+    note: Note, logs: Iterable[Verifier], witnesses: Iterable[Verifier] = ()
+) -> tuple[Checkpoint, list[Signed]]:
+    """Verify that a log signed a checkpoint, and who cosigned it. Whether those suffice, `policy.satisfied` says.
+
+    Args:
+        note: the checkpoint.
+        logs: keys of the log, each under its origin; those of other logs do not count.
+        witnesses: known witnesses.
+
+    Returns:
+        What the checkpoint says, and who signed it.
+
+    Raises:
+        EvidenceError: no checkpoint, no known log of its origin signed it, or a known key's signature is bad.
+    """
+    checkpoint, known = parse_checkpoint(note.text), list(logs)
+    own = [log for log in known if log.name == checkpoint.origin]
+    signed = verified(note, [*own, *witnesses]) if own else []
+    if not any(each.verifier in own for each in signed):
+        names = ", ".join(sorted({log.name for log in known})) or "none"
+        raise EvidenceError(f"no known log named {checkpoint.origin} signed the checkpoint; known: {names}")
+    return checkpoint, signed

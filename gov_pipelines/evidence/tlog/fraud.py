@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence import canonical
 from gov_pipelines.evidence.tlog import lines, merkle
-from gov_pipelines.evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
-from gov_pipelines.evidence.tlog.notes import Note, Verifier, parse_note, verified
+from gov_pipelines.evidence.tlog.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
+from gov_pipelines.evidence.tlog.notes import Note, Verifier, parse_note
 from gov_pipelines.evidence.tlog.proof import parse_hashes
 
 _MAX_BYTES = 4 * lines.MAX_BYTES
@@ -115,7 +115,7 @@ def proven(fraud: Fraud, logs: Iterable[Verifier]) -> Conflict:
         EvidenceError: a checkpoint is not signed by the log, they are of two logs, or do not contradict each other.
     """
     known = [*logs]
-    found = Conflict(*(_signed(note, known) for note in (fraud.older, fraud.newer)))
+    found = Conflict(*(verify_checkpoint(note, known)[0] for note in (fraud.older, fraud.newer)))
     older, newer = found.older, found.newer
     if older.origin != newer.origin:
         raise EvidenceError(f"the checkpoints are of two logs: {older.origin} and {newer.origin}")
@@ -129,9 +129,3 @@ def proven(fraud: Fraud, logs: Iterable[Verifier]) -> Conflict:
     if not contradict or beginning == older.root:
         raise EvidenceError("the two checkpoints may well be of one log: nothing here shows that they contradict")
     return found
-
-
-def _signed(note: Note, logs: list[Verifier]) -> Checkpoint:
-    checkpoint = parse_checkpoint(note.text)
-    verified(note, [log for log in logs if log.name == checkpoint.origin])
-    return checkpoint

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from gov_pipelines.errors import EvidenceError
@@ -34,6 +35,7 @@ _SIGNATURE_LINE = re.compile(rf"\u2014 ({_NAME.pattern}) ([A-Za-z0-9+/=]+)")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _KEY_ID_BYTES = 4
 _TIME_BYTES = 8
+_LAST_SECOND = int(datetime.max.replace(tzinfo=UTC).timestamp())
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,11 @@ class Signed:
 
     verifier: Verifier
     time: int | None
+
+    @property
+    def at(self) -> datetime | None:
+        """That time in UTC; of one that no calendar has, the last second of all."""
+        return None if self.time is None else datetime.fromtimestamp(min(self.time, _LAST_SECOND), UTC)
 
 
 def check_name(name: str) -> None:
@@ -263,7 +270,7 @@ def verified(note: Note, verifiers: Iterable[Verifier]) -> list[Signed]:
         if named in known:
             held.setdefault(named, _verify(note.text, signature, known[named]))
     if not held:
-        names = ", ".join(sorted({verifier.name for (verifier,) in zip(known.values())})) or "none"
+        names = ", ".join(sorted({verifier.name for verifier in known.values()})) or "none"
         raise EvidenceError(f"no known key signed the note; known: {names}")
     return list(held.values())
 

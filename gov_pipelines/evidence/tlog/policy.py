@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence.tlog import lines
-from gov_pipelines.evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
-from gov_pipelines.evidence.tlog.notes import COSIGNATURE, Note, Signed, Verifier, parse_vkey, verified
+from gov_pipelines.evidence.tlog.notes import COSIGNATURE, Signed, Verifier, parse_vkey
 
 NONE = "none"
 """The quorum that asks for no witness."""
@@ -46,6 +45,10 @@ class LogPolicy:
     witnesses: Mapping[str, Verifier]
     groups: Mapping[str, Group]
     quorum: str
+
+
+ANYBODY = LogPolicy((), {}, {}, NONE)
+"""The policy of who knows no witness."""
 
 
 def parse_policy(data: bytes) -> LogPolicy:
@@ -141,7 +144,7 @@ def satisfied(policy: LogPolicy, signed: Iterable[Signed]) -> bool:
 
     Args:
         policy: the policy.
-        signed: from `verified`.
+        signed: from `verify_checkpoint`.
     """
     held = {each.verifier.vkey for each in signed}
     reached = {NONE, *(name for name, witness in policy.witnesses.items() if witness.vkey in held)}
@@ -150,29 +153,3 @@ def satisfied(policy: LogPolicy, signed: Iterable[Signed]) -> bool:
             reached.add(name)
     logged = not policy.logs or any(log.vkey in held for log in policy.logs)
     return logged and policy.quorum in reached
-
-
-def accept(policy: LogPolicy, note: Note, logs: Iterable[Verifier] = ()) -> tuple[Checkpoint, list[Signed]]:
-    """Verify a checkpoint by a policy.
-
-    Args:
-        policy: whom the reader trusts.
-        note: the checkpoint.
-        logs: the logs, where the policy names none.
-
-    Returns:
-        What the checkpoint says, and who signed it.
-
-    Raises:
-        EvidenceError: no log of the checkpoint's origin signed it, a known key's signature is bad, or too few
-            witnesses cosigned.
-    """
-    checkpoint = parse_checkpoint(note.text)
-    own = [log for log in policy.logs or logs if log.name == checkpoint.origin]
-    signed = verified(note, [*own, *policy.witnesses.values()])
-    held = {each.verifier.vkey for each in signed}
-    if not any(log.vkey in held for log in own):
-        raise EvidenceError(f"no known log named {checkpoint.origin} signed the checkpoint")
-    if not satisfied(policy, signed):
-        raise EvidenceError(f"too few known witnesses cosigned the checkpoint: the policy's quorum is {policy.quorum}")
-    return checkpoint, signed

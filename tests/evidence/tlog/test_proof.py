@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence.tlog import merkle
-from gov_pipelines.evidence.tlog.checkpoint import Checkpoint
+from gov_pipelines.evidence.tlog.checkpoint import Checkpoint, verify_checkpoint
 from gov_pipelines.evidence.tlog.notes import COSIGNATURE, Note, Signature, Verifier, cosign, log_verifier, sign_note
-from gov_pipelines.evidence.tlog.policy import accept, parse_policy
+from gov_pipelines.evidence.tlog.policy import parse_policy, satisfied
 from gov_pipelines.evidence.tlog.proof import TlogProof, parse_proof
 
 ORIGIN = "house.example/ledger"
@@ -36,10 +36,10 @@ def policy(signer, other_signer):
 def accepted(data, policy):
     try:
         proof = parse_proof(data)
-        checkpoint, _ = accept(policy, proof.note)
+        checkpoint, signed = verify_checkpoint(proof.note, policy.logs, policy.witnesses.values())
     except EvidenceError:
         return False
-    return proof.includes(HASHES[11], checkpoint)
+    return satisfied(policy, signed) and proof.includes(HASHES[11], checkpoint)
 
 
 def test_a_proof_is_read_as_it_was_written(proof, policy):

@@ -26,6 +26,7 @@ from gov_pipelines.evidence.tlog.notes import (
     sign_note,
     verified,
 )
+from gov_pipelines.evidence.verify import verify
 
 ORIGIN = "house.example/ledger"
 NOW = 1_795_000_000
@@ -275,6 +276,17 @@ def test_a_ledger_that_only_grew_gives_no_proof_of_fraud(ledger, fork, signer, o
     ):
         with pytest.raises(EvidenceError):
             proven(parse_fraud(fraud.to_bytes()), [log, log_verifier("other.example", signer.public)])
+
+
+def test_a_proof_of_fraud_of_what_is_no_checkpoint_is_a_failed_check(ledger, signer, tmp_path):
+    note, file = sign_note("no checkpoint\n", ORIGIN, signer), tmp_path / "fraud.json"
+    for older, newer in ((note, note), (witness.read_ledger(ledger).note, note)):
+        file.write_bytes(Fraud(older, newer, None, ()).to_bytes())
+        (tmp_path / "key.json").write_bytes(signer.public.to_json())
+        assert [each.rule for each in verify(file, trust=tmp_path / "key.json").failures] in (
+            ["checkpoint-format"],
+            ["fraud-proven"],
+        )
 
 
 def test_a_proof_of_fraud_has_one_spelling(ledger):
