@@ -1,12 +1,14 @@
-"""What the ledger holds and the store has lost: rows that somebody deleted, or a store that is an older copy."""
+"""What the ledger holds and the store has lost: rows that somebody deleted, or a store or a ledger that is an older copy."""
 
 from __future__ import annotations
+
+import json
 
 from gov_pipelines.evidence.history import CHECKPOINT
 from gov_pipelines.evidence.tlog import notes, tiles
 from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
 from gov_pipelines.people import Roster, acts_of
-from gov_pipelines.store import Connection, Home, noted_and_gone, noted_leaves
+from gov_pipelines.store import Connection, Home, noted_and_gone, noted_positions
 
 
 def lost(home: Home, connection: Connection, roster: Roster) -> str:
@@ -15,7 +17,7 @@ def lost(home: Home, connection: Connection, roster: Roster) -> str:
     Args:
         home: whose ledger.
         connection: of the store.
-        roster: who may order that acts are erased; those are not missed.
+        roster: who may order that reviews are erased; those are not missed.
 
     Returns:
         What is gone, in words; empty where all is there, or nothing was signed yet.
@@ -23,13 +25,35 @@ def lost(home: Home, connection: Connection, roster: Roster) -> str:
     Raises:
         EvidenceError: the ledger cannot be read.
     """
+    acts = [row for row in noted_and_gone(connection) if row.kind == "act"]
+    orders = [order for kind in ("erase", "expire") for order in acts_of(connection, roster, kind)] if acts else []
+    named = {each for order in orders for each in order.act.subject.get("acts", [])}
+    # No order makes anything but a review forgotten: who holds the home's key could sign one over what revokes a person.
+    missed = [row for row in acts if row.subject not in named or json.loads(row.entry)["act"] != "review"]
+    people = [f"{len(missed)} signed acts of people"] if missed else []
+    return ", ".join([*people, *torn(home, connection)])
+
+
+def torn(home: Home, connection: Connection) -> list[str]:
+    """What shows that store and ledger are not of one time, so that signing would give one number or size away twice.
+
+    A row and its note are written together, and before the entry is appended: no crash explains any of it.
+
+    Returns:
+        What is gone, in words.
+
+    Raises:
+        EvidenceError: the ledger cannot be read.
+    """
     checkpoint = home.ledger_dir / CHECKPOINT
-    if not checkpoint.exists():
-        return ""
-    size = parse_checkpoint(notes.parse_note(checkpoint.read_bytes()).text).size
-    unknown = {leaf.hex() for leaf in tiles.read_hashes(home.ledger_dir, size)} - noted_leaves(connection)
-    acts, signed = noted_and_gone(connection)
-    for order in (*acts_of(connection, roster, "erase"), *acts_of(connection, roster, "expire")):
-        acts -= {*order.act.subject.get("acts", [])}
-    counts = {"signed acts of people": acts, "signed snapshots": signed, "entries that it never noted": unknown}
-    return ", ".join(f"{len(gone)} {what}" for what, gone in counts.items() if gone)
+    size = parse_checkpoint(notes.parse_note(checkpoint.read_bytes()).text).size if checkpoint.exists() else 0
+    leaves = [leaf.hex() for leaf in tiles.read_hashes(home.ledger_dir, size)]
+    noted = noted_positions(connection)
+    counts = {
+        "signed snapshots": sum(row.kind != "act" for row in noted_and_gone(connection)),
+        "entries that it never noted": sum(leaf not in noted for leaf in leaves),
+        "entries of its own that are not in the ledger where they were": sum(
+            place is not None and leaves[place : place + 1] != [leaf] for leaf, place in noted.items()
+        ),
+    }
+    return [f"{count} {what}" for what, count in counts.items() if count]

@@ -12,11 +12,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from gov_pipelines.errors import WrongUse
+from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import Signer
 from gov_pipelines.evidence.entries import parse_entry, root_entry
 from gov_pipelines.evidence.roots import current_roots
 from gov_pipelines.evidence.tlog.ledger import append
+from gov_pipelines.pipeline.lost import torn
 from gov_pipelines.store import Engine, Home, LedgerEntryRow, entries_waiting, lock, note_entry, place_entries
 
 
@@ -55,7 +56,8 @@ def append_noted(home: Home, engine: Engine, signer: Signer, now: datetime) -> S
 
     Raises:
         WrongUse: the key may not sign checkpoints.
-        EvidenceError: the ledger or the root of trust was changed by somebody; nothing is signed over it.
+        EvidenceError: the ledger or the root of trust was changed by somebody, or the store is of another time; nothing
+            is signed over it.
     """
     roots = current_roots(home.ledger_dir / "root")
     newest = roots[-1]
@@ -68,6 +70,11 @@ def append_noted(home: Home, engine: Engine, signer: Signer, now: datetime) -> S
         for root in roots:
             note_entry(connection, root_entry(root.version, root.sha256), now)
         waiting = _in_order(entries_waiting(connection))
+        if gone := torn(home, connection):
+            raise EvidenceError(
+                f"the store has lost what the ledger in {home.ledger_dir} holds, or one of them is an older copy: "
+                f"{', '.join(gone)}. Nothing is signed over that. Restore the home from a backup"
+            )
     earlier = [key for root in roots for key in root.keys_of("snapshot")]
     entries = [row.entry.encode() for row in waiting]
     appended = append(home.ledger_dir, newest.origin, entries, signer, earlier)

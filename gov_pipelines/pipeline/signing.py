@@ -28,6 +28,7 @@ from gov_pipelines.evidence import (
 from gov_pipelines.evidence.code import code_digest
 from gov_pipelines.evidence.entries import policy_entry, snapshot_entry
 from gov_pipelines.evidence.package import Package
+from gov_pipelines.evidence.roots import TARGETS, current_roots
 from gov_pipelines.measure import Judgement, disclosed, tally_digest, tally_from_json, tally_json
 from gov_pipelines.notify import alerts_for, declared_settings, told
 from gov_pipelines.people import authority_of
@@ -197,6 +198,7 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
         package, row = _package(night, predicate, covered, left, now)
         entry = snapshot_entry(package.predicate, package.payload_sha256, package.signature)
         with ledger_lock(night.home, engine):
+            _refuse_replaced(night, package)
             with engine.begin() as connection:
                 note_entry(connection, entry, now)
                 if findings["missed"] is None:  # a missed window is one alert, raised by who saw the run end
@@ -208,6 +210,16 @@ def _sign(night: Night, findings: Mapping[str, Any], files: Mapping[str, bytes])
             append_noted(night.home, engine, signer, now)
         _stamp(night, engine, now)
     return _result(row, verdicts, changed=True)
+
+
+def _refuse_replaced(night: Night, package: Package) -> None:
+    """A new version of the root of trust may be in the ledger by now; what its keys did not sign cannot follow it there."""
+    newest = current_roots(night.home.roots_dir)[-1]
+    if package.key_id not in newest.roles[TARGETS].keyids:
+        raise WrongUse(
+            f"the key {package.key_id[:12]}... signed while version {newest.version} of the root of trust took its place; "
+            f"run `gov audit {night.system} --date {partition_key(night.partition)}` again. `gov keys root` says who signs"
+        )
 
 
 def _reasons(night: Night, signed: SnapshotRow, predicate: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from gov_pipelines.store.ledger_entries import (
     entries_waiting,
     note_entry,
     noted_and_gone,
-    noted_leaves,
+    noted_positions,
     place_entries,
 )
 from gov_pipelines.store.locking import lock
@@ -51,7 +51,7 @@ from gov_pipelines.store.verdicts import (
 __all__ = [
     "LONGEST_BACK_OFF", "NOT_AUDITED", "Ack", "ActRow", "Alert", "Connection", "DeliveryRow", "Engine", "ErasureRow", "FindingEvent", "Home", "LedgerEntryRow", "Opening",
     "OutboxRow", "SnapshotRow", "Transition", "VerdictRow", "acks", "act_rows", "all_snapshots", "as_written", "claim", "close_erasure", "drop_verdicts", "dump_store", "dumped",
-    "edited_in_place", "enqueue", "entries_waiting", "erasures", "findings_recorded", "finish", "forget", "judged", "last_snapshot", "load_store", "lock", "note_delivery", "note_entry", "note_opening", "noted_and_gone", "noted_leaves",
+    "edited_in_place", "enqueue", "entries_waiting", "erasures", "findings_recorded", "finish", "forget", "judged", "last_snapshot", "load_store", "lock", "note_delivery", "note_entry", "note_opening", "noted_and_gone", "noted_positions",
     "open_store", "opened_at", "pending", "pending_count", "place_entries", "put_ack", "put_act", "put_erasure", "put_verdicts", "read_frame", "reading", "record_findings",
     "record_policy", "record_snapshot", "revive", "server_clock", "settle_log", "snapshot_of", "stopped_receivers", "told", "tombstones", "verdict_history", "verdicts_of",
     "write_atomic", "write_frame",

@@ -66,20 +66,14 @@ def place_entries(connection: Connection, rows: Sequence[LedgerEntryRow], positi
         connection.execute(sa.update(_entries).where(_entries.c.leaf == row.leaf).values(position=position))
 
 
-def noted_leaves(connection: Connection) -> set[str]:
-    """Read the leaf hashes of all that was ever noted, hex."""
-    return {*connection.scalars(sa.select(_entries.c.leaf))}
+def noted_positions(connection: Connection) -> dict[str, int | None]:
+    """Read the leaf hashes of all that was ever noted, hex, and where in the ledger the store knows each to be."""
+    return {row.leaf: row.position for row in connection.execute(sa.select(_entries.c.leaf, _entries.c.position))}
 
 
-def noted_and_gone(connection: Connection) -> tuple[set[str], set[str]]:
-    """Read which acts, and which snapshots, were noted for the ledger, and have no row any more: their digests."""
+def noted_and_gone(connection: Connection) -> list[LedgerEntryRow]:
+    """Read the entries of acts and of snapshots that have no row any more."""
     kept = (["act"], signed_acts.c.id), (["snapshot", "missed"], snapshots.c.payload_sha256)
-    acts, signed = (
-        {*connection.scalars(sa.select(_entries.c.subject).where(_entries.c.kind.in_(kinds), _absent(digest)))}
-        for kinds, digest in kept
-    )
-    return acts, signed
-
-
-def _absent(digest: sa.Column[str]) -> sa.ColumnElement[bool]:
-    return _entries.c.subject.not_in(sa.select(digest))
+    gone = (_entries.c.kind.in_(kinds) & _entries.c.subject.not_in(sa.select(digest)) for kinds, digest in kept)
+    query = sa.select(_entries).where(sa.or_(*gone))
+    return [LedgerEntryRow(**row) for row in connection.execute(query).mappings()]
