@@ -47,10 +47,10 @@ COMMANDS: Mapping[str, Place] = {
     "report": Place("report", "Audit", "write the pages: gaps first"),
     "explain": Place("explain", "Prove", "say of one decision which clauses judged it, and how"),
     "prove": Place("prove", "Prove", "write the proof of one decision, showing only what is asked"),
-    "verify": Place("verify", "Prove", "check signed snapshots"),
+    "verify": Place("verify", "Prove", "check signed snapshots, their ledger, or a proof"),
     "reproduce": Place("reproduce", "Prove", "audit a signed partition again from its kept inputs, and compare"),
     "bundle": Place("bundle", "Prove", "copy signed evidence for an auditor, or to publish"),
-    "ledger": Place("ledger", "Prove", "deal with the witnesses of the ledger"),
+    "ledger": Place("ledger", "Prove", "show, publish and check the ledger; ask witnesses"),
     "witness": Place("witness", "Prove", "as a second party, cosign a ledger that only grows"),
     "gate": Place("gate", "People", "say whether a system may be live; sign for it"),
     "review": Place("review", "People", "show what waits for a person; approve, override, release"),
@@ -67,7 +67,7 @@ COMMANDS: Mapping[str, Place] = {
     "restore": Place("backup", "Operate", "make a home of a backup, verified"),
     "erase": Place("erase", "Operate", "delete what is kept of a decision or a person; signed"),
     "retention": Place("erase", "Operate", "show how long decisions are kept, and what is over"),
-    "keys": Place("keys", "Operate", "make and show the signing key; enrol people with theirs"),
+    "keys": Place("keys", "Operate", "make, show and rotate the signing key; enrol people with theirs"),
 }
 
 
