@@ -6,7 +6,6 @@ whose stamp covers all before it.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,16 +17,13 @@ from urllib.parse import urlsplit
 from urllib.request import Request
 
 from gov_pipelines.errors import GovError, SourceUnreachable, WrongUse
-from gov_pipelines.evidence.durable import flush, make_folder, replace_file
+from gov_pipelines.evidence.history import CHECKPOINT, TIMESTAMPS
 from gov_pipelines.evidence.roots import current_roots
 from gov_pipelines.evidence.timestamps import MAX_BYTES, request, token_of, verify_token
-from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
-from gov_pipelines.evidence.tlog.ledger import CHECKPOINT
-from gov_pipelines.evidence.tlog.notes import parse_note
+from gov_pipelines.evidence.tlog.checkpoint import read_checkpoint
 from gov_pipelines.notify import post
-from gov_pipelines.store import Home
+from gov_pipelines.store import Home, write_atomic
 
-FOLDER = "timestamps"
 TIMEOUT_SECONDS = 20.0
 
 
@@ -70,18 +66,17 @@ def stamp(
         timeout: for the whole answer, in seconds; connecting may take as long again.
     """
     try:
-        text = parse_note((ledger / CHECKPOINT).read_bytes()).text
-        size = parse_checkpoint(text).size
-        kept = ledger / FOLDER / f"{size}.tsr"
-        token = kept.read_bytes() if kept.exists() else _ask(url, text.encode(), timeout)
-        at = verify_token(token, text.encode(), authorities) if authorities else None
+        note, checkpoint = read_checkpoint(ledger / CHECKPOINT)
+        text, kept = note.text.encode(), ledger / TIMESTAMPS / f"{checkpoint.size}.tsr"
+        token = kept.read_bytes() if kept.exists() else _ask(url, text, timeout)
+        at = verify_token(token, text, authorities) if authorities else None
         if not kept.exists():
-            _keep(kept, token)
+            write_atomic(kept, token)
     except GovError as error:
         return NotStamped(str(error))
     except OSError as error:
         return NotStamped(f"{error.filename}: {error.strerror}")
-    return Stamped(size, at)
+    return Stamped(checkpoint.size, at)
 
 
 def _ask(url: str, message: bytes, timeout: float) -> bytes:
@@ -113,11 +108,3 @@ def _read(answer: HTTPResponse, until: float) -> bytes:
         if monotonic() > until:
             raise TimeoutError
     return read
-
-
-def _keep(target: Path, token: bytes) -> None:
-    make_folder(target.parent)
-    own = target.with_name(f".{secrets.token_hex(8)}.tsr")
-    replace_file(own, token)
-    own.replace(target)
-    flush(target.parent)

@@ -29,14 +29,21 @@ from gov_pipelines.evidence.durable import flush, make_folder, replace_file
 from gov_pipelines.evidence.entries import MAX_ENTRY_BYTES
 from gov_pipelines.evidence.keys import PublicKey, Signer
 from gov_pipelines.evidence.tlog import merkle
-from gov_pipelines.evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
-from gov_pipelines.evidence.tlog.notes import Verifier, log_verifier, parse_note, sign_note, verified
-from gov_pipelines.evidence.tlog.tiles import ENTRIES, WIDTH, parse_bundle, tile_path, write_bundle
+from gov_pipelines.evidence.tlog.checkpoint import Checkpoint, read_checkpoint, verify_checkpoint
+from gov_pipelines.evidence.tlog.notes import Verifier, log_verifier, sign_note, verified
+from gov_pipelines.evidence.tlog.tiles import (
+    ENTRIES,
+    WIDTH,
+    bundled_entries,
+    parse_bundle,
+    read_hashes,
+    tile_path,
+    write_bundle,
+)
 
 CHECKPOINT = "checkpoint"
 PENDING = "pending"
 
-_HASH_BYTES = 32
 _HEIGHT = 8  # of the part of the tree in one tile: 2**8 hashes
 _FILE = re.compile(r"tile/(entries|\d\d?)/((?:x\d{3}/)*)(\d{3})(?:\.p/(\d{1,3}))?")
 
@@ -98,9 +105,9 @@ def append(
     if left := _read_plan(folder):
         flush(folder)  # whoever died may not have: nothing may follow from a plan or a checkpoint not yet on disk
         held = _held(folder, verifiers)
-        _carry_out(folder, origin, signer, left, *_verified(folder, held, _read_hashes(folder, held.size), left))
+        _carry_out(folder, origin, signer, left, *_verified(folder, held, read_hashes(folder, held.size), left))
     held = _held(folder, verifiers)
-    hashes = _read_hashes(folder, held.size)
+    hashes = read_hashes(folder, held.size)
     places = {leaf: index for index, leaf in enumerate(hashes)}
     plan, indices = _Plan(held.size, held.root, []), []
     for entry, leaf in zip(entries, merkle.leaf_hashes(entries), strict=True):
@@ -118,11 +125,6 @@ def append(
     return Appended(size, merkle.root_at(levels, size), tuple(indices))
 
 
-def recover(folder: Path, origin: str, signer: Signer, earlier: Iterable[PublicKey] = ()) -> Appended:
-    """Finish what an interrupted append left to do; arguments, return value and errors are those of `append`."""
-    return append(folder, origin, (), signer, earlier)
-
-
 def check(folder: Path, verifiers: Sequence[Verifier]) -> list[str]:
     """Compute the whole ledger anew from its entries, and say what is not as it should be.
 
@@ -137,10 +139,7 @@ def check(folder: Path, verifiers: Sequence[Verifier]) -> list[str]:
     try:
         held, left = _held(folder, verifiers), _read_plan(folder)
         plan = left or _Plan(held.size, held.root, [])
-        bundles = [
-            _read_bundle(folder, index, width) for level, index, width in _tiles(0, held.size) if level == ENTRIES
-        ]
-        entries = [entry for bundle in bundles for entry in bundle]
+        entries = bundled_entries(folder, held.size)
         _, levels = _verified(folder, held, merkle.leaf_hashes(entries), plan)
         if not left:
             _refuse_more(folder, held.size)
@@ -164,15 +163,9 @@ def check(folder: Path, verifiers: Sequence[Verifier]) -> list[str]:
 
 def _held(folder: Path, verifiers: Sequence[Verifier]) -> Checkpoint:
     """Read what the signed checkpoint says; of a ledger that has not begun, that it is empty."""
-    try:
-        note = parse_note((folder / CHECKPOINT).read_bytes())
-    except FileNotFoundError:
+    if not (folder / CHECKPOINT).exists():
         return Checkpoint(verifiers[0].name, 0, merkle.root([]))
-    names = {signed.verifier.name for signed in verified(note, verifiers)}
-    held = parse_checkpoint(note.text)
-    if held.origin not in names:
-        raise EvidenceError(f"{folder / CHECKPOINT} is of the log {held.origin!r}; expected {', '.join(sorted(names))}")
-    return held
+    return verify_checkpoint(read_checkpoint(folder / CHECKPOINT)[0], verifiers)[0]
 
 
 def _read_plan(folder: Path) -> _Plan | None:
@@ -196,14 +189,14 @@ def _verified(
     Returns:
         The entries in the partial bundle that the plan fills up, and the subtrees of the larger ledger.
     """
-    index, width = divmod(plan.size, WIDTH)
-    begun = _read_bundle(folder, index, width)
+    edge = plan.size - plan.size % WIDTH
+    begun = bundled_entries(folder, plan.size, edge)
     levels = merkle.subtrees([*hashes[: plan.size], *merkle.leaf_hashes(plan.entries)])
     if (
         held.size not in {plan.size, len(levels[0])}
         or merkle.root_at(levels, held.size) != held.root
         or merkle.root_at(levels, plan.size) != plan.root
-        or merkle.leaf_hashes(begun) != hashes[plan.size - width : plan.size]
+        or merkle.leaf_hashes(begun) != hashes[edge : plan.size]
     ):
         raise EvidenceError(
             f"{folder}: tiles, {ENTRIES} and {PENDING} do not give the root of {held.size} entries in {CHECKPOINT}; "
@@ -292,27 +285,3 @@ def _put(folder: Path, files: Mapping[str, bytes]) -> None:
         folders.update(each for each in target.parents if each.is_relative_to(folder))
     for each in sorted(folders, reverse=True):
         flush(each)
-
-
-def _read_hashes(folder: Path, size: int) -> list[bytes]:
-    hashes = []
-    for level, index, width in _tiles(0, size):
-        if level == 0:
-            data = _read(folder, (level, index, width))
-            hashes += [data[start : start + _HASH_BYTES] for start in range(0, width * _HASH_BYTES, _HASH_BYTES)]
-    return hashes
-
-
-def _read_bundle(folder: Path, index: int, width: int) -> list[bytes]:
-    return parse_bundle(_read(folder, (ENTRIES, index, width)))[:width] if width else []
-
-
-def _read(folder: Path, tile: Tile) -> bytes:
-    """Read a tile. Of a partial one that was deleted, the full one that came after it says the same and more."""
-    level, index, _ = tile
-    for path in (tile_path(*tile), tile_path(level, index)):
-        try:
-            return (folder / path).read_bytes()
-        except FileNotFoundError:
-            continue
-    raise EvidenceError(f"{folder / tile_path(*tile)} is missing; restore it from a backup")

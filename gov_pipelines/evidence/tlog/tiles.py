@@ -102,8 +102,26 @@ def read_entries(folder: Path, size: int) -> list[bytes]:
     Raises:
         EvidenceError: as `read_hashes`; a bundle is missing or malformed, or an entry has another hash.
     """
-    hashes, entries = read_hashes(folder, size), []
-    for place, width, data in _parts(folder, ENTRIES, size):
+    hashes, entries = read_hashes(folder, size), bundled_entries(folder, size)
+    for index, (entry, held) in enumerate(zip(entries, hashes, strict=True)):
+        if merkle.leaf_hash(entry) != held:
+            raise EvidenceError(f"entry {index} is not the one whose hash is in {tile_path(0, index // WIDTH)}")
+    return entries
+
+
+def bundled_entries(folder: Path, size: int, since: int = 0) -> list[bytes]:
+    """Read the entries of a log as its bundles hold them; whether they are those that were signed is for the caller.
+
+    Args:
+        folder: the log's.
+        size: number of entries.
+        since: 0-based place of the first one that is wanted.
+
+    Raises:
+        EvidenceError: a bundle is missing or malformed.
+    """
+    entries = []
+    for place, width, data in _parts(folder, ENTRIES, size, since // WIDTH):
         try:
             bundle = parse_bundle(data)
         except EvidenceError as error:
@@ -111,10 +129,7 @@ def read_entries(folder: Path, size: int) -> list[bytes]:
         if len(bundle) not in (width, WIDTH):
             raise EvidenceError(f"{place}: {len(bundle)} entries; expected {width}")
         entries.extend(bundle[:width])
-    for index, (entry, held) in enumerate(zip(entries, hashes, strict=True)):
-        if merkle.leaf_hash(entry) != held:
-            raise EvidenceError(f"entry {index} is not the one whose hash is in {tile_path(0, index // WIDTH)}")
-    return entries
+    return entries[since % WIDTH :]
 
 
 def _read_level(folder: Path, level: int, size: int) -> list[bytes]:
@@ -126,9 +141,9 @@ def _read_level(folder: Path, level: int, size: int) -> list[bytes]:
     return hashes
 
 
-def _parts(folder: Path, level: int | str, size: int) -> Iterator[tuple[str, int, bytes]]:
-    """Read the tiles or bundles under so many hashes or entries: name, width that counts, content."""
-    for index in range(-(-size // WIDTH)):
+def _parts(folder: Path, level: int | str, size: int, first: int = 0) -> Iterator[tuple[str, int, bytes]]:
+    """Read the tiles or bundles under so many hashes or entries, from one on: name, width that counts, content."""
+    for index in range(first, -(-size // WIDTH)):
         width = min(WIDTH, size - index * WIDTH)
         place = tile_path(level, index, width)
         # A log may delete a partial tile as soon as the full one is there.
@@ -136,7 +151,9 @@ def _parts(folder: Path, level: int | str, size: int) -> Iterator[tuple[str, int
         try:
             data = read_plain(folder / there, _MAX_BUNDLE_BYTES)
         except EvidenceError as error:
-            raise EvidenceError(f"{place}: {error}; fetch the log's folder whole") from error
+            raise EvidenceError(
+                f"{place}: {error}; fetch the log's folder whole, or restore it from a backup"
+            ) from error
         if len(data) > _MAX_BUNDLE_BYTES:
             raise EvidenceError(f"{place}: more than {_MAX_BUNDLE_BYTES} bytes")
         yield place, width, data

@@ -19,12 +19,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from gov_pipelines.errors import EvidenceError
-from gov_pipelines.evidence.durable import flush, replace_file
+from gov_pipelines.evidence.durable import flush, make_folder, replace_file
 from gov_pipelines.evidence.keys import Signer
 from gov_pipelines.evidence.plain_file import read_plain
 from gov_pipelines.evidence.roots import SNAPSHOT, parse_root, root_files, walk
 from gov_pipelines.evidence.tlog import lines, merkle
-from gov_pipelines.evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
+from gov_pipelines.evidence.tlog.checkpoint import Checkpoint, parse_checkpoint, read_checkpoint
 from gov_pipelines.evidence.tlog.fraud import fraud_between
 from gov_pipelines.evidence.tlog.notes import Note, Verifier, cosign, log_verifier, parse_note, parse_vkey, verified
 from gov_pipelines.evidence.tlog.proof import parse_hashes
@@ -93,8 +93,7 @@ def read_ledger(folder: Path) -> Ledger:
     Raises:
         EvidenceError: no checkpoint, or tiles that do not lead to its root.
     """
-    note = _read_note(folder / CHECKPOINT)
-    checkpoint = parse_checkpoint(note.text)
+    note, checkpoint = read_checkpoint(folder / CHECKPOINT)
     hashes = read_hashes(folder, checkpoint.size)
     if merkle.root(hashes) != checkpoint.root:
         raise EvidenceError(f"the tiles in {folder} do not lead to the root of its checkpoint")
@@ -224,8 +223,7 @@ def answer(home: Path, source: Path, signer: Signer, now: int, pin: Pin | None =
         request = ledger.since(0) if ledger else parse_request(read_plain(source, lines.MAX_BYTES))
         new = parse_checkpoint(request.note.text)
         state = home / sha256(new.origin.encode()).hexdigest()
-        last = _read_note(state / CHECKPOINT) if (state / CHECKPOINT).exists() else None
-        seen = parse_checkpoint(last.text) if last else None
+        last, seen = read_checkpoint(state / CHECKPOINT) if (state / CHECKPOINT).exists() else (None, None)
         if ledger and seen:
             request = ledger.since(seen.size)
         if (pin is None or pin.origin != new.origin) and (state / TRUST).exists():
@@ -250,18 +248,10 @@ def answer(home: Path, source: Path, signer: Signer, now: int, pin: Pin | None =
         return Answer(status, reason, new, None, file if fraud else None)
 
 
-def _read_note(path: Path) -> Note:
-    try:
-        return parse_note(read_plain(path, lines.MAX_BYTES))
-    except EvidenceError as error:
-        raise EvidenceError(f"{path}: {error}") from error
-
-
 def _keep(path: Path, content: bytes) -> None:
-    path.parent.mkdir(exist_ok=True)
+    make_folder(path.parent)
     replace_file(path, content)
     flush(path.parent)
-    flush(path.parent.parent)
 
 
 @contextmanager
