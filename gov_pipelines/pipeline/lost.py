@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
+from hashlib import sha256
 
 from gov_pipelines.evidence.history import CHECKPOINT
 from gov_pipelines.evidence.tlog import notes, tiles
 from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
 from gov_pipelines.people import Roster, acts_of
-from gov_pipelines.store import Connection, Home, noted_and_gone, noted_positions
+from gov_pipelines.store import ActRow, Connection, Home, act_rows, noted_acts, noted_positions, snapshots_gone
 
 
 def lost(home: Home, connection: Connection, roster: Roster) -> str:
@@ -25,13 +27,22 @@ def lost(home: Home, connection: Connection, roster: Roster) -> str:
     Raises:
         EvidenceError: the ledger cannot be read.
     """
-    acts = [row for row in noted_and_gone(connection) if row.kind == "act"]
-    orders = [order for kind in ("erase", "expire") for order in acts_of(connection, roster, kind)] if acts else []
-    named = {each for order in orders for each in order.act.subject.get("acts", [])}
+    kept = {row.id for row in act_rows(connection) if _as_recorded(row)}
+    gone = {act: kind for act, kind in noted_acts(connection).items() if act not in kept}
+    orders = [order for kind in ("erase", "expire") for order in acts_of(connection, roster, kind)] if gone else []
+    erased = {act for order in orders for act in order.act.subject.get("acts", [])}
     # No order makes anything but a review forgotten: who holds the home's key could sign one over what revokes a person.
-    missed = [row for row in acts if row.subject not in named or json.loads(row.entry)["act"] != "review"]
-    people = [f"{len(missed)} signed acts of people"] if missed else []
+    missed = sum(act not in erased or kind != "review" for act, kind in gone.items())
+    people = [f"{missed} signed acts of people"] if missed else []
     return ", ".join([*people, *torn(home, connection)])
+
+
+def _as_recorded(row: ActRow) -> bool:
+    """Whether a row holds what its id is the digest of, under the kind and system by which it is looked for."""
+    if sha256(row.envelope.encode()).hexdigest() != row.id:
+        return False
+    said = json.loads(b64decode(json.loads(row.envelope)["payload"]))  # it was an act when it got this id
+    return (said["kind"], said["system"]) == (row.kind, row.system)
 
 
 def torn(home: Home, connection: Connection) -> list[str]:
@@ -50,7 +61,7 @@ def torn(home: Home, connection: Connection) -> list[str]:
     leaves = [leaf.hex() for leaf in tiles.read_hashes(home.ledger_dir, size)]
     noted = noted_positions(connection)
     counts = {
-        "signed snapshots": sum(row.kind != "act" for row in noted_and_gone(connection)),
+        "signed snapshots": snapshots_gone(connection),
         "entries that it never noted": sum(leaf not in noted for leaf in leaves),
         "entries of its own that are not in the ledger where they were": sum(
             place is not None and leaves[place : place + 1] != [leaf] for leaf, place in noted.items()

@@ -12,9 +12,10 @@ from gov_pipelines.store.ledger_entries import (
     LedgerEntryRow,
     entries_waiting,
     note_entry,
-    noted_and_gone,
+    noted_acts,
     noted_positions,
     place_entries,
+    snapshots_gone,
 )
 from gov_pipelines.store.locking import lock
 from gov_pipelines.store.outbox import (
@@ -51,8 +52,8 @@ from gov_pipelines.store.verdicts import (
 __all__ = [
     "LONGEST_BACK_OFF", "NOT_AUDITED", "Ack", "ActRow", "Alert", "Connection", "DeliveryRow", "Engine", "ErasureRow", "FindingEvent", "Home", "LedgerEntryRow", "Opening",
     "OutboxRow", "SnapshotRow", "Transition", "VerdictRow", "acks", "act_rows", "all_snapshots", "as_written", "claim", "close_erasure", "drop_verdicts", "dump_store", "dumped",
-    "edited_in_place", "enqueue", "entries_waiting", "erasures", "findings_recorded", "finish", "forget", "judged", "last_snapshot", "load_store", "lock", "note_delivery", "note_entry", "note_opening", "noted_and_gone", "noted_positions",
+    "edited_in_place", "enqueue", "entries_waiting", "erasures", "findings_recorded", "finish", "forget", "judged", "last_snapshot", "load_store", "lock", "note_delivery", "note_entry", "note_opening", "noted_acts", "noted_positions",
     "open_store", "opened_at", "pending", "pending_count", "place_entries", "put_ack", "put_act", "put_erasure", "put_verdicts", "read_frame", "reading", "record_findings",
-    "record_policy", "record_snapshot", "revive", "server_clock", "settle_log", "snapshot_of", "stopped_receivers", "told", "tombstones", "verdict_history", "verdicts_of",
+    "record_policy", "record_snapshot", "revive", "server_clock", "settle_log", "snapshot_of", "snapshots_gone", "stopped_receivers", "told", "tombstones", "verdict_history", "verdicts_of",
     "write_atomic", "write_frame",
 ]  # fmt: skip

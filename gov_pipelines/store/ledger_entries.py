@@ -11,7 +11,6 @@ from hashlib import sha256
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from gov_pipelines.store.acts import signed_acts
 from gov_pipelines.store.engine import insert_if_absent
 from gov_pipelines.store.snapshots import snapshots
 from gov_pipelines.store.tables import columns_of, metadata
@@ -71,9 +70,14 @@ def noted_positions(connection: Connection) -> dict[str, int | None]:
     return {row.leaf: row.position for row in connection.execute(sa.select(_entries.c.leaf, _entries.c.position))}
 
 
-def noted_and_gone(connection: Connection) -> list[LedgerEntryRow]:
-    """Read the entries of acts and of snapshots that have no row any more."""
-    kept = (["act"], signed_acts.c.id), (["snapshot", "missed"], snapshots.c.payload_sha256)
-    gone = (_entries.c.kind.in_(kinds) & _entries.c.subject.not_in(sa.select(digest)) for kinds, digest in kept)
-    query = sa.select(_entries).where(sa.or_(*gone))
-    return [LedgerEntryRow(**row) for row in connection.execute(query).mappings()]
+def noted_acts(connection: Connection) -> dict[str, str]:
+    """Read the acts that were ever noted: id and kind."""
+    query = sa.select(_entries.c.subject, _entries.c.entry).where(_entries.c.kind == "act")
+    return {row.subject: json.loads(row.entry)["act"] for row in connection.execute(query)}
+
+
+def snapshots_gone(connection: Connection) -> int:
+    """Count the snapshots that were noted and have no row any more."""
+    absent = _entries.c.subject.not_in(sa.select(snapshots.c.payload_sha256))
+    query = sa.select(sa.func.count()).where(_entries.c.kind.in_(["snapshot", "missed"]), absent)
+    return connection.execute(query).scalar_one()
