@@ -262,9 +262,9 @@ def sixth(story: Story, like: Night | None = None) -> Night:
     return night
 
 
-def good_night(story: Story, day: int) -> None:
+def good_night(story: Story, day: int, into: Night | None = None) -> None:
     """Put the fifth night's findings in the place of a night's."""
-    night, good = story.night(day), copy.deepcopy(story.night(5))
+    night, good = into or story.night(day), copy.deepcopy(story.night(5))
     shift(good, day - 5)
     kept = ("timeCreated", "policies")
     good.said |= {name: night.said[name] for name in kept}

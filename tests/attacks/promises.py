@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import product
@@ -32,6 +33,18 @@ def _leaves(world):
         file.parent.relative_to(world.evidence): read_leaves(file.read_bytes())
         for file in world.evidence.glob(f"*/*/r*/{LEAVES}")
     }
+
+
+@promise(14)
+def a_path_holds_for_one_size(world):
+    """The same leaf, path and root, said to be of a day of any other size up to 512: the size is signed, so none is accepted."""
+    proof = parse_proof(world.proof.read_bytes())
+    extra = canonical.loads(proof.extra)
+    signed = extra["entry"]["decisions"]["treeSize"]
+    for size in {*range(1, 513)} - {signed}:
+        extra["entry"]["decisions"]["treeSize"] = size
+        world.proof.write_bytes(replace(proof, extra=canonical.dumps(extra)).to_bytes())
+        assert not verified(world, world.proof, (KEY,)).ok
 
 
 @promise(19)
@@ -180,6 +193,7 @@ def what_cannot_be_shown_is_said(world):
     proven; and that the tail could have been cut off, unless a checkpoint was kept."""
     told = verified(world, world.evidence, (KEY,)).not_proven
     assert {*NOT_PROVEN, AUTHORITY_TRUSTED} <= {*told}
+    assert any(each.startswith("what came after the witnesses looked") for each in told)
     assert NO_AUTHORITY not in told
     assert any(each.startswith("the tail") for each in told)
     assert not any(each.startswith("the tail") for each in verified(world, world.evidence, (LAST, STAMP)).not_proven)

@@ -92,6 +92,20 @@ def a_night_alone_with_a_gap_in_its_roots(world):
     return world.night
 
 
+@attack(7, by={ROOT: "root-trusted"}, alone=True)
+def a_night_alone_with_its_root_rolled_back(world):
+    """The second version of the root of trust is taken away: the first names neither witnesses nor a time authority."""
+    (world.night / "root" / "2.root.json").unlink()
+    return world.night
+
+
+@attack(3, by={STAMP: "time-limit"}, alone=True)
+def a_night_alone_without_its_token(world):
+    """The token is taken away."""
+    (world.night / TOKEN).unlink()
+    return world.night
+
+
 @attack(14, by="proof-entry", alone=True)
 def a_night_alone_at_another_place(world):
     """The proof says that its entry is the one before."""

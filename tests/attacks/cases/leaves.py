@@ -82,7 +82,7 @@ def a_decision_is_judged_otherwise_and_counted(world):
 
 @attack(11, by={**REWRITTEN, RECOMPUTE: "tally-adds-up"})
 def a_decision_is_inserted_into_a_history_of_his_own(world):
-    """The same in the third night, long after it was signed; everything is signed anew."""
+    """The third night has a forged leaf more, in root and counts, long after it was signed; everything is signed anew."""
     story = history_of_his_own(world)
     night = story.night(3)
     night.leaves(lambda leaves: leaves.append(FORGED))

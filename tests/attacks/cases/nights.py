@@ -3,7 +3,7 @@
 import shutil
 
 from attacks.case import LAST, RECOMPUTE, attack
-from attacks.forging import REWRITTEN, Story, history_of_his_own, second_of, sixth
+from attacks.forging import REWRITTEN, Story, good_night, history_of_his_own, second_of, sixth
 
 
 @attack(2, by="ledger-complete")
@@ -75,6 +75,16 @@ def a_revision_names_another_as_replaced(world):
     """A second revision of the fifth night says that it replaces what nobody signed."""
     story = Story.of(world)
     story.again(story.night(5)).lie = lambda whole: whole["predicate"]["supersedes"].update(payloadSha256="0" * 64)
+    story.write()
+
+
+@attack(2, 4, by="chain-revision", alone=True)
+def a_revision_without_a_reason(world):
+    """A second revision of the bad night says that all was well, and not what has changed."""
+    story = Story.of(world)
+    night = story.again(story.night(3))
+    good_night(story, 3, into=night)
+    night.said |= {"revisionReasons": [], "timeCreated": story.night(5).said["timeCreated"]}
     story.write()
 
 

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from attacks.case import attack
+from attacks.case import RECOMPUTE, attack
 from attacks.forging import REWRITTEN, Story, history_of_his_own, sixth
 
 from gov_pipelines.evidence.entries import policy_entry
@@ -151,6 +151,30 @@ def a_night_judged_by_an_older_policy(world):
     night.said["policies"] = older.said["policies"]
     for control in night.said["controls"]:
         control["policyVersion"] = 1
+    story.write()
+
+
+@attack(5, by="ledger-policy-newest", alone=True)
+def two_versions_judge_at_once(world):
+    """A new night states version 1 of its policy beside version 2, though it was closed days before."""
+    story = Story.of(world)
+    night, older = sixth(story), story.night(1)
+    night.files["policy.house@1.json"] = older.files["policy.house@1.json"]
+    night.said["policies"] = [*older.said["policies"], *night.said["policies"]]
+    story.write()
+
+
+@attack(6, by={RECOMPUTE: "recomputed"}, alone=True)
+def a_declaration_without_its_policy(world):
+    """A new night is of a system that is declared to have no policy, and holds none."""
+    story = Story.of(world)
+    night = sixth(story)
+    del night.files[FILE]
+    declared = night.files["declaration.json"].replace(b'"policies":["house"]', b'"policies":[]')
+    night.files["declaration.json"] = declared
+    night.said["declaration"]["sha256"] = sha256(declared).hexdigest()
+    night.said |= {"policies": [], "controls": [], "measurements": [], "retroactive": False}
+    night.leaves(lambda leaves: leaves.__setitem__(slice(None), [_unjudged(each) for each in leaves]))
     story.write()
 
 

@@ -112,6 +112,57 @@ def a_new_night_is_signed_with_a_verdict_that_was_not_reached(world):
     story.write()
 
 
+@attack(1, by="controls-complete", alone=True)
+def a_control_is_there_twice(world):
+    """A new night holds two verdicts on one control: first pass, for who reads the first, then what was found."""
+    story = Story.of(world)
+    controls = sixth(story).said["controls"]
+    controls.insert(0, controls[0] | {"reason": "It was looked into.", "verdict": "pass"})
+    story.write()
+
+
+@attack(1, by="predicate-fields")
+def a_night_with_other_limits(world):
+    """A new night says under `limits` that it was certified, where every snapshot says what its results are not."""
+    story = Story.of(world)
+    sixth(story).said["limits"] = "Certified."
+    story.write()
+
+
+@attack(23, by="predicate-fields")
+def a_night_is_judged_as_of_before_it_began(world):
+    """A new night is judged as of days before it, when none of its clocks had run."""
+    story = Story.of(world)
+    sixth(story).said["asOf"] = "2026-09-01T00:00:00Z"
+    story.write()
+
+
+@attack(4, by={RECOMPUTE: "recomputed"}, alone=True)
+def another_span_of_time(world):
+    """A new night says that its day began and ended a day before."""
+    story = Story.of(world)
+    sixth(story).said["partition"] |= {"start": "2026-09-05T00:00:00Z", "end": "2026-09-06T00:00:00Z"}
+    story.write()
+
+
+@attack(1, by={RECOMPUTE: "recomputed-measurement"}, alone=True)
+def a_measurement_that_no_control_asked_for(world):
+    """A new night holds a favourable measurement of a control that does not exist."""
+    story = Story.of(world)
+    measurements = sixth(story).said["measurements"]
+    measurements.append(measurements[0] | {"control": "house/NONE", "value": "0.99"})
+    story.write()
+
+
+@attack(1, by={RECOMPUTE: "recomputed-verdict"}, alone=True)
+def a_verdict_that_no_policy_asked_for(world):
+    """A new night holds the verdict pass on a control that does not exist."""
+    story = Story.of(world)
+    controls = sixth(story).said["controls"]
+    controls.append(controls[-1] | {"control": "house/ZERO", "verdict": "pass"})
+    story.write()
+
+
 @attack(1, 16, by="test-result-agrees", alone=True)
 def only_the_test_result_is_edited(world):
     """The second line, which other programs read, says PASSED of a night that failed; it is signed."""
