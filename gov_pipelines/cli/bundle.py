@@ -9,6 +9,7 @@ import click
 from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import WrongUse
+from gov_pipelines.evidence.history import LEDGER
 from gov_pipelines.evidence.verify import verify
 
 
@@ -30,7 +31,7 @@ def bundle_command(out: Path, systems: tuple[str, ...], partition: str | None, p
       gov bundle --out website --published
       gov bundle --out night --system mortgage_underwriting --date 2026-09-14
     """
-    from gov_pipelines.pipeline.bundling import LEDGER, bundle, bundle_night  # noqa: PLC0415  (Polars takes a second)
+    from gov_pipelines.pipeline.bundling import bundle, bundle_night  # noqa: PLC0415  (Polars takes a second)
 
     evidence = workplace().home.root / "evidence"
     known = sorted(item.name for item in evidence.glob("[!.]*") if item.is_dir() and item.name != LEDGER)

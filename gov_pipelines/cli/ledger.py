@@ -11,20 +11,21 @@ from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence import load_signer
-from gov_pipelines.evidence.durable import flush, replace_file
+from gov_pipelines.evidence.durable import replace_file
+from gov_pipelines.evidence.history import COSIGNED, TIMESTAMPS, by_size
 from gov_pipelines.evidence.plain_file import read_plain
 from gov_pipelines.evidence.roots import SNAPSHOT, current_roots
 from gov_pipelines.evidence.tlog import lines, merkle
-from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
+from gov_pipelines.evidence.tlog.checkpoint import read_checkpoint, verify_checkpoint
 from gov_pipelines.evidence.tlog.cosigned import merged, parse_answer
 from gov_pipelines.evidence.tlog.ledger import check
-from gov_pipelines.evidence.tlog.notes import log_verifier, parse_note, verified
+from gov_pipelines.evidence.tlog.notes import log_verifier
 from gov_pipelines.evidence.tlog.policy import parse_policy, satisfied
 from gov_pipelines.evidence.tlog.witness import read_ledger
 from gov_pipelines.pipeline.lost import lost
 from gov_pipelines.pipeline.publishing import ledger_lock, publish
 from gov_pipelines.pipeline.stamping import NotStamped, Stamped, stamp_now
-from gov_pipelines.store import entries_waiting, lock, reading
+from gov_pipelines.store import entries_waiting, lock, reading, write_atomic
 
 
 @click.group("ledger", invoke_without_command=True)
@@ -121,22 +122,20 @@ def cosigned_command(file: Path, as_json: bool) -> None:
       gov ledger cosigned from-the-council
     """
     home = workplace().home
-    root = current_roots(home.ledger_dir / "root")
+    root = current_roots(home.roots_dir)
     policy = parse_policy(root[-1].witnesses.encode())
     logs = [log_verifier(each.origin, key) for each in root for key in each.keys_of(SNAPSHOT)]
     with lock(home, "ledger"):
         ledger = read_ledger(home.ledger_dir)
         note = parse_answer(read_plain(file, lines.MAX_BYTES), ledger.note)
-        said = parse_checkpoint(note.text)
+        said, _ = verify_checkpoint(note, logs, policy.witnesses.values())
         if said.size > ledger.checkpoint.size or merkle.root(ledger.hashes[: said.size]) != said.root:
             raise EvidenceError(f"{file} is about another ledger than {home.ledger_dir}, or a later state of it")
-        kept = home.ledger_dir / "cosigned" / str(said.size)
-        held = parse_note(read_plain(kept, lines.MAX_BYTES)) if kept.exists() else None
+        kept = home.ledger_dir / COSIGNED / str(said.size)
+        held = read_checkpoint(kept)[0] if kept.exists() else None
         note = merged(held, note, logs, policy.witnesses.values())
-        kept.parent.mkdir(exist_ok=True)
-        replace_file(kept, note.to_bytes())
-        flush(kept.parent)
-    signed = verified(note, [*logs, *policy.witnesses.values()])
+        write_atomic(kept, note.to_bytes())
+    _, signed = verify_checkpoint(note, logs, policy.witnesses.values())
     names, enough = [each.verifier.name for each in signed if each.time is not None], satisfied(policy, signed)
     told = f"{', '.join(names)} cosigned {said.size} entries: {'enough' if enough else 'not enough'} for the quorum"
     data = {"size": said.size, "rootHash": said.root.hex(), "witnesses": names, "quorum": enough}
@@ -150,8 +149,8 @@ def _show(as_json: bool) -> None:
     with reading(place.engine) as connection:
         waiting = len(entries_waiting(connection))
     size = ledger.checkpoint.size
-    cosigned = max((int(each.name) for each in home.ledger_dir.glob("cosigned/[0-9]*")), default=0)
-    stamped = max((int(each.stem) for each in home.ledger_dir.glob("timestamps/[0-9]*.tsr")), default=0)
+    cosigned = max(by_size(home.ledger_dir / COSIGNED), default=0)
+    stamped = max(by_size(home.ledger_dir / TIMESTAMPS, ".tsr"), default=0)
     data = {
         "origin": ledger.checkpoint.origin,
         "size": size,

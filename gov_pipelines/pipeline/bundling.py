@@ -14,19 +14,17 @@ from pathlib import Path
 
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence.chain import PARTITION, REVISION
-from gov_pipelines.evidence.entries import parse_entry
 from gov_pipelines.evidence.examine import LEDGER_PROOF, ROOTS, STAMP
+from gov_pipelines.evidence.history import CHECKPOINT, LEDGER, TIMESTAMPS
 from gov_pipelines.evidence.package import DISCLOSED_TALLY, ENVELOPE, TALLY, Package, read_package
-from gov_pipelines.evidence.roots import current_roots
-from gov_pipelines.evidence.tlog import merkle, tiles
-from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
-from gov_pipelines.evidence.tlog.notes import Note, log_verifier, parse_note
+from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint, read_checkpoint
 from gov_pipelines.evidence.tlog.proof import TlogProof
+from gov_pipelines.evidence.tlog.tiles import read_entries
 from gov_pipelines.measure import disclosed, tally_from_json, tally_json
+from gov_pipelines.pipeline.placing import payload_of, place_of
 
-LEDGER = "ledger"
 README = "README.txt"
-_CHECKPOINT = "checkpoint"
+_UNFINISHED = shutil.ignore_patterns(".*")
 
 _HOW = """\
 Signed evidence of how decisions were audited. In each folder evidence/<system>/<partition>/r<revision>:
@@ -91,7 +89,7 @@ def bundle(evidence: Path, systems: Sequence[str], out: Path, *, published: bool
     """
     target = out / "evidence"
     target.mkdir(parents=True)
-    logged = _copy_ledger(evidence / LEDGER, target / LEDGER) if (evidence / LEDGER / _CHECKPOINT).exists() else None
+    logged = _copy_ledger(evidence / LEDGER, target / LEDGER) if (evidence / LEDGER / CHECKPOINT).exists() else None
     copied, waiting = 0, []
     for system in systems:
         for folder in _packages(evidence / system):
@@ -118,28 +116,21 @@ def bundle_night(evidence: Path, system: str, partition: str, out: Path, *, publ
         published: merge the small cells of the tally.
 
     Raises:
-        EvidenceError: package or ledger are not what was signed, or the snapshot is not in the ledger yet.
-        WrongUse: the partition has no snapshot.
+        EvidenceError: package or ledger are not what was signed.
+        WrongUse: the partition has no snapshot, or it is not in the ledger yet.
     """
     there = [folder for folder in _packages(evidence / system) if folder.parent.name == partition]
     if not there:
         raise WrongUse(f"no snapshot of {system} {partition} in {evidence}; `gov audit` makes one")
     package, ledger = read_package(there[-1]), evidence / LEDGER
-    entries = _entries(ledger)
-    places = [place for place, entry in enumerate(entries) if _payload(entry) == package.payload_sha256]
-    if not places:
-        raise EvidenceError(f"the snapshot of {system} {partition} is not in the ledger yet; the next audit enters it")
-    size, note = _checkpoint_over(ledger, places[0])
-    path = merkle.inclusion_proof(merkle.leaf_hashes(entries[:size]), places[0])
+    place = place_of(ledger, package.payload_sha256)
     _copy_package(there[-1], package, out, published=published)
-    (out / LEDGER_PROOF).write_bytes(TlogProof(entries[places[0]], places[0], tuple(path), note).to_bytes())
-    if (token := ledger / "timestamps" / f"{size}.tsr").exists():
+    proof = TlogProof(place.entry, place.index, place.hashes, place.checkpoint)
+    (out / LEDGER_PROOF).write_bytes(proof.to_bytes())
+    if (token := ledger / TIMESTAMPS / f"{parse_checkpoint(place.checkpoint.text).size}.tsr").exists():
         shutil.copy(token, out / STAMP)
     shutil.copytree(ledger / ROOTS, out / ROOTS, ignore=_UNFINISHED)
     return Bundled(1, ())
-
-
-_UNFINISHED = shutil.ignore_patterns(".*")
 
 
 def _packages(system: Path) -> list[Path]:
@@ -180,7 +171,7 @@ def _copy_ledger(ledger: Path, target: Path) -> set[str]:
 
     The checkpoint comes after what speaks of checkpoints, and before the tiles: those only grow.
     """
-    last = (_CHECKPOINT, "tile")
+    last = (CHECKPOINT, "tile")
     names = sorted(item.name for item in ledger.iterdir() if item.name not in {*last, "pending"})
     for name in (*(each for each in names if not each.startswith(".")), *last):
         if (ledger / name).is_dir():
@@ -188,43 +179,5 @@ def _copy_ledger(ledger: Path, target: Path) -> set[str]:
         else:
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy(ledger / name, target / name)
-    return {payload for entry in _entries(target) if (payload := _payload(entry))}
-
-
-def _entries(ledger: Path) -> list[bytes]:
-    try:
-        note = parse_note((ledger / _CHECKPOINT).read_bytes())
-    except FileNotFoundError as error:
-        raise EvidenceError(f"there is no ledger at {ledger} yet; the next audit begins it") from error
-    return tiles.read_entries(ledger, parse_checkpoint(note.text).size)
-
-
-def _payload(entry: bytes) -> str | None:
-    said = parse_entry(entry)
-    return str(said["payloadSha256"]) if said["kind"] in {"snapshot", "missed"} else None
-
-
-def _checkpoint_over(ledger: Path, place: int) -> tuple[int, Note]:
-    """The checkpoint that says most of an entry: cosigned before not, stamped before not, large before small.
-
-    Only those that keys of the newest root of trust signed; the ledger's own is one of them.
-    """
-    newest = current_roots(ledger / ROOTS)[-1]
-    key_ids = {log_verifier(newest.origin, key).key_id for key in newest.keys_of("snapshot")}
-    found = [
-        (path, parse_note(path.read_bytes())) for path in (*(ledger / "cosigned").glob("[1-9]*"), ledger / _CHECKPOINT)
-    ]
-    signed = [(path, note) for path, note in found if key_ids & {each.key_id for each in note.signatures}]
-    sized = [(parse_checkpoint(note.text).size, path, note) for path, note in signed]
-
-    def worth(one: tuple[int, Path, Note]) -> tuple[bool, bool, int]:
-        size, path, _ = one
-        return path.name != _CHECKPOINT, (ledger / "timestamps" / f"{size}.tsr").exists(), size
-
-    over = [one for one in sized if one[0] > place]
-    if not over:
-        raise EvidenceError(
-            f"{ledger} has no checkpoint signed by a key of root version {newest.version}; run `gov audit`"
-        )
-    size, _, note = max(over, key=worth)
-    return size, note
+    _, checkpoint = read_checkpoint(target / CHECKPOINT)
+    return {payload for entry in read_entries(target, checkpoint.size) if (payload := payload_of(entry))}

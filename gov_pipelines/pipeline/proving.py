@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import LEAVES, decision_leaf, read_leaves, read_package
 from gov_pipelines.evidence.decision_proof import DayProof, make_proof
-from gov_pipelines.evidence.entries import parse_entry
-from gov_pipelines.evidence.history import CHECKPOINT, COSIGNED
 from gov_pipelines.evidence.leaves import field_disclosure, whole_disclosure
-from gov_pipelines.evidence.roots import current_roots
-from gov_pipelines.evidence.tlog import merkle, tiles
-from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
-from gov_pipelines.evidence.tlog.notes import Note, log_verifier, parse_note, verified
+from gov_pipelines.evidence.tlog import merkle
 from gov_pipelines.pipeline.leaves import SALT, day_rows
 from gov_pipelines.pipeline.night import Night
+from gov_pipelines.pipeline.placing import place_of
 from gov_pipelines.policy import did_you_mean
-from gov_pipelines.store import Home, SnapshotRow
+from gov_pipelines.store import SnapshotRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,48 +89,4 @@ def open_day(night: Night, signed: SnapshotRow) -> ProvableDay:
         raise EvidenceError(f"{package / LEAVES} is not the file that was signed; restore it from a backup")
     rows, fields, controls = day_rows(night)
     places = {leaf: place for place, leaf in enumerate(leaves)}
-    return ProvableDay(place_of(night.home, signed), rows, fields, controls, places, levels)
-
-
-def place_of(home: Home, signed: SnapshotRow) -> DayProof:
-    """Find the entry of a snapshot in the ledger, under the newest checkpoint that witnesses cosigned, if there is one.
-
-    Raises:
-        WrongUse: it is not there yet.
-        EvidenceError: the ledger is not what its keys signed.
-    """
-    folder = home.ledger_dir
-    newest = _note(folder / CHECKPOINT)
-    entries = tiles.read_entries(folder, parse_checkpoint(newest.text).size)
-    wanted = signed.payload_sha256.encode()
-    found = (place for place, entry in enumerate(entries) if wanted in entry and _is_of(entry, signed))
-    index = next(found, None)
-    if index is None:
-        raise WrongUse(
-            f"Revision {signed.revision} of {signed.partition} is not in the ledger yet; the next `gov audit` of any system "
-            "puts it there."
-        )
-    sizes = [int(file.name) for file in (folder / COSIGNED).glob("*") if file.name.isdecimal()]
-    cosigned = max((size for size in sizes if size > index), default=None)
-    note = newest if cosigned is None else _note(folder / COSIGNED / str(cosigned))
-    checkpoint, levels = parse_checkpoint(note.text), merkle.subtrees(merkle.leaf_hashes(entries))
-    if checkpoint.size > len(entries) or merkle.root_at(levels, checkpoint.size) != checkpoint.root:
-        raise EvidenceError(f"the entries in {folder} do not give the root of its checkpoint; run `gov verify`")
-    keys = [key for root in current_roots(home.roots_dir) for key in root.keys_of("snapshot")]
-    log, *_ = verified(note, [log_verifier(checkpoint.origin, key) for key in keys])
-    hashes = merkle.inclusion_proof(levels[0][: checkpoint.size], index)
-    return DayProof(entries[index], index, tuple(hashes), note, log.verifier)
-
-
-def _note(path: Path) -> Note:
-    try:
-        return parse_note(path.read_bytes())
-    except OSError as error:
-        raise WrongUse(
-            f"There is no ledger in this home yet: {path}: {error.strerror}. Run `gov audit SYSTEM`."
-        ) from error
-
-
-def _is_of(entry: bytes, signed: SnapshotRow) -> bool:
-    said = parse_entry(entry)
-    return said["kind"] in {"snapshot", "missed"} and said["payloadSha256"] == signed.payload_sha256
+    return ProvableDay(place_of(night.home.ledger_dir, signed.payload_sha256), rows, fields, controls, places, levels)

@@ -7,7 +7,7 @@ import pytest
 from bank import FIRST, ROWS, Bank
 
 from gov_pipelines.cli import main
-from gov_pipelines.errors import EvidenceError
+from gov_pipelines.errors import WrongUse
 from gov_pipelines.evidence import load_signer
 from gov_pipelines.evidence.entries import parse_entry, snapshot_entry
 from gov_pipelines.evidence.package import read_package
@@ -134,7 +134,7 @@ def test_what_the_ledger_lacks_is_left_to_the_next_copy(behind, tmp_path):
     made = bundle(behind, ["loans"], tmp_path / "out", published=False)
     assert made == Bundled(1, (f"loans/{second}/r1",))
     assert not (tmp_path / "out" / "evidence" / "loans" / second).exists()
-    with pytest.raises(EvidenceError, match="not in the ledger yet"):
+    with pytest.raises(WrongUse, match="not in the ledger yet"):
         bundle_night(behind, "loans", second, tmp_path / "night", published=False)
 
 
