@@ -115,7 +115,7 @@ def _keys(place: Workplace) -> Iterator[Finding]:
     if not any((folder / name).is_file() for name in (SIGNING_KEY, ELSEWHERE)):
         yield Finding("keys", "bad", "the private key is not there", put_back)
         return
-    public = load_signer(folder).public  # refuses a key that others can read
+    public = load_signer(folder, os.environ).public  # refuses a key that others can read
     if public.keyid not in root.roles[TARGETS].keyids:
         yield Finding("keys", "bad", f"{public.name} does not sign for this home", put_back)
     elif root.expires < place.now + _NOTICE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -84,7 +85,8 @@ def retention_command(system: str | None, now_too: bool, as_json: bool) -> None:
     found = []
     for declaration in systems:
         if now_too:
-            retain(place.home, place.engine, load_signer(place.home.keys_dir), declaration, place.policies, place.now)
+            signer = load_signer(place.home.keys_dir, os.environ)
+            retain(place.home, place.engine, signer, declaration, place.policies, place.now)
         today = place.now.astimezone(ZoneInfo(declaration.zone)).date()
         with reading(place.engine) as connection:
             days = kept_days(place.home, connection, declaration, place.policies, today)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,7 +61,7 @@ def new(name: str, origin: str | None, uri: str | None, public: Path | None, as_
     home, now = Home(here().home), datetime.now(UTC)
     if uri or public:
         make_key(home.keys_dir, name, uri, public, now)
-    found(home.keys_dir, home.roots_dir, name=name, created=now, origin=origin)
+    found(home.keys_dir, home.roots_dir, name=name, created=now, origin=origin, environ=os.environ)
     _show(as_json)
 
 
@@ -93,7 +94,7 @@ def add(name: str, roles: tuple[str, ...], public: Path) -> None:
     """
     place, key = workplace(), load_trust(public)
     with place.store.begin() as connection:
-        enrol(connection, place.authority, load_signer(place.home.keys_dir), name, roles, key, place.now)
+        enrol(connection, place.authority, load_signer(place.home.keys_dir, os.environ), name, roles, key, place.now)
     click.echo(f"{name} is enrolled as {', '.join(sorted(set(roles)))} with the key {key.keyid}.")
 
 
@@ -108,7 +109,7 @@ def revoke_person(name: str) -> None:
     """
     place = workplace()
     with place.store.begin() as connection:
-        revoke(connection, place.authority, load_signer(place.home.keys_dir), name, place.now)
+        revoke(connection, place.authority, load_signer(place.home.keys_dir, os.environ), name, place.now)
     click.echo(f"{name}'s key is revoked. Days cleared before are as they were; `gov audit` clears a day anew.")
 
 
@@ -140,7 +141,7 @@ def people(as_json: bool) -> None:
 
 def _show(as_json: bool) -> None:
     folder = Home(here().home).keys_dir
-    public = load_signer(folder).public
+    public = load_signer(folder, os.environ).public
     file = folder / "signing.pub.json"
     data = {
         "name": public.name,

@@ -58,7 +58,7 @@ def publish_command(as_json: bool) -> None:
       gov ledger publish
     """
     place = workplace()
-    standing = publish(place.home, place.store, load_signer(place.home.keys_dir), place.now)
+    standing = publish(place.home, place.store, load_signer(place.home.keys_dir, os.environ), place.now)
     stamped = stamp_now(place.home, os.environ)
     data = {"size": standing.size, "rootHash": standing.root.hex(), "stamped": isinstance(stamped, Stamped)}
     told = f"The ledger has {standing.size} entries under {standing.root.hex()}."

@@ -121,7 +121,7 @@ class Workplace:
 
     def hand(self, connection: Connection, person: str, folder: Path) -> Hand:
         """Somebody about to sign, with the key in a folder."""
-        return hand_of(connection, self.roster(connection), person, load_signer(folder), self.now)
+        return hand_of(connection, self.roster(connection), person, load_signer(folder, os.environ), self.now)
 
     @contextmanager
     def signing(self, person: str, folder: Path) -> Iterator[Hand]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import asdict
 from datetime import date
@@ -115,7 +116,7 @@ def show(system: str, decision: str, on: date | None, folder: Path | None, as_js
     place = workplace()
     night, day, statement = _opened(place, system, decision, on)
     if folder is not None:
-        key_id, revision = load_signer(folder).public.keyid, statement.snapshot.revision
+        key_id, revision = load_signer(folder, os.environ).public.keyid, statement.snapshot.revision
         opening = Opening(key_id=key_id, system=system, decision_id=decision, revision=revision, opened_at=place.now)
         with place.store.begin() as connection:
             note_opening(connection, opening)

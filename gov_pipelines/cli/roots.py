@@ -105,7 +105,7 @@ def sign(draft: Path, key: Path | None, as_json: bool) -> None:
     Example:
       gov keys root sign 2.root.draft.json --key /media/stick/ann
     """
-    data = sign_root(draft.read_bytes(), load_signer(key or _home().keys_dir))
+    data = sign_root(draft.read_bytes(), load_signer(key or _home().keys_dir, os.environ))
     draft.write_bytes(data)
     _show(parse_root(data), as_json)
 
@@ -147,7 +147,7 @@ def rotate(name: str, uri: str | None, public: Path | None, out: Path | None, as
     following = home.keys_dir / NEXT
     if following.exists() and any(following.iterdir()):
         raise WrongUse(f"a key waits in {following}; publish the draft that names it, or remove that folder")
-    old = load_signer(home.keys_dir)
+    old = load_signer(home.keys_dir, os.environ)
     new = make_key(following, name, uri, public, now)
     data = next_root(before, now, replaced(before, load_public(home.keys_dir), new.public))
     root_keys = before.roles[ROOT].keyids | parse_root(data).roles[ROOT].keyids

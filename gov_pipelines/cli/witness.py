@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,7 +88,7 @@ def cosign(request: Path, home: Path, out: Path, vkey: str | None, root: Path | 
     if vkey and root:
         raise WrongUse("a ledger is known by --log or by --root; give one of them")
     pin = witness.pin_key(vkey) if vkey else witness.pin_root(root.read_bytes()) if root else None
-    said = witness.answer(home, request, load_signer(home / "keys"), int(time.time()), pin)
+    said = witness.answer(home, request, load_signer(home / "keys", os.environ), int(time.time()), pin)
     if said.note:
         replace_file(out, said.note.to_bytes())
     data = {

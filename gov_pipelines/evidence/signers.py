@@ -7,11 +7,11 @@ URI in `signer.json`; a PEM named there as `file2:` is, too.
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -59,7 +59,7 @@ def generate(keys_dir: Path, *, name: str, created: datetime) -> Signer:
     return Signer(public, private.sign)
 
 
-def enlist(keys_dir: Path, uri: str, public: PublicKey, environ: Mapping[str, str] = os.environ) -> Signer:
+def enlist(keys_dir: Path, uri: str, public: PublicKey, environ: Mapping[str, str]) -> Signer:
     """Name a signing key that is kept elsewhere, in a new folder. The key is used once, to see that it is there.
 
     Args:
@@ -82,12 +82,12 @@ def enlist(keys_dir: Path, uri: str, public: PublicKey, environ: Mapping[str, st
     return signer
 
 
-def load_signer(keys_dir: Path, environ: Mapping[str, str] = os.environ) -> Signer:
+def load_signer(keys_dir: Path, environ: Mapping[str, str] = MappingProxyType({})) -> Signer:
     """Load the signing key of a home, or of a person.
 
     Args:
         keys_dir: holds `signing.pub.json` and either `signing.pem` or `signer.json`.
-        environ: where the PIN of a key that is kept elsewhere is.
+        environ: where the PIN of a key that is kept elsewhere is; one in a file needs none.
 
     Raises:
         WrongUse: there is no key yet, or a library or PIN that it needs is not there.

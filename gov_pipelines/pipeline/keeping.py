@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ def retention_of_home(audit: AuditHome) -> dg.MaterializeResult[None]:
 
     now = datetime.now(UTC)
     books, done, failed = open_books(audit.place), [], []
-    signer = load_signer(audit.files.keys_dir)
+    signer = load_signer(audit.files.keys_dir, os.environ)
     for declaration in books.systems.values():
         try:
             done += retain(audit.files, audit.store(), signer, declaration, books.policies, now)

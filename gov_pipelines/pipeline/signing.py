@@ -361,7 +361,7 @@ def _left_by_a_crash(night: Night, follows: Mapping[str, Any]) -> tuple[Path, Pa
 
 
 def _signer(night: Night) -> Signer:
-    signer = load_signer(night.home.keys_dir)
+    signer = load_signer(night.home.keys_dir, night.environ)
     if signer.public.name == DEMO_KEY_NAME and night.store_url.startswith("postgresql"):
         raise WrongUse(
             f"The key in {night.home.keys_dir} is the demo's, which nobody should trust, and this store is PostgreSQL. "
