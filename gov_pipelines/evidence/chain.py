@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, islice
@@ -158,4 +159,4 @@ def _partition(snapshot: Snapshot) -> str:
 
 
 def _is_folder(path: Path, name: re.Pattern[str]) -> bool:
-    return bool(name.match(path.name)) and path.is_dir() and not path.is_symlink()
+    return bool(name.match(path.name)) and stat.S_ISDIR(path.lstat().st_mode)  # and no link to one

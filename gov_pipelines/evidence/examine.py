@@ -117,8 +117,9 @@ def inspect_package(
         return None
     follows = canonical.dumps_parsed(result_statement(statement(predicate)))
     checks.equal(f"{file}, line 2", "test-result-agrees", result.payload.decode(errors="replace"), follows.decode())
-    published = _published(directory, prefix, predicate, checks)
-    covered = _manifest(directory, prefix, predicate["manifest"], published, {*beside}, checks)
+    there = {item.name for item in directory.iterdir()}
+    published = _published(directory, prefix, predicate, there, checks)
+    covered = _manifest(directory, prefix, predicate["manifest"], there - {*beside}, published, checks)
     _content(prefix, predicate, covered, checks)
     declared = _declared(prefix, covered, checks)
     policies = _policies(prefix, predicate, covered, checks)
@@ -161,9 +162,10 @@ def _statement(file: str, payload: bytes, checks: Checklist) -> dict[str, Any] |
     return predicate
 
 
-def _published(directory: Path, prefix: str, predicate: dict[str, Any], checks: Checklist) -> bool:
+def _published(
+    directory: Path, prefix: str, predicate: dict[str, Any], there: Collection[str], checks: Checklist
+) -> bool:
     """Whether the tally was left out of the package, and the one with small cells merged, also signed, is there for it."""
-    there = {item.name for item in directory.iterdir()}
     if predicate["tally"] is None or TALLY in there or DISCLOSED_TALLY not in there:
         return False
     name = prefix + DISCLOSED_TALLY
@@ -174,7 +176,7 @@ def _published(directory: Path, prefix: str, predicate: dict[str, Any], checks: 
 
 
 def _manifest(
-    directory: Path, prefix: str, manifest: list[dict[str, Any]], published: bool, beside: set[str], checks: Checklist
+    directory: Path, prefix: str, manifest: list[dict[str, Any]], there: set[str], published: bool, checks: Checklist
 ) -> dict[str, bytes]:
     # Each file is read once, never beyond its signed size, and later rules see the bytes that were hashed.
     names = [entry["name"] for entry in manifest]
@@ -185,7 +187,7 @@ def _manifest(
     covered = {}
     for entry in manifest:
         if published and entry["name"] == TALLY:
-            beside = beside | {DISCLOSED_TALLY}
+            there = there - {DISCLOSED_TALLY}
             continue
         name, wanted = entry["name"], f"{entry['bytes']} bytes, sha256 {entry['sha256']}"
         try:
@@ -194,7 +196,7 @@ def _manifest(
         except EvidenceError as error:
             found = str(error)
         checks.equal(prefix + name, "manifest-sha256", found, wanted)
-    extra = sorted({item.name for item in directory.iterdir()} - {*names, ENVELOPE, *beside})
+    extra = sorted(there - {*names, ENVELOPE})
     for name in extra:
         checks.note(prefix + name, "manifest-complete", False, "not in the manifest", "complete")
     if not extra:

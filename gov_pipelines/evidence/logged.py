@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from gov_pipelines.evidence.entries import policy_entry, snapshot_entry
@@ -84,7 +85,7 @@ def _policies(snapshot: Snapshot, place: int, history: History, checks: Checklis
     late = [
         f"{each['name']}@{each['version']}"
         for each in stated
-        if history.index.get(merkle.leaf_hash(policy_entry(each)), place) >= place
+        if history.index.get(_policy_leaf(*each.items()), place) >= place
     ]
     before = "every policy in the ledger before"
     checks.equal(snapshot.file, "ledger-policy", f"not so: {', '.join(late)}" if late else before, before)
@@ -92,6 +93,11 @@ def _policies(snapshot: Snapshot, place: int, history: History, checks: Checklis
     end = datetime.fromisoformat(snapshot.predicate["partition"]["end"])
     retroactive = any(datetime.fromisoformat(each["recordedAt"]) > end for each in stated)
     checks.equal(snapshot.file, "retroactive", snapshot.predicate["retroactive"], retroactive)
+
+
+@lru_cache(maxsize=256)  # the days of years are judged by the same few versions
+def _policy_leaf(*said: tuple[str, Any]) -> bytes:
+    return merkle.leaf_hash(policy_entry(dict(said)))
 
 
 def _newest(snapshot: Snapshot, place: int, history: History, checks: Checklist) -> None:
