@@ -19,14 +19,17 @@ from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import load_signer, read_package
+from gov_pipelines.evidence.keys import PUBLIC_KEY, SIGNING_KEY
+from gov_pipelines.evidence.signers import ELSEWHERE
+from gov_pipelines.evidence.succession import NEXT, RETIRED
 from gov_pipelines.evidence.verify import verify
+from gov_pipelines.pipeline.erasing import KEY_FILE
 from gov_pipelines.pipeline.publishing import append_noted, ledger_lock
 from gov_pipelines.store import Home, dump_store, dumped, load_store
 
 _STORE, _MANIFEST = "store.jsonl", "backup.json"
-_PRIVATE_KEY = "keys/signing.pem"
-_KEYS = ("keys/signing.pub.json", "keys/signer.json", "keys/erasure.key")
-"""Without the last, what was erased could not be told from what is new."""
+_PUBLIC = (PUBLIC_KEY, ELSEWHERE, KEY_FILE)
+"""Of a folder of keys, what is always copied. Without the last, what was erased could not be told from what is new."""
 
 
 @click.command("backup")
@@ -37,7 +40,7 @@ def backup_command(dest: Path, with_keys: bool, as_json: bool) -> None:
     """Copy the home into a new folder: store, evidence, artifacts and the public key; then read the copy back.
 
     Nights may run meanwhile. The private key is left out unless asked for: it belongs somewhere else than what it
-    signs, for who has both can sign another past. Dagster's runs and the report are not copied.
+    signs, for who has both can sign another past. So are those that it followed. Dagster's runs and the report are not copied.
 
     \b
     Example:
@@ -49,8 +52,8 @@ def backup_command(dest: Path, with_keys: bool, as_json: bool) -> None:
     # Store and ledger of one moment, which is before the packages are copied: a package is written before its row, and
     # never changes after. So all that these copies name is there by now; what is signed since is left to the next backup.
     with ledger_lock(place.home, engine):
-        if (root / _PRIVATE_KEY).is_file():  # what a killed night noted and did not append
-            append_noted(place.home, engine, load_signer(place.home.keys_dir), place.now)
+        if _signs(place.home.keys_dir):  # what a killed night noted and did not append
+            append_noted(place.home, engine, load_signer(place.home.keys_dir, os.environ), place.now)
         dump_store(engine, dest / _STORE)
         copied = {name: _copy(root / name, dest / name) for name in _ledger_files(place.home)}
     engine.dispose()
@@ -58,7 +61,7 @@ def backup_command(dest: Path, with_keys: bool, as_json: bool) -> None:
     files = {_STORE: _digest(dest / _STORE)} | {name: digest for name, digest in copied.items() if digest}
     written = {file.parent for file in (root / "artifacts").rglob("*") if _changed(file, place.now)}
     said = {
-        "made": place.now.isoformat(), "gov_pipelines": __version__, "with_keys": _PRIVATE_KEY in files,
+        "made": place.now.isoformat(), "gov_pipelines": __version__, "with_keys": f"keys/{SIGNING_KEY}" in files,
         "audited_meanwhile": sorted("/".join(folder.parts[-2:]) for folder in written), "files": files,
     }  # fmt: skip
     (dest / _MANIFEST).write_text(json.dumps(said, indent=1) + "\n")  # last: a folder without it is no backup
@@ -97,12 +100,13 @@ def restore_command(src: Path, to: Path, as_json: bool) -> None:
         (work.root / _STORE).unlink()
         work.root.chmod(0o700)
         work.root.replace(to)
-    key = f"The backup holds no private key: put yours at {to / _PRIVATE_KEY}, mode 600, before the next night."
+    keys = to / "keys"
+    key = f"The backup holds no private key: put yours at {keys / SIGNING_KEY}, mode 600, before the next night."
     answer(
         as_json,
         manifest,
         f"{to} is as {src} has it: {snapshots:,} snapshots, verified. Use it with GOV_HOME={to}.",
-        *([] if manifest["with_keys"] else [key]),
+        *([] if _signs(keys) else [key]),
         *(f"{partition} was being written: audit that day again." for partition in manifest["audited_meanwhile"]),
     )
 
@@ -120,8 +124,15 @@ def _files(root: Path, store: Path, *, with_keys: bool) -> Iterator[str]:
         for file in sorted(folder.rglob("*")):
             if file.is_file() and not file.name.startswith("."):  # what a writer has not finished
                 yield str(file.relative_to(root))
-    yield from (name for name in _KEYS if (root / name).is_file())
-    yield from [_PRIVATE_KEY] * with_keys
+    keys = root / "keys"
+    for folder in (keys, keys / NEXT, *sorted((keys / RETIRED).glob("*"))):
+        files = (folder / name for name in (*_PUBLIC, *[SIGNING_KEY] * with_keys))
+        yield from (str(file.relative_to(root)) for file in files if file.is_file())
+
+
+def _signs(keys: Path) -> bool:
+    """Whether a folder holds a private key, or says where it is kept."""
+    return any((keys / name).is_file() for name in (SIGNING_KEY, ELSEWHERE))
 
 
 def _ledger_files(home: Home) -> list[str]:

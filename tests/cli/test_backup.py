@@ -6,14 +6,18 @@ import shutil
 import threading
 from contextlib import contextmanager
 from datetime import timedelta
+from unittest import mock
 
 import pytest
 from bank import FIRST, ROWS, Bank
 from command import let_go
 
 from gov_pipelines.cli import main
+from gov_pipelines.evidence import canonical
+from gov_pipelines.evidence.tlog.witness import read_ledger
 from gov_pipelines.evidence.verify import verify
-from gov_pipelines.store import Home, all_snapshots, open_store, reading
+from gov_pipelines.pipeline import signing
+from gov_pipelines.store import Home, all_snapshots, entries_waiting, open_store, reading
 
 DAYS = [FIRST + timedelta(days=each) for each in range(6)]
 
@@ -107,6 +111,66 @@ def test_a_backup_made_while_nights_are_signed_is_whole(bank, tmp_path):
     assert len(set(counts)) > 2  # nights were signed between the copies
     assert run("restore", copy, "--to", tmp_path / "home") == 0
     assert len(snapshots(tmp_path / "home")) == counts[-1]
+
+
+def test_a_backup_taken_after_a_night_that_died_holds_its_entry(bank, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(signing, "append_noted", mock.Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            bank.audit(DAYS[1])
+    bank.act("attest", "own", {"clause": "house/Q", "version": 1, "note": None})
+    assert run("backup", tmp_path / "copy") == 0
+    assert run("restore", tmp_path / "copy", "--to", tmp_path / "home") == 0
+    assert len(snapshots(tmp_path / "home")) == 2
+    with opened(Home(tmp_path / "home").store_url) as connection:
+        assert entries_waiting(connection) == []
+
+
+def test_a_home_whose_key_was_replaced_is_restored_and_audited_on(bank, tmp_path):
+    """Of the keys before, the public halves are always there; the private ones are copied where they were asked for."""
+    assert run("keys", "rotate", "--name", "next") == 0
+    bank.audit(DAYS[1])
+    (old,) = (bank.root / ".gov" / "keys" / "retired").iterdir()
+    for copy, options, private in (("plain", [], set()), ("whole", ["--with-keys"], {"signing.pem"})):
+        assert run("backup", tmp_path / copy, *options) == 0
+        for folder in (tmp_path / copy / "keys", tmp_path / copy / "keys" / "retired" / old.name):
+            assert {file.name for file in folder.glob("signing.*")} == {"signing.pub.json", *private}
+    bank.root = tmp_path / "new"
+    shutil.copytree(tmp_path / "bank", bank.root, ignore=shutil.ignore_patterns(".gov"))
+    home = bank.root / ".gov"
+    assert run("restore", tmp_path / "whole", "--to", home) == 0
+    assert (home / "keys" / "retired" / old.name / "signing.pem").stat().st_mode & 0o777 == 0o600
+    bank.audit(DAYS[2])
+    found = verify(home / "evidence", trust=home / "evidence" / "ledger" / "root" / "1.root.json")
+    assert found.trusted, found.to_text()
+    assert read_ledger(home / "evidence" / "ledger").checkpoint.size > read_ledger(_ledger(bank)).checkpoint.size
+
+
+def test_a_key_that_is_kept_elsewhere_signs_what_a_backup_needs(bank, tmp_path, capsys):
+    """A root of trust that nobody logged yet: the backup logs it, with a key that no file of the home holds."""
+    keys = bank.root / ".gov" / "keys"
+    (keys / "signing.pem").rename(tmp_path / "module.pem")
+    (keys / "signer.json").write_bytes(canonical.dumps({"uri": f"file2:{tmp_path}/module.pem"}))
+    assert run("keys", "root", "new-version", "--expires", "2031-01-01", "--out", tmp_path / "2.json") == 0
+    assert run("keys", "root", "sign", tmp_path / "2.json") == 0
+    assert run("keys", "root", "publish", tmp_path / "2.json") == 0
+    assert run("backup", tmp_path / "copy", "--with-keys") == 0
+    capsys.readouterr()
+    assert run("restore", tmp_path / "copy", "--to", tmp_path / "home") == 0
+    assert "no private key" not in capsys.readouterr().out
+    assert {each.name for each in (tmp_path / "home" / "keys").iterdir()} == {"signing.pub.json", "signer.json"}
+
+
+def test_a_home_whose_store_lost_a_night_is_not_copied_as_if_it_were_whole(bank, tmp_path, capsys):
+    with opened(Home(bank.root / ".gov").store_url) as connection:
+        connection.exec_driver_sql("DELETE FROM snapshots")
+        connection.commit()
+    assert run("backup", tmp_path / "copy") == 1
+    assert "Restore the home from a backup" in capsys.readouterr().err
+
+
+def _ledger(bank):
+    return bank.root.parent / "bank" / ".gov" / "evidence" / "ledger"
 
 
 def _rewrite(name, old, new):
