@@ -105,7 +105,7 @@ def p256(tmp_path):
 
 
 def test_a_pem_may_go_through_securesystemslib_or_through_us(tmp_path, p256):
-    enlist(tmp_path / "theirs", f"file2:{tmp_path / 'p256.pem'}", p256)
+    enlist(tmp_path / "theirs", f"file2:{tmp_path / 'p256.pem'}", p256, {})
     generate(tmp_path / "ours", name="ours", created=NOON)
     (tmp_path / "ours" / "signing.pem").write_bytes((tmp_path / "p256.pem").read_bytes())
     (tmp_path / "ours" / "signing.pub.json").write_bytes(p256.to_json())
@@ -113,17 +113,17 @@ def test_a_pem_may_go_through_securesystemslib_or_through_us(tmp_path, p256):
         signer = load_signer(tmp_path / folder)
         assert p256.verifies(signer.sign(b"message"), b"message")
     ed25519 = generate(tmp_path / "third", name="third", created=NOON)
-    enlist(tmp_path / "fourth", f"file2:{tmp_path / 'third' / 'signing.pem'}", ed25519.public)
+    enlist(tmp_path / "fourth", f"file2:{tmp_path / 'third' / 'signing.pem'}", ed25519.public, {})
     assert load_signer(tmp_path / "fourth").sign(b"m") == ed25519.sign(b"m")
 
 
 def test_what_names_no_key_is_refused(tmp_path, p256):
     for uri in ("gnupg:1", "sigstore:", "", "/etc/key.pem", "file2"):
         with pytest.raises((WrongUse, SourceUnreachable)):
-            enlist(tmp_path / "keys", uri, p256)
-    enlist(tmp_path / "keys", f"file2:{tmp_path / 'p256.pem'}", p256)
+            enlist(tmp_path / "keys", uri, p256, {})
+    enlist(tmp_path / "keys", f"file2:{tmp_path / 'p256.pem'}", p256, {})
     with pytest.raises(EvidenceError, match="never overwritten"):
-        enlist(tmp_path / "keys", f"file2:{tmp_path / 'p256.pem'}", p256)
+        enlist(tmp_path / "keys", f"file2:{tmp_path / 'p256.pem'}", p256, {})
     for said in ("{}", '{"uri":1}', '{"more":1,"uri":"hsm:"}', "hsm:"):
         (tmp_path / "keys" / "signer.json").write_text(said)
         with pytest.raises(EvidenceError):

@@ -80,7 +80,7 @@ def test_a_crash_at_any_step_is_made_up_for(home, monkeypatch, kept):
     keys, roots, old, new, data = home
     if kept == "elsewhere":
         (keys / NEXT).rename(keys.parent / "vault")
-        enlist(keys / NEXT, f"file2:{keys.parent / 'vault' / 'signing.pem'}", new.public)
+        enlist(keys / NEXT, f"file2:{keys.parent / 'vault' / 'signing.pem'}", new.public, {})
     with monkeypatch.context() as patch:
         patch.setattr("gov_pipelines.evidence.succession.settle", lambda *_: None)
         root = publish(keys, roots, data)
