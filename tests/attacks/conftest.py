@@ -1,21 +1,26 @@
 import itertools
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 from attacks.world import build
 
+MEMORY = Path("/dev/shm")  # hundreds of copies: where there is such a folder, none of them goes to a disk
+
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory):
+def made():
     """The world, once; nobody changes it."""
-    return build(tmp_path_factory.mktemp("attacked") / "made")
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        yield build(Path(folder) / "made")
 
 
 @pytest.fixture(scope="session")
-def places(tmp_path_factory):
+def places(made):
     """Gives a new place at each call."""
-    folder, numbers = tmp_path_factory.mktemp("copies"), itertools.count()
-    return lambda: folder / str(next(numbers))
+    numbers = itertools.count()
+    return lambda: made.evidence.parents[1].with_name(f"copy {next(numbers)}")
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Every single bit of a proof and of a night that travels alone counts, where every signature is wanted."""
 
 import random
-import tempfile
-from pathlib import Path
 
 import pytest
 from attacks.case import ROOT, STAMP, WITNESS, verified
@@ -17,17 +15,15 @@ SAMPLE, SEED = 700, 6
 
 
 @pytest.fixture(scope="module")
-def fast(made):
+def fast(made, places):
     """A copy of the world in memory, whose auditor wants the ledger's signature and those of both witnesses; the proof of
     a decision, an audited night, and a missed one, which is the smallest."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        copy = made.copy(Path(folder) / "world")
-        root, policy = parse_root((copy.auditor / "2.root.json").read_bytes()), copy.auditor / "policy"
-        policy.write_text(f"log {log_verifier(root.origin, made.online.public).vkey}\n{policy.read_text()}")
-        missed = copy.night.with_name("missed")
-        bundle_night(copy.evidence, "cards", "2026-09-04", missed, published=False)
-        yield copy, {"proof": copy.proof, "night": copy.night, "missed": missed}
+    copy = made.copy(places())
+    root, policy = parse_root((copy.auditor / "2.root.json").read_bytes()), copy.auditor / "policy"
+    policy.write_text(f"log {log_verifier(root.origin, made.online.public).vkey}\n{policy.read_text()}")
+    missed = copy.night.with_name("missed")
+    bundle_night(copy.evidence, "cards", "2026-09-04", missed, published=False)
+    return copy, {"proof": copy.proof, "night": copy.night, "missed": missed}
 
 
 def flipped(fast, name, choose):
