@@ -40,6 +40,14 @@ def a_decision_is_deleted(world):
     _changed_but_not_counted(world, lambda leaves: leaves.pop())
 
 
+@attack(10, by="decisions-accepted", alone=True)
+def a_decision_hides_behind_a_copy(world):
+    """In a new night one leaf is a copy of another: a decision has vanished, and all counts agree."""
+    story = Story.of(world)
+    sixth(story).leaves(lambda leaves: leaves.__setitem__(0, leaves[1]))
+    story.write()
+
+
 @attack(12, by="decisions-root", alone=True)
 def two_decisions_change_places(world):
     """Two leaves of a new night stand in another order than under its root."""

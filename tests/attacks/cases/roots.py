@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from types import SimpleNamespace
 
@@ -84,6 +85,17 @@ def a_revoked_key_signs_the_ledger(world):
     """The owners replaced the online key; the checkpoint after that is signed by the old one."""
     story = Story.of(world)
     _rotated(story, world, world.strange)
+    story.write()
+
+
+@attack(7, by="key-role", alone=True)
+def a_night_under_an_expired_root(world):
+    """The newest version of the root of trust has expired when a new night is signed, and nobody renewed it."""
+    story = Story.of(world)
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    story.roots.append(_third(story, world.owners[:2], expires=yesterday))
+    story.told.append(3)
+    sixth(story)
     story.write()
 
 

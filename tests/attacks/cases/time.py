@@ -66,6 +66,15 @@ def the_clock_is_a_year_ahead(world):
     _stamped(world)
 
 
+@attack(3, by="time-limit", alone=True)
+def a_night_older_than_what_it_stands_on(world):
+    """A new night says that it was made yesterday; the ledger on which it stands was stamped today."""
+    story = Story.of(world)
+    _made(sixth(story), 35 * HOUR)
+    story.write()
+    _stamped(world)
+
+
 @attack(3, by=REWRITTEN)
 def every_night_is_back_dated_in_a_history_of_his_own(world):
     """Every night says that it is a year older; the root of trust that the insider signs names no time authority."""
