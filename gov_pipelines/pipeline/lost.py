@@ -7,8 +7,8 @@ from base64 import b64decode
 from hashlib import sha256
 
 from gov_pipelines.evidence.history import CHECKPOINT
-from gov_pipelines.evidence.tlog import notes, tiles
-from gov_pipelines.evidence.tlog.checkpoint import parse_checkpoint
+from gov_pipelines.evidence.tlog import tiles
+from gov_pipelines.evidence.tlog.checkpoint import read_checkpoint
 from gov_pipelines.people import Roster, acts_of
 from gov_pipelines.store import ActRow, Connection, Home, act_rows, noted_acts, noted_positions, snapshots_gone
 
@@ -57,7 +57,7 @@ def torn(home: Home, connection: Connection) -> list[str]:
         EvidenceError: the ledger cannot be read.
     """
     checkpoint = home.ledger_dir / CHECKPOINT
-    size = parse_checkpoint(notes.parse_note(checkpoint.read_bytes()).text).size if checkpoint.exists() else 0
+    size = read_checkpoint(checkpoint)[1].size if checkpoint.exists() else 0
     leaves = [leaf.hex() for leaf in tiles.read_hashes(home.ledger_dir, size)]
     noted = noted_positions(connection)
     counts = {

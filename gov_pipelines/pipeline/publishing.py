@@ -9,32 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import Signer
 from gov_pipelines.evidence.entries import parse_entry, root_entry
-from gov_pipelines.evidence.roots import current_roots
-from gov_pipelines.evidence.tlog.ledger import append
+from gov_pipelines.evidence.roots import SNAPSHOT, current_roots
+from gov_pipelines.evidence.tlog.ledger import Appended, append
 from gov_pipelines.pipeline.lost import torn
 from gov_pipelines.store import Engine, Home, LedgerEntryRow, entries_waiting, lock, note_entry, place_entries
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The ledger as it stands.
-
-    Attributes:
-        size: number of entries.
-        root: of the tree over them, 32 bytes.
-    """
-
-    size: int
-    root: bytes
-
-
-def publish(home: Home, engine: Engine, signer: Signer, now: datetime) -> Standing:
+def publish(home: Home, engine: Engine, signer: Signer, now: datetime) -> Appended:
     """Append what waits, and the versions of the root of trust that are new; see `append_noted`."""
     with ledger_lock(home, engine):
         return append_noted(home, engine, signer, now)
@@ -45,7 +31,7 @@ def ledger_lock(home: Home, engine: Engine) -> AbstractContextManager[None]:
     return lock(home, "ledger", engine=engine)
 
 
-def append_noted(home: Home, engine: Engine, signer: Signer, now: datetime) -> Standing:
+def append_noted(home: Home, engine: Engine, signer: Signer, now: datetime) -> Appended:
     """Append what waits, and the versions of the root of trust that are new. The caller holds the ledger's lock.
 
     Args:
@@ -54,14 +40,17 @@ def append_noted(home: Home, engine: Engine, signer: Signer, now: datetime) -> S
         signer: may sign checkpoints by the newest version of the root of trust.
         now: noted beside new versions of the root.
 
+    Returns:
+        The ledger as it stands, and where what waited is in it.
+
     Raises:
         WrongUse: the key may not sign checkpoints.
         EvidenceError: the ledger or the root of trust was changed by somebody, or the store is of another time; nothing
             is signed over it.
     """
-    roots = current_roots(home.ledger_dir / "root")
+    roots = current_roots(home.roots_dir)
     newest = roots[-1]
-    if signer.public.keyid not in newest.roles["snapshot"].keyids:
+    if signer.public.keyid not in newest.roles[SNAPSHOT].keyids:
         raise WrongUse(
             f"the key {signer.public.name} ({signer.public.keyid[:12]}...) may not sign the ledger: version "
             f"{newest.version} of the root of trust names others. `gov keys root` says which"
@@ -75,12 +64,12 @@ def append_noted(home: Home, engine: Engine, signer: Signer, now: datetime) -> S
                 f"the store has lost what the ledger in {home.ledger_dir} holds, or one of them is an older copy: "
                 f"{', '.join(gone)}. Nothing is signed over that. Restore the home from a backup"
             )
-    earlier = [key for root in roots for key in root.keys_of("snapshot")]
+    earlier = [key for root in roots for key in root.keys_of(SNAPSHOT)]
     entries = [row.entry.encode() for row in waiting]
     appended = append(home.ledger_dir, newest.origin, entries, signer, earlier)
     with engine.begin() as connection:
         place_entries(connection, waiting, appended.indices)
-    return Standing(appended.size, appended.root)
+    return appended
 
 
 def _in_order(rows: Sequence[LedgerEntryRow]) -> list[LedgerEntryRow]:

@@ -110,31 +110,33 @@ def _prepare(night: Night, one: Recorded, home: Home) -> list[str]:
     with night.store.begin() as connection:
         for policy, stated in zip(night.policies, said["policies"], strict=True):
             record_policy(connection, policy, datetime.fromisoformat(stated["recordedAt"]))
-    packages = sorted(
-        home.evidence_dir(night.system).glob("*/r*/"), key=lambda each: (each.parent.name, int(each.name[1:]))
-    )
-    others = [Recorded(folder, read_package(folder).predicate) for folder in packages]
+    folders = home.evidence_dir(night.system).glob("*/r*/")
+    others = [Recorded(folder, read_package(folder).predicate) for folder in folders]
     for each in sorted(others, key=lambda each: int(each.predicate["sequence"])):
         if each.predicate["sequence"] < said["sequence"] and each.partition != night.partition:
             each.lay(other)
-            _keep(
-                _OF_WINDOWS,
-                home.partition_dir(night.system, each.partition),
-                other.partition_dir(night.system, each.partition),
-            )
+            place = home.partition_dir(night.system, each.partition)
+            _keep(_OF_WINDOWS, place, other.partition_dir(night.system, each.partition))
     later = [
-        each for each in others if each.predicate["sequence"] > said["sequence"] and each.predicate["revision"] > 1
+        each
+        for each in others
+        if each.predicate["sequence"] > said["sequence"]
+        and each.predicate["revision"] > 1
+        and each.partition <= night.partition
     ]
+    later.sort(key=lambda each: (each.partition, -each.predicate["revision"]), reverse=True)  # its own first
     causes = [
         f"{partition_key(each.partition)} was signed anew as revision {each.predicate['revision']}, and its kept rows are those of the "
         f"newest: {'; '.join(each.predicate['revisionReasons'])}"
-        for each in sorted(later, key=lambda each: each.partition, reverse=True)  # its own first
-        if each.partition <= night.partition
+        for each in later
     ]
-    if said["missed"]:
-        return causes
-    folder = home.partition_dir(night.system, night.partition)
     newest = not any(each.partition == night.partition for each in later)
+    return causes if said["missed"] else [*causes, *_lay_inputs(night, one, home, newest=newest)]
+
+
+def _lay_inputs(night: Night, one: Recorded, home: Home, *, newest: bool) -> Iterator[str]:
+    """Lay down what the night began with; says what of it is not as it was."""
+    folder = home.partition_dir(night.system, night.partition)
     _keep(_INPUTS, folder, night.folder)
     rows = json.loads(one.covered(ROWS))
     log = read_frame(night.folder / _LOG) if (night.folder / _LOG).is_file() else None
@@ -148,14 +150,11 @@ def _prepare(night: Night, one: Recorded, home: Home) -> list[str]:
         _keep([ROWS], folder, night.folder)
         night.write_json(ROWS, {**night.read_json(ROWS), "accepted": log.height})
         if newest:
-            causes.append(
-                f"{folder.name}/{_LOG} is not the log that was audited: it was changed after this revision was signed"
-            )
+            yield f"{folder.name}/{_LOG} is not the log that was audited: it was changed after this revision was signed"
     else:
         write_atomic(night.folder / ROWS, one.covered(ROWS))
     if apart := night.declaration.attributes_apart:
-        causes.append(f"{', '.join(apart)}: kept in no row, so joined from the source as it is now")
-    return causes
+        yield f"{', '.join(apart)}: kept in no row, so joined from the source as it is now"
 
 
 def _keep(names: Sequence[str], source: Path, target: Path) -> None:
