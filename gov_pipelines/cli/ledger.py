@@ -9,7 +9,7 @@ import click
 
 from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import workplace
-from gov_pipelines.errors import EvidenceError
+from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import load_signer
 from gov_pipelines.evidence.durable import replace_file
 from gov_pipelines.evidence.history import COSIGNED, TIMESTAMPS, by_size
@@ -18,7 +18,7 @@ from gov_pipelines.evidence.roots import SNAPSHOT, current_roots
 from gov_pipelines.evidence.tlog import lines, merkle
 from gov_pipelines.evidence.tlog.checkpoint import read_checkpoint, verify_checkpoint
 from gov_pipelines.evidence.tlog.cosigned import merged, parse_answer
-from gov_pipelines.evidence.tlog.ledger import check
+from gov_pipelines.evidence.tlog.ledger import CHECKPOINT, check
 from gov_pipelines.evidence.tlog.notes import log_verifier
 from gov_pipelines.evidence.tlog.policy import parse_policy, satisfied
 from gov_pipelines.evidence.tlog.witness import read_ledger
@@ -145,6 +145,8 @@ def cosigned_command(file: Path, as_json: bool) -> None:
 def _show(as_json: bool) -> None:
     place = workplace()
     home = place.home
+    if not (home.ledger_dir / CHECKPOINT).exists():
+        raise WrongUse(f"Nothing was signed here yet, or {home.ledger_dir / CHECKPOINT} was lost: `gov ledger check`")
     ledger = read_ledger(home.ledger_dir)
     with reading(place.engine) as connection:
         waiting = len(entries_waiting(connection))

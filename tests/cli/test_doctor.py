@@ -138,6 +138,28 @@ def test_everything_that_can_be_wrong_is_found(bank, ask, monkeypatch):
     assert "set back" in found["clock"]["found"]
 
 
+def test_the_ledger_is_computed_anew_and_the_store_held_against_it(bank, ask):
+    assert ask()["ledger"]["found"] == "sound"
+    bank.review("sue", "B")
+    found = ask()["ledger"]
+    assert (found["state"], found["found"]) == ("ok", "sound, 1 entries wait for the next night")
+    bank.rows["H"] = bank.rows["F"].replace("F", "H", 1)
+    bank.audit()
+    with bank.night().store.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM acts WHERE kind = 'review'")
+    found = ask()["ledger"]
+    assert (found["state"], found["found"]) == (
+        "bad",
+        "the store has lost what the ledger holds: 1 signed acts of people",
+    )
+    assert "restore" in found["do"]
+    checkpoint = bank.root / ".gov" / "evidence" / "ledger" / "checkpoint"
+    checkpoint.write_bytes(checkpoint.read_bytes().replace(b"\n\n", b"\nmore\n\n", 1))
+    assert ask()["ledger"]["state"] == "bad"
+    checkpoint.unlink()
+    assert ask()["ledger"]["state"] == "bad"  # tiles go beyond a ledger that seems not to have begun
+
+
 def test_an_owed_window_a_dead_receiver_and_a_route_to_nowhere(bank, ask, monkeypatch):
     text = (bank.root / "assets" / "loans" / "defs.yaml").read_text()
     bank.declare(text.replace("  ends: 2026-09-02\n", "").replace("starts: 2026-09-01", f"starts: {FIRST}"))
