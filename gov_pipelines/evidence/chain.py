@@ -79,6 +79,8 @@ def check_chain(snapshots: Sequence[Snapshot], system: str | None, checks: Check
             replaced = {"revision": count, "payloadSha256": before.payload_sha256} if before else None
             said = {name: snapshot.predicate[name] for name in ("revision", "supersedes")}
             checks.equal(snapshot.file, "chain-revision", said, {"revision": count + 1, "supersedes": replaced})
+            reasons, why = snapshot.predicate["revisionReasons"], "reasons" if count else "no reasons, as the first"
+            checks.note(snapshot.file, "chain-reasons", bool(reasons) == bool(count), reasons, why)
 
 
 def gaps(snapshots: Sequence[Snapshot]) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence import canonical, dsse, leaves
@@ -61,6 +63,7 @@ class Snapshot:
         payload_sha256: hex digest of the signed payload.
         key: the key that signed; None where no known key did.
         signature: the envelope's keyid and signature, as it spells them.
+        day: the local day it is about, ISO 8601; None where its policies are not those of one day.
         declared: what the system's declaration says that a chain is held against; None where there is none to read.
         policies: `name@version` to the digest of the policy's text, whatever its `until`; only policies that could be read.
         published: the tally is there with small cells merged, and not as it was counted.
@@ -71,6 +74,7 @@ class Snapshot:
     payload_sha256: str
     key: PublicKey | None
     signature: Mapping[str, str]
+    day: str | None
     declared: Declared | None
     policies: Mapping[str, str]
     published: bool = False
@@ -121,11 +125,12 @@ def inspect_package(
     published = _published(directory, prefix, predicate, there, checks)
     covered = _manifest(directory, prefix, predicate["manifest"], there - {*beside}, published, checks)
     _content(prefix, predicate, covered, checks)
+    day = checks.attempt(file, "policies-in-force", "the policies of one local day", partial(_governed, predicate))
     declared = _declared(prefix, covered, checks)
     policies = _policies(prefix, predicate, covered, checks)
     payload_sha256 = sha256(envelope.payload).hexdigest()
     kept = {name: value for name, value in predicate.items() if name not in _OF_ITS_OWN}
-    return Snapshot(file, kept, payload_sha256, key, envelope.signature, declared, policies, published)
+    return Snapshot(file, kept, payload_sha256, key, envelope.signature, day, declared, policies, published)
 
 
 def _signature(
@@ -206,6 +211,9 @@ def _manifest(
 
 def _content(prefix: str, predicate: dict[str, Any], covered: Mapping[str, bytes], checks: Checklist) -> None:
     decisions = predicate["decisions"]
+    ends, as_of = predicate["partition"]["end"], predicate["asOf"]
+    over = datetime.fromisoformat(as_of) >= datetime.fromisoformat(ends)
+    checks.note(prefix + ENVELOPE, "as-of", over, as_of, f"no earlier than {ends}, when the window ends")
     rows = predicate["ingest"]
     parts = sum(rows[name] for name in ("accepted", "quarantined", "duplicate"))
     checks.equal(prefix + ENVELOPE, "ingest-adds-up", parts, rows["sourceCount"])
@@ -242,7 +250,9 @@ def _policies(
     named = {_policy_file(one) for one in predicate["policies"]} | {
         name for name in covered if name.startswith("policy.")
     }
-    said = [control.get("control") for control in predicate["controls"]]
+    said = [control["control"] for control in predicate["controls"]]
+    twice = sorted({control for control in said if said.count(control) > 1})
+    checks.equal(prefix + ENVELOPE, "controls-complete", f"twice: {', '.join(twice)}" if twice else "all", "all")
     digests = {}
     for name in sorted(named):
         read = checks.attempt(prefix + name, "controls-complete", "a policy", partial(_asked, covered.get(name)))
@@ -269,6 +279,28 @@ def _asked(policy: bytes | None) -> tuple[list[str], str]:
     except (AttributeError, KeyError, TypeError) as error:
         raise EvidenceError(f"not a policy: {type(error).__name__}") from error
     return due, sha256(canonical.dumps_parsed(said)).hexdigest()
+
+
+def _governed(predicate: Mapping[str, Any]) -> str:
+    """The local day that a window is of, on which each policy that judged it was in force, one version of each.
+
+    Raises:
+        EvidenceError: a policy was not, or two versions of one were; or nobody knows the zone.
+    """
+    partition, policies = predicate["partition"], predicate["policies"]
+    try:
+        day = datetime.fromisoformat(partition["start"]).astimezone(ZoneInfo(partition["zone"])).date().isoformat()
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise EvidenceError(f"{partition['zone']!r} is no time zone that is known here") from error
+    names = [each["name"] for each in policies]
+    apart = [
+        f"{each['name']}@{each['version']}"
+        for each in policies
+        if each["inForceFrom"] > day or (each["inForceUntil"] is not None and each["inForceUntil"] <= day)
+    ]
+    if apart or len(names) != len({*names}):
+        raise EvidenceError(f"not in force on {day}, or beside another version: {', '.join(apart or names)}")
+    return day
 
 
 def _declared(prefix: str, covered: Mapping[str, bytes], checks: Checklist) -> Declared | None:

@@ -102,7 +102,9 @@ def _policy_leaf(*said: tuple[str, Any]) -> bytes:
 
 def _newest(snapshot: Snapshot, place: int, history: History, checks: Checklist) -> None:
     """Of each policy that the declaration names, the newest version governs which the ledger has in force on the day."""
-    day = snapshot.predicate["partition"]["key"][:10]
+    if snapshot.day is None:
+        return
+    day = snapshot.day
     used = {each["name"]: each["version"] for each in snapshot.predicate["policies"]}
     in_force: dict[str, int] = {}
     for (name, version), entries in history.policies.items():

@@ -148,7 +148,7 @@ FIELDS: Mapping[str, Any] = {
         "runId": Nullable(str),
     },
     "timeCreated": INSTANT,
-    "limits": str,
+    "limits": OneOf((LIMITS,)),
 }
 """Every field of the predicate and its shape; described in docs/evidence.md."""
 

@@ -50,7 +50,9 @@ def other_signer(tmp_path_factory):
 def leaves():
     """Five leaves of decisions A-0 to A-4; the third lies outside."""
     verdicts = [{"house/FL-2": "outside" if number == 2 else "within", "house/FL-3": "pending"} for number in range(5)]
-    return [decision_leaf({"decision_id": f"A-{number}"}, f"salt-{number}", said) for number, said in enumerate(verdicts)]
+    return [
+        decision_leaf({"decision_id": f"A-{number}"}, f"salt-{number}", said) for number, said in enumerate(verdicts)
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -190,8 +192,9 @@ def write_chain(content, files, signer):
             key = FIRST + timedelta(days=day)
             supersedes = {"revision": revision - 1, "payloadSha256": latest[key]} if revision > 1 else None
             previous = {"sequence": sequence - 1, "payloadSha256": before} if before else None
+            reasons = ["decisions: 1 late"] if revision > 1 else []
             found = content(key, revision=revision, supersedes=supersedes, sequence=sequence, previous=previous)
-            signed = book.sign(folder / key.isoformat() / f"r{revision}", files, found)
+            signed = book.sign(folder / key.isoformat() / f"r{revision}", files, found | {"revisionReasons": reasons})
             before = latest[key] = signed.payload_sha256
         return folder
 

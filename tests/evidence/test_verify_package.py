@@ -65,7 +65,7 @@ def test_a_sound_package_is_consistent_but_nobody_vouched(package):
     assert {check.rule for check in found.checked} == {
         "key", "envelope-canonical", "payload-type", "signature", "keyid", "payload-canonical", "statement-type",
         "predicate-type", "predicate-fields", "test-result-agrees", "subject-root", "content-digest", "manifest-names", "manifest-sha256",
-        "manifest-complete", "ingest-adds-up", "decisions-accepted", "leaf-format", "decisions-root", "decisions-counts", "tally-digest",
+        "manifest-complete", "as-of", "policies-in-force", "ingest-adds-up", "decisions-accepted", "leaf-format", "decisions-root", "decisions-counts", "tally-digest",
         "policy-sha256", "controls-complete",
     }  # fmt: skip
     for word in ("completeness", "time", "recomputed", "the ledger", "the chain"):

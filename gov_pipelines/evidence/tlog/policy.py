@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence.tlog import lines
@@ -69,51 +69,41 @@ def parse_policy(data: bytes) -> LogPolicy:
     *written, rest = data.decode(errors="surrogateescape").split("\n")
     if rest:  # of a policy cut short, a shorter name could be another group
         raise EvidenceError("the policy does not end with a newline; is it whole?")
-    draft = _Draft([], {}, {}, [])
+    policy = LogPolicy((), {}, {}, "")
     for number, line in enumerate(written, start=1):
         words = re.findall(r"[^ \t]+", line)
         if words and not words[0].startswith("#"):
             try:
-                _define(draft, words)
+                policy = _defining(policy, words)
             except EvidenceError as error:
                 raise EvidenceError(f"the policy, line {number}: {error}") from error
-    if len(draft.quorums) != 1:
-        raise EvidenceError(f"the policy has {len(draft.quorums)} quorum lines; expected 1, perhaps `quorum none`")
-    return LogPolicy(tuple(draft.logs), draft.witnesses, draft.groups, draft.quorums[0])
+    if not policy.quorum:
+        raise EvidenceError("the policy has no quorum line; expected one, perhaps `quorum none`")
+    return policy
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    logs: list[Verifier]
-    witnesses: dict[str, Verifier]
-    groups: dict[str, Group]
-    quorums: list[str]
-
-
-def _define(draft: _Draft, words: Sequence[str]) -> None:
+def _defining(policy: LogPolicy, words: Sequence[str]) -> LogPolicy:
+    """The policy with what one more line defines."""
     match words:
         case ["log", vkey] | ["log", vkey, _]:
-            draft.logs.append(_fresh(parse_vkey(vkey), draft.logs))
+            return replace(policy, logs=(*policy.logs, _fresh(parse_vkey(vkey), policy.logs)))
         case ["witness", name, vkey] | ["witness", name, vkey, _]:
-            witness = _fresh(parse_vkey(vkey), draft.witnesses.values())
+            witness = _fresh(parse_vkey(vkey), policy.witnesses.values())
             if witness.kind != COSIGNATURE:
                 raise EvidenceError(f"the key of witness {name} has type {witness.kind:#04x}; expected 0x04")
-            draft.witnesses[_unused(draft, name)] = witness
+            return replace(policy, witnesses={**policy.witnesses, _unused(policy, name): witness})
         case ["group", name, threshold, *members] if members:
-            draft.groups[_unused(draft, name)] = _group(draft, threshold, members)
-        case ["quorum", name]:
-            if name != NONE:
-                _defined(draft, name)
-            draft.quorums.append(name)
-        case _:
-            raise EvidenceError("expected log VKEY, witness NAME VKEY, group NAME all|any|K MEMBER..., or quorum NAME")
+            group = _group(policy, threshold, members)
+            return replace(policy, groups={**policy.groups, _unused(policy, name): group})
+        case ["quorum", name] if not policy.quorum:
+            return replace(policy, quorum=name if name == NONE else _defined(policy, name))
+    raise EvidenceError("expected log VKEY, witness NAME VKEY, group NAME all|any|K MEMBER..., or quorum NAME once")
 
 
-def _group(draft: _Draft, threshold: str, members: Sequence[str]) -> Group:
-    taken = [name for group in draft.groups.values() for name in group.members]
+def _group(policy: LogPolicy, threshold: str, members: Sequence[str]) -> Group:
+    taken = [name for group in policy.groups.values() for name in group.members]
     for place, name in enumerate(members):
-        _defined(draft, name)
-        if name in taken or name in members[:place]:
+        if _defined(policy, name) in taken or name in members[:place]:
             raise EvidenceError(f"{name} is a member already; each name can be one once")
     least = {"any": 1, "all": len(members)}.get(threshold)
     least = lines.number(threshold, "threshold") if least is None else least
@@ -128,15 +118,16 @@ def _fresh(key: Verifier, others: Iterable[Verifier]) -> Verifier:
     return key
 
 
-def _unused(draft: _Draft, name: str) -> str:
-    if name == NONE or name in draft.witnesses or name in draft.groups:
+def _unused(policy: LogPolicy, name: str) -> str:
+    if name == NONE or name in policy.witnesses or name in policy.groups:
         raise EvidenceError(f"the name {name} is taken")
     return name
 
 
-def _defined(draft: _Draft, name: str) -> None:
-    if name not in draft.witnesses and name not in draft.groups:
+def _defined(policy: LogPolicy, name: str) -> str:
+    if name not in policy.witnesses and name not in policy.groups:
         raise EvidenceError(f"no witness or group {name} is defined on a line before")
+    return name
 
 
 def satisfied(policy: LogPolicy, signed: Iterable[Signed]) -> bool:
