@@ -175,7 +175,9 @@ def test_revisions_follow_one_another(tmp_path, content, files, signer, plan, fa
     for sequence, (_, revision) in enumerate(plan, start=1):
         previous = {"sequence": sequence - 1, "payloadSha256": before} if before else None
         supersedes = {"revision": revision - 1, "payloadSha256": before or "0" * 64} if revision > 1 else None
+        reasons = ["decisions: 1 late"] if sequence > 1 else []
         found = content(revision=revision, supersedes=supersedes, sequence=sequence, previous=previous)
+        found["revisionReasons"] = reasons
         before = book.sign(tmp_path / "loans" / "2026-10-01" / f"r{revision}", files, found).payload_sha256
     assert rules(verify(tmp_path / "loans")) == {failing}
 
