@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 KEY_FILE = "erasure.key"
 SALTS = "salts.parquet"
+_NAMING = (SALTS, "decision_log.parquet", "quarantine.parquet")
 Order = Callable[[Connection, Mapping[Partition, int], Sequence[str]], str]
 """Signs and records an act over how many decisions of which days go, and which acts with them; returns its id."""
 
@@ -138,7 +139,9 @@ def erase(
                 act = order(connection, {day: len(texts) for day, texts in found.items()}, reviews)
                 stones = _stones(home, connection, system)
                 for day, texts in found.items():
-                    row = _row(system, day, act, "erasure", len(texts), now)
+                    row = ErasureRow(
+                        system=system, partition=day, act_sha256=act, reason="erasure", count=len(texts), erased_at=now
+                    )
                     put_erasure(connection, row, map(stones.mark, texts))
                 forget(connection, system, everyone, reviews)
             done += carry_out(home, engine, system, now)
@@ -167,7 +170,10 @@ def expire(
             reviews = [*reviews_about(connection, system, everyone)]
             act = order(connection, counts, reviews)
             for day, count in counts.items():
-                put_erasure(connection, _row(system, day, act, "retention", count, now))
+                row = ErasureRow(
+                    system=system, partition=day, act_sha256=act, reason="retention", count=count, erased_at=now
+                )
+                put_erasure(connection, row)
             forget(connection, system, everyone, reviews)
     return carry_out(home, engine, system, now)
 
@@ -230,8 +236,7 @@ def _frames(*folders: Path) -> list[Path]:
 
 
 def _days(home: Home, system: str) -> list[Partition]:
-    names = (SALTS, "decision_log.parquet", "quarantine.parquet")
-    return sorted({day for name in names for day in home.audited(system, name)})
+    return sorted({day for name in _NAMING for day in home.audited(system, name)})
 
 
 def _texts(
@@ -240,8 +245,7 @@ def _texts(
     """What a day keeps of a decision or a subject: ids, and the quarantined rows of the subject that have none."""
     folder = home.partition_dir(declaration.system, day)
     if decision is not None:
-        names = [folder / name for name in (SALTS, "decision_log.parquet", "quarantine.parquet")]
-        held = (_ids(file, pl.col("decision_id") == decision) for file in names if file.is_file())
+        held = (_ids(folder / name, pl.col("decision_id") == decision) for name in _NAMING if (folder / name).is_file())
         return set().union(*held)
     found = _ids(folder / "decision_log.parquet", pl.col("subject_key") == subject)
     column = declaration.columns.get("subject_key", "subject_key")
@@ -254,12 +258,6 @@ def _texts(
 def _ids(file: Path, which: pl.Expr) -> set[str]:
     with as_written(file, pl.exceptions.PolarsError):
         return set(pl.scan_parquet(file, glob=False).filter(which).select("decision_id").collect()["decision_id"])
-
-
-def _row(
-    system: str, day: Partition, act: str, reason: Literal["erasure", "retention"], count: int, now: datetime
-) -> ErasureRow:
-    return ErasureRow(system=system, partition=day, act_sha256=act, reason=reason, count=count, erased_at=now)
 
 
 def _stones(home: Home, connection: Connection, system: str) -> Tombstones:
