@@ -8,7 +8,7 @@ import pkgutil
 from collections import Counter
 
 import pytest
-from attacks import cases, promises
+from attacks import cases
 from attacks.case import CASES, FILES, KEY, PROMISES, RECOMPUTE, ROOT, THREATS, Attack, applicable, verified
 from attacks.forging import Story
 from attacks.page import page
@@ -18,7 +18,6 @@ for module in pkgutil.iter_modules(cases.__path__):
     importlib.import_module(f"attacks.cases.{module.name}")
 
 
-assert promises.__doc__  # imported for what it registers
 pytestmark = pytest.mark.xdist_group("attacks")  # one world
 
 
