@@ -174,6 +174,7 @@ class Story:
             "previous": dict(zip(("sequence", "payloadSha256"), before, strict=True)) if before else None,
             "revision": replaced[0] + 1 if replaced else 1,
             "supersedes": dict(zip(("revision", "payloadSha256"), replaced, strict=True)) if replaced else None,
+            "revisionReasons": (said["revisionReasons"] or ["other rows"]) if replaced else [],
             "ledger": {"size": len(self.done), "rootHash": merkle.root(merkle.leaf_hashes(self.done)).hex()},
         }
         covered = night.files | {KEY: signer.public.to_json()}

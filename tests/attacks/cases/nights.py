@@ -78,13 +78,14 @@ def a_revision_names_another_as_replaced(world):
     story.write()
 
 
-@attack(2, 4, by="chain-revision", alone=True)
+@attack(2, 4, by="chain-reasons", alone=True)
 def a_revision_without_a_reason(world):
     """A second revision of the bad night says that all was well, and not what has changed."""
     story = Story.of(world)
     night = story.again(story.night(3))
     good_night(story, 3, into=night)
-    night.said |= {"revisionReasons": [], "timeCreated": story.night(5).said["timeCreated"]}
+    night.said["timeCreated"] = story.night(5).said["timeCreated"]
+    night.lie = lambda whole: whole["predicate"].update(revisionReasons=[])
     story.write()
 
 

@@ -141,7 +141,7 @@ def a_night_without_its_policy(world):
     story.write()
 
 
-@attack(5, 6, by="ledger-policy-newest", alone=True)
+@attack(5, 6, by="policies-in-force", alone=True)
 def a_night_judged_by_an_older_policy(world):
     """A new night is judged by version 1 of its policy, which asks for something else, long after version 2 began."""
     story = Story.of(world)
@@ -154,7 +154,7 @@ def a_night_judged_by_an_older_policy(world):
     story.write()
 
 
-@attack(5, by="ledger-policy-newest", alone=True)
+@attack(5, by="policies-in-force", alone=True)
 def two_versions_judge_at_once(world):
     """A new night states version 1 of its policy beside version 2, though it was closed days before."""
     story = Story.of(world)

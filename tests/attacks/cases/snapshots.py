@@ -129,7 +129,7 @@ def a_night_with_other_limits(world):
     story.write()
 
 
-@attack(23, by="predicate-fields")
+@attack(23, by="as-of", alone=True)
 def a_night_is_judged_as_of_before_it_began(world):
     """A new night is judged as of days before it, when none of its clocks had run."""
     story = Story.of(world)
