@@ -9,7 +9,7 @@ from typing import Any
 
 from gov_pipelines.evidence.entries import policy_entry, snapshot_entry
 from gov_pipelines.evidence.examine import Snapshot
-from gov_pipelines.evidence.history import LEDGER, History
+from gov_pipelines.evidence.history import LEDGER, NO_WITNESS, History
 from gov_pipelines.evidence.time_rules import time_findings
 from gov_pipelines.evidence.tlog import merkle
 from gov_pipelines.evidence.verification import Checklist
@@ -140,7 +140,7 @@ def _order(placed: Sequence[tuple[Snapshot, int]], checks: Checklist) -> None:
 
 def _unwitnessed(placed: Sequence[tuple[Snapshot, int]], history: History) -> list[str]:
     if not history.witnesses:
-        return ["a second party: no witness cosigned; whoever holds the ledger's key could show others another ledger"]
+        return [NO_WITNESS]
     told = ", ".join(f"{name} on {time:%Y-%m-%d}" for name, time in history.witnesses)
     waiting = sum(place >= history.cosigned for _, place in placed)
     rest = f"; {waiting} of these snapshots came later and await their cosignatures" if waiting else ""
