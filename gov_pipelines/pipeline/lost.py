@@ -27,7 +27,12 @@ def lost(home: Home, connection: Connection, roster: Roster) -> str:
     Raises:
         EvidenceError: the ledger cannot be read.
     """
-    kept = {row.id for row in act_rows(connection) if _as_recorded(row)}
+    # A revocation that counts for nothing brings somebody back: a date written beside it can do that.
+    revoked = {each.id for each in acts_of(connection, roster, "revoke")}
+    counted = (
+        row.id for row in act_rows(connection) if _as_recorded(row) and (row.kind != "revoke" or row.id in revoked)
+    )
+    kept = {*counted}
     gone = {act: kind for act, kind in noted_acts(connection).items() if act not in kept}
     orders = [order for kind in ("erase", "expire") for order in acts_of(connection, roster, kind)] if gone else []
     erased = {act for order in orders for act in order.act.subject.get("acts", [])}

@@ -7,6 +7,9 @@ import pytest
 import sqlalchemy as sa
 from bank import FREE, POLICY, Bank
 
+from gov_pipelines.evidence import generate
+from gov_pipelines.evidence.roots import current_roots, sign_root
+from gov_pipelines.evidence.succession import NEXT, next_root, publish, replaced
 from gov_pipelines.people import authority_of, hand_of, order_erasure, order_expiry, revoke, roster_of
 from gov_pipelines.pipeline import erasing, publishing
 from gov_pipelines.pipeline.lost import lost
@@ -118,6 +121,18 @@ def test_an_act_whose_row_says_something_else_is_missed(bank, change):
     assert bank.sql(f"UPDATE acts SET {change} WHERE kind = 'revoke'")
     assert bank.clear() == set()
     assert bank.gone == "1 signed acts of people"
+
+
+def test_a_date_in_the_database_brings_nobody_back(bank):
+    """A revocation that is dated after the home's key was replaced would not have been signed by the home's key."""
+    keys, roots = bank.night().home.keys_dir, bank.night().home.roots_dir
+    new, before = generate(keys / NEXT, name="next", created=datetime.now(UTC)), current_roots(roots)[-1]
+    data = next_root(before, datetime.now(UTC), replaced(before, bank.home.public, new.public))
+    publish(keys, roots, sign_root(sign_root(data, bank.home), new))
+    assert bank.gone == ""
+    assert bank.sql("UPDATE acts SET recorded_at = '2099-01-01 00:00:00.000000' WHERE kind = 'revoke'")
+    assert bank.gone == "1 signed acts of people"
+    assert bank.clear() == set()
 
 
 def test_a_row_that_somebody_wrote_by_hand_is_not_missed(bank):
