@@ -108,6 +108,13 @@ def a_checkpoint_of_another_ledger(world):
     _sign(world, Checkpoint("example-bank/other", named.size, named.root))
 
 
+@attack(9, 15, by="checkpoint-format", alone=True)
+def a_checkpoint_under_a_name_that_cannot_be(world):
+    """The ledger's name in the checkpoint holds a plus, which no name of a key may."""
+    file = world.ledger / "checkpoint"
+    file.write_bytes(file.read_bytes().replace(b"example-bank/", b"example-bank+", 1))
+
+
 @attack(14, by="ledger-tree", alone=True)
 def a_checkpoint_of_another_size(world):
     """The checkpoint signs the same root for one entry less."""

@@ -140,7 +140,7 @@ def a_witness_refuses_another_history_and_proves_it(world):
         assert verify(said.fraud, trust=world.auditor / trust).ok
     proof = canonical.loads(said.fraud.read_bytes())
     honest = {"older": (world.auditor / "last").read_text(), "newer": seen.decode()}
-    for change in (honest, {"newer": proof["older"]}, {"older": honest["older"]}, {"kind": "slander"}, {"v": 2}):
+    for change in (honest, {"newer": proof["older"]}, {"older": honest["older"]}, {"kind": "slander"}, {"v": 2}, {"older": "x\n\n"}):
         said.fraud.write_bytes(canonical.dumps(proof | change))
         assert not verify(said.fraud, trust=world.auditor / "key.json").ok
 

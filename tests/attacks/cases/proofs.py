@@ -253,6 +253,12 @@ def a_proof_with_other_line_ends(world):
     return world.proof
 
 
+@attack(9, 15, by="checkpoint-format")
+def a_proof_under_a_name_that_cannot_be(world):
+    """The ledger's name in the checkpoint holds a plus, which no name of a key may."""
+    return _respell(world, b"\nexample-bank/", b"\nexample-bank+")
+
+
 @attack(26, by="proof-format", alone=True)
 def a_proof_of_65_hashes(world):
     """The path from the entry has 65 hashes."""
