@@ -82,8 +82,10 @@ def write_a_row(bank):
     review = bank.review("sue", "C")
     with bank.night().store.begin() as connection:
         text = connection.execute(sa.text("SELECT envelope FROM acts WHERE id = :id"), {"id": review}).scalar_one()
+        for row in ("acts WHERE id", "ledger_entries WHERE subject"):
+            connection.execute(sa.text(f"DELETE FROM {row} = :id"), {"id": review})  # it was never noted
         put_act(connection, ActRow(id="0" * 64, kind="review", system="loans", envelope=text + " ", recorded_at=START))
-        connection.execute(sa.text("UPDATE acts SET kind = 'approve' WHERE id = :id"), {"id": review})
+        put_act(connection, ActRow(id=review, kind="approve", system="loans", envelope=text, recorded_at=START))
 
 
 def revoked(bank):
