@@ -179,23 +179,22 @@ def chained(home: Home, evidence: Path, systems: int, days: int) -> None:
     (root,) = current_roots(evidence / "ledger" / "root")
     begun = [root_entry(root.version, root.sha256), *map(policy_entry, before["policies"])]
     standing = append(evidence / "ledger", root.origin, begun, signer)
-    ledger = {"size": standing.size, "rootHash": standing.root.hex()}
-    entries = []
-    for system in (f"system_{number:03}" for number in range(systems)):
-        previous = None
-        for sequence, day in enumerate(_days(days), start=1):
+    last: dict[str, dict[str, Any]] = {}
+    for sequence, day in enumerate(_days(days), start=1):
+        ledger, entries = {"size": standing.size, "rootHash": standing.root.hex()}, []
+        for system in (f"system_{number:03}" for number in range(systems)):
             said = before | {
                 "system": system,
                 "partition": before["partition"] | {"key": day.isoformat()},
                 "sequence": sequence,
-                "previous": previous,
+                "previous": last.get(system),
                 "ledger": ledger,
             }
             said["contentDigest"] = content_digest(said)
             signed = sign_package(evidence / system / day.isoformat() / "r1", files, said, signer)
             entries.append(snapshot_entry(signed.predicate, signed.payload_sha256, signed.signature))
-            previous = {"sequence": sequence, "payloadSha256": signed.payload_sha256}
-    append(evidence / "ledger", root.origin, entries, signer)
+            last[system] = {"sequence": sequence, "payloadSha256": signed.payload_sha256}
+        standing = append(evidence / "ledger", root.origin, entries, signer)
 
 
 def _days(days: int) -> Iterator[date]:

@@ -227,6 +227,8 @@ def _content(prefix: str, predicate: dict[str, Any], covered: Mapping[str, bytes
         )
         counted = "not countable" if counts is None else counts
         checks.equal(prefix + LEAVES, "decisions-counts", counted, decisions["counts"])
+        # Each leaf has a salt of its own: two that are equal are one decision, in the place of another.
+        checks.equal(prefix + LEAVES, "decisions-accepted", len({*listed}), decisions["treeSize"])
     else:
         found = "no such file"
     wanted = f"{decisions['treeSize']} leaves, root {decisions['rootHash']}"

@@ -55,7 +55,12 @@ class Asked:
         return self.key is not None or self.root is not None
 
     def logs(self, origin: str, roots: Iterable[Root]) -> list[notes.Verifier]:
-        """Whose checkpoints count: those of the key that he trusts, else of all that versions of the root name."""
+        """Whose checkpoints count: those of the key that he trusts, else of all that versions of the root name.
+
+        Nobody's, under an origin that no key can be named by.
+        """
+        if not notes.is_name(origin):
+            return []
         named = (key for root in roots for key in root.keys_of(SNAPSHOT))
         return [notes.log_verifier(origin, key) for key in ([self.key] if self.key else named)]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
+from gov_pipelines.evidence.canonical import instant
 from gov_pipelines.evidence.entries import policy_entry, snapshot_entry
 from gov_pipelines.evidence.examine import Snapshot
 from gov_pipelines.evidence.history import LEDGER, NO_WITNESS, History
-from gov_pipelines.evidence.time_rules import time_findings
+from gov_pipelines.evidence.time_rules import AHEAD, time_findings
 from gov_pipelines.evidence.tlog import merkle
 from gov_pipelines.evidence.verification import Checklist
 
@@ -41,11 +44,12 @@ def check_logged(snapshots: Sequence[Snapshot], history: History, checks: Checkl
     times = [(place, datetime.fromisoformat(each.predicate["timeCreated"])) for each, place in placed]
     files = {place: each.file for each, place in placed}
     findings, left_open = time_findings(times, history.tokens, demanded_from=history.demanded)
+    _after(placed, history, checks)
     for finding in findings:
         of_token = f"{LEDGER}, {finding.place} entries"
         file = of_token if finding.rule == "time-order" else files.get(finding.place, of_token)
         checks.note(file, finding.rule, finding.ok, finding.got, finding.expected)
-    return [*_unwitnessed(placed, history), *left_open]
+    return [*_unwitnessed(placed, history), *_expired(placed, history), *left_open]
 
 
 def check_complete(snapshots: Sequence[Snapshot], history: History, checks: Checklist) -> list[str]:
@@ -89,7 +93,7 @@ def _policies(snapshot: Snapshot, place: int, history: History, checks: Checklis
     ]
     before = "every policy in the ledger before"
     checks.equal(snapshot.file, "ledger-policy", f"not so: {', '.join(late)}" if late else before, before)
-    _newest(snapshot, place, history, checks)
+    _newest(snapshot, history, checks)
     end = datetime.fromisoformat(snapshot.predicate["partition"]["end"])
     retroactive = any(datetime.fromisoformat(each["recordedAt"]) > end for each in stated)
     checks.equal(snapshot.file, "retroactive", snapshot.predicate["retroactive"], retroactive)
@@ -100,15 +104,16 @@ def _policy_leaf(*said: tuple[str, Any]) -> bytes:
     return merkle.leaf_hash(policy_entry(dict(said)))
 
 
-def _newest(snapshot: Snapshot, place: int, history: History, checks: Checklist) -> None:
+def _newest(snapshot: Snapshot, history: History, checks: Checklist) -> None:
     """Of each policy that the declaration names, the newest version governs which the ledger has in force on the day."""
     if snapshot.day is None:
         return
     day = snapshot.day
     used = {each["name"]: each["version"] for each in snapshot.predicate["policies"]}
     in_force: dict[str, int] = {}
+    stood = _stood(snapshot)
     for (name, version), entries in history.policies.items():
-        said = next((entry for at, entry in reversed(entries) if at < place), None)  # a version may be closed later
+        said = next((entry for at, entry in reversed(entries) if at < stood), None)  # a version may be closed later
         if said and said["inForceFrom"] <= day and (said["inForceUntil"] is None or day < said["inForceUntil"]):
             in_force[name] = max(version, in_force.get(name, 0))
     # A window is missed, too, where no text may be used: one that was edited under its number.
@@ -135,7 +140,44 @@ def _order(placed: Sequence[tuple[Snapshot, int]], checks: Checklist) -> None:
         system = snapshot.predicate["system"]
         before = latest.get(system, -1)
         checks.note(snapshot.file, "ledger-order", place > before, f"entry {place}", f"an entry after {before}")
+        # Nobody signs a night on a ledger of before the night before: what governs it now would not be known.
+        size = _stood(snapshot)
+        checks.note(snapshot.file, "ledger-standing", size > before, f"{size} entries", f"more than {before + 1}")
         latest[system] = max(before, place)
+
+
+def _stood(snapshot: Snapshot) -> int:
+    """Size of the ledger when a snapshot was signed."""
+    said = snapshot.predicate["ledger"]
+    return said["size"] if said else 0
+
+
+def _after(placed: Sequence[tuple[Snapshot, int]], history: History, checks: Checklist) -> None:
+    """A snapshot was made after the ledger that it stands on: no earlier than the newest stamp on that."""
+    tokens = sorted(history.tokens)
+    sizes, latest = [size for size, _ in tokens], [*accumulate((at for _, at in tokens), max)]
+    for snapshot, _ in placed:
+        if stamped := bisect_right(sizes, _stood(snapshot)):
+            made, newest = snapshot.predicate["timeCreated"], latest[stamped - 1]
+            ok = datetime.fromisoformat(made) >= newest - AHEAD
+            checks.note(snapshot.file, "time-standing", ok, made, f"no earlier than {instant(newest)}")
+
+
+def _expired(placed: Sequence[tuple[Snapshot, int]], history: History) -> list[str]:
+    """Which versions of the root of trust were relied on after they had expired."""
+    told = []
+    for version, since in ((root.version, root.expires) for _, root in history.roots):
+        late = sum(
+            root.version == version and datetime.fromisoformat(snapshot.predicate["timeCreated"]) >= since
+            for snapshot, place in placed
+            if (root := history.root_at(place))
+        )
+        if late:
+            told.append(
+                f"who may sign: {late} of these snapshots were signed after version {version} of the root of trust had "
+                f"expired, {since:%Y-%m-%d}"
+            )
+    return told
 
 
 def _unwitnessed(placed: Sequence[tuple[Snapshot, int]], history: History) -> list[str]:

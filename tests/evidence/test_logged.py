@@ -107,12 +107,19 @@ def test_nights_stand_in_the_ledger_in_the_order_in_which_they_were_signed(night
     first, other, second = nights.sign(), nights.sign("cards"), nights.sign()
     nights.book.add(second, other, first)
     failed = nights.found().failures
-    assert {check.rule for check in failed} == {"ledger-order"}
-    assert [check.file.partition("/r1")[0] for check in failed] == ["loans/2026-10-02"]
+    assert {check.rule for check in failed} == {"ledger-order", "ledger-standing"}
+    assert {check.file.partition("/r1")[0] for check in failed} == {"loans/2026-10-02"}
+
+
+def test_a_night_stands_on_a_ledger_that_has_the_night_before(nights):
+    nights.book.add(*nights.policies, nights.sign(), nights.sign())
+    (failed,) = nights.found().failures
+    assert (failed.rule, failed.file.partition("/r1")[0]) == ("ledger-standing", "loans/2026-10-02")
 
 
 def test_a_night_that_is_withheld_is_named_and_other_systems_are_told(nights):
-    nights.book.add(*nights.policies, nights.sign(), nights.sign("cards"), nights.sign())
+    nights.book.add(*nights.policies, nights.sign(), nights.sign("cards"))
+    nights.book.add(nights.sign())
     (nights.folder / "cards").rename(nights.folder.parent / "cards")
     found = nights.found()
     assert found.ok, found.to_text()

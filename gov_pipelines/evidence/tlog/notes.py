@@ -130,13 +130,18 @@ class Signed:
         return None if self.time is None else datetime.fromtimestamp(min(self.time, _LAST_SECOND), UTC)
 
 
+def is_name(name: str) -> bool:
+    """Tell whether a key can be named so: not empty, without spaces, `+` and control characters."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str) -> None:
     """Refuse what cannot be the name of a key.
 
     Raises:
         EvidenceError: it is empty, or holds a space, a `+` or a control character.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise EvidenceError(f"the key name {name!r} is empty or holds a space, a `+` or a control character")
 
 
