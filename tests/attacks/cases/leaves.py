@@ -123,7 +123,7 @@ def a_root_without_prefixes(world):
     story.write()
 
 
-@attack(14, by="decisions-root", alone=True)
+@attack(14, by="decisions-root")
 def a_tree_of_another_size(world):
     """A new night states its root for seventeen leaves."""
     story = Story.of(world)

@@ -108,7 +108,7 @@ def a_checkpoint_of_another_ledger(world):
     _sign(world, Checkpoint("example-bank/other", named.size, named.root))
 
 
-@attack(9, 15, by="checkpoint-format", alone=True)
+@attack(9, 15, by="checkpoint-signature")
 def a_checkpoint_under_a_name_that_cannot_be(world):
     """The ledger's name in the checkpoint holds a plus, which no name of a key may."""
     file = world.ledger / "checkpoint"
@@ -157,7 +157,7 @@ def a_ledger_under_another_key(world):
     story.write()
 
 
-@attack(2, 11, by="ledger-order", alone=True)
+@attack(2, 11, by="ledger-order")
 def entries_in_another_order(world):
     """Two new nights stand in the ledger in the other order than their numbers."""
     story = Story.of(world)

@@ -3,13 +3,14 @@
 import base64
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import product
 from unittest import mock
 
 import pytest
 from attacks.case import KEY, LAST, ROOT, STAMP, WITNESS, promise, verified
+from attacks.cases.roots import third_root
 from attacks.forging import Story, entries_of, shift, sixth
 from bank import FIRST, Bank
 
@@ -140,7 +141,14 @@ def a_witness_refuses_another_history_and_proves_it(world):
         assert verify(said.fraud, trust=world.auditor / trust).ok
     proof = canonical.loads(said.fraud.read_bytes())
     honest = {"older": (world.auditor / "last").read_text(), "newer": seen.decode()}
-    for change in (honest, {"newer": proof["older"]}, {"older": honest["older"]}, {"kind": "slander"}, {"v": 2}, {"older": "x\n\n"}):
+    for change in (
+        honest,
+        {"newer": proof["older"]},
+        {"older": honest["older"]},
+        {"kind": "slander"},
+        {"v": 2},
+        {"older": "x\n\n"},
+    ):
         said.fraud.write_bytes(canonical.dumps(proof | change))
         assert not verify(said.fraud, trust=world.auditor / "key.json").ok
 
@@ -155,6 +163,20 @@ def a_day_that_is_passed_over_is_told(world):
     found = verified(world, world.evidence, (ROOT, LAST, WITNESS))
     assert found.ok
     assert any("2026-09-06" in each and "no snapshot" in each for each in found.not_proven)
+
+
+@promise(7)
+def an_expired_root_is_told(world):
+    """Where the newest version of the root of trust had expired when a night was signed, that is named under *Not proven*."""
+    story = Story.of(world)
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    story.roots.append(third_root(story, world.owners[:2], expires=yesterday))
+    story.told.append(3)
+    sixth(story)
+    story.write()
+    found = verified(world, world.evidence, (ROOT, LAST, WITNESS))
+    assert found.ok
+    assert any(each.startswith("who may sign") and "expired" in each for each in found.not_proven)
 
 
 @promise(27)

@@ -253,7 +253,7 @@ def a_proof_with_other_line_ends(world):
     return world.proof
 
 
-@attack(9, 15, by="checkpoint-format")
+@attack(9, 15, by="proof-log")
 def a_proof_under_a_name_that_cannot_be(world):
     """The ledger's name in the checkpoint holds a plus, which no name of a key may."""
     return _respell(world, b"\nexample-bank/", b"\nexample-bank+")

@@ -2,7 +2,6 @@
 
 import json
 from base64 import b64encode
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from types import SimpleNamespace
 
@@ -32,7 +31,7 @@ class _Weak:
         return IDENTITY + bytes(32)
 
 
-def _third(story, signers, **changes):
+def third_root(story, signers, **changes):
     """Version 3 of the root of trust: what version 2 said, changed, and signed by these."""
     said = json.loads(story.roots[1])
     said["signed"] |= {"version": 3, **changes}
@@ -48,7 +47,7 @@ def _rotated(story, world, to):
     for role in ("targets", "snapshot", "timestamp"):
         roles[role]["keyids"] = [to.public.keyid]
     keys = {each.public.keyid: tuf_key(each.public) for each in (*world.owners, to)}
-    story.roots.append(_third(story, world.owners[:2], roles=roles, keys=keys))
+    story.roots.append(third_root(story, world.owners[:2], roles=roles, keys=keys))
     story.told.append(3)
 
 
@@ -88,17 +87,6 @@ def a_revoked_key_signs_the_ledger(world):
     story.write()
 
 
-@attack(7, by="key-role", alone=True)
-def a_night_under_an_expired_root(world):
-    """The newest version of the root of trust has expired when a new night is signed, and nobody renewed it."""
-    story = Story.of(world)
-    yesterday = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    story.roots.append(_third(story, world.owners[:2], expires=yesterday))
-    story.told.append(3)
-    sixth(story)
-    story.write()
-
-
 @attack(7, 17, by="key-role", alone=True)
 def a_key_that_no_root_names(world):
     """A new night is signed by a stranger's key, which lies in the package; the ledger takes it."""
@@ -112,7 +100,7 @@ def a_third_root_that_one_owner_signed(world):
     """Version 3 takes the witnesses away. One owner signed it, and the online key; it takes two owners."""
     story = Story.of(world)
     ours = json.loads(story.roots[1])["signed"]["x-gov-pipelines"] | {"witnesses": "quorum none\n"}
-    story.roots.append(_third(story, [world.owners[0], world.online], **{"x-gov-pipelines": ours}))
+    story.roots.append(third_root(story, [world.owners[0], world.online], **{"x-gov-pipelines": ours}))
     story.told.append(3)
     story.write()
 
@@ -121,7 +109,7 @@ def a_third_root_that_one_owner_signed(world):
 def a_threshold_counted_twice(world):
     """Version 3 has the signature of one owner twice, the second time under another owner's keyid."""
     story = Story.of(world)
-    third = json.loads(_third(story, [world.owners[0]]))
+    third = json.loads(third_root(story, [world.owners[0]]))
     (signature,) = third["signatures"]
     third["signatures"].append(signature | {"keyid": world.owners[1].public.keyid})
     story.roots.append(canonical.dumps(third) + b"\n")
@@ -133,7 +121,7 @@ def a_threshold_counted_twice(world):
 def one_owner_under_two_keyids(world):
     """Version 3 lists one owner's key twice, the second time under a name that is not its digest."""
     story = Story.of(world)
-    third = json.loads(_third(story, [world.owners[0]]))
+    third = json.loads(third_root(story, [world.owners[0]]))
     name, keys = "f" * 64, third["signed"]["keys"]
     keys[name] = keys[world.owners[0].public.keyid]
     third["signed"]["roles"]["root"]["keyids"] = sorted([*third["signed"]["roles"]["root"]["keyids"], name])
@@ -163,7 +151,7 @@ def the_root_of_trust_is_rolled_back(world):
 def a_root_that_is_not_in_the_ledger(world):
     """Version 3, signed by two owners, lies there without an entry: from where on it holds, nobody can tell."""
     story = Story.of(world)
-    story.roots.append(_third(story, world.owners[:2]))
+    story.roots.append(third_root(story, world.owners[:2]))
     story.write()
 
 
@@ -171,7 +159,7 @@ def a_root_that_is_not_in_the_ledger(world):
 def a_version_of_the_root_is_skipped(world):
     """The file of version 3 says that it is version 4."""
     story = Story.of(world)
-    story.roots.append(_third(story, world.owners[:2], version=4))
+    story.roots.append(third_root(story, world.owners[:2], version=4))
     story.write()
 
 
@@ -179,7 +167,7 @@ def a_version_of_the_root_is_skipped(world):
 def a_weak_key_in_the_root(world):
     """Version 3 names the identity point as an owner, whose one signature anybody can make."""
     story = Story.of(world)
-    third = json.loads(_third(story, world.owners[:2]))
+    third = json.loads(third_root(story, world.owners[:2]))
     name = sha256(bytes.fromhex("302a300506032b6570032100") + IDENTITY).hexdigest()
     third["signed"]["keys"][name] = {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": IDENTITY.hex()}}
     third["signed"]["roles"]["root"]["keyids"] = sorted([*third["signed"]["roles"]["root"]["keyids"], name])

@@ -31,7 +31,7 @@ def _tokens(world):
     return sorted((world.ledger / "timestamps").iterdir(), key=lambda file: int(file.stem))
 
 
-@attack(3, by="time-limit", alone=True)
+@attack(3, by="time-limit")
 def a_night_is_back_dated(world):
     """A new night says that it was made sixty days ago; its first token is of today."""
     story = Story.of(world)
@@ -40,7 +40,7 @@ def a_night_is_back_dated(world):
     _stamped(world)
 
 
-@attack(3, by="time-limit", alone=True)
+@attack(3, by="time-limit")
 def a_night_is_back_dated_and_not_stamped(world):
     """As before, and no token is asked for: nights made long after it have theirs."""
     story = Story.of(world)
@@ -48,7 +48,7 @@ def a_night_is_back_dated_and_not_stamped(world):
     story.write()
 
 
-@attack(3, 23, by="time-limit", alone=True)
+@attack(3, 23, by="time-limit")
 def the_clock_is_a_year_behind(world):
     """The producer's clock was a year behind when a new night was signed."""
     story = Story.of(world)
@@ -66,7 +66,7 @@ def the_clock_is_a_year_ahead(world):
     _stamped(world)
 
 
-@attack(3, by="time-limit", alone=True)
+@attack(3, by="time-standing", alone=True)
 def a_night_older_than_what_it_stands_on(world):
     """A new night says that it was made yesterday; the ledger on which it stands was stamped today."""
     story = Story.of(world)
@@ -120,7 +120,7 @@ def a_token_of_a_ledger_to_come(world):
     newest.rename(newest.with_name("99.tsr"))
 
 
-@attack(3, 24, by="time-order", alone=True)
+@attack(3, 24, by="time-order")
 def a_larger_ledger_is_stamped_earlier(world):
     """The authority's clock went back: the ledger with a new night was stamped hours before the ledger without it."""
     story = Story.of(world)
