@@ -6,6 +6,8 @@ import click
 
 from gov_pipelines.cli.app import answer
 from gov_pipelines.cli.place import workplace
+from gov_pipelines.errors import WrongUse
+from gov_pipelines.pipeline.erasing import erased_on
 from gov_pipelines.report.explanation import explain
 from gov_pipelines.store import reading
 
@@ -24,5 +26,7 @@ def explain_command(decision: str, system: str, as_json: bool) -> None:
     place = workplace()
     declaration = place.system(system)
     with reading(place.engine) as connection:
+        if gone := erased_on(place.home, connection, system, decision):
+            raise WrongUse(f"{decision} was erased on {gone}: nothing that is kept says how it was judged.")
         found = explain(decision, declaration, place.policies, place.home, connection, place.waivers(connection))
     answer(as_json, found.to_json(), found.to_text())

@@ -13,6 +13,7 @@ from gov_pipelines.cli.app import answer
 from gov_pipelines.errors import WrongUse
 from gov_pipelines.evidence import generate, load_signer
 from gov_pipelines.evidence.durable import replace_file
+from gov_pipelines.evidence.keys import PUBLIC_KEY
 from gov_pipelines.evidence.tlog import witness
 from gov_pipelines.evidence.tlog.notes import COSIGNATURE, Verifier, check_name
 
@@ -85,6 +86,8 @@ def cosign(request: Path, home: Path, out: Path, vkey: str | None, root: Path | 
       gov witness cosign ledger --home witness --root 1.root.json --out cosigned
       gov witness cosign request --home witness --out cosigned
     """
+    if not (home / "keys" / PUBLIC_KEY).is_file():
+        raise WrongUse(f"{home} is no witness's home; make one with `gov witness new --name NAME --out {home}`")
     if vkey and root:
         raise WrongUse("a ledger is known by --log or by --root; give one of them")
     pin = witness.pin_key(vkey) if vkey else witness.pin_root(root.read_bytes()) if root else None
@@ -103,6 +106,7 @@ def cosign(request: Path, home: Path, out: Path, vkey: str | None, root: Path | 
     if not said.note:
         told = [f"{said.status} refused: {said.reason}"]
     if said.fraud:
-        told.append(f"FRAUD: the ledger's key signed two stories; the proof is {said.fraud}: gov verify {said.fraud}")
+        told.append(f"FRAUD: the ledger's key signed two stories; the proof is {said.fraud}")
+        told.append(f"Check it: gov verify {said.fraud} --trust ROOT_OR_KEY")
     answer(as_json, data, *told)
     return 0 if said.note else 1

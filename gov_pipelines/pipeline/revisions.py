@@ -27,7 +27,7 @@ def revision_reasons(before: Predicate, after: Predicate, changed: Mapping[str, 
     program = [each["producer"]["version"] for each in (before, after)]
     if program[0] != program[1]:
         known.append(f"program: {' -> '.join(program)}")
-    return known or ["none of these: other days of its windows, the access log or a library changed"]
+    return known or ["rows of other days of its windows, the access log or a library changed"]
 
 
 def _policies(before: Predicate, after: Predicate) -> Iterator[str]:

@@ -89,7 +89,8 @@ def test_a_refusal_and_a_proof_of_fraud_end_with_1(home, tmp_path):
     refused = told("witness", tmp_path / "fork", *council, home=home, check=1)
     assert "422 refused" in refused.stdout
     (proof,) = (tmp_path / "council/fraud").iterdir()
-    assert f"FRAUD: the ledger's key signed two stories; the proof is {proof}" in refused.stdout
+    assert f"FRAUD: the ledger's key signed two stories; the proof is {proof}\n" in refused.stdout
+    assert f"gov verify {proof} --trust ROOT_OR_KEY" in refused.stdout
     assert "signed two histories" in told("verify", proof, "--trust", first, home=home, check=0).stdout
     told("verify", proof, home=home, check=1)  # nobody vouches for a key
 
@@ -99,7 +100,7 @@ def test_a_refusal_and_a_proof_of_fraud_end_with_1(home, tmp_path):
     [
         (("witness", "new", "--name", "two words", "--out", "w"), 1, "key name"),
         (("witness", "absent", "--home", "w", "--out", "o"), 2, "does not exist"),
-        (("witness", "pyproject.toml", "--home", "w", "--out", "o"), 2, "no signing key"),
+        (("witness", "pyproject.toml", "--home", "w", "--out", "o"), 2, "gov witness new --name NAME --out w"),
         (("ledger", "request", "--since", "6", "--out", "o"), 1, "5 entries"),
         (("ledger", "request", "--since", "-1", "--out", "o"), 2, "-1"),
     ],

@@ -230,7 +230,7 @@ def _told(place: Workplace, found: dict[str, Found], report: Path, seconds: floa
         "",
         "Next:",
         "  make tour                                        clause -> measurement -> decision -> proof -> tampering",
-        f"  {_gov()} verify {home}/evidence --trust {home}/keys/signing.pub.json",
+        f"  {_gov()} verify {home}/evidence --trust {home}/evidence/ledger/root/1.root.json",
         f"  {_gov()} init FILE.csv                          audit your own decisions (or .parquet); see README.md",
     ]
     return lines
