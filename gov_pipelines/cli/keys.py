@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -143,12 +144,6 @@ def _show(as_json: bool) -> None:
     folder = Home(here().home).keys_dir
     public = load_signer(folder, os.environ).public
     file = folder / "signing.pub.json"
-    data = {
-        "name": public.name,
-        "keyid": public.keyid,
-        "created": public.created,
-        "algorithm": public.algorithm,
-        "file": file,
-    }
+    data = json.loads(public.to_json()) | {"file": file}
     told = f"{public.name}\n  keyid    {public.keyid}\n  made     {public.created}\n  public   {file}"
     answer(as_json, data, told, "Give auditors the public file by another way than the bundles they check with it.")

@@ -12,11 +12,13 @@ import click
 
 from gov_pipelines.cli.app import answer, here
 from gov_pipelines.cli.desk import DAY
+from gov_pipelines.cli.place import workplace
 from gov_pipelines.errors import EvidenceError, WrongUse
 from gov_pipelines.evidence import PublicKey, Signer, canonical, generate, load_public, load_signer, load_trust
 from gov_pipelines.evidence.roots import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Root, current_roots, parse_root, sign_root
 from gov_pipelines.evidence.signers import enlist
 from gov_pipelines.evidence.succession import NEXT, holders, next_root, publish, replaced, settle
+from gov_pipelines.pipeline.publishing import publish as append_waiting
 from gov_pipelines.store import Home
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -121,7 +123,9 @@ def publish_draft(draft: Path, as_json: bool) -> None:
       gov keys root publish 2.root.draft.json
     """
     home = _home()
-    _show(publish(home.keys_dir, home.roots_dir, draft.read_bytes()), as_json)
+    root = publish(home.keys_dir, home.roots_dir, draft.read_bytes())
+    _append()
+    _show(root, as_json)
 
 
 @click.command("rotate")
@@ -158,7 +162,15 @@ def rotate(name: str, uri: str | None, public: Path | None, out: Path | None, as
     except EvidenceError as error:
         _drafted(data, out, as_json, f"Not in force yet: {error}. Sign it with `gov keys root sign`.")
     else:
+        _append()
         _show(root, as_json)
+
+
+def _append() -> None:
+    """Put a version that is in force into the ledger, which begins with the first night."""
+    place = workplace()
+    if place.audited:
+        append_waiting(place.home, place.engine, load_signer(place.home.keys_dir, os.environ), place.now)
 
 
 def make_key(folder: Path, name: str, uri: str | None, public: Path | None, now: datetime) -> Signer:

@@ -31,9 +31,9 @@ from gov_pipelines.evidence.package import ENVELOPE
 from gov_pipelines.evidence.plain_file import read_plain
 from gov_pipelines.evidence.roots import parse_root
 from gov_pipelines.evidence.side_by_side import enough_processes, inspect_packages
+from gov_pipelines.evidence.timestamps import read_authority
 from gov_pipelines.evidence.tlog.notes import parse_note
 from gov_pipelines.evidence.tlog.policy import parse_policy
-from gov_pipelines.evidence.tlog.proof import HEADER
 from gov_pipelines.evidence.verification import NOBODY_VOUCHED, NOT_PROVEN, NOT_RECOMPUTED, Checklist, Verification
 
 _T = TypeVar("_T")
@@ -212,21 +212,31 @@ def _asked(
         if is_root:
             root = given(trust, "a root of trust", parse_root)
         else:
-            key = checks.attempt(trust.name, "given-file", "a public key", lambda: load_trust(trust))
+            key = checks.attempt(
+                trust.name, "given-file", "a public key, or a root of trust", lambda: load_trust(trust)
+            )
     return Asked(
         key=key,
         root=root,
         policy=given(policy, "a tlog-policy", parse_policy),
-        authorities=tuple(each for each in [given(authority, "certificates", bytes)] if each),
+        authorities=tuple(
+            each for each in [given(authority, "certificates of a time stamping authority", _authority)] if each
+        ),
         last=given(last, "a checkpoint that `--keep` wrote", parse_note),
     )
+
+
+def _authority(data: bytes) -> bytes:
+    """The certificates as they came, once they are those of a time stamping authority."""
+    read_authority(data)
+    return data
 
 
 def _read(path: Path, asked: Asked, checks: Checklist) -> Evidence:
     """Check whatever lies at a path."""
     if path.is_file():
         data = read_plain(path.resolve(), _MAX_BYTES)
-        inspect = inspect_proof if data.startswith(HEADER.encode()) else inspect_fraud
+        inspect = inspect_fraud if data.startswith(b"{") else inspect_proof
         covered, left_open = inspect(path.name, data, asked, checks)
         return Evidence(asked, [], checks, left_open, covered, whole=False)
     if (path / ENVELOPE).exists() or REVISION.match(path.resolve().name):

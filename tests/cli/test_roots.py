@@ -1,5 +1,6 @@
 """`gov keys root` and `gov keys rotate`, as the people of a home use them."""
 
+import base64
 import json
 import shutil
 from contextlib import redirect_stderr, redirect_stdout
@@ -9,10 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 from bank import FIRST, START, Bank
+from command import gov
 from projects import declared, house, write_project
 
 from gov_pipelines.cli import main
-from gov_pipelines.evidence import generate, load_signer, load_trust
+from gov_pipelines.evidence import generate, load_public, load_signer, load_trust
 from gov_pipelines.evidence.roots import current_roots, sign_root
 from gov_pipelines.evidence.succession import NEXT, next_root, publish, replaced
 from gov_pipelines.evidence.verify import verify
@@ -75,7 +77,17 @@ def test_a_home_with_its_root_key_at_hand_rotates_at_once(run, tmp_path):
     told = run("rotate", "--name", "next").stdout
     assert "Version 2 of the root of trust" in told
     assert "witnesses: quorum none" in told
-    assert json.loads(run("--json").stdout)["name"] == "next"
+    said = json.loads(run("--json").stdout)
+    assert said["name"] == "next"
+    assert base64.b64decode(said["publicKey"]) == load_public(tmp_path / ".gov" / "keys").spki
+
+
+def test_a_new_root_is_in_the_ledger_at_once(tmp_path):
+    bank = Bank(tmp_path / "bank").audit()
+    gov("keys", "rotate", "--name", "next", home=bank.root / ".gov", cwd=bank.root, check=0)
+    evidence = bank.root / ".gov" / "evidence"
+    found = verify(evidence, trust=evidence / "ledger" / "root" / "1.root.json")
+    assert found.trusted, found.to_text()
 
 
 def test_a_key_kept_elsewhere_signs_for_a_home(run, tmp_path):

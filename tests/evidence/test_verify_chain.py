@@ -246,3 +246,16 @@ def test_every_package_unreadable_is_no_success(chain):
     for envelope in chain.rglob("snapshot.intoto.jsonl"):
         envelope.write_bytes(b"")
     assert {"envelope-canonical", "chain-sequence"} <= rules(verify(chain))
+
+
+def test_certificates_that_are_none_are_a_failed_check(chain, tmp_path):
+    (tmp_path / "tsa").write_bytes(b"garbage")
+    assert "given-file" in rules(verify(chain, authority=tmp_path / "tsa"))
+
+
+@pytest.mark.parametrize(
+    ("data", "rule"), [(b"", "proof-format"), (b"index 0\n", "proof-format"), (b"{}", "fraud-format")]
+)
+def test_a_file_that_is_no_proof_is_said_to_be_none(tmp_path, data, rule):
+    (tmp_path / "file").write_bytes(data)
+    assert rules(verify(tmp_path / "file")) == {rule}

@@ -12,7 +12,17 @@ from ruamel.yaml import YAML
 
 from gov_pipelines.policy import CANONICAL, SystemDeclaration
 from gov_pipelines.policy import declaration as declared
-from gov_pipelines.policy.document import Applies, ApprovedTool, Clause, Escalation, InForce, Obligation, Policy, Retention, Source
+from gov_pipelines.policy.document import (
+    Applies,
+    ApprovedTool,
+    Clause,
+    Escalation,
+    InForce,
+    Obligation,
+    Policy,
+    Retention,
+    Source,
+)
 from gov_pipelines.policy.kinds import BoundControl, Control, Past
 from gov_pipelines.policy.kinds import Test as FairnessTest
 from gov_pipelines.policy.loading import DefsFile
