@@ -50,7 +50,9 @@ def erase_command(
         hand = place.hand(connection, person, folder)
         return order_erasure(hand, declaration, counts, acts, reason, place.now)
 
-    done = erase(place.home, place.engine, declaration, order, now=place.now, decision=decision, subject=subject)
+    done = erase(
+        place.home, place.engine, declaration, order, reason=reason, now=place.now, decision=decision, subject=subject
+    )
     data = [
         {"partition": partition_key(row.partition), "count": row.count, "act": row.act_sha256, "reason": row.reason}
         for row in done

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hmac
 import json
 import os
+import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -103,6 +104,7 @@ def erase(
     declaration: SystemDeclaration,
     order: Order,
     *,
+    reason: str,
     now: datetime,
     decision: str | None = None,
     subject: str | None = None,
@@ -114,6 +116,7 @@ def erase(
         engine: of the store.
         declaration: the system's.
         order: signs the act.
+        reason: what the act says, which stays.
         now: the clock.
         decision: its id.
         subject: the `subject_key`, where no decision is named.
@@ -122,7 +125,7 @@ def erase(
         What was carried out, day by day, also what a crash had left.
 
     Raises:
-        WrongUse: nothing is kept of them, or the decision was erased before.
+        WrongUse: nothing is kept of them, the decision was erased before, or the reason names one of them.
         GovError: an audit of the system runs.
     """
     system = declaration.system
@@ -135,6 +138,8 @@ def erase(
             with engine.begin() as connection:
                 _make_key(home, connection)
                 everyone = set().union(*found.values())
+                persons = (_subjects(home.partition_dir(system, day), texts) for day, texts in found.items())
+                _check_silent(reason, everyone.union(*persons, {subject} if subject else ()))
                 reviews = [*reviews_about(connection, system, everyone)]
                 act = order(connection, {day: len(texts) for day, texts in found.items()}, reviews)
                 stones = _stones(home, connection, system)
@@ -153,6 +158,14 @@ def erase(
             )
             raise WrongUse(f"{decision} was erased on {before}." if before else nothing)
     return done
+
+
+def _check_silent(reason: str, names: Iterable[str]) -> None:
+    if any(re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", reason, re.IGNORECASE) for name in names):
+        raise WrongUse(
+            "The reason names a decision or a subject that is to be erased, and the reason is kept. "
+            "Say it without, such as `Request 17 of the register`."
+        )
 
 
 def expire(
@@ -253,6 +266,12 @@ def _texts(
         if row is not None and json.loads(row).get(column) == subject:
             found.add(ident or row)
     return found
+
+
+def _subjects(folder: Path, decisions: set[str]) -> set[str]:
+    file = folder / "decision_log.parquet"
+    log = read_frame(file).filter(pl.col("decision_id").is_in([*decisions])) if file.is_file() else None
+    return set() if log is None else {*log["subject_key"].drop_nulls()}
 
 
 def _ids(file: Path, which: pl.Expr) -> set[str]:

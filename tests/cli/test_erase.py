@@ -43,6 +43,7 @@ def test_an_erased_decision_can_be_proved_no_more_and_every_other_one_as_before(
     assert "1 of loans on 2026-09-01 erased by act" in said
     assert "Backups made before hold them still" in said.splitlines()[-1]
     assert "C was erased on" in prove(bank, "C", check=2).stderr
+    assert "C was erased on" in run(bank, "explain", "C", "--system", "loans", check=2).stderr
     verified(bank, "B")  # of the file handed out before
     for decision in "ABDEFG":
         prove(bank, decision)

@@ -53,7 +53,7 @@ def erase(bank, decision=None, *, person="own", reason="She asked for it.", **mo
         hand = hand_of(connection, roster, person, bank.keys[person], now)
         return order_erasure(hand, one.declaration, counts, acts, reason, now)
 
-    return erasing.erase(one.home, one.store, one.declaration, order, now=now, decision=decision, **more)
+    return erasing.erase(one.home, one.store, one.declaration, order, reason=reason, now=now, decision=decision, **more)
 
 
 def texts(root):
@@ -217,6 +217,14 @@ def test_who_may_not_and_what_is_not_there_is_said_in_words(bank):
         erase(bank, "Z")
     with pytest.raises(WrongUse, match="reason is empty"):
         erase(bank, "C", reason=" ")
+    for which, reason in (
+        ({"decision": "C"}, "c is Ann"),
+        ({"decision": "C"}, "Asked for by subject-C."),
+        ({"subject": "subject-C"}, "The row bad-1, and others."),
+        ({"subject": "subject-C"}, "(subject-C)"),
+    ):
+        with pytest.raises(WrongUse, match="names a decision or a subject"):
+            erase(bank, **which, reason=reason)
     assert "C" in read_frame(bank.night().folder / "decision_log.parquet")["decision_id"]
     erase(bank, "C", now=datetime(2026, 10, 2, 23, tzinfo=UTC))
     with pytest.raises(WrongUse, match="C was erased on 2026-10-02"):

@@ -182,7 +182,7 @@ def test_reviews_that_were_erased_by_order_are_not_missed(bank):
         hand = hand_of(connection, roster_of(connection, authority_of(one.home)), "own", bank.keys["own"], now)
         return order_erasure(hand, one.declaration, counts, acts, "She asked for it.", now)
 
-    erasing.erase(one.home, one.store, one.declaration, order, now=now, decision="B")
+    erasing.erase(one.home, one.store, one.declaration, order, reason="", now=now, decision="B")
     assert bank.gone == ""
     assert bank.audit().clear() == {*FREE, "C"}
     assert bank.answer.passed

@@ -150,7 +150,8 @@ def test_rows_that_are_not_those_signed_are_not_deleted(archive):
 
 def test_what_was_erased_before_is_not_missed(archive):
     one = archive.night()
-    erase(one.home, one.store, one.declaration, lambda *_: "a" * 64, now=datetime.now(UTC), decision="L1")
+    now = datetime.now(UTC)
+    erase(one.home, one.store, one.declaration, lambda *_: "a" * 64, reason="", now=now, decision="L1")
     assert [row.count for row in archive.retain(2026, 10, 1)] == [3]
     with reading(one.store) as connection:
         assert [(row.count, row.done) for row in erasures(connection, "loans", FIRST)] == [(3, True), (1, True)]

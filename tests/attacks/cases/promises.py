@@ -111,7 +111,7 @@ def an_erased_decision_cannot_be_shown_and_all_others_can(world):
         hand = hand_of(connection, roster, "own", bank.keys["own"], now)
         return order_erasure(hand, one.declaration, counts, acts, "Request 17.", now)
 
-    erase(one.home, one.store, one.declaration, order, now=now, decision="B")
+    erase(one.home, one.store, one.declaration, order, reason="", now=now, decision="B")
     with reading(one.store) as connection:
         signed = snapshot_of(connection, "loans", FIRST)
     day = open_day(one, signed)
