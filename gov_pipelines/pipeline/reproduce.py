@@ -22,7 +22,7 @@ from gov_pipelines.evidence.predicate import content_digest, content_of
 from gov_pipelines.pipeline import measuring, signing, verdicts
 from gov_pipelines.pipeline.night import Night, judge
 from gov_pipelines.pipeline.recompute.recorded import ROWS, Recorded
-from gov_pipelines.policy import partition_key
+from gov_pipelines.policy import Partition, partition_key
 from gov_pipelines.store import Home, read_frame, record_policy, write_atomic
 
 _LOG = "decision_log.parquet"
@@ -77,7 +77,9 @@ def reproduce(package: Path, *, project: Path, environ: Mapping[str, str]) -> Re
         other = Home(Path(scratch))
         night = one.night(other, project=project, environ={**environ, "GOV_STORE_URL": ""})
         try:
-            causes = _prepare(night, one, home)
+            folders = home.evidence_dir(night.system).glob("*/r*/")
+            others = [Recorded(folder, read_package(folder).predicate) for folder in folders]
+            causes = _prepare(night, one, home, others)
             _run(night, one)
             again = dict(read_package(other.snapshot_dir(night.system, night.partition, 1)).predicate)
         finally:
@@ -88,7 +90,8 @@ def reproduce(package: Path, *, project: Path, environ: Mapping[str, str]) -> Re
     again["controls"] = sorted([*again["controls"], *elsewhere], key=lambda each: str(each["control"]))
     digests = recorded["contentDigest"], content_digest(again)
     differs = [*_differences(content_of(recorded), content_of(again), "")]
-    causes += [*_versions(recorded["producer"], again["producer"])]
+    if differs:
+        causes += [*_changed_since(night, one, home, others), *_versions(recorded["producer"], again["producer"])]
     unknown = ["no reason is known: neither inputs nor versions differ from what was recorded"]
     return Reproduction(*digests, differs, (causes or unknown) if differs else [])
 
@@ -96,22 +99,22 @@ def reproduce(package: Path, *, project: Path, environ: Mapping[str, str]) -> Re
 def _home_of(package: Path, one: Recorded) -> Home:
     said = one.predicate
     place = Path("evidence", said["system"], said["partition"]["key"], f"r{said['revision']}")
-    if not package.match(str(place)):
+    home = Home(package.parents[3]) if package.match(str(place)) else None
+    if home is None or not (said["missed"] or home.partition_dir(said["system"], one.partition).parents[1].is_dir()):
         raise WrongUse(
-            f"{package} lies in no home: expected .../{place}. Give the package's path in the home that made it."
+            f"{package} lies in no home: expected .../{place} beside `artifacts`, which a copy for an auditor does not have. "
+            "Give the package's path in the home that made it."
         )
-    return Home(package.parents[3])
+    return home
 
 
-def _prepare(night: Night, one: Recorded, home: Home) -> list[str]:
+def _prepare(night: Night, one: Recorded, home: Home, others: Sequence[Recorded]) -> list[str]:
     """Fill the scratch home; says what of the inputs is not as it was."""
     said, other = one.predicate, night.home
     found(other.keys_dir, other.roots_dir, name="reproduction", created=datetime.now(UTC))
     with night.store.begin() as connection:
         for policy, stated in zip(night.policies, said["policies"], strict=True):
             record_policy(connection, policy, datetime.fromisoformat(stated["recordedAt"]))
-    folders = home.evidence_dir(night.system).glob("*/r*/")
-    others = [Recorded(folder, read_package(folder).predicate) for folder in folders]
     for each in sorted(others, key=lambda each: int(each.predicate["sequence"])):
         if each.predicate["sequence"] < said["sequence"] and each.partition != night.partition:
             each.lay(other)
@@ -173,6 +176,21 @@ def _run(night: Night, one: Recorded) -> None:
             step(night)
         except OSError as error:
             raise GovError(f"{step.__name__}: {error.strerror}: {Path(error.filename or '').name}") from error
+
+
+def _changed_since(night: Night, one: Recorded, home: Home, others: Sequence[Recorded]) -> Iterator[str]:
+    """Name the other days of its windows whose kept rows are not those that were signed of them by then."""
+    windows = set().union(*map(night.window, night.bound)) - {night.partition}
+    before: dict[Partition, Recorded] = {}
+    for each in sorted(others, key=lambda each: int(each.predicate["sequence"])):
+        if each.predicate["sequence"] < one.predicate["sequence"] and each.partition in windows:
+            before[each.partition] = each
+    for day, each in sorted(before.items()):
+        log = home.partition_dir(night.system, day) / _LOG
+        if each.covers(ROWS) and not (
+            log.is_file() and frame_digest(read_frame(log)) == json.loads(each.covered(ROWS))["log"]
+        ):
+            yield f"the rows kept of {partition_key(day)}, another day of its windows, are not as they were then"
 
 
 def _differences(recorded: Any, reproduced: Any, path: str) -> Iterator[tuple[str, str, str]]:

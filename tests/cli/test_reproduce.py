@@ -29,9 +29,9 @@ def reproduce(project, day, revision=1, *, check):
     return json.loads(done.stdout) if done.stdout else done.stderr
 
 
-def turned_round(project):
-    """In the log that the home kept of the fourth day, every decision is granted."""
-    log = project / ".gov" / "artifacts" / "loans" / "2026-09-04" / "decision_log.parquet"
+def turned_round(project, day=4):
+    """In the log that the home kept of a day, every decision is granted."""
+    log = project / ".gov" / "artifacts" / "loans" / f"2026-09-{day:02}" / "decision_log.parquet"
     frame = pl.read_parquet(log)
     write_frame(log, frame.with_columns(decision=pl.lit("granted", frame.schema["decision"])))
 
@@ -51,6 +51,13 @@ def test_of_a_window_whose_other_day_was_signed_anew_only_what_needs_its_rows_di
     found = reproduce(project, 3, check=1)
     assert {each["path"].partition(".")[0] for each in found["differs"]} == {"secondOpinion"}
     assert found["because"][0].startswith("2026-09-02 was signed anew as revision 2")
+
+
+def test_of_a_window_whose_other_day_lost_rows_since_it_is_said_which(project):
+    turned_round(project, 3)
+    found = reproduce(project, 4, check=1)
+    assert {each["path"].partition(".")[0] for each in found["differs"]} == {"secondOpinion"}
+    assert found["because"] == ["the rows kept of 2026-09-03, another day of its windows, are not as they were then"]
 
 
 def test_policies_and_declaration_of_today_change_nothing(project):
@@ -99,11 +106,11 @@ def test_what_was_erased_cannot_be_done_again(project, kept):
 
 def test_where_there_is_no_snapshot_or_no_home(project, tmp_path):
     reproduce(project, 28, check=2)
-    lonely = tmp_path / "r1"
-    shutil.copytree(project / ".gov" / "evidence" / "loans" / "2026-09-04" / "r1", lonely)
     env = {"GOV_PIPELINES_PROJECT": str(project)}
-    done = told("reproduce", lonely, home=project / ".gov", cwd=project, env=env, check=2)
-    assert "lies in no home" in done.stderr
+    for lonely in (tmp_path / "r1", tmp_path / "bundle" / "evidence" / "loans" / "2026-09-04" / "r1"):
+        shutil.copytree(project / ".gov" / "evidence" / "loans" / "2026-09-04" / "r1", lonely)
+        done = told("reproduce", lonely, home=project / ".gov", cwd=project, env=env, check=2)
+        assert "lies in no home" in done.stderr
 
 
 def test_a_terminal_says_it_in_words(project):
