@@ -63,6 +63,19 @@ def test_a_system_named_like_a_fixed_page_gets_its_own(pages):
     }  # fmt: skip
 
 
+def test_the_commands_to_verify_with_are_those_of_the_readme(pages):
+    said = read(pages / "verify.html").text
+    for command in (
+        "verify evidence --trust 1.root.json --keep checkpoint",
+        "--last checkpoint",
+        "prove DECISION",
+        "--recompute",
+        "gov reproduce .gov/",
+    ):
+        assert command in said
+    assert "signing.pub.json" not in said
+
+
 def test_every_page_ends_with_the_limits(pages):
     for path in pages.iterdir():
         assert LIMITS in read(path).text.split("Report drawn up")[0][-len(LIMITS) - 2 :]
