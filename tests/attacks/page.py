@@ -22,6 +22,10 @@ where the rule fails by that means alone, and where the files alone do not show 
 
 """
 _COLUMNS = ("case", "what was changed", "rule", "files", "trust", "last", "witness", "time", "recompute")
+_NOT_CAUGHT = {
+    25: "omission at source (see [What is not caught](#what-is-not-caught))",
+    28: "a quantum adversary within retention (see there)",
+}
 _TAIL = """\
 ## Every bit
 
@@ -56,9 +60,10 @@ def page(cases, promises) -> str:
         lines = [f"| {' | '.join(row)} |" for row in table]
         sections.append("\n".join([f"### {number}. {words}", "", *lines, *([""] if rows and kept else []), *kept, ""]))
     counted = (
-        f"{len(cases)} attacks, each caught, and {len(promises)} promises, each kept, by the number of the threat.\n"
+        f"{len(cases)} attacks, each caught, and {len(promises)} promises, each kept, by the number of the threat:\n"
     )
-    return "\n".join([_HEAD + counted, *sections, _TAIL])
+    named = [f"{number}. {words}" for number, words in sorted((THREATS | _NOT_CAUGHT).items())]
+    return "\n".join([_HEAD + counted, *named, "", *sections, _TAIL])
 
 
 def _row(case) -> tuple[str, ...]:
