@@ -13,6 +13,7 @@ from importlib.util import find_spec
 
 import pytest
 import sqlalchemy as sa
+from command import let_go
 from projects import declared, found_home, house, night_of, signed, write_project
 from tsa import served
 
@@ -24,6 +25,7 @@ from gov_pipelines.evidence.succession import NEXT, holders, next_root, publish,
 from gov_pipelines.evidence.tlog.tiles import read_entries
 from gov_pipelines.evidence.tlog.witness import read_ledger
 from gov_pipelines.pipeline import publishing, signing
+from gov_pipelines.pipeline.night import _opened
 from gov_pipelines.policy import load_declaration
 from gov_pipelines.store import Home, all_snapshots, entries_waiting, note_entry, pending, reading, record_policy
 
@@ -136,7 +138,13 @@ class World:
 
 @pytest.fixture(params=BACK_ENDS)
 def url(request):
-    return "" if request.param == "sqlite" else request.getfixturevalue("postgres")()
+    if request.param == "sqlite":
+        yield ""
+        return
+    server = request.getfixturevalue("postgres")()
+    yield server
+    _opened(server).dispose()
+    let_go()
 
 
 @pytest.fixture(scope="module")

@@ -277,12 +277,6 @@ def test_a_package_without_what_it_follows_from_is_refused(home, name):
     assert (f"04/r1/{ENVELOPE}", "recomputed") in failed(home)
 
 
-def test_a_declaration_that_was_swapped_is_refused(home):
-    text = (place(home, 4) / "declaration.json").read_bytes().replace(b"team:credit", b"team:others")
-    sign_again(home, place(home, 4), lambda _: None, {"declaration.json": text})
-    assert (f"04/r1/{ENVELOPE}", "recomputed") in failed(home)
-
-
 @pytest.mark.parametrize("text", [b"[]", b"{}", b'{"alarms":1}', b"\xff", b'{"alarms":"x","first":[]}'])
 def test_files_that_make_no_sense_are_a_failed_check(home, text):
     sign_again(home, place(home, 4), lambda _: None, {"year.json": text, "rows.json": text})
