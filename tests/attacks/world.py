@@ -179,7 +179,9 @@ def restamped(clock: TimeAuthority, token: bytes, at: datetime) -> bytes:
     attributes = next(each for each in _around(token, token.rindex(sha256(info).digest()), 0xA0))
     other = info.replace(said[1], at.strftime("%Y%m%d%H%M%SZ").encode())
     others = attributes.replace(sha256(info).digest(), sha256(other).digest())
-    signature = token[token.rindex(b"\x04", 0, token.rindex(b"\x30")) + 2 :]  # the last value, an OCTET STRING
+    # The last value: an OCTET STRING, and in it a SEQUENCE of two numbers.
+    heads = {size: bytes([0x04, size, 0x30, size - 2]) for size in range(66, 73)}
+    signature = next(token[-size:] for size, head in heads.items() if token[-size - 2 :].startswith(head))
     while len(made := key.sign(b"\x31" + others[1:], ec.ECDSA(SHA256()))) != len(signature):
         pass  # of another length every length around it would change
     return token.replace(info, other).replace(attributes, others).replace(signature, made)
