@@ -16,6 +16,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from command import ROOT, gov
+from hypothesis import HealthCheck, settings
+
+# How fast code is, `make bench` says; a busy machine must fail no test.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import accumulate
@@ -97,16 +97,46 @@ def loads(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
     Raises:
         EvidenceError: too large, too deep, not JSON, or not canonical.
     """
-    bare = _bare(data) if len(data) <= max_bytes else b""
-    if len(data) > max_bytes or _depth(bare) > MAX_DEPTH or _beyond(data, bare):
-        value = parse(data, max_bytes=max_bytes)
-        again = dumps(value)
-    else:  # a member that is said twice is read once, and so not written again as it came
-        value = _parsed(data)
-        again = _ENCODER.encode(value).encode(errors="replace")
-    if again != data:
-        raise EvidenceError("the JSON is not in canonical form (RFC 8785): member order, spacing or numbers differ")
+    value, write = _read(data, max_bytes)
+    _hold(data, write(value))
     return value
+
+
+def loads_apart(data: bytes, name: str) -> tuple[Any, dict[str, bytes]]:
+    """Read a JSON document as `loads` does, and keep how each member of one object in it is written.
+
+    Args:
+        data: the whole document.
+        name: the member of the document that is the object.
+
+    Returns:
+        The value; and by its name the canonical form of each of the object's members, for `join`. No members where
+        there is no such object.
+
+    Raises:
+        EvidenceError: as `loads`.
+    """
+    value, write = _read(data, MAX_BYTES)
+    if not isinstance(value, dict) or not isinstance(value.get(name), dict):
+        _hold(data, write(value))
+        return value, {}
+    members = {key: write(item) for key, item in value[name].items()}
+    _hold(data, join({key: join(members) if key == name else write(item) for key, item in value.items()}))
+    return value, members
+
+
+def join(members: Mapping[str, bytes]) -> bytes:
+    """Write an object of members that are in canonical form already.
+
+    Raises:
+        EvidenceError: a name has no canonical form.
+    """
+    names = sorted(members, key=_in_utf16)
+    try:
+        written = [b"%b:%b" % (encode_basestring(name).encode(), members[name]) for name in names]
+    except UnicodeEncodeError as error:
+        raise EvidenceError(f"a member's name has no canonical JSON form: {error}") from error
+    return b"{%b}" % b",".join(written)
 
 
 def parse(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
@@ -159,6 +189,25 @@ def instant(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise EvidenceError(f"{moment} has no time zone and cannot be signed; attach one where it is read")
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _read(data: bytes, max_bytes: int) -> tuple[Any, Callable[[Any], bytes]]:
+    """What a document says, and a function that writes its parts in canonical form."""
+    bare = _bare(data) if len(data) <= max_bytes else b""
+    if len(data) > max_bytes or _depth(bare) > MAX_DEPTH or _beyond(data, bare):
+        return parse(data, max_bytes=max_bytes), dumps
+    # A member that is said twice is read once, and so not written again as it came.
+    return _parsed(data), lambda value: _ENCODER.encode(value).encode(errors="replace")
+
+
+def _hold(data: bytes, canonical: bytes) -> None:
+    if data != canonical:
+        raise EvidenceError("the JSON is not in canonical form (RFC 8785): member order, spacing or numbers differ")
+
+
+def _in_utf16(name: str) -> bytes:
+    # RFC 8785 section 3.2.3 sorts by UTF-16 code units, which puts U+1F600 before U+FB01.
+    return name.encode("utf-16-be", "surrogatepass")
 
 
 def _is_plain(value: Any) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import stat
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, islice
@@ -25,11 +25,11 @@ def find_packages(system: Path, prefix: str, checks: Checklist) -> tuple[list[Pa
         The folders, and the paths of packages a crash left unfinished (no part of the chain).
     """
     packages, unfinished = [], []
-    for partition in sorted(system.iterdir()):
+    for partition in _listed(system):
         if not _is_folder(partition, PARTITION):
             checks.note(prefix + partition.name, "chain-place", False, "no partition", "folders named by date")
             continue
-        revisions = sorted(partition.iterdir())
+        revisions = _listed(partition.path)
         if not revisions:
             checks.note(prefix + partition.name, "chain-place", False, "an empty partition", "folders r1, r2, ...")
         for revision in revisions:
@@ -37,7 +37,7 @@ def find_packages(system: Path, prefix: str, checks: Checklist) -> tuple[list[Pa
             if revision.name.startswith(".r") and UNFINISHED in revision.name:
                 unfinished.append(place)
             elif _is_folder(revision, REVISION):
-                packages.append(revision)
+                packages.append(Path(revision.path))
             else:
                 checks.note(place, "chain-place", False, "no package", "folders r1, r2, ...")
     return packages, unfinished
@@ -160,5 +160,10 @@ def _partition(snapshot: Snapshot) -> str:
     return str(snapshot.predicate["partition"]["key"])
 
 
-def _is_folder(path: Path, name: re.Pattern[str]) -> bool:
-    return bool(name.match(path.name)) and stat.S_ISDIR(path.lstat().st_mode)  # and no link to one
+def _listed(folder: str | Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str], name: re.Pattern[str]) -> bool:
+    return bool(name.match(entry.name)) and entry.is_dir(follow_symlinks=False)

@@ -18,7 +18,7 @@ def read_plain(path: Path, max_bytes: int) -> bytes:
     # Non-blocking, so that a pipe put in a file's place cannot hold the verifier up.
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise EvidenceError("not a plain file")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 from gov_pipelines.errors import EvidenceError
@@ -172,6 +173,9 @@ _NOT_CONTENT = {
 }  # fmt: skip
 
 
+_NONE_WRITTEN: Mapping[str, bytes] = MappingProxyType({})
+
+
 def build_predicate(content: Mapping[str, Any]) -> dict[str, Any]:
     """Turn what an audit found into a predicate ready to be signed.
 
@@ -198,11 +202,15 @@ def build_predicate(content: Mapping[str, Any]) -> dict[str, Any]:
     return predicate
 
 
-def content_digest(predicate: Mapping[str, Any]) -> str:
+def content_digest(predicate: Mapping[str, Any], members: Mapping[str, bytes] = _NONE_WRITTEN) -> str:
     """Digest what was found, apart from when, by whom and in which order it was signed.
 
     Two audits of the same data under the same policies give the same digest: clock times (but not `asOf`), run ids,
     versions of code, revision, sequence, links, the ledger's state, file hashes and the salted root stay out.
+
+    Args:
+        predicate: has the shape of `FIELDS`, perhaps without what signing adds.
+        members: the canonical form of its members, as far as somebody wrote them before.
 
     Returns:
         SHA-256 of canonical JSON, hex.
@@ -210,7 +218,11 @@ def content_digest(predicate: Mapping[str, Any]) -> str:
     Raises:
         EvidenceError: the predicate has no canonical form.
     """
-    return sha256(canonical.dumps_parsed(content_of(predicate))).hexdigest()
+    written = {
+        name: members[name] if name in members and value is predicate[name] else canonical.dumps_parsed(value)
+        for name, value in content_of(predicate).items()
+    }
+    return sha256(canonical.join(written)).hexdigest()
 
 
 def content_of(predicate: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,6 +68,30 @@ def test_what_is_written_can_be_read_again(value):
     assert canonical.dumps(canonical.loads(data)) == data
 
 
+@given(st.dictionaries(st.text() | st.just("predicate"), st.dictionaries(st.text(), JSON_VALUES) | JSON_VALUES))
+def test_an_object_is_read_with_how_its_members_are_written(document):
+    data = canonical.dumps(document)
+    value, members = canonical.loads_apart(data, "predicate")
+    assert value == canonical.loads(data)
+    inner = value.get("predicate")
+    assert members == ({name: canonical.dumps(item) for name, item in inner.items()} if isinstance(inner, dict) else {})
+    if members:
+        assert canonical.join(members) == canonical.dumps(inner)
+
+
+@given(st.data(), st.dictionaries(st.text(), JSON_VALUES, min_size=1))
+def test_read_apart_or_whole_the_same_bytes_are_refused(data, members):
+    document = bytearray(canonical.dumps({"a": 1, "predicate": members, "z": "\u00e9"}))
+    document[data.draw(st.integers(0, len(document) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        whole = canonical.loads(bytes(document))
+    except EvidenceError:
+        with pytest.raises(EvidenceError):
+            canonical.loads_apart(bytes(document), "predicate")
+    else:
+        assert canonical.loads_apart(bytes(document), "predicate")[0] == whole
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -93,6 +117,8 @@ def test_what_is_written_can_be_read_again(value):
     ],
 )
 def test_other_spellings_are_refused(document):
+    with pytest.raises(EvidenceError):
+        canonical.loads_apart(b'{"predicate":%b}' % document, "predicate")
     with pytest.raises(EvidenceError):
         canonical.loads(document)
 

@@ -7,6 +7,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence import PublicKey, canonical, dsse, load_trust
@@ -110,13 +112,13 @@ def test_a_threshold_counts_keys_and_not_signatures(signer, other_signer):
     keys, encoded = [signer.public, other_signer.public], base64.b64encode(PAYLOAD).decode()
     renamed = replace(signer.public, name="the same key by another name")
     assert dsse.open_envelope(loose(encoded, one, two), keys, 2)[1] == PAYLOAD
-    for signatures, given, threshold in [
+    for signatures, known, threshold in [
         ((one, one), keys, 2), ((one, {**one, "keyid": "1"}), keys, 2), ((one, one), [signer.public, renamed], 2),
         ((one,), [other_signer.public], 1), ((), keys, 1), ((one,), [], 1), ((one, two), keys, 3), ((one,), keys, 0),
         ((one,) * 101, keys, 1),
     ]:  # fmt: skip
         with pytest.raises(EvidenceError):
-            dsse.open_envelope(loose(encoded, *signatures), given, threshold)
+            dsse.open_envelope(loose(encoded, *signatures), known, threshold)
 
 
 def test_a_malformed_envelope_of_others_is_refused(signer):
@@ -174,6 +176,34 @@ def test_an_envelope_has_one_spelling(envelope):
     for other in others:
         with pytest.raises(EvidenceError):
             dsse.parse(other)
+
+
+PLAIN = "".join(sorted({*map(chr, range(32, 127))} - {*'"\\'}))
+
+
+@given(st.binary(), st.text(PLAIN), st.text(PLAIN), st.binary())
+def test_what_was_written_is_read_again(payload, kind, keyid, sig):
+    written = dsse.Envelope(payload, kind, keyid, sig)
+    assert dsse.parse(written.to_bytes()) == written
+
+
+@given(st.text(min_size=1).filter(lambda text: not {*text} <= {*PLAIN}))
+def test_no_type_and_no_keyid_is_read_that_json_could_spell_in_two_ways(text):
+    for odd in (dsse.Envelope(b"", text, "", b""), dsse.Envelope(b"", "", text, b"")):
+        with pytest.raises(EvidenceError):
+            dsse.parse(odd.to_bytes())
+
+
+@given(st.data())
+def test_a_changed_byte_is_another_envelope_or_none(envelope, data):
+    changed = bytearray(envelope)
+    changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
+    try:
+        read = dsse.parse(bytes(changed))
+    except EvidenceError:
+        return
+    assert read.to_bytes() == changed
+    assert read != dsse.parse(envelope)
 
 
 def test_url_safe_base64_is_another_spelling(signer):

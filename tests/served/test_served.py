@@ -87,6 +87,7 @@ def test_assets_checks_schedule_and_sensors_are_there(server):
         f"nightly_{SYSTEM}": "STOPPED",  # the demo's days are past
         "nightly_release_decisions": "STOPPED",
         "register_of_people_daily": "RUNNING",
+        "retention_of_home_daily": "RUNNING",
     }
     assert {each["sensorState"]["status"] for each in node["sensors"]} == {"RUNNING"}
 
