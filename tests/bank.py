@@ -1,5 +1,7 @@
 """A bank with one live system and people who hold keys: nights without Dagster, acts of any kind, and what is cleared."""
 
+import shutil
+from copy import copy
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -65,6 +67,14 @@ class Bank:
         for person, role in ROLES.items():
             self.keys[person] = generate(root / "people" / person, name=person, created=START)
             self.enrol(person, role)
+
+    def copy(self, root):
+        """The same bank in another folder, which a test may change; nobody may be using this one meanwhile."""
+        self.night().store.dispose()  # the files of SQLite are whole
+        other = copy(self)
+        other.root = shutil.copytree(self.root, root, dirs_exist_ok=True)
+        other.rows, other.keys = dict(self.rows), dict(self.keys)
+        return other
 
     def declare(self, text):
         (self.root / "assets" / "loans" / "defs.yaml").write_text(text)

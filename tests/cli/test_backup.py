@@ -22,19 +22,26 @@ from gov_pipelines.store import Home, all_snapshots, entries_waiting, open_store
 DAYS = [FIRST + timedelta(days=each) for each in range(6)]
 
 
-@pytest.fixture
-def bank(tmp_path, monkeypatch):
-    """A bank with one night audited, on SQLite; commands are called in it."""
-    bank = Bank(tmp_path / "bank")
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    """A bank with one night audited, on SQLite."""
+    bank = Bank(tmp_path_factory.mktemp("audited") / "bank")
     bank.rows |= {
         f"{day:%d}{name}": f"{day:%d}{row.replace('2026-09-01', day.isoformat(), 1)}"
         for day in DAYS[1:]
         for name, row in ROWS.items()
     }
+    return bank.audit()
+
+
+@pytest.fixture
+def bank(audited, tmp_path, monkeypatch):
+    """A copy of it; commands are called in it."""
+    bank = audited.copy(tmp_path / "bank")
     monkeypatch.chdir(bank.root)
     monkeypatch.setenv("GOV_HOME", str(bank.root / ".gov"))
     monkeypatch.delenv("GOV_STORE_URL", raising=False)
-    return bank.audit()
+    return bank
 
 
 def run(*arguments):

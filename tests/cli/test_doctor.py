@@ -43,12 +43,18 @@ def receiver():
         server.shutdown()
 
 
-@pytest.fixture
-def bank(tmp_path, monkeypatch, receiver):
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
     """A bank with one audited night and nothing wrong but that no daemon runs."""
-    bank = Bank(tmp_path / "bank")
+    bank = Bank(tmp_path_factory.mktemp("audited") / "bank")
     bank.declare((bank.root / "assets" / "loans" / "defs.yaml").read_text() + "  ends: 2026-09-02\n")
-    bank.audit()
+    return bank.audit()
+
+
+@pytest.fixture
+def bank(audited, tmp_path, monkeypatch, receiver):
+    """A copy of it; commands are called in it."""
+    bank = audited.copy(tmp_path / "bank")
     monkeypatch.chdir(bank.root)
     monkeypatch.syspath_prepend(bank.root)
     monkeypatch.setenv("GOV_HOME", str(bank.root / ".gov"))

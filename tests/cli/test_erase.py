@@ -9,12 +9,17 @@ from command import told
 from gov_pipelines.evidence import verify
 
 
-@pytest.fixture
-def bank(tmp_path):
-    bank = Bank(tmp_path)
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    bank = Bank(tmp_path_factory.mktemp("audited"))
     bank.policy(POLICY.replace("at_most: 0.1", "at_most: 0.5"))  # one of seven rows is erased
     bank.audit().approve().clear()
     return bank
+
+
+@pytest.fixture
+def bank(audited, tmp_path):
+    return audited.copy(tmp_path)
 
 
 def run(bank, *arguments, check=0):

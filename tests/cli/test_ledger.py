@@ -12,10 +12,15 @@ from gov_pipelines.evidence.verify import verify
 from gov_pipelines.pipeline import stamping
 
 
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    return Bank(tmp_path_factory.mktemp("audited") / "bank").audit()
+
+
 @pytest.fixture
-def bank(tmp_path, monkeypatch):
+def bank(audited, tmp_path, monkeypatch):
     """A bank with one audited night; commands are called in it."""
-    bank = Bank(tmp_path / "bank").audit()
+    bank = audited.copy(tmp_path / "bank")
     monkeypatch.chdir(bank.root)
     monkeypatch.setenv("GOV_HOME", str(bank.root / ".gov"))
     for variable in ("GOV_STORE_URL", "GOV_TSA_URL"):

@@ -14,11 +14,16 @@ from gov_pipelines.pipeline.clearing import CLEARED
 from gov_pipelines.store import reading
 
 
-@pytest.fixture
-def bank(tmp_path):
-    bank = Bank(tmp_path).audit().approve()
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    bank = Bank(tmp_path_factory.mktemp("audited")).audit().approve()
     bank.clear()
     return bank
+
+
+@pytest.fixture
+def bank(audited, tmp_path):
+    return audited.copy(tmp_path)
 
 
 def run(bank, *arguments, check=0):

@@ -21,12 +21,17 @@ from gov_pipelines.project import Project
 from gov_pipelines.store import ActRow, put_act, write_frame
 
 
-@pytest.fixture
-def bank(tmp_path):
-    bank = Bank(tmp_path).audit().approve()
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    bank = Bank(tmp_path_factory.mktemp("audited")).audit().approve()
     assert bank.clear() == FREE
     assert bank.answer.passed
     return bank
+
+
+@pytest.fixture
+def bank(audited, tmp_path):
+    return audited.copy(tmp_path)
 
 
 def test_a_review_clears_exactly_the_decision_it_is_about(bank):

@@ -24,15 +24,15 @@ from gov_pipelines.store import Home, act_rows, entries_waiting, erasures, read_
 LATER = date(2026, 9, 20)
 
 
-@pytest.fixture
-def bank(tmp_path):
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
     """A day of seven decisions, and one row that cannot be used; C was reviewed by a person."""
-    bank = Bank(tmp_path)
+    bank = Bank(tmp_path_factory.mktemp("audited"))
     bank.header += ",person"
     bank.rows = {name: f"{row},subject-{name}" for name, row in ROWS.items()}
     bank.rows["bad"] = "bad-1,2026-09-01T10:00:00,maybe,f,111.25,kim,,subject-C"
     bank.declare(
-        (tmp_path / "assets/loans/defs.yaml")
+        (bank.root / "assets/loans/defs.yaml")
         .read_text()
         .replace("requester: asked}", "requester: asked, subject_key: person}")
     )
@@ -42,6 +42,11 @@ def bank(tmp_path):
     bank.review("sid", "C")
     bank.clear()
     return bank
+
+
+@pytest.fixture
+def bank(audited, tmp_path):
+    return audited.copy(tmp_path)
 
 
 def erase(bank, decision=None, *, person="own", reason="She asked for it.", **more):
