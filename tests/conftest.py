@@ -24,12 +24,14 @@ settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items):
-    """Tests of the demo's home come last: it is built while the others run."""
-    items.sort(key=lambda item: "demo_home" in item.fixturenames)
+    """Files with tests of the demo's home come last: it is built while the others run."""
+    late = {item.path for item in items if "demo_home" in item.fixturenames}
+    items.sort(key=lambda item: item.path in late)
 
 
 def pytest_collection_finish(session):
-    if os.environ.get("PYTEST_XDIST_WORKER") == "gw0" and "demo_home" in session.items[-1].fixturenames:
+    needed = any("demo_home" in item.fixturenames for item in session.items)
+    if needed and os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
         shared = session.config._tmp_path_factory.getbasetemp().parent
         threading.Thread(
             target=build_demo, args=[shared], daemon=True

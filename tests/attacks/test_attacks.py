@@ -18,9 +18,6 @@ for module in pkgutil.iter_modules(cases.__path__):
     importlib.import_module(f"attacks.cases.{module.name}")
 
 
-pytestmark = pytest.mark.xdist_group("attacks")  # one world
-
-
 def rules(found):
     return {check.rule for check in found.failures}
 

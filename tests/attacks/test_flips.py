@@ -10,7 +10,6 @@ from gov_pipelines.evidence.roots import parse_root
 from gov_pipelines.evidence.tlog.notes import log_verifier
 from gov_pipelines.pipeline.bundling import bundle_night
 
-pytestmark = pytest.mark.xdist_group("attacks")  # one world
 SAMPLE, SEED = 700, 6
 
 

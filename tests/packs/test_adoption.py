@@ -8,8 +8,6 @@ from fractions import Fraction
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("adoption")  # one set of audited nights
-
 PACK = {"LL": "us-nyc-ll144", "E": "us-employment-adverse-impact", "C": "us-credit-adverse-action"}
 
 

@@ -91,7 +91,8 @@ def test_a_rate_of_labels_needs_them():
         ("access_pattern", {"usual": ["reads", "rows"], "reference": {"weeks": 4}}, {}),
         ("freshness", {"of": "bias_audit", "within": "1 year"}, {}),
         ("freshness", {"of": "access_log", "within": "24 hours"}, {}),
-        ("operating_range", {"ranges": None, "usual": ["volume", "hours", "decision", "sex"], "new": ["product", "grade"]}, {}),
+        ("operating_range", {"ranges": None, "usual": ["volume", "hours", "decision", "sex"], "new": ["product", "grade"],
+                             "reference": {"weeks": 4}}, {}),
         ("freshness", {"within": "24 hours"}, {}),  # only on the day on which clocks are set back
         ("freshness", {"within": "36 hours", "window": "3 days"}, {"operating_range": {"rows_per_day": [0, 9]}}),
         ("operating_range", {"ranges": None}, {}),
