@@ -4,7 +4,7 @@ import json
 from datetime import date, timedelta
 
 import pytest
-from command import gov
+from command import gov, told
 from projects import declared, house, night_of, signed, write_project
 
 from gov_pipelines.errors import SourceUnreachable
@@ -73,12 +73,12 @@ def test_an_excess_grant_fails_the_night_and_the_printed_sql_mends_the_next(proj
         ("public.applications", "income", f"granted to {loans.reader} on the column"),
     }
     asked = {"home": project / ".gov", "cwd": project, "env": loans.environ}
-    told = gov("grants", "loans", "--compare", "--date", "2026-09-01", **asked, check=1).stdout
-    assert "granted outside: public.applicants.race: granted to PUBLIC on the table" in told
-    assert "read       applications.amount" in told
+    said = told("grants", "loans", "--compare", "--date", "2026-09-01", **asked, check=1).stdout
+    assert "granted outside: public.applicants.race: granted to PUBLIC on the table" in said
+    assert "read       applications.amount" in said
     loans.run(gov("grants", "loans", **asked, check=0).stdout)
     compared = json.loads(
-        gov("grants", "loans", "--compare", "--date", "2026-09-01", "--json", **asked, check=0).stdout
+        told("grants", "loans", "--compare", "--date", "2026-09-01", "--json", **asked, check=0).stdout
     )
     assert compared["outside"] == []
     assert compared["declared"] == ["amount", "guidelines"]
@@ -121,13 +121,12 @@ def test_reads_unlike_those_of_the_reference_are_told(project, loans):
     assert "principal svc-report" in patterns["new"][0]["example"]
     assert "svc-report" not in found["H-2"].reason
     asked = {"home": project / ".gov", "cwd": project, "env": loans.environ}
-    told = gov("access", "loans", "--date", DAYS[1], **asked, check=0).stdout
-    assert "value svc-report" in told
+    assert "value svc-report" in told("access", "loans", "--date", DAYS[1], **asked, check=0).stdout
     assert (
-        json.loads(gov("access", "loans", "--date", DAYS[1], "--json", **asked, check=0).stdout)["new"]
+        json.loads(told("access", "loans", "--date", DAYS[1], "--json", **asked, check=0).stdout)["new"]
         == patterns["new"]
     )
-    gov("access", "loans", "--date", DAYS[2], **asked, check=2)
+    told("access", "loans", "--date", DAYS[2], **asked, check=2)
     found, _ = audit(project, DAYS[2], loans.environ)
     assert found["H-2"].verdict == "pass", found["H-2"].reason
 

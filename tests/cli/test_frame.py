@@ -47,7 +47,7 @@ def test_a_mistyped_command_is_met_with_a_suggestion(tmp_path):
 
 
 def test_gaps_are_shown_before_anything_was_audited(tmp_path):
-    done = gov("gaps", home=tmp_path, check=0)
+    done = told("gaps", home=tmp_path, check=0)
     assert "Nothing was audited" in done.stderr
     assert "has never given a verdict" in done.stdout
 
@@ -81,9 +81,9 @@ def test_outside_a_project_it_says_what_a_project_is(tmp_path):
 
 def test_keys_are_made_once_and_shown(tmp_path):
     made = json.loads(gov("keys", "new", "--name", "Example Bank", "--json", home=tmp_path, check=0).stdout)
-    shown = json.loads(gov("keys", "--json", home=tmp_path, check=0).stdout)
+    shown = json.loads(told("keys", "--json", home=tmp_path, check=0).stdout)
     assert shown == made
     assert made["name"] == "Example Bank"
     assert (tmp_path / "keys" / "signing.pem").stat().st_mode & 0o077 == 0
-    gov("keys", "new", "--name", "Another", home=tmp_path, check=1)
-    assert json.loads(gov("keys", "--json", home=tmp_path, check=0).stdout) == made
+    told("keys", "new", "--name", "Another", home=tmp_path, check=1)
+    assert json.loads(told("keys", "--json", home=tmp_path, check=0).stdout) == made

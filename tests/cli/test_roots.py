@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from bank import FIRST, START, Bank
-from command import gov
+from command import told
 from projects import declared, house, write_project
 
 from gov_pipelines.cli import main
@@ -84,7 +84,7 @@ def test_a_home_with_its_root_key_at_hand_rotates_at_once(run, tmp_path):
 
 def test_a_new_root_is_in_the_ledger_at_once(tmp_path):
     bank = Bank(tmp_path / "bank").audit()
-    gov("keys", "rotate", "--name", "next", home=bank.root / ".gov", cwd=bank.root, check=0)
+    told("keys", "rotate", "--name", "next", home=bank.root / ".gov", cwd=bank.root, check=0)
     evidence = bank.root / ".gov" / "evidence"
     found = verify(evidence, trust=evidence / "ledger" / "root" / "1.root.json")
     assert found.trusted, found.to_text()

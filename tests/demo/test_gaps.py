@@ -4,7 +4,7 @@ import json
 from typing import get_args
 
 import pytest
-from command import copy_home, gov, told
+from command import copy_home, told
 
 from gov_pipelines.cli.demo.loanapp import DAYS, SYSTEM
 from gov_pipelines.policy import State
@@ -98,7 +98,7 @@ def test_yaml_alone_closes_a_gap_and_opens_one(demo_home, demo_environment, scra
     before = matrix(home, **asked)
     assert before["FL-14"]["sentence"].endswith("its control (decision_rule) has never given a verdict.")
     assert before["FL-2"]["sentence"].endswith("nothing stands behind it but the policy itself.")
-    gov("audit", SYSTEM, "--date", "2026-09-30", home=home, **asked, check=1)  # FL-5 still fails
+    told("audit", SYSTEM, "--date", "2026-09-30", home=home, **asked, check=1)  # FL-5 still fails
     after = matrix(home, **asked)
     assert (after["FL-14"]["state"], after["FL-14"]["gap"]) == ("working", None)
     assert (after["FL-2"]["state"], after["FL-2"]["gap"], after["FL-2"]["verdict"]) == ("none", "no control", None)
