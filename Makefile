@@ -20,7 +20,7 @@ ui: $(VENV)/.demo  ## Dagster on the demo's home, at http://127.0.0.1:3000
 	$(BIN)/gov demo --ui
 
 test: $(VENV)/.dev  ## the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 served: $(VENV)/.dev  ## slow: Dagster's server on an empty home, a backfill of ten days through GraphQL, pictures
 	$(BIN)/python -m pytest tests/served -m served -s
