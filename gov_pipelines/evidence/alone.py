@@ -11,7 +11,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from gov_pipelines.evidence.entries import snapshot_entry
 from gov_pipelines.evidence.examine import LEDGER_PROOF, ROOTS, STAMP, Snapshot
 from gov_pipelines.evidence.history import NO_WITNESS, Asked, check_signatures, read_roots
 from gov_pipelines.evidence.plain_file import read_plain
@@ -53,10 +52,9 @@ def check_alone(folder: Path, snapshot: Snapshot, asked: Asked, checks: Checklis
     strangers = {each.name for each in (folder / ROOTS).iterdir()} - {f"{root.version}.root.json" for root in roots}
     checks.equal(f"{ROOTS}/", "root-chain", sorted(strangers)[:5], [])
     checks.equal(LEDGER_PROOF, "checkpoint-origin", named.origin, roots[-1].origin)
-    entry = snapshot_entry(snapshot.predicate, snapshot.payload_sha256, snapshot.signature)
     extra = (proof.extra or b"").decode(errors="replace")
-    checks.equal(LEDGER_PROOF, "ledger-snapshot", extra, entry.decode())
-    leads = proof.includes(merkle.leaf_hash(entry), named)
+    checks.equal(LEDGER_PROOF, "ledger-snapshot", extra, snapshot.entry.decode())
+    leads = proof.includes(merkle.leaf_hash(snapshot.entry), named)
     checks.note(LEDGER_PROOF, "proof-entry", leads, f"entry {proof.index}", "a path to the root of the checkpoint")
     allowed = {key.keyid for root in roots for key in root.keys_of(TARGETS)}
     signer = snapshot.key.keyid if snapshot.key else "no known key"

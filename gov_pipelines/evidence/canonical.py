@@ -30,7 +30,9 @@ MAX_BYTES = 64 * 1024 * 1024
 _MAX_SAFE_INTEGER = 2**53 - 1
 # An unterminated string reaches to the end, so that each byte is looked at once.
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
-_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
+)
 _FOUR_BYTES = bytes(range(0xF0, 0x100))  # begin, in UTF-8, a character beyond U+FFFF
 _NUMBER = re.compile(rb"[0-9](?:[.eE]|[0-9]{15})")  # a fraction, or an integer that may be too large
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))

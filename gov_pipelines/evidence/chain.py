@@ -18,11 +18,12 @@ _MOST_WINDOWS = 100_000  # looked at for gaps: eleven years of hours
 REVISION = re.compile(r"r[1-9]\d*\Z")
 
 
-def find_packages(system: Path, prefix: str, checks: Checklist) -> tuple[list[Path], list[str]]:
+def find_packages(system: Path, prefix: str, checks: Checklist) -> tuple[list[tuple[Path, str]], list[str]]:
     """List the package folders of a system; whatever else lies there fails the rule `chain-place`.
 
     Returns:
-        The folders, and the paths of packages a crash left unfinished (no part of the chain).
+        The folders, each with what is prepended to its files' names in checks; and the paths of packages a crash left
+        unfinished (no part of the chain).
     """
     packages, unfinished = [], []
     for partition in _listed(system):
@@ -37,7 +38,7 @@ def find_packages(system: Path, prefix: str, checks: Checklist) -> tuple[list[Pa
             if revision.name.startswith(".r") and UNFINISHED in revision.name:
                 unfinished.append(place)
             elif _is_folder(revision, REVISION):
-                packages.append(Path(revision.path))
+                packages.append((Path(revision.path), f"{place}/"))
             else:
                 checks.note(place, "chain-place", False, "no package", "folders r1, r2, ...")
     return packages, unfinished
@@ -86,8 +87,7 @@ def check_chain(snapshots: Sequence[Snapshot], system: str | None, checks: Check
 def gaps(snapshots: Sequence[Snapshot]) -> list[str]:
     """Say which windows between the first and the newest of each system have no snapshot, not even as missed."""
     told = []
-    for system in sorted({item.predicate["system"] for item in snapshots}):
-        of_it = [item for item in snapshots if item.predicate["system"] == system]
+    for system, of_it in _by_system(snapshots):
         newest = max(of_it, key=lambda item: item.predicate["sequence"])
         there = {_partition(item) for item in of_it}
         only_on = newest.declared.only_on if newest.declared else ()
@@ -119,8 +119,14 @@ def _falls_on(key: str, only_on: Sequence[str]) -> bool:
 
 def summaries(snapshots: Sequence[Snapshot]) -> list[str]:
     """Say which snapshots were read, one line a system: days, place in the chain, signers, windows that were missed."""
-    systems = sorted({item.predicate["system"] for item in snapshots})
-    return [_summary(system, [item for item in snapshots if item.predicate["system"] == system]) for system in systems]
+    return [_summary(system, of_it) for system, of_it in _by_system(snapshots)]
+
+
+def _by_system(snapshots: Sequence[Snapshot]) -> list[tuple[str, list[Snapshot]]]:
+    of: dict[str, list[Snapshot]] = {}
+    for item in snapshots:
+        of.setdefault(item.predicate["system"], []).append(item)
+    return sorted(of.items())
 
 
 def _summary(system: str, snapshots: Sequence[Snapshot]) -> str:
@@ -129,8 +135,8 @@ def _summary(system: str, snapshots: Sequence[Snapshot]) -> str:
     # The newest revision says whether a window is missed still.
     missed = {each["partition"]["key"]: each["missed"] for each in sorted(said, key=lambda each: each["revision"])}
     count = sum(each is not None for each in missed.values())
-    signers = sorted({_short(item.signer) for item in snapshots if item.signer})
-    unsigned = sum(item.signer is None for item in snapshots)
+    signers = sorted({_short(signer) for item in snapshots if (signer := item.signer)})
+    unsigned = sum(item.key is None for item in snapshots)
     parts = [
         f"{len(said)} snapshot{'s' if len(said) > 1 else ''} of {system}",
         _span(min(days), max(days)),

@@ -103,4 +103,4 @@ def parse_entry(data: bytes) -> dict[str, Any]:
 
 def _entry(kind: str, said: Mapping[str, Any]) -> bytes:
     # Not parsed again: a verifier writes the entry of a package that may be spoilt, and finds no such entry.
-    return canonical.dumps({"v": 1, "kind": kind, **said})
+    return canonical.dumps_parsed({"v": 1, "kind": kind, **said})

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gov_pipelines.errors import EvidenceError
 from gov_pipelines.evidence import canonical, dsse, leaves
+from gov_pipelines.evidence.entries import snapshot_entry
 from gov_pipelines.evidence.keys import PublicKey, parse_public
 from gov_pipelines.evidence.package import DISCLOSED_TALLY, ENVELOPE, FILE_NAME, KEY, LEAVES, TALLY, parse_bundle
 from gov_pipelines.evidence.plain_file import read_plain
@@ -64,7 +65,7 @@ class Snapshot:
             in memory, and measurements, controls and files are most of it.
         payload_sha256: hex digest of the signed payload.
         key: the key that signed; None where no known key did.
-        signature: the envelope's keyid and signature, as it spells them.
+        entry: what the ledger holds of it, if it does.
         day: the local day it is about, ISO 8601; None where its policies are not those of one day.
         declared: what the system's declaration says that a chain is held against; None where there is none to read.
         policies: `name@version` to the digest of the policy's text, whatever its `until`; only policies that could be read.
@@ -75,7 +76,7 @@ class Snapshot:
     predicate: dict[str, Any]
     payload_sha256: str
     key: PublicKey | None
-    signature: Mapping[str, str]
+    entry: bytes
     day: str | None
     declared: Declared | None
     policies: Mapping[str, str]
@@ -132,7 +133,8 @@ def inspect_package(
     policies = _policies(prefix, predicate, covered, checks)
     payload_sha256 = sha256(envelope.payload).hexdigest()
     kept = {name: value for name, value in predicate.items() if name not in _OF_ITS_OWN}
-    return Snapshot(file, kept, payload_sha256, key, envelope.signature, day, declared, policies, published)
+    entry = snapshot_entry(kept, payload_sha256, envelope.signature)
+    return Snapshot(file, kept, payload_sha256, key, entry, day, declared, policies, published)
 
 
 def _signature(

@@ -43,6 +43,11 @@ _SMALL_ORDER_Y = frozenset({0, 1, _FIELD_PRIME - 1, _ORDER_8, _FIELD_PRIME - _OR
 _PEM = re.compile(rb"\s*-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----\s*")
 
 
+@lru_cache(maxsize=256)  # one key signs for years, and is named in many a check
+def _keyid(spki: bytes) -> str:
+    return sha256(spki).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class PublicKey:
     """A public key that is not weak.
@@ -89,7 +94,7 @@ class PublicKey:
     @property
     def keyid(self) -> str:
         """SHA-256 of `spki`, hex."""
-        return sha256(self.spki).hexdigest()
+        return _keyid(self.spki)
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Tell whether this key made the signature over the message.

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from gov_pipelines.evidence.canonical import instant
-from gov_pipelines.evidence.entries import policy_entry, snapshot_entry
+from gov_pipelines.evidence.entries import policy_entry
 from gov_pipelines.evidence.examine import Snapshot
 from gov_pipelines.evidence.history import LEDGER, NO_WITNESS, History
 from gov_pipelines.evidence.time_rules import AHEAD, time_findings
@@ -31,8 +31,7 @@ def check_logged(snapshots: Sequence[Snapshot], history: History, checks: Checkl
     """
     placed = []
     for snapshot in snapshots:
-        entry = snapshot_entry(snapshot.predicate, snapshot.payload_sha256, snapshot.signature)
-        place = history.index.get(merkle.leaf_hash(entry))
+        place = history.index.get(merkle.leaf_hash(snapshot.entry))
         found = "not in the ledger" if place is None else "in the ledger"
         if not checks.equal(snapshot.file, "ledger-snapshot", found, "in the ledger") or place is None:
             continue

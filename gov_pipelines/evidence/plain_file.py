@@ -18,10 +18,12 @@ def read_plain(path: Path, max_bytes: int) -> bytes:
     # Non-blocking, so that a pipe put in a file's place cannot hold the verifier up.
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise EvidenceError("not a plain file")
-            return file.read(max(0, min(max_bytes, status.st_size)) + 1)
+            return os.read(descriptor, max(0, min(max_bytes, status.st_size)) + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise EvidenceError(f"not a readable plain file: {error.strerror}") from error

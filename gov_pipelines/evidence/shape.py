@@ -7,9 +7,11 @@ such items); or one of the classes here. Anything else about the value is left t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 
@@ -105,8 +107,7 @@ def checker(shape: Any) -> Callable[[Any], bool]:  # noqa: PLR0911  (one a kind 
         case OneOf():
             return lambda value: type(value) is str and value in shape.texts
         case Text():
-            match_whole = re.compile(shape.pattern).fullmatch
-            return lambda value: type(value) is str and match_whole(value) is not None and _reads(shape.real, value)
+            return _text(shape)
         case dict():
             members = [(name, checker(inner)) for name, inner in shape.items()]
             return lambda value: (
@@ -114,18 +115,47 @@ def checker(shape: Any) -> Callable[[Any], bool]:  # noqa: PLR0911  (one a kind 
                 and len(value) == len(members)
                 and all(name in value and fits(value[name]) for name, fits in members)
             )
+        case [dict() as members]:
+            return _rows(members)
         case [inner_shape]:
             inner = checker(inner_shape)
             return lambda value: type(value) is list and all(map(inner, value))
     return lambda value: type(value) is shape  # exact: True is no integer
 
 
-def _reads(real: Callable[[str], object], text: str) -> bool:
-    try:
-        real(text)
-    except ValueError:
-        return False
-    return True
+def _rows(members: Mapping[str, Any]) -> Callable[[Any], bool]:
+    """Make a function that says whether a value is a list of objects of these members, looked at column by column."""
+    count, fits = len(members), [checker(shape) for shape in members.values()]
+    pick = itemgetter(*members, next(iter(members)))  # one more, as of a single name it would pick no tuple
+
+    def all_fit(value: Any) -> bool:
+        if type(value) is not list:
+            return False
+        for row in value:
+            if type(row) is not dict or len(row) != count:
+                return False
+        try:
+            columns = [*zip(*map(pick, value), strict=True)]
+        except KeyError:  # one is absent, and another in its place
+            return False
+        return all(all(map(fit, column)) for fit, column in zip(fits, columns, strict=False))
+
+    return all_fit
+
+
+def _text(shape: Text) -> Callable[[Any], bool]:
+    match_whole = re.compile(shape.pattern).fullmatch
+    if shape.real is str:
+        return lambda value: type(value) is str and match_whole(value) is not None
+
+    @lru_cache(maxsize=1024)  # of a window all measurements say the same
+    def reads(text: str) -> bool:
+        try:
+            return match_whole(text) is not None and shape.real(text) is not None
+        except ValueError:
+            return False
+
+    return lambda value: type(value) is str and reads(value)
 
 
 def json_schema(shape: Any) -> dict[str, Any]:

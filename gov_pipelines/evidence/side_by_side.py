@@ -46,11 +46,13 @@ def inspect_packages(
     """
     if processes == 1:
         return [inspect_package(folder, prefix, trust, checks) for folder, prefix in packages]
-    snapshots: list[Snapshot | None] = []
-    parts = [packages[start : start + _AT_ONCE] for start in range(0, len(packages), _AT_ONCE)]
-    with ProcessPoolExecutor(processes, get_context(_FORK)) as pool:
+    own = len(packages) // processes
+    parts = [packages[start : start + _AT_ONCE] for start in range(own, len(packages), _AT_ONCE)]
+    with ProcessPoolExecutor(processes - 1, get_context(_FORK)) as pool:
         try:
-            for found, made in pool.map(partial(_inspect_part, trust), parts):
+            rest = pool.map(partial(_inspect_part, trust), parts)
+            snapshots = inspect_packages(packages[:own], trust, checks, processes=1)
+            for found, made in rest:
                 snapshots += found
                 checks.checks += map(Check._make, made)
         except BrokenProcessPool as error:

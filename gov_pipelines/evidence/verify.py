@@ -294,11 +294,7 @@ def _read_systems(
     snapshots: list[Snapshot] = []
     left_open = []
     listed = [find_packages(folder, prefix, checks) for folder, prefix, _ in systems]
-    places = [
-        (item, f"{prefix}{item.parent.name}/{item.name}/")
-        for (_, prefix, _), (packages, _) in zip(systems, listed, strict=True)
-        for item in packages
-    ]
+    places = [place for packages, _ in listed for place in packages]
     inspected = iter(inspect_packages(places, asked.key, checks, enough_processes(len(places))))
     for (_, prefix, name), (packages, unfinished) in zip(systems, listed, strict=True):
         found = [item for item in islice(inspected, len(packages)) if item]
@@ -346,7 +342,7 @@ def _is_system(path: Path) -> bool:
 
 def _who(evidence: Evidence) -> list[str]:
     asked = evidence.asked
-    signers = {snapshot.signer for snapshot in evidence.snapshots if snapshot.signer}
+    signers = {signer for snapshot in evidence.snapshots if (signer := snapshot.signer)}
     names = ", ".join(sorted(signers)) or "no signature verifies"
     told = [] if asked.trusts else [f"{NOBODY_VOUCHED} ({names}); give --trust"]
     demo = sorted(

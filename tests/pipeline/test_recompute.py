@@ -41,7 +41,7 @@ def snapshots_of(evidence):
     """What `verify` reads there; each package must be sound by itself, so that only recomputing can tell."""
     checks = Checklist()
     packages = find_packages(evidence / "loans", "loans/", checks)[0]
-    found = [inspect_package(each, f"{each.relative_to(evidence)}/", None, checks) for each in packages]
+    found = [inspect_package(folder, prefix, None, checks) for folder, prefix in packages]
     assert not [check for check in checks.checks if not check.ok]
     return found
 

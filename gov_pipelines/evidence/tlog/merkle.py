@@ -6,16 +6,17 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 _HASH_BYTES = 32
+_LEAF, _NODE = b"\x00", b"\x01"
 
 
 def leaf_hash(leaf: bytes) -> bytes:
     """Hash one leaf: SHA-256 of 0x00 and the leaf, so that no inner node can pass for a leaf."""
-    return sha256(b"\x00" + leaf).digest()
+    return sha256(_LEAF + leaf).digest()
 
 
 def leaf_hashes(leaves: Iterable[bytes]) -> list[bytes]:
     """Hash every leaf, in order."""
-    return [leaf_hash(leaf) for leaf in leaves]
+    return [sha256(_LEAF + leaf).digest() for leaf in leaves]  # as `leaf_hash`, a million times
 
 
 def root(hashes: Sequence[bytes]) -> bytes:
@@ -44,7 +45,7 @@ def subtrees(hashes: Sequence[bytes]) -> list[list[bytes]]:
     """
     levels = [list(hashes)]
     while len(level := levels[-1]) > 1:
-        levels.append([_node(left, right) for left, right in zip(level[::2], level[1::2], strict=False)])
+        levels.append(_joined(level))
     return levels
 
 
@@ -211,10 +212,15 @@ def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: 
 
 
 def _node(left: bytes, right: bytes) -> bytes:
-    return sha256(b"\x01" + left + right).digest()
+    return sha256(_NODE + left + right).digest()
 
 
 def _parents(level: list[bytes]) -> list[bytes]:
     # An unpaired last node moves up unchanged, which gives RFC 6962's split at the largest power of two.
-    parents = [_node(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
+    parents = _joined(level)
     return [*parents, level[-1]] if len(level) & 1 else parents
+
+
+def _joined(level: list[bytes]) -> list[bytes]:
+    pairs = zip(level[::2], level[1::2], strict=False)
+    return [sha256(_NODE + left + right).digest() for left, right in pairs]  # as `_node`, a million times
