@@ -17,7 +17,7 @@ NOT_PROVEN = ("completeness at the source: that every decision the system made w
 NOT_RECOMPUTED = "measurements and verdicts: they were not recomputed from the covered files; give --recompute"
 _LONGEST = 2000  # of what is shown of one value, in characters
 _TEXT = (str, Exception)
-_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, check_circular=False)
 
 
 class Check(NamedTuple):
