@@ -5,7 +5,7 @@ evaluated; True, False, or None where it cannot be told.
 """
 
 from calendar import monthrange
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 ORDER = {
@@ -61,8 +61,7 @@ def holds(rule, row, zone):  # noqa: C901, PLR0911  (as above)
         case ("compare", column, order, value):
             if row[column] is None:
                 return None
-            literal = datetime.combine(value, time(), ZoneInfo(zone)) if isinstance(value, date) else value
-            return ORDER[order](row[column], literal)
+            return ORDER[order](row[column], midnight(value, zone) if isinstance(value, date) else value)
         case ("ratio", above, below, order, value):
             if row[above] is None or not row[below]:
                 return None
@@ -89,6 +88,11 @@ def alike(text, pattern):
     if pattern[0] == "%":
         return any(alike(text[skip:], pattern[1:]) for skip in range(len(text) + 1))
     return bool(text) and pattern[0] in {"_", text[0]} and alike(text[1:], pattern[1:])
+
+
+def midnight(day, zone):
+    """In UTC: Python holds a time that clocks skip or repeat unequal to every moment of another zone (PEP 495)."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 def local(moment, zone):
