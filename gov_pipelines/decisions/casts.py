@@ -58,13 +58,15 @@ def as_moment(value: pl.Expr, dtype: pl.DataType, zone: str) -> pl.Expr:
 
     Text is ISO 8601 (`2026-10-01`, `2026-10-01 09:30`, with seconds, fraction and offset where given). Naive times are
     read in `zone`: of an hour that clocks repeat, the first; an hour that they skip has no such instant and is not
-    readable. Numbers are not readable: nothing says what they count.
+    readable. A date alone is when that day begins, also where clocks skip midnight. Numbers are not readable: nothing
+    says what they count.
     """
     if isinstance(dtype, pl.Datetime):
         micro = value.dt.cast_time_unit("us")
         return micro.dt.convert_time_zone("UTC") if dtype.time_zone else _in_zone(micro, zone)
     if dtype == pl.Date:
-        return _in_zone(value.cast(pl.Datetime("us")), zone)
+        midnight = value.cast(pl.Datetime("us"))
+        return pl.coalesce(_in_zone(midnight, zone), _after_skip(midnight, zone))
     if dtype != pl.String:
         return pl.lit(None, dtype=pl.Datetime("us", "UTC"))
     text = value.str.strip_chars()
@@ -83,12 +85,20 @@ def as_moment(value: pl.Expr, dtype: pl.DataType, zone: str) -> pl.Expr:
     hours, minutes = (offset.str.slice(start, 2).cast(pl.Int64, strict=False).fill_null(0) for start in (1, 3))
     east = pl.duration(minutes=60 * hours + minutes)
     utc = pl.when(offset.str.starts_with("-")).then(naive + east).otherwise(naive - east)
-    return pl.when(offset.is_null()).then(_in_zone(naive, zone)).otherwise(utc.dt.replace_time_zone("UTC"))
+    midnight = pl.when(length == _DATE_ONLY).then(naive)
+    local = pl.coalesce(_in_zone(naive, zone), _after_skip(midnight, zone))
+    return pl.when(offset.is_null()).then(local).otherwise(utc.dt.replace_time_zone("UTC"))
 
 
 def _in_zone(naive: pl.Expr, zone: str) -> pl.Expr:
     local = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     return local.dt.convert_time_zone("UTC")
+
+
+def _after_skip(midnight: pl.Expr, zone: str) -> pl.Expr:
+    """When a day begins whose midnight clocks skip: right after the day before, which ends where they do."""
+    tick = pl.duration(microseconds=1)
+    return _in_zone(midnight - tick, zone) + tick
 
 
 def plain(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -112,9 +112,19 @@ def naive(during: During) -> Naive:
     return Naive(start, end, tuple(skipped))
 
 
-def day_from(moment: datetime) -> date:
-    """The first day that does not begin before a naive time."""
-    return (moment + timedelta(days=1, microseconds=-1)).date()
+def days(during: During) -> tuple[date, date]:
+    """The bounds for a source that keeps dates: the first day that begins in the window, and the first that begins after."""
+    zone = ZoneInfo(during.zone)
+    first, last = (_day_from(moment, zone) for moment in (during.start, during.end))
+    return first, last
+
+
+def _day_from(moment: datetime, zone: ZoneInfo) -> date:
+    """The first day that does not begin before an instant."""
+    day = _local(moment, zone).date() - _DAY  # where clocks skip a whole day, it begins with the next one
+    while datetime.combine(day, time(), zone).astimezone(UTC) < moment:  # where they skip midnight, at the skip
+        day += _DAY
+    return day
 
 
 def _local(moment: datetime, zone: ZoneInfo) -> datetime:

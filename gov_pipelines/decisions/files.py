@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from gov_pipelines.decisions.casts import as_category, as_integer, as_moment, as_number, plain, stacked
-from gov_pipelines.decisions.clocks import day_from, naive
+from gov_pipelines.decisions.clocks import days, naive
 from gov_pipelines.decisions.fingerprints import SCHEMA, Digest, fingerprint
 from gov_pipelines.decisions.places import (
     WEEK,
@@ -273,13 +273,13 @@ def _within(rows: pl.LazyFrame, during: During) -> tuple[pl.Expr, pl.Expr]:
     if isinstance(dtype, pl.Datetime) and dtype.time_zone:
         start, end = (pl.lit(each).dt.convert_time_zone(dtype.time_zone) for each in (during.start, during.end))
         return (column >= start) & (column < end), column.is_null()
-    if isinstance(dtype, pl.Datetime | pl.Date):
+    if isinstance(dtype, pl.Date):
+        first, last = days(during)
+        return (column >= first) & (column < last), column.is_null()
+    if isinstance(dtype, pl.Datetime):
         bounds = naive(during)
-        as_kept = day_from if isinstance(dtype, pl.Date) else lambda moment: moment
-        between = [
-            (column >= as_kept(start)) & (column < as_kept(end))
-            for start, end in ((bounds.start, bounds.end), *bounds.skipped)
-        ]
+        spans = ((bounds.start, bounds.end), *bounds.skipped)
+        between = [(column >= start) & (column < end) for start, end in spans]
         skipped = pl.any_horizontal(pl.lit(value=False), *between[1:])
         return between[0] & ~skipped, column.is_null() | skipped
     moment = as_moment(column, dtype, during.zone)

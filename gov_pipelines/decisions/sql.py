@@ -13,7 +13,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from gov_pipelines.decisions.casts import as_category, stacked
-from gov_pipelines.decisions.clocks import day_from, naive
+from gov_pipelines.decisions.clocks import days, naive
 from gov_pipelines.decisions.connecting import Database
 from gov_pipelines.decisions.fingerprints import PART, PARTS, SCHEMA, Digest
 from gov_pipelines.decisions.places import WEEK, Columns, During, Gaps, Place, Query, Rows, Touched, begins, covering
@@ -231,11 +231,13 @@ def within_exact(column: sa.Column[Any], during: During) -> tuple[Clause, Clause
     """The rows of a window where moments have a type of their own, and what is no instant of it."""
     if getattr(column.type, "timezone", False):
         return sa.and_(column >= during.start, column < during.end), column.is_(None)
+    if isinstance(column.type, sa.Date):
+        first, last = days(during)
+        return sa.and_(column >= first, column < last), column.is_(None)
     bounds = naive(during)
 
     def between(start: datetime, end: datetime) -> Clause:
-        first, last = (day_from(each) if isinstance(column.type, sa.Date) else each for each in (start, end))
-        return sa.and_(column >= first, column < last)
+        return sa.and_(column >= start, column < end)
 
     skipped = sa.or_(sa.false(), *(between(*span) for span in bounds.skipped))
     return sa.and_(between(bounds.start, bounds.end), sa.not_(skipped)), sa.or_(column.is_(None), skipped)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gov_pipelines.decisions import as_moment, read_partition
 from gov_pipelines.decisions.log import canonical
 from gov_pipelines.policy import log_schema
+from gov_pipelines.policy.calendar import Calendar
 
 NOON = datetime(2026, 9, 8, 16, tzinfo=UTC)
 FIELDS = {"income": {"type": "number", "range": [0, 1000]}, "grade": {"type": "category", "values": ["0", "1"]}}
@@ -181,3 +182,28 @@ def test_every_row_is_accounted_for(declare, database, tmp_path, data):
 def test_moments_written_as_text(text, instant):
     read = pl.select(as_moment(pl.lit(text), pl.String(), "America/New_York")).item()
     assert (read and read.replace(tzinfo=None).isoformat()) == instant
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "instant"),
+    [
+        ("America/Havana", "2026-03-08", "2026-03-08T05:00"),  # clocks skip midnight: the day begins at the skip
+        ("Africa/Cairo", "2026-04-24", "2026-04-23T22:00"),
+        ("Asia/Beirut", "2026-03-29", "2026-03-28T22:00"),
+        ("America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00"),
+        ("America/Asuncion", "2024-10-06", "2024-10-06T04:00"),
+        ("Pacific/Apia", "2011-12-30", "2011-12-30T10:00"),  # they skip the whole day
+        ("America/Havana", "2026-11-01", "2026-11-01T04:00"),  # midnight comes twice: the first is meant
+        ("Africa/Cairo", "2026-10-30", "2026-10-29T22:00"),  # the hour before it comes twice
+    ],
+)
+def test_a_date_alone_is_when_that_day_begins(zone, day, instant):
+    known, dated = datetime.fromisoformat(f"{instant}+00:00"), date.fromisoformat(day)
+    assert Calendar(dated, zone).span(dated)[0] == known
+    for value, dtype in ((day, pl.String()), (dated, pl.Date())):
+        assert pl.select(as_moment(pl.lit(value), dtype, zone)).item() == known
+
+
+@pytest.mark.parametrize("text", ["2026-03-08 00:00", "2026-03-08T00:00:00", "2026-03-08 00:59:59.999999"])
+def test_a_midnight_that_clocks_skip_is_not_readable_as_a_time(text):
+    assert pl.select(as_moment(pl.lit(text), pl.String(), "America/Havana")).item() is None

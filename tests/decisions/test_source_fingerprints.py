@@ -1,8 +1,9 @@
 """Fingerprints and digests: the same content is the same whichever way it is asked for, in every kind of source."""
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -14,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gov_pipelines.decisions.casts import as_moment
-from gov_pipelines.decisions.clocks import naive
+from gov_pipelines.decisions.clocks import days, naive
 from gov_pipelines.decisions.fingerprints import Digest
 from gov_pipelines.decisions.places import Columns, During, Keys, Place, Query, Related, open_sources
 from gov_pipelines.decisions.sqlite import moment
+from gov_pipelines.policy.calendar import Calendar
 from gov_pipelines.policy.declaration import Source
 
 ZONE = "America/New_York"
@@ -161,10 +163,38 @@ ZONES = [
     "Asia/Kolkata",
     "Pacific/Apia",
     "America/Sao_Paulo",
+    "America/Havana",
     "Europe/Dublin",
 ]
 CHANGES = [datetime(2026, 11, 1, 6), datetime(2026, 3, 8, 7), datetime(2011, 12, 30, 10), datetime(2017, 10, 15, 3),
-           datetime(2026, 10, 3, 15, 30), datetime(2026, 4, 4, 15), datetime(2026, 3, 29, 1)]  # fmt: skip
+           datetime(2026, 10, 3, 15, 30), datetime(2026, 4, 4, 15), datetime(2026, 3, 29, 1),
+           datetime(2026, 3, 8, 5), datetime(2026, 11, 1, 5)]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["parquet", "duckdb", "sqlite"])
+def test_dates_stand_in_their_own_day_also_where_clocks_skip_its_midnight(kind, tmp_path):
+    dates = [date(2026, 3, 7) + timedelta(days=n) for n in range(3)]
+    rows = pl.DataFrame({"id": ["a", "b", "c"], "decided_on": dates})
+    environ = {"LOG_URL": f"{kind}:///log.{kind}"}
+    source = Source(url_env="LOG_URL", table="log")
+    if kind == "parquet":
+        rows.write_parquet(tmp_path / "log.parquet")
+        source = Source(path="log.parquet")
+    else:
+        connect = duckdb.connect if kind == "duckdb" else sqlite3.connect
+        with closing(connect(tmp_path / f"log.{kind}")) as connection:
+            connection.execute("CREATE TABLE log (id VARCHAR, decided_on DATE)")
+            connection.executemany("INSERT INTO log VALUES (?, ?)", [(one, str(day)) for one, day in rows.rows()])
+            connection.commit()
+    calendar = Calendar(dates[0], "America/Havana")
+    with open_sources(source, project=tmp_path, environ=environ) as sources:
+        place = Place(source.table, source.path)
+        for name, day in rows.rows():
+            found = sources.read(
+                Query(place, Columns(["id", "decided_on"]), During("decided_on", *calendar.span(day), calendar.zone))
+            )
+            assert found.frame["id"].to_list() == [name]
+            assert found.undated == 0
 
 
 @settings(max_examples=60, deadline=None)
@@ -182,6 +212,12 @@ def test_naive_bounds_hold_the_times_that_are_read_into_the_window(zone, change,
     bounds = naive(During("t", start, end, zone))
     assert [at for at, moment in zip(times, read, strict=True) if moment is not None and start <= moment < end] == [
         at for at in times if bounds.start <= at < bounds.end and not any(a <= at < b for a, b in bounds.skipped)
+    ]
+    dates = [start.date() + timedelta(days=n) for n in range(-2, quarters // 96 + 4)]
+    begun = pl.DataFrame({"t": dates}).select(as_moment(pl.col("t"), pl.Date(), zone))["t"]
+    first, last = days(During("t", start, end, zone))
+    assert [day for day, moment in zip(dates, begun, strict=True) if start <= moment < end] == [
+        day for day in dates if first <= day < last
     ]
 
 
