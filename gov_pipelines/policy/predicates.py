@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from itertools import permutations
 from math import isfinite
@@ -121,7 +121,7 @@ def parse_predicate(text: str, columns: Mapping[str, pl.DataType], *, zone: str 
     Args:
         text: the SQL predicate, such as `decision = 'denied' AND amount > 500000`.
         columns: the columns with their types (`log_schema`).
-        zone: the system's time zone: a quoted date is its local midnight, a quoted time without offset is local.
+        zone: the system's time zone: a quoted date is when that local day begins, a quoted time without offset is local.
 
     Raises:
         PredicateError: it does not parse, reads an unknown column, goes beyond the allow-list, or compares
@@ -319,10 +319,16 @@ class _Compiler:
             return term
         try:
             moment = datetime.fromisoformat(term.literal)
-            instant = (moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).astimezone(UTC)
+            local = moment if moment.tzinfo else moment.replace(tzinfo=self.zone)
+            instant = local.astimezone(UTC)
         except (ValueError, OverflowError) as error:  # the last hours of the year 9999 have no UTC
             remedy = "Write it as '2026-10-01' or '2026-10-01T09:30:00'."
             raise PredicateError(f"'{term.literal}' is not a moment", remedy) from error
+        # Of a time that clocks skip nobody can say whether a decision came before it; a date begins at the skip.
+        shown = instant.astimezone(local.tzinfo)
+        if not _is_date(term.literal) and shown.replace(tzinfo=None) != local.replace(tzinfo=None):
+            remedy = "Write the date alone, a time that they show, or one with its offset."
+            raise PredicateError(f"'{term.literal}' is skipped by the clocks of {self.zone}", remedy)
         since = (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
         return _Term(pl.lit(instant).cast(pl.Datetime("us", "UTC")), "moment", point=since)
 
@@ -344,6 +350,14 @@ _RULES: dict[type[sql.Expr], Callable[[_Compiler, sql.Expr], _Term]] = {
     **dict.fromkeys(_COMPARISONS, _Compiler.comparison),
     **dict.fromkeys(_ARITHMETIC, _Compiler.arithmetic),
 }
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _not_allowed(node: sql.Expr) -> PredicateError:

@@ -68,10 +68,34 @@ def test_bounds_are_utc_instants_and_windows_meet():
     assert DAYS.bounds(parse_window("partition"), date(2026, 6, 3))[0] == end
 
 
-def test_where_clocks_skip_midnight_the_day_begins_at_the_skip():
-    # Cairo, 2026-04-24: 00:00 becomes 01:00 at 22:00 UTC.
-    start, _ = Calendar(STARTS, "Africa/Cairo").span(date(2026, 4, 24))
-    assert start == datetime(2026, 4, 23, 22, tzinfo=UTC)
+@pytest.mark.parametrize(
+    ("zone", "day", "start", "hours"),
+    [
+        ("America/Havana", "2026-03-08", "2026-03-08T05:00Z", 23),  # 00:00 becomes 01:00
+        ("Africa/Cairo", "2026-04-24", "2026-04-23T22:00Z", 23),
+        ("Asia/Beirut", "2026-03-29", "2026-03-28T22:00Z", 23),
+        ("America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00Z", 23),
+        ("America/Asuncion", "2024-10-06", "2024-10-06T04:00Z", 23),
+        ("Pacific/Apia", "2011-12-30", "2011-12-30T10:00Z", 0),  # a day that never came
+        ("America/Havana", "2026-11-01", "2026-11-01T04:00Z", 25),  # 01:00 becomes 00:00: midnight comes twice
+        ("Atlantic/Azores", "2026-10-25", "2026-10-25T00:00Z", 25),
+        ("Africa/Cairo", "2026-10-29", "2026-10-28T21:00Z", 25),  # the day's last hour comes twice, midnight once
+        ("Africa/Cairo", "2026-10-30", "2026-10-29T22:00Z", 24),
+        ("Asia/Beirut", "2026-10-25", "2026-10-24T22:00Z", 24),
+        ("America/Sao_Paulo", "2018-02-17", "2018-02-17T02:00Z", 25),
+        ("America/Asuncion", "2024-03-23", "2024-03-23T03:00Z", 25),
+    ],
+)
+def test_where_clocks_skip_midnight_the_day_begins_at_the_skip_and_where_it_comes_twice_at_the_first(
+    zone, day, start, hours
+):
+    calendar = Calendar(STARTS, zone)
+    begins, ends = calendar.span(date.fromisoformat(day))
+    assert (begins, ends - begins) == (datetime.fromisoformat(start), timedelta(hours=hours))
+    if hours:
+        tick = timedelta(microseconds=1)
+        days = [calendar.day(moment) - date.fromisoformat(day) for moment in (begins, ends - tick, ends)]
+        assert days == [timedelta(days=n) for n in (0, 0, 1)]
 
 
 @given(st.integers(0, 30_000))

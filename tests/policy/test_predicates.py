@@ -83,12 +83,26 @@ def test_a_predicate_names_its_columns_and_the_texts_it_compares():
         ("2026-10-01", "America/New_York", datetime(2026, 10, 1, 4, tzinfo=UTC)),
         ("2026-10-01T09:30:00", "Europe/Berlin", datetime(2026, 10, 1, 7, 30, tzinfo=UTC)),
         ("2026-10-01T09:30:00+05:30", "Europe/Berlin", datetime(2026, 10, 1, 4, tzinfo=UTC)),
+        # Where clocks skip midnight a day begins at the skip; of times that they repeat the first is meant.
+        ("2026-03-08", "America/Havana", datetime(2026, 3, 8, 5, tzinfo=UTC)),
+        ("2026-04-24", "Africa/Cairo", datetime(2026, 4, 23, 22, tzinfo=UTC)),
+        ("2018-11-04", "America/Sao_Paulo", datetime(2018, 11, 4, 3, tzinfo=UTC)),
+        ("2026-11-01", "America/Havana", datetime(2026, 11, 1, 4, tzinfo=UTC)),
+        ("2026-11-01T01:30:00", "America/New_York", datetime(2026, 11, 1, 5, 30, tzinfo=UTC)),
+        ("2026-10-30", "Africa/Cairo", datetime(2026, 10, 29, 22, tzinfo=UTC)),
+        ("2026-03-08T00:30:00-05:00", "America/Havana", datetime(2026, 3, 8, 5, 30, tzinfo=UTC)),
     ],
 )
 def test_a_quoted_date_is_local_midnight(literal, zone, instant):
     rule = parse_predicate(f"completed_at >= '{literal}' AND completed_at <= '{literal}'", SCHEMA, zone=zone)
     frame = pl.DataFrame({"completed_at": [instant, None]}, schema={"completed_at": SCHEMA["completed_at"]})
     assert frame.select(v=rule.expression())["v"].to_list() == [True, None]
+
+
+@pytest.mark.parametrize("text", ["2026-03-08T00:00:00", "2026-03-08 00:59:59.999999"])
+def test_a_quoted_time_that_clocks_skip_is_refused(text):
+    with pytest.raises(PredicateError, match="is skipped by the clocks of America/Havana"):
+        parse_predicate(f"completed_at >= '{text}'", SCHEMA, zone="America/Havana")
 
 
 @pytest.mark.parametrize(
