@@ -79,7 +79,8 @@ class SystemGraph:
         if self.calendar.hourly:
             return end + timedelta(minutes=schedule.minute)
         morning = datetime.combine(partition + timedelta(days=1), schedule.at, tzinfo=ZoneInfo(self.calendar.zone))
-        return morning.astimezone(UTC)
+        # Where clocks skip that time the schedule runs at the skip, and nothing is judged as of an instant still to come.
+        return max(end, min(morning.replace(fold=fold).astimezone(UTC) for fold in (0, 1)))
 
     def goes_on(self, now: datetime) -> bool:
         """Whether a partition is still to come at `now`, so that the schedule has something to do."""

@@ -1,6 +1,7 @@
 """What is owed after an outage, runs that died without a word, one audit of a system at a time, a clock set back."""
 
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 
 import dagster as dg
 import pytest
@@ -178,3 +179,21 @@ def test_a_clock_set_back_is_told_and_the_ledger_goes_on(tmp_path):
     with reading(store) as connection:
         (told,) = [row.alert for row in pending(connection) if row.alert.key.startswith("clock|")]
     assert "snapshot 1 was signed at" in told.body
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "day", "moment"),
+    [
+        ("America/New_York", "02:30", "2026-03-07", "2026-03-08T06:30Z"),  # 02:00 becomes 03:00 at 07:00 UTC
+        ("America/Havana", "00:30", "2026-03-07", "2026-03-08T05:00Z"),  # 00:00 becomes 01:00: as the day ends
+        ("America/New_York", "01:30", "2026-10-31", "2026-11-01T05:30Z"),  # comes twice: at the first
+        ("America/Havana", "00:00", "2026-10-31", "2026-11-01T04:00Z"),
+        ("America/Havana", "00:30", "2026-03-08", "2026-03-09T04:30Z"),
+    ],
+)
+def test_a_night_on_which_clocks_change_is_judged_after_its_day_and_not_ahead_of_its_schedule(
+    system, zone, at, day, moment
+):
+    schedule = system.declaration.schedule.model_copy(update={"at": time.fromisoformat(at)})
+    declaration = system.declaration.model_copy(update={"zone": zone, "schedule": schedule})
+    assert replace(system, declaration=declaration).as_of(date.fromisoformat(day)) == datetime.fromisoformat(moment)
