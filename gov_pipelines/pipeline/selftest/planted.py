@@ -58,9 +58,7 @@ def audited(setting: Setting, made: MadeUp, policies: Sequence[Policy], folder: 
         steps.judge(night(day))
         measuring.tally(night(day))
     for source, days in zip(read, alike.values(), strict=True):
-        for day in days:
-            if day != source:
-                _copy(night(source), night(day))
+        _copy(night(source), [night(day) for day in days if day != source])
     for day in sorted(made.days):
         if made.days[day].reads or day == setting.partition:
             steps.read_access(night(day))
@@ -78,19 +76,20 @@ def quarantine_reasons(night: Night) -> list[str]:
     return sorted(set(pl.read_parquet(night.folder / "quarantine.parquet")["reason"]))
 
 
-def _copy(source: Night, target: Night) -> None:
-    """The files of one day as those of another that is alike; the tally under its own date."""
-    target.folder.mkdir(parents=True)
-    for file in source.folder.iterdir():
-        if file.name != "tally.json":
-            os.link(file, target.folder / file.name)
+def _copy(source: Night, targets: Iterable[Night]) -> None:
+    """The files of one day as those of others that are alike; the tally under their own dates."""
+    files = [file for file in source.folder.iterdir() if file.name != "tally.json"]
     tally = tally_from_json((source.folder / "tally.json").read_bytes())
-    moved = replace(
-        tally,
-        days=tally.days.with_columns(partition=pl.lit(partition_key(target.partition))),
-        newest=tally.newest and _moved(tally.newest, target.partition - source.partition, source.declaration.zone),
-    )
-    (target.folder / "tally.json").write_bytes(tally_json(moved))
+    for target in targets:
+        target.folder.mkdir(parents=True)
+        for file in files:
+            os.link(file, target.folder / file.name)
+        moved = replace(
+            tally,
+            days=tally.days.with_columns(partition=pl.lit(partition_key(target.partition))),
+            newest=tally.newest and _moved(tally.newest, target.partition - source.partition, source.declaration.zone),
+        )
+        (target.folder / "tally.json").write_bytes(tally_json(moved))
 
 
 def _written(setting: Setting, made: MadeUp, read: Sequence[date], folder: Path) -> SystemDeclaration:
