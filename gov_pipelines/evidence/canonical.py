@@ -69,7 +69,7 @@ def dumps_parsed(value: Any) -> bytes:
     """
     try:
         data = _ENCODER.encode(value).encode()
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         return dumps(value)  # which says what is wrong
     return dumps(value) if _beyond(data, _bare(data)) else data
 

@@ -41,10 +41,15 @@ class Envelope:
         return {"keyid": self.keyid, "sig": _encode(self.sig)}
 
     def to_bytes(self) -> bytes:
-        """Write the envelope's one spelling: a line of canonical JSON and a newline."""
-        # The payload, most of it, is base64, which nothing in JSON spells otherwise.
-        rest = canonical.dumps({"payload": "", "payloadType": self.payload_type, "signatures": [self.signature]})
-        return b'{"payload":"%b%b\n' % (base64.b64encode(self.payload), rest.removeprefix(b'{"payload":"'))
+        """Write the envelope's one spelling: a line of canonical JSON and a newline.
+
+        Raises:
+            EvidenceError: the type or the keyid is a text that JSON escapes, or may.
+        """
+        kind, keyid = _plain(self.payload_type).encode(), _plain(self.keyid).encode()
+        return b'{"payload":"%b","payloadType":"%b","signatures":[{"keyid":"%b","sig":"%b"}]}\n' % (
+            base64.b64encode(self.payload), kind, keyid, base64.b64encode(self.sig),
+        )  # fmt: skip
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
@@ -84,7 +89,8 @@ def parse(data: bytes) -> Envelope:
             b"{", b"payload", b":", payload, b",", b"payloadType", b":", kind, b",",
             b"signatures", b":[{", b"keyid", b":", keyid, b",", b"sig", b":", sig, b"}]}\n",
         ]:  # fmt: skip
-            return Envelope(_decode_exactly(payload), _decode_plain(kind), _decode_plain(keyid), _decode_exactly(sig))
+            texts = [_plain(each.decode(errors="replace")) for each in (kind, keyid)]
+            return Envelope(_decode_exactly(payload), texts[0], texts[1], _decode_exactly(sig))
     raise EvidenceError("an envelope is one line of canonical JSON: payload, payloadType, a signature of keyid and sig")
 
 
@@ -158,14 +164,19 @@ def _decode(encoded: str | bytes) -> bytes:
 def _decode_exactly(encoded: bytes) -> bytes:
     """Decode base64 that is what is written for what it holds: no other character, no bit that says nothing."""
     data = _decode(encoded)
-    if (rest := len(data) % 3) and base64.b64encode(data[-rest:]) != encoded[-4:]:  # only there are bits to spare
-        raise EvidenceError("not base64 as it is written: bits at its end say something else")
+    if base64.b64encode(data) != encoded:  # the decoder lets bits to spare pass, and padding that pads nothing
+        raise EvidenceError("not base64 as it is written: its end says something else")
     return data
 
 
-def _decode_plain(spelled: bytes) -> str:
-    """Decode a JSON string in which nothing is escaped, nor has to be."""
-    text = spelled.decode(errors="replace")
-    if not (text.isascii() and text.isprintable()) or "\\" in text:
-        raise EvidenceError("the payload type and the keyid of an envelope are printable ASCII without a backslash")
+def _plain(text: str) -> str:
+    """A text that JSON has one spelling for, without an escape.
+
+    Raises:
+        EvidenceError: it is another.
+    """
+    if not (text.isascii() and text.isprintable()) or '"' in text or "\\" in text:
+        raise EvidenceError(
+            "the payload type and the keyid of an envelope are printable ASCII without quote or backslash"
+        )
     return text

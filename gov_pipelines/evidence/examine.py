@@ -38,7 +38,6 @@ BESIDE = frozenset({LEDGER_PROOF, STAMP, ROOTS})
 
 DECLARATION = "declaration.json"
 _MAX_KEY_BYTES = 10_000
-_parse_key = lru_cache(maxsize=256)(parse_public)  # the same few keys sign for years
 _OF_ITS_OWN = {"measurements", "controls", "manifest", "secondOpinion", "producer"}
 
 
@@ -106,7 +105,7 @@ def inspect_package(
     file = prefix + ENVELOPE
 
     def own_key() -> PublicKey:
-        return _parse_key(read_plain(directory / KEY, _MAX_KEY_BYTES))
+        return parse_public(read_plain(directory / KEY, _MAX_KEY_BYTES))
 
     def own_bundle() -> tuple[dsse.Envelope, dsse.Envelope]:
         return parse_bundle(read_plain(directory / ENVELOPE, canonical.MAX_BYTES))

@@ -22,7 +22,8 @@ def read_plain(path: Path, max_bytes: int) -> bytes:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise EvidenceError("not a plain file")
-            return os.read(descriptor, max(0, min(max_bytes, status.st_size)) + 1)
+            with open(descriptor, "rb", closefd=False) as file:  # which reads on where the system gives a part
+                return file.read(max(0, min(max_bytes, status.st_size)) + 1)
         finally:
             os.close(descriptor)
     except OSError as error:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from hashlib import sha256
-from types import MappingProxyType
 from typing import Any
 
 from gov_pipelines.errors import EvidenceError
@@ -173,9 +172,6 @@ _NOT_CONTENT = {
 }  # fmt: skip
 
 
-_NONE_WRITTEN: Mapping[str, bytes] = MappingProxyType({})
-
-
 def build_predicate(content: Mapping[str, Any]) -> dict[str, Any]:
     """Turn what an audit found into a predicate ready to be signed.
 
@@ -202,7 +198,7 @@ def build_predicate(content: Mapping[str, Any]) -> dict[str, Any]:
     return predicate
 
 
-def content_digest(predicate: Mapping[str, Any], members: Mapping[str, bytes] = _NONE_WRITTEN) -> str:
+def content_digest(predicate: Mapping[str, Any], members: Mapping[str, bytes] | None = None) -> str:
     """Digest what was found, apart from when, by whom and in which order it was signed.
 
     Two audits of the same data under the same policies give the same digest: clock times (but not `asOf`), run ids,
@@ -218,8 +214,9 @@ def content_digest(predicate: Mapping[str, Any], members: Mapping[str, bytes] = 
     Raises:
         EvidenceError: the predicate has no canonical form.
     """
+    at_hand = members or {}
     written = {
-        name: members[name] if name in members and value is predicate[name] else canonical.dumps_parsed(value)
+        name: at_hand[name] if name in at_hand and value is predicate[name] else canonical.dumps_parsed(value)
         for name, value in content_of(predicate).items()
     }
     return sha256(canonical.join(written)).hexdigest()

@@ -58,6 +58,8 @@ class Text:
     real: Callable[[str], object] = str
 
 
+_LONGEST_READ = 64  # characters of a text that is read, and kept: an instant has 27
+
 DIGEST = Text("[0-9a-f]{64}", "a SHA-256 in lower-case hex")
 INSTANT = Text(
     "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{6})?Z",
@@ -155,7 +157,7 @@ def _text(shape: Text) -> Callable[[Any], bool]:
         except ValueError:
             return False
 
-    return lambda value: type(value) is str and reads(value)
+    return lambda value: type(value) is str and len(value) <= _LONGEST_READ and reads(value)
 
 
 def json_schema(shape: Any) -> dict[str, Any]:
